@@ -1,0 +1,1 @@
+"""The command line `recu`, the demonstration and the benchmarks."""

@@ -1,0 +1,73 @@
+"""The demonstration: train on handwritten digits, export, prove, and print what was won."""
+
+import itertools
+import time
+from pathlib import Path
+
+import export
+from experiments.quiet import quiet_standard_error
+from export.benchmark import fastest
+from recu_tf import training
+
+__all__ = ["demo"]
+
+# Small enough for 360 steps in 30 epochs, large enough to keep two cores busy.
+BATCH_SIZE = 128
+
+
+def _free_directory(results: Path) -> Path:
+    """demo, or demo-2, demo-3, ... where earlier demonstrations are kept."""
+    names = itertools.chain(["demo"], (f"demo-{number}" for number in itertools.count(2)))
+    return next(results / name for name in names if not (results / name).exists())
+
+
+def _table(report: export.Report, seconds: float) -> str:
+    binary, twin = (fastest(report.latencies, name) for name in ("binary", "float32"))
+    operators = sum(report.audit.operators.values())
+    proved = report.verification
+    rows = [
+        ("accuracy, Keras", f"{proved.keras_accuracy:.2%} of {proved.images} test images"),
+        ("accuracy, TFLite", f"{proved.tflite_accuracy:.2%}"),
+        ("size, binary", f"{report.size / 1000:,.1f} kB"),
+        (
+            "size, float32",
+            f"{report.float_size / 1000:,.1f} kB ({report.float_size / report.size:.1f} times)",
+        ),
+        ("latency, binary", f"{binary.median_ms:.2f} ms ({binary.kernel} kernel, one thread)"),
+        ("latency, float32", f"{twin.median_ms:.2f} ms ({twin.kernel}, one thread)"),
+        (
+            "binary convolutions",
+            f"{report.audit.binary} of {len(report.audit.expected)}, in {operators} operators",
+        ),
+        ("training", f"{seconds:.0f} s"),
+        ("file", str(report.path)),
+    ]
+    width = max(len(value) for _, value in rows)
+    line = f"+-{'-' * 19}-+-{'-' * width}-+"
+    return "\n".join([line, *(f"| {name:<19} | {value:<{width}} |" for name, value in rows), line])
+
+
+def demo(results: Path, epochs: int) -> str:
+    """Trains a ResNet-20 on the digits, exports it and proves the file.
+
+    Args:
+        results: the directory of all runs; the demonstration makes one of its own in it.
+        epochs: passes over the training images.
+
+    Returns:
+        The closing table.
+
+    Raises:
+        export.ExportError: the file could not be proved.
+    """
+    settings = training.Settings(epochs=epochs, batch_size=BATCH_SIZE)
+    directory = _free_directory(results)
+    print(f"Training {settings.model} on {settings.dataset} for {epochs} epochs in {directory}")
+    start = time.perf_counter()
+    run = training.train(settings, directory)
+    seconds = time.perf_counter() - start
+    print("Exporting the best model and proving the file")
+    with quiet_standard_error():
+        report = export.export_run(run)
+    print(report, end="\n\n")
+    return _table(report, seconds)

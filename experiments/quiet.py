@@ -1,0 +1,23 @@
+"""Silence for what TensorFlow's C++ says on standard error whatever its log level."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+
+__all__ = ["quiet_standard_error"]
+
+
+@contextlib.contextmanager
+def quiet_standard_error() -> Iterator[None]:
+    """Sends the process's standard error nowhere; Python's exceptions still pass."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)

@@ -1,0 +1,92 @@
+"""Does the file compute what the model computes? Image by image, on real images."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+from larq_compute_engine.tflite.python.interpreter import Interpreter
+
+__all__ = ["Verification", "verify"]
+
+TOLERANCE = 1e-3  # of the larger of 1 and the largest logit
+SHARE_WITHIN = 0.75
+AGREEMENT = 0.98
+
+
+@dataclass(frozen=True)
+class Verification:
+    """How the outputs of a TFLite file and of the Keras model compare.
+
+    Attributes:
+        images: number of images compared.
+        share_within: share of images whose every logit lies within the tolerance. A value that
+            lies within rounding of 0 before a sign can flip, and a flip changes all behind it;
+            so a few images may differ, while a miscompilation shows in every one.
+        agreement: share of images with the same top-1.
+        largest_difference: of all logits.
+        tolerance: the allowed difference, in units of the logits.
+        keras_accuracy: top-1 of the Keras model, from 0 to 1.
+        tflite_accuracy: top-1 of the file, from 0 to 1.
+    """
+
+    images: int
+    share_within: float
+    agreement: float
+    largest_difference: float
+    tolerance: float
+    keras_accuracy: float
+    tflite_accuracy: float
+
+    @property
+    def passed(self) -> bool:
+        """At least 75 % of the images within the tolerance and 98 % with the same top-1."""
+        return self.share_within >= SHARE_WITHIN and self.agreement >= AGREEMENT
+
+    def __str__(self) -> str:
+        return (
+            f"Verification on {self.images} test images: {'passed' if self.passed else 'FAILED'}\n"
+            f"  within {self.tolerance:.1e} of Keras: {self.share_within:.1%} "
+            f"(at least {SHARE_WITHIN:.0%})\n"
+            f"  same top-1: {self.agreement:.1%} (at least {AGREEMENT:.0%})\n"
+            f"  largest difference: {self.largest_difference:.1e}\n"
+            f"  top-1 accuracy: Keras {self.keras_accuracy:.2%}, "
+            f"TFLite {self.tflite_accuracy:.2%}"
+        )
+
+
+def verify(
+    flatbuffer: bytes, model: tf.keras.Model, images: np.ndarray, labels: np.ndarray
+) -> Verification:
+    """Runs the file with the Larq Compute Engine interpreter and compares it with the model.
+
+    Args:
+        flatbuffer: the TFLite file that `export.convert` made of the model.
+        model: the model, from images to logits.
+        images: float32 (count, height, width, channels), normalised.
+        labels: int (count,), the true classes.
+
+    Returns:
+        The comparison. Outputs that are not finite count as different.
+
+    Raises:
+        ValueError: there are no images, or not as many labels.
+    """
+    if not len(images) or len(images) != len(labels):
+        raise ValueError(
+            f"`images` must be one or more, with a label each, got {len(images)} images and "
+            f"{len(labels)} labels."
+        )
+    expected = model.predict(images, verbose=0)
+    got = Interpreter(flatbuffer).predict(images)
+    tolerance = TOLERANCE * max(1.0, float(np.abs(expected).max()))
+    differences = np.abs(got - expected).max(axis=1)
+    classes, expected_classes = got.argmax(axis=1), expected.argmax(axis=1)
+    return Verification(
+        images=len(images),
+        share_within=float(np.mean(differences <= tolerance)),
+        agreement=float(np.mean((classes == expected_classes) & np.isfinite(differences))),
+        largest_difference=float(differences.max()),
+        tolerance=tolerance,
+        keras_accuracy=float(np.mean(expected_classes == labels)),
+        tflite_accuracy=float(np.mean(classes == labels)),
+    )

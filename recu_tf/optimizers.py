@@ -1,0 +1,162 @@
+r"""The published optimizers: PyTorch's SGD and Adam with L2, to the digit.
+
+Keras' own differ in three ways that show in the weights: SGD has the learning rate inside its
+momentum buffer, Adam scales epsilon by the bias correction, and `weight_decay` is decoupled from
+the gradient. Here L2 is added to the gradient before anything else,
+\(g \leftarrow g + \lambda w\), once per step however many replicas there are.
+"""
+
+import math
+
+import tensorflow as tf
+
+__all__ = ["SGD", "Adam"]
+
+
+def _check_at_least_zero(**arguments: float) -> None:
+    for name, value in arguments.items():
+        if not (isinstance(value, int | float) and math.isfinite(value) and value >= 0):
+            raise ValueError(f"`{name}` must be a finite number from 0, got {value!r}.")
+
+
+def _check_below_one(**arguments: float) -> None:
+    for name, value in arguments.items():
+        if not (isinstance(value, int | float) and 0 <= value < 1):
+            raise ValueError(f"`{name}` must be a number in [0, 1), got {value!r}.")
+
+
+class _WithL2(tf.keras.optimizers.Optimizer):
+    """What both share: the learning rate, L2 in the gradient and the configuration.
+
+    A subclass names its slots and hyperparameters and writes `step`.
+    """
+
+    slots: tuple[str, ...] = ()
+    hyperparameters: tuple[str, ...] = ("l2",)
+
+    def __init__(self, learning_rate: float, name: str, **kwargs):
+        super().__init__(name=name, **kwargs)
+        self._learning_rate = self._build_learning_rate(learning_rate)
+
+    def build(self, var_list):
+        """Makes the slots of each variable, at 0."""
+        super().build(var_list)
+        if getattr(self, "_built", False):
+            return
+        self._slots = {
+            slot: [self.add_variable_from_reference(v, slot) for v in var_list]
+            for slot in self.slots
+        }
+        self._built = True
+
+    def update_step(self, gradient, variable):
+        """One step for one variable; called by Keras with the gradient summed over replicas."""
+        if isinstance(gradient, tf.IndexedSlices):
+            gradient = tf.convert_to_tensor(gradient)
+        rate = tf.cast(self.learning_rate, variable.dtype)
+        index = self._index_dict[self._var_key(variable)]
+        slots = [self._slots[slot][index] for slot in self.slots]
+        self.step(gradient + self.l2 * variable, variable, rate, *slots)
+
+    def get_config(self) -> dict:
+        """The constructor's arguments, with the learning rate as it is now."""
+        return {
+            **super().get_config(),
+            "learning_rate": self._serialize_hyperparameter(self._learning_rate),
+            **{name: getattr(self, name) for name in self.hyperparameters},
+        }
+
+
+@tf.keras.utils.register_keras_serializable(package="recu_tf")
+class SGD(_WithL2):
+    r"""Stochastic gradient descent as in PyTorch, without Nesterov's momentum.
+
+    \[ g \leftarrow g + \lambda w,\qquad v \leftarrow \mu v + g,\qquad w \leftarrow w - \eta v \]
+
+    The learning rate \(\eta\) stays outside the buffer \(v\), so that changing it scales the
+    whole step and not only what comes new into the buffer.
+
+    Args:
+        learning_rate: \(\eta\), a number or a Keras schedule.
+        momentum: \(\mu\) in [0, 1).
+        l2: \(\lambda\), at least 0, added to the gradient of every trainable tensor.
+
+    Raises:
+        ValueError: momentum or l2 out of range.
+    """
+
+    slots = ("momentum",)
+    hyperparameters = ("momentum", "l2")
+
+    def __init__(
+        self,
+        learning_rate: float = 0.1,
+        momentum: float = 0.9,
+        l2: float = 0.0,
+        name: str = "SGD",
+        **kwargs,
+    ):
+        _check_at_least_zero(l2=l2)
+        _check_below_one(momentum=momentum)
+        super().__init__(learning_rate, name, **kwargs)
+        self.momentum = momentum
+        self.l2 = l2
+
+    def step(self, gradient, variable, rate, buffer):
+        """Updates the buffer and the variable."""
+        buffer.assign(self.momentum * buffer + gradient)
+        variable.assign_sub(rate * buffer)
+
+
+@tf.keras.utils.register_keras_serializable(package="recu_tf")
+class Adam(_WithL2):
+    r"""Adam as in PyTorch.
+
+    \[ g \leftarrow g + \lambda w,\qquad m \leftarrow \beta_1 m + (1-\beta_1) g,\qquad
+       s \leftarrow \beta_2 s + (1-\beta_2) g^2 \]
+    \[ w \leftarrow w - \eta\,\frac{m / (1-\beta_1^t)}{\sqrt{s / (1-\beta_2^t)} + \epsilon} \]
+
+    Args:
+        learning_rate: \(\eta\), a number or a Keras schedule.
+        beta_1: decay of the first moment, in [0, 1).
+        beta_2: decay of the second moment, in [0, 1).
+        epsilon: at least 0, added to the corrected root.
+        l2: \(\lambda\), at least 0, added to the gradient of every trainable tensor.
+
+    Raises:
+        ValueError: an argument out of range.
+    """
+
+    slots = ("first_moment", "second_moment")
+    hyperparameters = ("beta_1", "beta_2", "epsilon", "l2")
+
+    def __init__(
+        self,
+        learning_rate: float = 1e-3,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        l2: float = 0.0,
+        name: str = "Adam",
+        **kwargs,
+    ):
+        _check_at_least_zero(epsilon=epsilon, l2=l2)
+        _check_below_one(beta_1=beta_1, beta_2=beta_2)
+        super().__init__(learning_rate, name, **kwargs)
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.l2 = l2
+
+    def step(self, gradient, variable, rate, first_moment, second_moment):
+        """Updates both moments and the variable."""
+        # In float64: in float32, 0.999^t would lose digits of its distance from 1.
+        steps = tf.cast(self.iterations + 1, tf.float64)
+        correction_1, correction_2 = (
+            tf.cast(1 - tf.constant(beta, tf.float64) ** steps, variable.dtype)
+            for beta in (self.beta_1, self.beta_2)
+        )
+        first_moment.assign(self.beta_1 * first_moment + (1 - self.beta_1) * gradient)
+        second_moment.assign(self.beta_2 * second_moment + (1 - self.beta_2) * gradient**2)
+        denominator = tf.sqrt(second_moment / correction_2) + self.epsilon
+        variable.assign_sub(rate / correction_1 * first_moment / denominator)

@@ -1,0 +1,179 @@
+"""The run directory: what a training leaves behind, and all that an export needs.
+
+```
+config.json    format number, settings, data set, versions (written first)
+metrics.jsonl  one line per epoch: losses, accuracies, lr, tau, seconds
+logs/          TensorBoard
+best.keras     the whole model of the epoch with the best validation accuracy
+last.keras     the whole model of the last epoch, with its optimizer
+```
+"""
+
+import json
+import os
+import platform
+import shutil
+from importlib import metadata
+from pathlib import Path
+
+import tensorflow as tf
+
+from recu_tf.data import Normalization
+
+__all__ = ["WHICH", "Run"]
+
+FORMAT = 1
+WHICH = ("best", "last")
+KEYS = ("versions", "settings", "num_classes", "class_names", "input_shape", "normalization")
+
+
+def _versions() -> dict[str, str]:
+    names = ("recu_tf", "tensorflow", "tf-keras", "larq", "numpy")
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in names}}
+
+
+def write_aside(path: Path, write) -> None:
+    """Has `write` fill a file beside `path`, then puts it in place in one step.
+
+    Args:
+        path: the file to make or replace.
+        write: called with the path to write to, which has the same suffix.
+    """
+    aside = path.with_name(f".{path.stem}.partial{path.suffix}")
+    try:
+        write(aside)
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+class Run:
+    """A run directory that exists.
+
+    Attributes:
+        path: of the directory.
+        config: the contents of `config.json`.
+    """
+
+    def __init__(self, path: Path, config: dict):
+        self.path = path
+        self.config = config
+
+    @classmethod
+    def check_free(cls, path: str | os.PathLike) -> Path:
+        """Refuses a path that a new run cannot have.
+
+        Raises:
+            FileExistsError: there is a file, a run or something else at `path`.
+        """
+        path = Path(path)
+        if (path / "config.json").exists():
+            raise FileExistsError(
+                f"{path} already holds a run. To go on: `recu evaluate {path}` or "
+                f"`recu export {path}` use it; another --save trains beside it; removing the "
+                "directory makes room."
+            )
+        if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+            raise FileExistsError(
+                f"{path} exists and is not an empty directory; give a new name with --save."
+            )
+        return path
+
+    @classmethod
+    def create(cls, path: str | os.PathLike, config: dict) -> "Run":
+        """Makes a run directory.
+
+        Args:
+            path: a directory that does not exist or is empty.
+            config: `settings`, `num_classes`, `class_names`, `input_shape` and `normalization`,
+                all that an export needs; format and versions are added.
+
+        Raises:
+            FileExistsError: see `check_free`.
+            OSError: the directory cannot be made.
+        """
+        path = cls.check_free(path)
+        config = {"format": FORMAT, "versions": _versions(), **config}
+        path.mkdir(parents=True, exist_ok=True)
+        write_aside(
+            path / "config.json",
+            lambda aside: aside.write_text(json.dumps(config, indent=2) + "\n", "utf-8"),
+        )
+        return cls(path, config)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike) -> "Run":
+        """Opens a run directory.
+
+        Raises:
+            FileNotFoundError: there is no run at `path`.
+            ValueError: its `config.json` is not one, or of a format this version cannot read.
+        """
+        path = Path(path)
+        try:
+            config = json.loads((path / "config.json").read_text("utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            raise FileNotFoundError(
+                f"{path} is not a run directory: it has no config.json."
+            ) from None
+        except ValueError as error:
+            raise ValueError(f"{path / 'config.json'} is not valid JSON: {error}") from None
+        found = config.get("format") if isinstance(config, dict) else None
+        if found != FORMAT:
+            raise ValueError(
+                f"{path / 'config.json'} must have format {FORMAT}, the one this version of "
+                f"recu_tf reads, got {found!r}."
+            )
+        missing = [key for key in KEYS if key not in config]
+        if missing:
+            raise ValueError(f"{path / 'config.json'} lacks {', '.join(missing)}.")
+        return cls(path, config)
+
+    @property
+    def normalization(self) -> Normalization:
+        """Of the images that the network takes."""
+        kept = self.config["normalization"]
+        return Normalization(tuple(kept["mean"]), tuple(kept["std"]))
+
+    def model_path(self, which: str) -> Path:
+        """The file of the "best" or the "last" model."""
+        if which not in WHICH:
+            raise ValueError(f"`which` must be one of {', '.join(WHICH)}, got {which!r}.")
+        return self.path / f"{which}.keras"
+
+    def save_model(self, model: tf.keras.Model, best: bool) -> None:
+        """Keeps a model, with its optimizer, as the last one, and as the best one where it is.
+
+        Each file is put in place in one step.
+        """
+        last = self.model_path("last")
+        write_aside(last, model.save)
+        if best:
+            write_aside(self.model_path("best"), lambda aside: shutil.copyfile(last, aside))
+
+    def load_model(self, which: str = "best") -> tf.keras.Model:
+        """Loads the "best" or the "last" model, uncompiled.
+
+        Raises:
+            FileNotFoundError: the training ended before its first epoch did.
+            ValueError: the file is damaged.
+        """
+        path = self.model_path(which)
+        if not path.exists():
+            raise FileNotFoundError(
+                f"{path} does not exist: the training stopped before its first epoch ended."
+            )
+        try:
+            return tf.keras.models.load_model(path, compile=False)
+        except Exception as error:  # zip, JSON, HDF5 and Keras each have their own
+            raise ValueError(f"{path} is damaged: {error}") from error
+
+    def append_metrics(self, values: dict) -> None:
+        """Adds a line to `metrics.jsonl`."""
+        with open(self.path / "metrics.jsonl", "a", encoding="utf-8") as file:
+            file.write(json.dumps(values) + "\n")
+
+    def metrics(self) -> list[dict]:
+        """The lines of `metrics.jsonl`."""
+        lines = (self.path / "metrics.jsonl").read_text("utf-8").splitlines()
+        return [json.loads(line) for line in lines]

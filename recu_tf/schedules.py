@@ -1,0 +1,216 @@
+"""What changes from epoch to epoch: the temperature tau and the learning rate.
+
+Formulas first, as functions of the epoch (counted from 0), then the callbacks that apply them.
+"""
+
+import math
+from collections.abc import Sequence
+
+import larq as lq
+import tensorflow as tf
+
+from recu_tf.quantizers import ReCU
+
+__all__ = ["LearningRateScheduler", "TauScheduler", "exponential_tau", "learning_rate"]
+
+WARM_UP_EPOCHS = 5
+LR_TYPES = ("cos", "step", "linear")
+
+
+def _check_epoch(epoch: int, epochs: int) -> None:
+    if epochs < 1:
+        raise ValueError(f"`epochs` must be at least 1, got {epochs}.")
+    if not 0 <= epoch <= epochs:
+        raise ValueError(f"`epoch` must lie in 0 ... epochs = {epochs}, got {epoch}.")
+
+
+def _check_tau_range(tau_min: float, tau_max: float) -> None:
+    for name, value in (("tau_min", tau_min), ("tau_max", tau_max)):
+        if not 0.5 < value <= 1:
+            raise ValueError(f"`{name}` must lie in (0.5, 1], got {value}.")
+    if tau_min > tau_max:
+        raise ValueError(f"`tau_min` must not exceed `tau_max`, got {tau_min} > {tau_max}.")
+
+
+def exponential_tau(
+    epoch: float, epochs: int, tau_min: float = 0.85, tau_max: float = 0.99
+) -> float:
+    r"""The temperature of an epoch, which grows exponentially (ReCU, the published schedule).
+
+    \[ \tau(e) = A\,e^{e/E} + B,\qquad A = \frac{\tau_{max}-\tau_{min}}{\mathrm{e}-1},\qquad
+       B = \tau_{min} - A \]
+
+    Args:
+        epoch: the epoch, from 0.
+        epochs: the number of epochs E; the last one, E - 1, stays just below `tau_max`.
+        tau_min: the temperature of epoch 0, in (0.5, 1].
+        tau_max: the temperature that epoch E would have, in (0.5, 1].
+
+    Raises:
+        ValueError: an epoch outside the schedule or a temperature outside (0.5, 1].
+    """
+    _check_epoch(epoch, epochs)
+    _check_tau_range(tau_min, tau_max)
+    growth = (tau_max - tau_min) / (math.e - 1)
+    return growth * math.exp(epoch / epochs) + tau_min - growth
+
+
+def learning_rate(
+    epoch: int,
+    epochs: int,
+    lr: float = 0.1,
+    lr_type: str = "cos",
+    warm_up: bool = False,
+    lr_decay_step: Sequence[int] = (),
+) -> float:
+    r"""The learning rate of an epoch.
+
+    With warm-up, \(lr\,(e+1)/5\) in epochs 0 to 4. Otherwise, with \(s = 4\) with warm-up and 0
+    without, \(t = e - s\) and \(T = E - s\):
+
+    - `cos`: \(lr\,(1 + \cos(\pi t / T)) / 2\)
+    - `step`: \(lr\) times 0.1 for each milestone that \(t\) has reached
+    - `linear`: \(lr\,(1 - t / T)\). (The published code overshoots \(lr\) here with warm-up.)
+
+    Args:
+        epoch: the epoch, from 0.
+        epochs: the number of epochs E.
+        lr: the learning rate to start from.
+        lr_type: `cos`, `step` or `linear`.
+        warm_up: whether the first five epochs rise to `lr`.
+        lr_decay_step: the milestones of `step`, in epochs.
+
+    Raises:
+        ValueError: an unknown `lr_type`, `step` without milestones, or an epoch outside the
+            schedule.
+    """
+    _check_epoch(epoch, epochs)
+    if lr_type not in LR_TYPES:
+        raise ValueError(f"`lr_type` must be one of {', '.join(LR_TYPES)}, got {lr_type!r}.")
+    if lr_type == "step" and not lr_decay_step:
+        raise ValueError("`lr_decay_step` must name at least one epoch for the step schedule.")
+    if warm_up and epoch < WARM_UP_EPOCHS:
+        return lr * (epoch + 1) / WARM_UP_EPOCHS
+    start = WARM_UP_EPOCHS - 1 if warm_up else 0
+    passed = epoch - start
+    if lr_type == "step":
+        return lr * 0.1 ** sum(passed >= milestone for milestone in lr_decay_step)
+    share = passed / (epochs - start)
+    return lr * (1 + math.cos(math.pi * share)) / 2 if lr_type == "cos" else lr * (1 - share)
+
+
+class _EpochScheduler(tf.keras.callbacks.Callback):
+    """Refuses, before any training, to run for more epochs than the schedule has."""
+
+    def __init__(self, epochs: int):
+        super().__init__()
+        self.epochs = epochs
+
+    def on_train_begin(self, logs=None):
+        """Compares the schedule's length with that of the training."""
+        if self.params.get("epochs", 0) > self.epochs:
+            raise ValueError(
+                f"`epochs` of {type(self).__name__} is {self.epochs}, but the training runs for "
+                f"{self.params['epochs']}."
+            )
+
+
+class LearningRateScheduler(_EpochScheduler):
+    """Sets the learning rate at the start of each epoch, and logs it as `lr`.
+
+    Args:
+        epochs: the number of epochs of the whole training.
+        **schedule: `lr`, `lr_type`, `warm_up` and `lr_decay_step` of `learning_rate`.
+
+    Raises:
+        ValueError: see `learning_rate`; also if the training is longer than `epochs`.
+    """
+
+    def __init__(self, epochs: int, **schedule):
+        super().__init__(epochs)
+        learning_rate(0, epochs, **schedule)  # refuses bad arguments now
+        self.schedule = schedule
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Sets the learning rate."""
+        rate = learning_rate(epoch, self.epochs, **self.schedule)
+        tf.keras.backend.set_value(self.model.optimizer.learning_rate, rate)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Logs the learning rate."""
+        if logs is not None:
+            logs["lr"] = learning_rate(epoch, self.epochs, **self.schedule)
+
+
+# Larq layers whose kernels do not have their filters on the last axis, and where they have them.
+_OTHER_AXES = {
+    "depthwise_quantizer": (
+        (
+            lq.layers.QuantDepthwiseConv2D,
+            lq.layers.QuantSeparableConv1D,
+            lq.layers.QuantSeparableConv2D,
+        ),
+        (-2, -1),
+    ),
+    "kernel_quantizer": (
+        (lq.layers.QuantConv2DTranspose, lq.layers.QuantConv3DTranspose),
+        -2,
+    ),
+}
+
+
+def _check_axes(model: tf.keras.Model) -> None:
+    for layer in model.submodules:
+        for attribute, (kinds, axis) in _OTHER_AXES.items():
+            quantizer = getattr(layer, attribute, None)
+            if isinstance(layer, kinds) and isinstance(quantizer, ReCU) and quantizer.axis == -1:
+                raise ValueError(
+                    f"`axis` of the {attribute} of layer {layer.name!r} must be {axis}, where a "
+                    f"{type(layer).__name__} has its filters, got -1."
+                )
+
+
+class TauScheduler(_EpochScheduler):
+    """Sets the temperature of every `ReCU` at the start of each epoch, and logs it as `tau`.
+
+    It finds the quantizers of the whole model, those of nested models and wrapped layers too, and
+    follows `exponential_tau`.
+
+    Args:
+        epochs: the number of epochs of the whole training.
+        tau_min: the temperature of epoch 0, in (0.5, 1].
+        tau_max: the temperature that the epoch after the last would have, in (0.5, 1].
+
+    Raises:
+        ValueError: a temperature out of range; when training begins: a model without any `ReCU`,
+            a `ReCU` on a depthwise or transposed kernel that has its filters on another axis, or
+            a training longer than `epochs`.
+    """
+
+    def __init__(self, epochs: int, tau_min: float = 0.85, tau_max: float = 0.99):
+        super().__init__(epochs)
+        exponential_tau(0, epochs, tau_min, tau_max)  # refuses bad arguments now
+        self.tau_min = tau_min
+        self.tau_max = tau_max
+
+    def on_train_begin(self, logs=None):
+        """Finds the quantizers."""
+        super().on_train_begin(logs)
+        _check_axes(self.model)
+        self._quantizers = [m for m in self.model.submodules if isinstance(m, ReCU)]
+        if not self._quantizers:
+            raise ValueError(
+                "`model` must have at least one ReCU quantizer for TauScheduler to move, "
+                f"got {self.model.name!r} without any."
+            )
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Sets the temperatures."""
+        tau = exponential_tau(epoch, self.epochs, self.tau_min, self.tau_max)
+        for quantizer in self._quantizers:
+            quantizer.tau.assign(tau)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Logs the temperature."""
+        if logs is not None:
+            logs["tau"] = exponential_tau(epoch, self.epochs, self.tau_min, self.tau_max)

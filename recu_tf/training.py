@@ -1,0 +1,221 @@
+"""Training a published network, from settings to a run directory, and evaluating it."""
+
+import math
+import os
+import sys
+import time
+from dataclasses import asdict, dataclass
+
+import tensorflow as tf
+
+from recu_tf import data, models, optimizers, runs, schedules
+
+__all__ = ["Settings", "compile_model", "evaluate", "train"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that decides a training. The names are those of the published command line.
+
+    Attributes:
+        model: one of `recu_tf.models.MODELS`.
+        dataset: one of `recu_tf.data.DATASETS`.
+        data_path: where the data set lies, or is to be put.
+        epochs: number of passes over the training images.
+        batch_size: images per step.
+        batch_size_test: images per step of the evaluation.
+        lr: learning rate at its highest.
+        momentum: of SGD, in [0, 1).
+        weight_decay: L2, added to the gradient of every trainable tensor.
+        lr_type: how the learning rate falls: cos, step or linear.
+        lr_decay_step: epochs at which `step` divides it by 10.
+        warm_up: whether it rises over the first five epochs.
+        tau_min: temperature of the first epoch.
+        tau_max: temperature that the last one comes close to.
+        seed: of weights, order and augmentation; from 0 to 2^31 - 1.
+
+    Raises:
+        ValueError: a value that cannot be right, named with what is allowed.
+    """
+
+    model: str = "resnet20_1w1a"
+    dataset: str = "digits"
+    data_path: str | None = None
+    epochs: int = 600
+    batch_size: int = 256
+    batch_size_test: int = 256
+    lr: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    lr_type: str = "cos"
+    lr_decay_step: tuple[int, ...] = ()
+    warm_up: bool = True
+    tau_min: float = 0.85
+    tau_max: float = 0.99
+    seed: int = 0
+
+    def __post_init__(self):
+        for name, table in (("model", models.MODELS), ("dataset", data.DATASETS)):
+            if getattr(self, name) not in table:
+                raise ValueError(
+                    f"`{name}` must be one of {', '.join(table)}, got {getattr(self, name)!r}."
+                )
+        for name in ("epochs", "batch_size", "batch_size_test"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
+        if not (math.isfinite(self.lr) and self.lr > 0):
+            raise ValueError(f"`lr` must be a finite number above 0, got {self.lr}.")
+        if any(step < 1 for step in self.lr_decay_step):
+            raise ValueError(f"`lr_decay_step` must be epochs from 1, got {self.lr_decay_step}.")
+        if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
+            raise ValueError(
+                f"`weight_decay` must be a finite number from 0, got {self.weight_decay}."
+            )
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"`momentum` must be a number in [0, 1), got {self.momentum}.")
+        if not 0 <= self.seed < 2**31:
+            raise ValueError(f"`seed` must lie in 0 ... 2^31 - 1, got {self.seed}.")
+        schedules.exponential_tau(0, self.epochs, self.tau_min, self.tau_max)
+        schedules.learning_rate(0, self.epochs, **self.learning_rate_schedule)
+
+    @property
+    def learning_rate_schedule(self) -> dict:
+        """The arguments of `schedules.learning_rate` that these settings decide."""
+        names = ("lr", "lr_type", "warm_up", "lr_decay_step")
+        return {name: getattr(self, name) for name in names}
+
+
+def compile_model(model: tf.keras.Model, optimizer: tf.keras.optimizers.Optimizer | str) -> None:
+    """Compiles a model for logits and integer labels: cross-entropy, top-1 and top-5.
+
+    Args:
+        model: from images to logits (batch, classes).
+        optimizer: an optimizer or the name of one.
+    """
+    model.compile(
+        optimizer=optimizer,
+        loss=tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=[
+            tf.keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
+            tf.keras.metrics.SparseTopKCategoricalAccuracy(5, name="top_5"),
+        ],
+    )
+
+
+class _Keep(tf.keras.callbacks.Callback):
+    """Writes each epoch's line of metrics and the last and best models."""
+
+    def __init__(self, run: runs.Run):
+        super().__init__()
+        self.run = run
+        self.best = -math.inf
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.started = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        is_best = logs["val_accuracy"] > self.best
+        self.best = max(self.best, logs["val_accuracy"])
+        self.run.save_model(self.model, is_best)
+        seconds = time.perf_counter() - self.started
+        values = {name: float(value) for name, value in logs.items()}
+        self.run.append_metrics({"epoch": epoch, **values, "seconds": round(seconds, 3)})
+
+
+def train(settings: Settings, directory: str | os.PathLike) -> runs.Run:
+    """Trains a network as published, with SGD, and keeps it in a run directory.
+
+    Args:
+        settings: what to train and how.
+        directory: the run directory to make.
+
+    Returns:
+        The run, with its best and last models in it.
+
+    Raises:
+        FileExistsError: the directory already holds something.
+        ImportError, OSError: the data set cannot be read.
+    """
+    runs.Run.check_free(directory)
+    dataset = data.DATASETS[settings.dataset]
+    images, labels = data.load(settings.dataset, "train", settings.data_path)
+    validation = data.test_batches(
+        *data.load(settings.dataset, "test", settings.data_path),
+        dataset.normalization,
+        settings.batch_size_test,
+    )
+    batches, steps = data.training_batches(
+        images,
+        labels,
+        dataset.normalization,
+        settings.batch_size,
+        settings.epochs,
+        settings.seed,
+        dataset.flip,
+    )
+    tf.keras.utils.set_random_seed(settings.seed)
+    model = models.build(settings.model, settings.dataset)
+    optimizer = optimizers.SGD(settings.lr, settings.momentum, l2=settings.weight_decay)
+    compile_model(model, optimizer)
+    run = runs.Run.create(
+        directory,
+        {
+            "settings": asdict(settings),
+            "num_classes": len(dataset.class_names),
+            "class_names": dataset.class_names,
+            "input_shape": model.input_shape[1:],
+            "normalization": asdict(dataset.normalization),
+        },
+    )
+    model.fit(
+        batches,
+        epochs=settings.epochs,
+        steps_per_epoch=steps,
+        validation_data=validation,
+        # A bar that redraws itself is for terminals; a file gets a line per epoch.
+        verbose=1 if sys.stdout.isatty() else 2,
+        callbacks=[
+            schedules.LearningRateScheduler(settings.epochs, **settings.learning_rate_schedule),
+            schedules.TauScheduler(settings.epochs, settings.tau_min, settings.tau_max),
+            _Keep(run),
+            tf.keras.callbacks.TensorBoard(str(run.path / "logs"), write_graph=False),
+        ],
+    )
+    return run
+
+
+def evaluate(
+    run: runs.Run,
+    which: str = "best",
+    data_path: str | None = None,
+    batch_size: int | None = None,
+) -> dict[str, float]:
+    """Evaluates a model of a run on all test images of its data set, each counted once.
+
+    Args:
+        run: the run.
+        which: "best" or "last".
+        data_path: where the data set lies, if not where the training found it.
+        batch_size: images per step, if not that of the training's evaluation.
+
+    Returns:
+        `top_1` and `top_5` (shares from 0 to 1), `loss` (mean cross-entropy), `images` (count).
+
+    Raises:
+        FileNotFoundError, ValueError: the model is missing or damaged.
+        ImportError, OSError: the data set cannot be read.
+    """
+    settings = run.config["settings"]
+    model = run.load_model(which)
+    images, labels = data.load(settings["dataset"], "test", data_path or settings["data_path"])
+    batches = data.test_batches(
+        images, labels, run.normalization, batch_size or settings["batch_size_test"]
+    )
+    compile_model(model, "sgd")  # Keras wants one; it is not used
+    values = model.evaluate(batches, verbose=0, return_dict=True)
+    return {
+        "top_1": values["accuracy"],
+        "top_5": values["top_5"],
+        "loss": values["loss"],
+        "images": len(images),
+    }

@@ -1,0 +1,47 @@
+"""Packaging: the library, the experiments, the export and the command ``recu``."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+here = Path(__file__).parent
+version = re.search(
+    r'^__version__ = "([^"]+)"', (here / "recu_tf/__init__.py").read_text("utf-8"), re.MULTILINE
+).group(1)
+
+setup(
+    name="recu_tf",
+    version=version,
+    description="ReCU binary neural networks for Keras, Larq and Larq Compute Engine",
+    long_description=(here / "README.md").read_text("utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.10,<3.13",
+    packages=find_packages(include=["recu_tf*", "experiments*", "export*"]),
+    # tf-keras pins the TensorFlow minor version it belongs to, so the two always match.
+    # larq-zoo needs protobuf < 3.21, which TensorFlow 2.19 still accepts and 2.20 does not;
+    # tensorflow-datasets 4.9 needs a newer one.
+    install_requires=[
+        "tensorflow>=2.16,<2.20",
+        "tf-keras>=2.16,<2.20",
+        "larq>=0.13.3,<0.15",
+        "numpy>=1.26,<2",
+    ],
+    extras_require={
+        "data": ["tensorflow-datasets>=4.8,<4.9", "scikit-learn>=1.3"],
+        "export": ["larq-compute-engine>=0.16,<0.17"],
+        "zoo": ["larq-zoo>=2.3,<3"],
+        "torch": ["torch>=2.0"],
+        "test": ["pytest>=8", "ruff==0.17.6"],
+    },
+    entry_points={"console_scripts": ["recu=experiments.cli:main"]},
+    classifiers=[
+        "License :: OSI Approved :: Apache Software License",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)

@@ -1,0 +1,71 @@
+"""Seeds, and the reference vectors, which users do not have."""
+
+import os
+from pathlib import Path
+
+# Before anything imports TensorFlow, whatever order the imports below are sorted into.
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from recu_tf import data, models
+from recu_tf.models import resnet
+
+# Two virtual CPU devices, for what must not depend on the number of replicas.
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def shared(*parts: str) -> Path:
+    """A file of the reference material; skips the test where it is absent."""
+    path = SHARED.joinpath(*parts)
+    if not path.exists():
+        pytest.skip(f"needs the reference material, absent here: shared/{'/'.join(parts)}")
+    return path
+
+
+def keras_layout(array):
+    """A kernel from PyTorch's OIHW to Keras' HWIO."""
+    return np.transpose(array, (2, 3, 1, 0))
+
+
+def nhwc(array):
+    """Images from PyTorch's NCHW to Keras' NHWC."""
+    return np.transpose(array, (0, 2, 3, 1))
+
+
+def assert_close(got, expected, relative=1e-5):
+    """Within 1e-5 of the largest entry: what float32 leaves of sums over a filter or an image."""
+    np.testing.assert_allclose(got, expected, rtol=0, atol=relative * np.abs(expected).max())
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    tf.keras.utils.set_random_seed(0)
+    yield
+    tf.keras.mixed_precision.set_global_policy("float32")
+
+
+def small_resnet(input_shape, num_classes, name):
+    """The blocks of ResNet-20 in a network that trains and converts in seconds."""
+    stages = ((1, 8), (1, 16))
+    return resnet.resnet(input_shape, num_classes, stages, resnet.twice_connected_block, True, name)
+
+
+def few_digits(monkeypatch, train=24, test=10):
+    """The real digits, but few of them, and a small network: a training takes seconds."""
+    monkeypatch.setitem(models.MODELS, "resnet20_1w1a", small_resnet)
+    digits = data.DATASETS["digits"]
+
+    def read(split, data_path):
+        images, labels = digits.read(split, data_path)
+        count = {"train": train, "test": test}[split]
+        return images[:count], labels[:count]
+
+    few = data.Dataset(digits.class_names, digits.normalization, digits.flip, read)
+    monkeypatch.setitem(data.DATASETS, "digits", few)

@@ -1,0 +1,39 @@
+"""ReCU in NumPy float64, one published step after the other.
+
+Nothing here is in closed form: the gradients walk backwards through the steps, and so check the
+closed forms of `recu_tf.quantizers`.
+"""
+
+import numpy as np
+
+
+def recu(kernel, tau, upstream):
+    """Sign and gradient of a kernel (..., filters), for the gradient `upstream` of the sign."""
+    weights = kernel.reshape(-1, kernel.shape[-1]).astype(np.float64)
+    g = upstream.reshape(weights.shape).astype(np.float64)
+    n = len(weights)
+    centred = weights - weights.mean(0)
+    deviation = np.sqrt(centred.var(0, ddof=1) + 1e-5)
+    y = centred * 2 * np.sqrt(2) / deviation
+    with np.errstate(divide="ignore"):
+        q = -np.abs(y).mean() * np.log(2 - 2 * np.float64(tau))
+    g_y = np.where(np.abs(y) > q, 0, g)
+    g_centred = g_y * 2 * np.sqrt(2) / deviation
+    g_deviation = (-g_y * y / deviation).sum(0)
+    g_variance = g_deviation / (2 * deviation)
+    g_centred += g_variance * 2 * (centred - centred.mean(0)) / (n - 1)
+    g_weights = g_centred - g_centred.mean(0)
+    return np.where(centred >= 0, 1, -1).reshape(kernel.shape), g_weights.reshape(kernel.shape)
+
+
+def standardized_approx_sign(activations, upstream):
+    """Sign and gradient of activations (batch, ...)."""
+    a = activations.reshape(len(activations), -1).astype(np.float64)
+    g = upstream.reshape(a.shape).astype(np.float64)
+    deviation = np.sqrt(a.var(1, ddof=1, keepdims=True) + 1e-5)
+    u = a / deviation
+    g_u = g * np.maximum(0, 2 - 2 * np.abs(u))
+    g_deviation = (-g_u * u / deviation).sum(1, keepdims=True)
+    g_variance = g_deviation / (2 * deviation)
+    g_a = g_u / deviation + g_variance * 2 * (a - a.mean(1, keepdims=True)) / (a.shape[1] - 1)
+    return np.where(a >= 0, 1, -1).reshape(activations.shape), g_a.reshape(activations.shape)

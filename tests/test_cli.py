@@ -1,0 +1,205 @@
+import json
+import subprocess
+import sys
+
+import pytest
+from conftest import few_digits, shared
+
+from experiments import cli
+from recu_tf import data, models, runs, schedules, training
+
+COMMANDS = ("train", "evaluate", "summary", "export", "demo")
+
+
+def recu(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "experiments.cli", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def complaint(capsys, *arguments):
+    """The one line with which a command refuses its arguments."""
+    try:
+        code = cli.main(list(arguments))
+    except SystemExit as stop:
+        code = stop.code
+    captured = capsys.readouterr()
+    assert code == 2
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path, capsys):
+    """A run directory, made through the command line."""
+    few_digits(monkeypatch)
+    flags = "--epochs 2 -b 12 -bt 5 --lr 0.02 --no-warm_up --lr_type linear --seed 3"
+    arguments = ["train", *flags.split(), "--results-dir", str(tmp_path), "--save", "run"]
+    assert cli.main(arguments) == 0
+    assert f"Next: recu evaluate {tmp_path / 'run'}" in capsys.readouterr().out
+    return tmp_path / "run"
+
+
+def test_names_written_in_the_command_line_are_the_library_s():
+    assert tuple(models.MODELS) == cli.MODELS
+    assert tuple(data.DATASETS) == cli.DATASETS
+    assert cli.LR_TYPES == schedules.LR_TYPES
+
+
+def test_train_has_a_flag_for_every_setting_with_its_default():
+    options = vars(cli._parser().parse_args(["train"]))
+    defaults = vars(training.Settings())
+    assert {name: options[name] for name in defaults} == defaults
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_explains_every_option_without_tensorflow(command):
+    code = (
+        "import sys\nfrom experiments import cli\n"
+        f"try: cli.main([{command!r}, '--help'])\n"
+        "except SystemExit as stop: assert stop.code == 0\n"
+        "assert not {'tensorflow', 'recu_tf', 'export'} & set(sys.modules), 'loaded'\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith(f"usage: recu {command}")
+    parser = cli._parser()._subparsers._group_actions[0].choices[command]
+    for action in parser._actions:
+        assert action.help, action.dest
+
+
+def test_hyphens_do_for_underscores():
+    options = cli._parser().parse_args(["train", "--batch-size", "7", "--no-warm-up"])
+    assert (options.batch_size, options.warm_up) == (7, False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("", "recu: error: a COMMAND is needed"),
+        ("traln", "recu: error: argument COMMAND: invalid choice: 'traln'"),
+        ("train --epoch 3", "recu: error: unrecognized arguments: --epoch 3"),
+        ("train --epochs many", "recu train: error: argument --epochs: invalid int value: 'many'"),
+        ("train --epochs 0", "recu: error: `epochs` must be at least 1, got 0"),
+        ("train --model resnet19", "argument --model/-a: invalid choice: 'resnet19'"),
+        ("train --dataset mnist", "argument --dataset: invalid choice: 'mnist'"),
+        ("train --lr -1", "`lr` must be a finite number above 0, got -1.0"),
+        ("train --lr nan", "`lr` must be a finite number above 0, got nan"),
+        ("train -b 0", "`batch_size` must be at least 1, got 0"),
+        ("train --tau_min 0.5", "`tau_min` must lie in (0.5, 1], got 0.5"),
+        ("train --tau_min 0.99 --tau_max 0.9", "`tau_min` must not exceed `tau_max`"),
+        ("train --lr_type step", "`lr_decay_step` must name at least one epoch"),
+        ("train --lr_decay_step 30;60", "must be epochs separated by commas, got '30;60'"),
+        ("evaluate", "recu evaluate: error: the following arguments are required: RUN"),
+        ("evaluate nowhere", "nowhere is not a run directory: it has no config.json"),
+        ("evaluate nowhere --which worst", "argument --which: invalid choice: 'worst'"),
+        ("export nowhere", "nowhere is not a run directory: it has no config.json"),
+        ("summary nothing", "MODEL must be a run directory or one of resnet20_1w1a"),
+        ("summary resnet20_1w1a --dataset mnist", "invalid choice: 'mnist'"),
+        ("demo --epochs 0", "`epochs` must be at least 1, got 0"),
+    ],
+)
+def test_bad_arguments_are_refused_in_one_line(arguments, expected, capsys):
+    assert expected in complaint(capsys, *arguments.split())
+
+
+def test_errors_reach_the_shell_without_traceback():
+    result = recu("evaluate", "nowhere")
+    assert result.returncode == 2
+    assert result.stderr == (
+        "recu: error: nowhere is not a run directory: it has no config.json.\n"
+    )
+
+
+def test_version_is_printed():
+    result = recu("--version")
+    assert (result.returncode, result.stdout) == (0, "recu_tf 0.1.0\n")
+
+
+def test_run_goes_from_training_to_a_proved_file(run, capsys):
+    config = json.loads((run / "config.json").read_text())
+    assert config["settings"]["seed"] == 3
+    assert config["settings"]["warm_up"] is False
+
+    assert cli.main(["evaluate", str(run), "--which", "last"]) == 0
+    printed = capsys.readouterr().out
+    assert "last.keras on 10 test images" in printed
+    last = runs.Run.open(run).metrics()[-1]
+    assert f"top-1 {last['val_accuracy']:.2%}" in printed
+    assert f"loss  {last['val_loss']:.3f}" in printed
+
+    assert cli.main(["summary", str(run)]) == 0
+    assert "layer2.0.conv1" in capsys.readouterr().out
+
+    assert cli.main(["export", str(run), "--which", "last"]) == 0
+    printed = capsys.readouterr().out
+    assert "Binary convolutions: 4 of 4" in printed
+    assert "Verification on 10 test images: passed" in printed
+    assert "indirect bgemm" in printed
+    assert (run / "model.tflite").read_bytes()[4:8] == b"TFL3"
+
+
+def test_run_directory_is_not_overwritten(run, capsys):
+    error = complaint(
+        capsys, "train", "--epochs", "1", "--results_dir", str(run.parent), "--save", "run"
+    )
+    assert "already holds a run. To go on: `recu evaluate" in error
+
+
+@pytest.mark.parametrize("step", ["audit", "verify"])
+def test_export_that_cannot_be_proved_leaves_no_file(step, run, capsys, monkeypatch):
+    (run / "model.tflite").write_text("of an earlier export")
+    failing = type("Failing", (), {"passed": False, "__str__": lambda self: "the report"})()
+    monkeypatch.setattr(sys.modules["export.runs"], step, lambda *_: failing)
+    assert cli.main(["export", str(run)]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("recu: export failed, no file was written: ")
+    assert "the report" in error
+    assert not (run / "model.tflite").exists()
+    assert not list(run.glob(".*"))
+
+
+def test_demo_prints_what_was_won_and_keeps_earlier_ones(monkeypatch, tmp_path, capsys):
+    few_digits(monkeypatch)
+    for name in ("demo", "demo-2"):
+        assert cli.main(["demo", "--epochs", "1", "--results_dir", str(tmp_path)]) == 0
+        printed = capsys.readouterr().out
+        assert (tmp_path / name / "model.tflite").exists()
+        table = [line for line in printed.splitlines() if line.startswith("|")]
+        assert [line.split("|")[1].strip() for line in table] == [
+            "accuracy, Keras",
+            "accuracy, TFLite",
+            "size, binary",
+            "size, float32",
+            "latency, binary",
+            "latency, float32",
+            "binary convolutions",
+            "training",
+            "file",
+        ]
+        assert "4 of 4" in table[6]
+
+
+@pytest.mark.slow
+def test_cifar10_is_trained_evaluated_and_exported(monkeypatch, tmp_path, capsys):
+    path = str(shared("data", "tfds"))
+    cifar = data.DATASETS["cifar10"]
+    few = data.Dataset(
+        cifar.class_names,
+        cifar.normalization,
+        cifar.flip,
+        lambda *arguments: tuple(array[:64] for array in cifar.read(*arguments)),
+    )
+    monkeypatch.setitem(data.DATASETS, "cifar10", few)
+    flags = ["--dataset", "cifar10", "--data_path", path, "--epochs", "1", "-b", "32"]
+    assert cli.main(["train", *flags, "--results_dir", str(tmp_path)]) == 0
+    run = str(tmp_path / "resnet20_1w1a_cifar10")
+    assert cli.main(["evaluate", run]) == 0
+    assert cli.main(["export", run]) == 0
+    assert "Binary convolutions: 18 of 18" in capsys.readouterr().out

@@ -1,0 +1,176 @@
+import sys
+from types import SimpleNamespace
+
+import larq as lq
+import larq_compute_engine as lce
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import small_resnet
+
+import export
+from recu_tf import optimizers, training
+from recu_tf.quantizers import ReCU, StandardizedApproxSign
+
+
+def trained(model, steps=5):
+    """A few steps of training: batch norms have averages and negative factors to fold."""
+    training.compile_model(model, optimizers.SGD(0.05))
+    rng = np.random.default_rng(0)
+    images = rng.normal(size=(16, *model.input_shape[1:])).astype("float32")
+    model.fit(images, np.arange(16) % model.output_shape[-1], epochs=steps, verbose=0)
+    for layer in model.layers:
+        if isinstance(layer, tf.keras.layers.BatchNormalization):
+            layer.gamma.assign(layer.gamma * rng.choice([-1, 1], layer.gamma.shape))
+    return model, images
+
+
+@pytest.fixture(scope="module")
+def network():
+    tf.keras.utils.set_random_seed(0)
+    model, images = trained(small_resnet((32, 32, 3), 10, "small"))
+    return model, images, export.convert(model)
+
+
+def test_trained_network_is_converted_whole_and_right(network):
+    model, images, flatbuffer = network
+    audited = export.audit(flatbuffer, model)
+    assert audited.passed
+    assert audited.expected == tuple(
+        f"layer{stage}.0.conv{number}" for stage in (1, 2) for number in (1, 2)
+    )
+    assert audited.operators["LceBconv2d"] == audited.binary == 4
+    assert audited.operators["CONV_2D"] == 1
+    labels = model.predict(images, verbose=0).argmax(1)
+    verification = export.verify(flatbuffer, model, images, labels)
+    assert verification.passed, verification
+    assert verification.images == 16
+    assert verification.keras_accuracy == 1
+    assert verification.tflite_accuracy >= 0.98
+
+
+def test_lost_binary_convolution_is_named():
+    inputs = tf.keras.Input((8, 8, 32))
+    x = lq.layers.QuantConv2D(
+        32, 3, kernel_quantizer=ReCU(), input_quantizer=StandardizedApproxSign(), name="good"
+    )(inputs)
+    # A quantizer whose sign the converter does not recognise.
+    bare_sign = lq.quantizers.NoOp(precision=1)
+    x = tf.keras.layers.Lambda(tf.sign)(x)
+    x = lq.layers.QuantConv2D(
+        32, 3, kernel_quantizer=ReCU(), input_quantizer=bare_sign, name="lost"
+    )(x)
+    model = tf.keras.Model(inputs, x)
+    audited = export.audit(export.convert(model), model)
+    assert not audited.passed
+    assert audited.lost == ("lost",)
+    assert "Binary convolutions: 1 of 2" in str(audited)
+    assert "Not binary: lost" in str(audited)
+
+
+def test_silent_miscompilation_is_caught():
+    """Upstream makes SAME of a symmetric padding before a strided convolution."""
+    inputs = tf.keras.Input((16, 16, 64))
+    x = tf.keras.layers.ZeroPadding2D(1)(StandardizedApproxSign()(inputs))
+    x = lq.layers.QuantConv2D(64, 3, strides=2, kernel_quantizer=ReCU(), use_bias=False)(x)
+    x = tf.keras.layers.GlobalAveragePooling2D()(x)
+    model = tf.keras.Model(inputs, x)
+    images = np.random.default_rng(0).normal(size=(8, 16, 16, 64)).astype("float32")
+    verification = export.verify(export.convert(model), model, images, np.zeros(8, int))
+    assert not verification.passed
+    assert verification.share_within == 0
+    assert "FAILED" in str(verification)
+
+
+def test_outputs_that_are_not_finite_fail(network, monkeypatch):
+    model, images, flatbuffer = network
+    nothing = np.full((16, 10), np.nan, np.float32)
+    monkeypatch.setattr(
+        # The name export.verify is the function's.
+        sys.modules["export.verify"],
+        "Interpreter",
+        lambda flatbuffer: SimpleNamespace(predict=lambda images: nothing),
+    )
+    verification = export.verify(flatbuffer, model, images, np.zeros(16, int))
+    assert not verification.passed
+    assert (verification.share_within, verification.agreement) == (0, 0)
+
+
+def test_float_twin_is_the_network_without_quantizers(network):
+    model, _, flatbuffer = network
+    twin = export.convert_float_twin(model)
+    with pytest.warns(UserWarning, match=r"tf\.lite\.Interpreter is deprecated"):
+        interpreter = tf.lite.Interpreter(model_content=twin)
+    interpreter.allocate_tensors()
+    assert interpreter.get_input_details()[0]["shape"].tolist() == [1, 32, 32, 3]
+    assert not {"SIGN", "LceBconv2d"} & {op["op_name"] for op in interpreter._get_ops_details()}
+    parameters = sum(w.shape.num_elements() for w in model.trainable_weights)
+    assert 4 * parameters < len(twin) < 4 * parameters + 20000
+    assert len(flatbuffer) < len(twin)
+
+
+def test_benchmark_measures_every_kernel_and_the_twin(network):
+    model, _, flatbuffer = network
+    latencies = export.benchmark(flatbuffer, export.convert_float_twin(model))
+    assert [(one.name, one.kernel) for one in latencies] == [
+        ("binary", "optimized"),
+        ("binary", "reference"),
+        ("binary", "indirect bgemm"),
+        ("float32", "TFLite with XNNPACK"),
+    ]
+    assert all(0 < one.median_ms <= one.p95_ms for one in latencies)
+
+
+def test_kernels_agree(network):
+    _, images, flatbuffer = network
+    outputs = [
+        lce.testing.Interpreter(flatbuffer, **options).predict(images)
+        for options in export.KERNELS.values()
+    ]
+    for output in outputs[1:]:
+        # Sums in another order; the smallest of signs may flip in one image.
+        close = np.abs(output - outputs[0]).max(1) <= 1e-3
+        assert close.mean() >= 0.75
+
+
+def two_inputs():
+    inputs = [tf.keras.Input((4,)), tf.keras.Input((4,))]
+    return tf.keras.Model(inputs, tf.keras.layers.add(inputs))
+
+
+def dynamic_size():
+    inputs = tf.keras.Input((None, None, 3))
+    return tf.keras.Model(inputs, tf.keras.layers.Conv2D(2, 3)(inputs))
+
+
+def mixed_precision():
+    inputs = tf.keras.Input((8, 8, 3))
+    outputs = tf.keras.layers.Conv2D(2, 3)(inputs)
+    model = tf.keras.Model(inputs, outputs)
+    model._set_dtype_policy("mixed_float16")
+    return model
+
+
+@pytest.mark.parametrize(
+    ("make_model", "message"),
+    [
+        (two_inputs, "`model` must have one input and one output, got 2 and 1"),
+        (dynamic_size, r"`model` must have a fixed input size, got input shape \(None, None, 3\)"),
+        (mixed_precision, "`model` must be in float32 to be converted, got mixed_float16"),
+        (lambda: "model.keras", "`model` must be a Keras model, got str"),
+    ],
+)
+def test_models_that_cannot_be_converted_are_refused(make_model, message):
+    with pytest.raises(ValueError, match=message):
+        export.convert(make_model())
+
+
+def test_bytes_that_are_no_tflite_file_are_refused(network):
+    with pytest.raises(ValueError, match="`flatbuffer` must be a TFLite file"):
+        export.audit(b"PK\3\4 something else", network[0])
+
+
+def test_verification_without_images_is_refused(network):
+    model, images, flatbuffer = network
+    with pytest.raises(ValueError, match="`images` must be one or more, with a label each"):
+        export.verify(flatbuffer, model, images[:0], np.zeros(0))

@@ -1,0 +1,94 @@
+import larq as lq
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import assert_close, keras_layout, nhwc, shared
+
+from recu_tf.layers import ChannelScale, HardTanh, PadChannels, binary_conv2d, hard_tanh
+
+
+@pytest.mark.parametrize("case", ["s1", "s2", "wide", "pointwise"])
+def test_binary_convolution_matches_the_published_implementation(case):
+    vectors = np.load(shared("reference", "convolutions.npz"))
+    v = {name.split("/")[1]: vectors[name] for name in vectors.files if name.startswith(f"{case}/")}
+    # Strided windows of PyTorch's padding are those of SAME on the image turned by 180 degrees.
+    turn = slice(None, None, -1)
+    image, upstream = (nhwc(v[name])[:, turn, turn] for name in ("input", "grad_out"))
+    kernel = keras_layout(v["weight"])[turn, turn]
+    filters, size = v["weight"].shape[0], v["weight"].shape[2]
+    convolution = lq.layers.QuantConv2D(
+        filters,
+        size,
+        strides=int(v["stride"]),
+        padding="same" if v["padding"] else "valid",
+        use_bias=False,
+        input_quantizer="standardized_approx_sign",
+        kernel_quantizer="recu",
+    )
+    scale = ChannelScale()
+    image = tf.constant(image)
+    scale(convolution(image))
+    convolution.kernel.assign(kernel)
+    convolution.kernel_quantizer.tau.assign(v["tau"])
+    scale.alpha.assign(v["alpha"].ravel())
+    with tf.GradientTape() as tape:
+        tape.watch(image)
+        output = scale(convolution(image))
+    gradients = tape.gradient(output, [image, convolution.kernel, scale.alpha], upstream)
+    assert_close(output, nhwc(v["output"])[:, turn, turn])
+    assert_close(gradients[0], nhwc(v["grad_input"])[:, turn, turn])
+    assert_close(gradients[1], keras_layout(v["grad_weight"])[turn, turn])
+    assert_close(gradients[2], v["grad_alpha"].ravel())
+
+
+def test_binary_conv2d_builds_quantized_convolution_and_scale():
+    inputs = tf.keras.Input((8, 8, 4))
+    model = tf.keras.Model(inputs, binary_conv2d(inputs, 6, strides=2, name="conv"))
+    assert model.output_shape == (None, 4, 4, 6)
+    assert [w.name for w in model.trainable_weights] == ["conv/kernel:0", "conv.alpha/alpha:0"]
+    alpha = model.get_layer("conv.alpha").alpha
+    assert alpha.shape == (6,)
+    assert 0 <= np.min(alpha) <= np.max(alpha) < 1
+    alpha.assign(tf.ones(6))
+    output = model(tf.random.normal((2, 8, 8, 4))).numpy()
+    # Sums of 36 signs, fewer at the edges where the padding adds zeros: whole numbers.
+    np.testing.assert_array_equal(output, np.rint(output))
+
+
+def test_hard_tanh_has_no_gradient_at_its_corners():
+    x = tf.constant([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = hard_tanh(x)
+    assert y.numpy().tolist() == [-1, -1, -0.5, 0, 0.5, 1, 1]
+    assert tape.gradient(y, x).numpy().tolist() == [0, 0, 1, 1, 1, 0, 0]
+
+
+def test_channels_are_padded_on_both_sides():
+    padded = PadChannels(1, 2)(tf.ones((1, 2, 2, 3)))
+    assert padded[0, 0, 0].numpy().tolist() == [0, 1, 1, 1, 0, 0]
+
+
+@pytest.mark.parametrize(("before", "after", "name"), [(-1, 0, "before"), (0, 1.5, "after")])
+def test_impossible_padding_is_refused(before, after, name):
+    with pytest.raises(ValueError, match=f"`{name}` must be a whole number from 0, got"):
+        PadChannels(before, after)
+
+
+def test_unknown_number_of_channels_is_refused():
+    with pytest.raises(ValueError, match="`inputs` must have a fixed number of channels"):
+        ChannelScale()(tf.keras.Input((4, 4, None)))
+
+
+@pytest.mark.parametrize("suffix", ["", ".keras", ".h5"])
+def test_layers_survive_every_saving_format(suffix, tmp_path):
+    model = tf.keras.Sequential(
+        [tf.keras.Input((4, 4, 3)), ChannelScale("ones"), PadChannels(1, 2), HardTanh()]
+    )
+    model.layers[0].alpha.assign([0.1, 0.2, 0.3])
+    images = tf.random.normal((2, 4, 4, 3))
+    model.save(str(tmp_path / f"model{suffix}"))
+    loaded = tf.keras.models.load_model(str(tmp_path / f"model{suffix}"))
+    np.testing.assert_array_equal(loaded(images), model(images))
+    for got, expected in zip(loaded.layers, model.layers, strict=True):
+        assert got.get_config() == expected.get_config()

@@ -1,0 +1,112 @@
+import json
+
+import pytest
+import tensorflow as tf
+
+from recu_tf.runs import Run, write_aside
+
+CONFIG = {
+    "settings": {},
+    "num_classes": 2,
+    "class_names": ["cat", "dog"],
+    "input_shape": [2],
+    "normalization": {"mean": [0.5], "std": [0.25]},
+}
+
+
+def test_run_directory_is_made_and_opened(tmp_path):
+    run = Run.create(tmp_path / "results" / "one", CONFIG)
+    config = json.loads((run.path / "config.json").read_text())
+    assert config["format"] == 1
+    assert set(config["versions"]) >= {"python", "recu_tf", "tensorflow", "larq"}
+    opened = Run.open(run.path)
+    assert opened.config == config
+    assert (opened.normalization.mean, opened.normalization.std) == ((0.5,), (0.25,))
+
+
+def test_directory_that_holds_a_run_is_refused_with_the_way_on(tmp_path):
+    Run.create(tmp_path / "one", CONFIG)
+    with pytest.raises(FileExistsError, match=r"already holds a run. To go on: `recu evaluate"):
+        Run.create(tmp_path / "one", CONFIG)
+
+
+def test_directory_that_holds_something_else_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(FileExistsError, match="exists and is not an empty directory"):
+        Run.create(tmp_path, CONFIG)
+    with pytest.raises(FileExistsError, match="exists and is not an empty directory"):
+        Run.create(tmp_path / "thesis.tex", CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "message"),
+    [
+        (None, FileNotFoundError, "is not a run directory: it has no config.json"),
+        ("{", ValueError, "config.json is not valid JSON"),
+        ('{"format": 2}', ValueError, "must have format 1, .* got 2"),
+        ('{"format": 1, "versions": {}, "num_classes": 2}', ValueError, "lacks settings, class_"),
+        ("[]", ValueError, "must have format 1, .* got None"),
+    ],
+)
+def test_what_is_no_run_is_refused(text, error, message, tmp_path):
+    if text is not None:
+        (tmp_path / "config.json").write_text(text)
+    with pytest.raises(error, match=message):
+        Run.open(tmp_path)
+
+
+def model():
+    return tf.keras.Sequential([tf.keras.Input((2,)), tf.keras.layers.Dense(1)])
+
+
+def test_best_model_stays_while_the_last_goes_on(tmp_path):
+    run = Run.create(tmp_path / "run", CONFIG)
+    network = model()
+    network.layers[0].kernel.assign([[1.0], [1.0]])
+    run.save_model(network, best=True)
+    network.layers[0].kernel.assign([[2.0], [2.0]])
+    run.save_model(network, best=False)
+    assert run.load_model("best").get_weights()[0].tolist() == [[1], [1]]
+    assert run.load_model("last").get_weights()[0].tolist() == [[2], [2]]
+    assert sorted(p.name for p in run.path.iterdir()) == ["best.keras", "config.json", "last.keras"]
+
+
+def test_missing_and_damaged_models_are_refused(tmp_path):
+    run = Run.create(tmp_path / "run", CONFIG)
+    with pytest.raises(FileNotFoundError, match="stopped before its first epoch ended"):
+        run.load_model("best")
+    run.save_model(model(), best=True)
+    run.model_path("best").write_bytes(run.model_path("best").read_bytes()[:1000])
+    with pytest.raises(ValueError, match=r"best\.keras is damaged"):
+        run.load_model("best")
+    with pytest.raises(ValueError, match="`which` must be one of best, last, got 'worst'"):
+        run.load_model("worst")
+
+
+def test_code_in_a_model_file_is_refused_not_run(tmp_path):
+    run = Run.create(tmp_path / "run", CONFIG)
+    marker = tmp_path / "executed"
+    lines = f"open({str(marker)!r}, 'w')"
+    network = tf.keras.Sequential(
+        [tf.keras.Input((2,)), tf.keras.layers.Lambda(eval(f"lambda x: ({lines}, x)[1]"))]
+    )
+    marker.unlink()
+    run.save_model(network, best=True)
+    marker.unlink(missing_ok=True)
+    with pytest.raises(ValueError, match=r"best\.keras is damaged.*[Ll]ambda"):
+        run.load_model("best")
+    assert not marker.exists()
+
+
+def test_failed_write_leaves_the_file_before_it(tmp_path):
+    path = tmp_path / "model.keras"
+    path.write_text("good")
+
+    def fail(aside):
+        aside.write_text("half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_aside(path, fail)
+    assert path.read_text() == "good"
+    assert list(tmp_path.iterdir()) == [path]

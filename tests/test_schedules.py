@@ -1,0 +1,151 @@
+import json
+import math
+
+import larq as lq
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import shared
+
+from recu_tf.quantizers import ReCU
+from recu_tf.schedules import (
+    LearningRateScheduler,
+    TauScheduler,
+    exponential_tau,
+    learning_rate,
+)
+
+
+def test_schedules_match_the_published_implementation():
+    for case in json.loads(shared("reference", "schedules.json").read_text()):
+        epochs = case["epochs"]
+        rates = [
+            learning_rate(
+                epoch,
+                epochs,
+                case["lr"],
+                case["lr_type"],
+                case["warm_up"],
+                case["lr_decay_step"] or (),
+            )
+            for epoch in range(epochs)
+        ]
+        taus = [
+            exponential_tau(epoch, epochs, case["tau_min"], case["tau_max"])
+            for epoch in range(epochs)
+        ]
+        np.testing.assert_allclose(rates, case["lr_per_epoch"], rtol=0, atol=1e-6)
+        np.testing.assert_allclose(taus, case["tau_per_epoch"], rtol=0, atol=1e-6)
+
+
+def test_tau_runs_from_its_minimum_to_its_maximum():
+    assert exponential_tau(0, 10, 0.8, 0.95) == pytest.approx(0.8)
+    assert exponential_tau(10, 10, 0.8, 0.95) == pytest.approx(0.95)
+
+
+@pytest.mark.parametrize("lr_type", ["cos", "linear", "step"])
+def test_warm_up_joins_the_schedule_at_its_start(lr_type):
+    rates = [learning_rate(e, 30, 0.4, lr_type, True, (10,)) for e in range(30)]
+    np.testing.assert_allclose(rates[:5], [0.08, 0.16, 0.24, 0.32, 0.4])
+    assert rates[5] <= 0.4
+    assert rates[13] > rates[14]  # the step of 10 epochs after the warm-up's last
+    assert min(rates) >= 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((11, 10), r"`epoch` must lie in 0 \.\.\. epochs = 10, got 11"),
+        ((0, 0), "`epochs` must be at least 1, got 0"),
+        ((0, 10, 0.5), r"`tau_min` must lie in \(0\.5, 1\], got 0\.5"),
+        ((0, 10, 0.9, 1.1), r"`tau_max` must lie in \(0\.5, 1\], got 1\.1"),
+        ((0, 10, math.nan), r"`tau_min` must lie in"),
+        ((0, 10, 0.95, 0.9), "`tau_min` must not exceed `tau_max`"),
+    ],
+)
+def test_impossible_tau_schedules_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        exponential_tau(*arguments)
+
+
+def test_impossible_learning_rate_schedules_are_refused():
+    with pytest.raises(ValueError, match="`lr_type` must be one of cos, step, linear, got 'poly'"):
+        learning_rate(0, 10, lr_type="poly")
+    with pytest.raises(ValueError, match="`lr_decay_step` must name at least one epoch"):
+        learning_rate(0, 10, lr_type="step")
+
+
+def nested_model():
+    inner = tf.keras.Sequential(
+        [tf.keras.Input((6, 6, 3)), lq.layers.QuantConv2D(4, 3, kernel_quantizer="recu")]
+    )
+    inputs = tf.keras.Input((2, 6, 6, 3))
+    x = tf.keras.layers.TimeDistributed(inner)(inputs)
+    x = tf.keras.layers.Flatten()(x)
+    return tf.keras.Model(inputs, lq.layers.QuantDense(2, kernel_quantizer=ReCU(0.6))(x))
+
+
+def fit(model, callbacks, epochs=3):
+    model.compile("sgd", "mse")
+    shape = (4, *model.input_shape[1:])
+    images = np.random.default_rng(0).normal(size=shape).astype("float32")
+    return model.fit(images, np.zeros((4, 2)), epochs=epochs, verbose=0, callbacks=callbacks)
+
+
+def test_tau_scheduler_moves_nested_quantizers_and_logs():
+    model = nested_model()
+    seen = []
+    watch = tf.keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: seen.append(
+            [q.tau.numpy() for q in model.submodules if isinstance(q, ReCU)]
+        )
+    )
+    history = fit(model, [TauScheduler(3, 0.7, 0.9), watch]).history
+    expected = [exponential_tau(epoch, 3, 0.7, 0.9) for epoch in range(3)]
+    np.testing.assert_allclose(history["tau"], expected)
+    assert np.shape(seen) == (3, 2)
+    np.testing.assert_allclose(seen, np.array(expected)[:, None] * [1, 1], rtol=1e-6)
+
+
+def test_tau_scheduler_refuses_a_model_without_recu():
+    model = tf.keras.Sequential([tf.keras.Input((3,)), tf.keras.layers.Dense(2)])
+    with pytest.raises(ValueError, match="at least one ReCU quantizer"):
+        fit(model, [TauScheduler(3)])
+
+
+def test_tau_scheduler_refuses_a_network_of_larq_zoo_as_it_comes():
+    zoo = pytest.importorskip("larq_zoo")
+    model = zoo.sota.QuickNetSmall(input_shape=(64, 64, 3), num_classes=2, weights=None)
+    with pytest.raises(ValueError, match="at least one ReCU quantizer"):
+        fit(model, [TauScheduler(1)], epochs=1)
+
+
+def test_schedulers_refuse_a_training_longer_than_themselves():
+    for scheduler in (TauScheduler(2), LearningRateScheduler(2, lr=0.1)):
+        with pytest.raises(ValueError, match=r"`epochs` of .*Scheduler is 2, but the training.* 3"):
+            fit(nested_model(), [scheduler], epochs=3)
+
+
+@pytest.mark.parametrize(
+    ("make_layer", "axis"),
+    [
+        (lambda q: lq.layers.QuantDepthwiseConv2D(3, depthwise_quantizer=q), (-2, -1)),
+        (lambda q: lq.layers.QuantConv2DTranspose(5, 3, kernel_quantizer=q), -2),
+    ],
+)
+def test_tau_scheduler_refuses_kernels_standardized_over_the_wrong_axis(make_layer, axis):
+    def model(layer):
+        return tf.keras.Sequential(
+            [tf.keras.Input((6, 6, 4)), layer, tf.keras.layers.Flatten(), tf.keras.layers.Dense(2)]
+        )
+
+    with pytest.raises(ValueError, match=r"`axis` of the .*_quantizer of layer .* must be"):
+        fit(model(make_layer(ReCU())), [TauScheduler(1)], epochs=1)
+    fit(model(make_layer(ReCU(axis=axis))), [TauScheduler(1)], epochs=1)
+
+
+def test_learning_rate_scheduler_sets_and_logs_the_rate():
+    model = nested_model()
+    history = fit(model, [LearningRateScheduler(3, lr=0.1, lr_type="linear")]).history
+    np.testing.assert_allclose(history["lr"], [0.1, 0.1 * 2 / 3, 0.1 / 3])
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.1 / 3)
