@@ -23,8 +23,8 @@ def _free_directory(results: Path) -> Path:
 
 def _table(report: export.Report, seconds: float) -> str:
     binary, twin = (fastest(report.latencies, name) for name in ("binary", "float32"))
-    operators = sum(report.audit.operators.values())
-    proved = report.verification
+    audited, proved = report.audit, report.verification
+    operators = sum(audited.operators.values())
     rows = [
         ("accuracy, Keras", f"{proved.keras_accuracy:.2%} of {proved.images} test images"),
         ("accuracy, TFLite", f"{proved.tflite_accuracy:.2%}"),
@@ -35,10 +35,8 @@ def _table(report: export.Report, seconds: float) -> str:
         ),
         ("latency, binary", f"{binary.median_ms:.2f} ms ({binary.kernel} kernel, one thread)"),
         ("latency, float32", f"{twin.median_ms:.2f} ms ({twin.kernel}, one thread)"),
-        (
-            "binary convolutions",
-            f"{report.audit.binary} of {len(report.audit.expected)}, in {operators} operators",
-        ),
+        ("binary operators", f"{audited.binary} of {operators}"),
+        ("binary convolutions", f"{audited.binary} of {len(audited.expected)} that should be"),
         ("training", f"{seconds:.0f} s"),
         ("file", str(report.path)),
     ]

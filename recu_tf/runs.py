@@ -4,7 +4,7 @@
 config.json    format number, settings, data set, versions (written first)
 metrics.jsonl  one line per epoch: losses, accuracies, lr, tau, seconds
 logs/          TensorBoard
-best.keras     the whole model of the epoch with the best validation accuracy
+best.keras     the whole model with the weights of the epoch of the best validation accuracy
 last.keras     the whole model of the last epoch, with its optimizer
 ```
 """
@@ -12,7 +12,6 @@ last.keras     the whole model of the last epoch, with its optimizer
 import json
 import os
 import platform
-import shutil
 from importlib import metadata
 from pathlib import Path
 
@@ -141,15 +140,9 @@ class Run:
             raise ValueError(f"`which` must be one of {', '.join(WHICH)}, got {which!r}.")
         return self.path / f"{which}.keras"
 
-    def save_model(self, model: tf.keras.Model, best: bool) -> None:
-        """Keeps a model, with its optimizer, as the last one, and as the best one where it is.
-
-        Each file is put in place in one step.
-        """
-        last = self.model_path("last")
-        write_aside(last, model.save)
-        if best:
-            write_aside(self.model_path("best"), lambda aside: shutil.copyfile(last, aside))
+    def save_model(self, model: tf.keras.Model, which: str) -> None:
+        """Keeps a model, with its optimizer, as the "best" or the "last" one, in one step."""
+        write_aside(self.model_path(which), model.save)
 
     def load_model(self, which: str = "best") -> tf.keras.Model:
         """Loads the "best" or the "last" model, uncompiled.

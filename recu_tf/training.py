@@ -103,23 +103,45 @@ def compile_model(model: tf.keras.Model, optimizer: tf.keras.optimizers.Optimize
 
 
 class _Keep(tf.keras.callbacks.Callback):
-    """Writes each epoch's line of metrics and the last and best models."""
+    """Writes each epoch's line of metrics, and the last and best models.
+
+    Where epochs are short, writing models would take a good part of them. So after one is written,
+    the next waits until training has gone on for 20 times as long; the best weights are kept in
+    memory until then. What is on disk is complete when the training ends.
+    """
+
+    PATIENCE = 20
 
     def __init__(self, run: runs.Run):
         super().__init__()
         self.run = run
         self.best = -math.inf
+        self.best_weights = None
+        self.next_write = 0.0
 
     def on_epoch_begin(self, epoch, logs=None):
         self.started = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
-        is_best = logs["val_accuracy"] > self.best
-        self.best = max(self.best, logs["val_accuracy"])
-        self.run.save_model(self.model, is_best)
-        seconds = time.perf_counter() - self.started
+        if logs["val_accuracy"] > self.best:
+            self.best = logs["val_accuracy"]
+            self.best_weights = self.model.get_weights()
+        now = time.perf_counter()
         values = {name: float(value) for name, value in logs.items()}
-        self.run.append_metrics({"epoch": epoch, **values, "seconds": round(seconds, 3)})
+        self.run.append_metrics({"epoch": epoch, **values, "seconds": round(now - self.started, 3)})
+        if now >= self.next_write or epoch + 1 == self.params["epochs"]:
+            self._write()
+            end = time.perf_counter()
+            self.next_write = end + self.PATIENCE * (end - now)
+
+    def _write(self) -> None:
+        last = self.model.get_weights()
+        if self.best_weights is not None:
+            self.model.set_weights(self.best_weights)
+            self.run.save_model(self.model, "best")
+            self.model.set_weights(last)
+            self.best_weights = None
+        self.run.save_model(self.model, "last")
 
 
 def train(settings: Settings, directory: str | os.PathLike) -> runs.Run:
@@ -167,6 +189,10 @@ def train(settings: Settings, directory: str | os.PathLike) -> runs.Run:
             "normalization": asdict(dataset.normalization),
         },
     )
+    # Everything that training needs is made now: variables that turn up while Keras traces the
+    # training step make it trace twice.
+    optimizer.build(model.trainable_variables)
+    model.evaluate(validation.take(1), verbose=0)
     model.fit(
         batches,
         epochs=settings.epochs,

@@ -179,11 +179,12 @@ def test_demo_prints_what_was_won_and_keeps_earlier_ones(monkeypatch, tmp_path, 
             "size, float32",
             "latency, binary",
             "latency, float32",
+            "binary operators",
             "binary convolutions",
             "training",
             "file",
         ]
-        assert "4 of 4" in table[6]
+        assert "4 of 4" in table[7]
 
 
 @pytest.mark.slow

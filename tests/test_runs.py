@@ -62,11 +62,11 @@ def model():
 def test_best_model_stays_while_the_last_goes_on(tmp_path):
     run = Run.create(tmp_path / "run", CONFIG)
     network = model()
-    network.layers[0].kernel.assign([[1.0], [1.0]])
-    run.save_model(network, best=True)
+    run.save_model(network, "best")
+    expected = network.get_weights()[0].tolist()
     network.layers[0].kernel.assign([[2.0], [2.0]])
-    run.save_model(network, best=False)
-    assert run.load_model("best").get_weights()[0].tolist() == [[1], [1]]
+    run.save_model(network, "last")
+    assert run.load_model("best").get_weights()[0].tolist() == expected
     assert run.load_model("last").get_weights()[0].tolist() == [[2], [2]]
     assert sorted(p.name for p in run.path.iterdir()) == ["best.keras", "config.json", "last.keras"]
 
@@ -75,7 +75,7 @@ def test_missing_and_damaged_models_are_refused(tmp_path):
     run = Run.create(tmp_path / "run", CONFIG)
     with pytest.raises(FileNotFoundError, match="stopped before its first epoch ended"):
         run.load_model("best")
-    run.save_model(model(), best=True)
+    run.save_model(model(), "best")
     run.model_path("best").write_bytes(run.model_path("best").read_bytes()[:1000])
     with pytest.raises(ValueError, match=r"best\.keras is damaged"):
         run.load_model("best")
@@ -91,7 +91,7 @@ def test_code_in_a_model_file_is_refused_not_run(tmp_path):
         [tf.keras.Input((2,)), tf.keras.layers.Lambda(eval(f"lambda x: ({lines}, x)[1]"))]
     )
     marker.unlink()
-    run.save_model(network, best=True)
+    run.save_model(network, "best")
     marker.unlink(missing_ok=True)
     with pytest.raises(ValueError, match=r"best\.keras is damaged.*[Ll]ambda"):
         run.load_model("best")

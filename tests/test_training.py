@@ -56,6 +56,24 @@ def test_training_leaves_a_whole_run_directory(settings, monkeypatch, tmp_path, 
     assert training.evaluate(run)["top_1"] == pytest.approx(best)
 
 
+def test_best_model_is_that_of_its_epoch_though_written_later(tmp_path):
+    network = tf.keras.Sequential([tf.keras.Input((1,)), tf.keras.layers.Dense(1)])
+    network.compile("sgd", "mse")
+    keep = training._Keep(runs.Run.create(tmp_path / "run", {}))
+    keep.set_model(network)
+    keep.set_params({"epochs": 4})
+    files = []
+    for epoch, accuracy in enumerate((0.1, 0.9, 0.5, 0.9)):
+        keep.on_epoch_begin(epoch)
+        network.layers[0].kernel.assign([[float(epoch)]])
+        keep.next_write = 0.0 if epoch == 0 else np.inf  # as if epochs took no time
+        keep.on_epoch_end(epoch, {"val_accuracy": accuracy})
+        files.append([keep.run.load_model(w).get_weights()[0].item() for w in runs.WHICH])
+    # Best and last: written with the first epoch, then with the final one.
+    assert files == [[0, 0], [0, 0], [0, 0], [1, 3]]
+    assert [line["epoch"] for line in keep.run.metrics()] == [0, 1, 2, 3]
+
+
 def test_training_follows_the_seed(settings, monkeypatch, tmp_path):
     few_digits(monkeypatch)
     one_epoch = {"epochs": 1, "batch_size": 12, "lr": 0.01}

@@ -125,21 +125,26 @@ def training_batches(
         ValueError: the images are not uint8 or do not match the labels.
     """
     check_images(images, labels)
-    steps = math.ceil(len(images) / batch_size)
+    count = len(images)
+    batch_size = min(batch_size, count)
+    steps = math.ceil(count / batch_size)
     padded = tf.constant(pad_for_crops(images))
     size = images.shape[1:3]
     labels = tf.constant(labels, tf.int64)
 
     def epoch_batches(epoch):
-        keys = tf.random.stateless_uniform([len(images)], tf.stack([seed, epoch]))
-        order = tf.data.Dataset.from_tensor_slices(tf.argsort(keys)).batch(batch_size)
+        order = tf.argsort(tf.random.stateless_uniform([count], tf.stack([seed, epoch])))
+        # Filled up to whole batches: of a fixed size, TensorFlow knows what an operation costs.
+        order = tf.reshape(tf.pad(order, [[0, steps * batch_size - count]]), [steps, batch_size])
+        order = tf.data.Dataset.from_tensor_slices(order)
         return order.enumerate(tf.cast(epoch, tf.int64) * steps)
 
     def batch(step, indices):
         # Counted downwards from -1, the numbers of the steps are never those of the epochs.
         step_seed = tf.stack([seed, -1 - tf.cast(step, tf.int32)])
         pixels = augment(padded, size, indices, step_seed, flip)
-        return normalization(pixels), tf.gather(labels, indices)
+        rest = count - (step % steps) * batch_size
+        return normalization(pixels)[:rest], tf.gather(labels, indices)[:rest]
 
     batches = tf.data.Dataset.range(epochs, output_type=tf.int32).flat_map(epoch_batches)
     # Small enough to stay ahead of any training step; the epochs follow without a gap.
