@@ -106,7 +106,8 @@ def _add_run_arguments(parser: _Parser) -> None:
     parser.option(
         "--data_path",
         metavar="DIR",
-        help="data directory of tensorflow-datasets; None means that of the training",
+        help="data directory of tensorflow-datasets; None means that of the training (digits come "
+        "with scikit-learn and have none)",
     )
 
 
@@ -167,7 +168,10 @@ def _train(options: argparse.Namespace) -> None:
 
     names = training.Settings.__dataclass_fields__
     settings = training.Settings(**{name: getattr(options, name) for name in names})
-    directory = Path(options.results_dir) / (options.save or f"{options.model}_{options.dataset}")
+    name = f"{options.model}_{options.dataset}" if options.save is None else options.save
+    if not name or Path(name).is_absolute() or ".." in Path(name).parts:
+        raise ValueError(f"--save must be a name inside --results_dir, got {name!r}.")
+    directory = Path(options.results_dir) / name
     run = training.train(settings, directory)
     best = max(run.metrics(), key=lambda line: line["val_accuracy"])
     print(f"Best epoch {best['epoch'] + 1}: top-1 {best['val_accuracy']:.2%} on the test images")

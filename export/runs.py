@@ -9,6 +9,7 @@ from export.convert import convert, convert_float_twin
 from export.verify import Verification, verify
 from recu_tf import data
 from recu_tf.runs import Run, write_aside
+from recu_tf.training import Settings
 
 __all__ = ["ExportError", "Report", "export_run"]
 
@@ -88,9 +89,9 @@ def export_run(run: Run, which: str = "best", data_path: str | None = None) -> R
         ImportError, OSError: the test images cannot be read.
     """
     path = run.path / "model.tflite"
-    settings = run.config["settings"]
+    settings = Settings.of_run(run)
     model = run.load_model(which)
-    images, labels = data.load(settings["dataset"], "test", data_path or settings["data_path"])
+    images, labels = data.load(settings.dataset, "test", data_path or settings.data_path)
     images, labels = run.normalization(images[:MOST_IMAGES]).numpy(), labels[:MOST_IMAGES]
     path.unlink(missing_ok=True)
     flatbuffer = convert(model)

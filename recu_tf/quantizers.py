@@ -43,15 +43,21 @@ def _statistics_dtype(dtype: tf.DType) -> tf.DType:
 
 def _check_tau(tau: float | tf.Tensor | tf.Variable) -> None:
     """Refuses a tau outside (0.5, 1]; one that is only known inside a graph passes."""
-    value = tau if isinstance(tau, int | float | str | None) else tf.get_static_value(tau)
-    if value is None and tau is not None:
-        return
+    if isinstance(tau, tf.Tensor | tf.Variable):
+        tau = tf.get_static_value(tf.convert_to_tensor(tau))
+        if tau is None:
+            return
     try:
-        number = float(value)
+        number = math.nan if isinstance(tau, bool) else float(tau)
     except (TypeError, ValueError):
         number = math.nan
     if not 0.5 < number <= 1:
-        raise ValueError(f"`tau` must be a number in (0.5, 1], got {value!r}.")
+        raise ValueError(f"`tau` must be a number in (0.5, 1], got {tau!r}.")
+
+
+def _check_floating(name: str, tensor: tf.Tensor) -> None:
+    if not tensor.dtype.is_floating:
+        raise ValueError(f"`{name}` must be of a floating type, got {tensor.dtype.name}.")
 
 
 def _as_scalar(tau: float | tf.Tensor | tf.Variable, dtype: tf.DType) -> tf.Tensor:
@@ -100,9 +106,11 @@ def standardize_kernel(kernel: tf.Tensor, axis: int | Sequence[int] = -1) -> tf.
         A tensor of the kernel's shape, float64 for a float64 kernel, else float32.
 
     Raises:
-        ValueError: the kernel has one weight per filter, or `axis` is not an axis of it.
+        ValueError: the kernel is not floating or has one weight per filter, or `axis` is not an
+            axis of it.
     """
     kernel = tf.convert_to_tensor(kernel)
+    _check_floating("kernel", kernel)
     axes = _reduction_axes(kernel.shape, axis)
     weights = tf.cast(kernel, _statistics_dtype(kernel.dtype))
     centred = weights - tf.reduce_mean(weights, axes, keepdims=True)
@@ -153,11 +161,12 @@ def recu(
         A tensor of -1 and +1 with the kernel's shape and dtype.
 
     Raises:
-        ValueError: `tau` lies outside (0.5, 1], the kernel has one weight per filter, or `axis`
-            is not an axis of it.
+        ValueError: `tau` lies outside (0.5, 1], the kernel is not floating or has one weight per
+            filter, or `axis` is not an axis of it.
     """
     _check_tau(tau)
     kernel = tf.convert_to_tensor(kernel)
+    _check_floating("kernel", kernel)
     axes = _reduction_axes(kernel.shape, axis)
     dtype = _statistics_dtype(kernel.dtype)
 
@@ -207,9 +216,10 @@ def standardized_approx_sign(activations: tf.Tensor) -> tf.Tensor:
         A tensor of -1 and +1 with the shape and dtype of the activations.
 
     Raises:
-        ValueError: an image holds a single value, or the rank is below 2.
+        ValueError: the type is not floating, an image holds a single value, or the rank is below 2.
     """
     activations = tf.convert_to_tensor(activations)
+    _check_floating("activations", activations)
     shape = activations.shape
     if shape.rank is None or shape.rank < 2 or shape[1:].num_elements() == 1:
         raise ValueError(

@@ -93,7 +93,10 @@ class Run:
         """
         path = cls.check_free(path)
         config = {"format": FORMAT, "versions": _versions(), **config}
-        path.mkdir(parents=True, exist_ok=True)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(f"The run directory {path} cannot be made: {error.strerror}") from error
         write_aside(
             path / "config.json",
             lambda aside: aside.write_text(json.dumps(config, indent=2) + "\n", "utf-8"),
@@ -126,6 +129,20 @@ class Run:
         missing = [key for key in KEYS if key not in config]
         if missing:
             raise ValueError(f"{path / 'config.json'} lacks {', '.join(missing)}.")
+        try:
+            channels = config["input_shape"][-1]
+            kept = [config["normalization"][key] for key in ("mean", "std")]
+            well_formed = all(
+                len(values) == channels and all(isinstance(v, int | float) for v in values)
+                for values in kept
+            )
+        except (TypeError, KeyError, IndexError):
+            well_formed = False
+        if not well_formed:
+            raise ValueError(
+                f"`normalization` in {path / 'config.json'} must have a mean and a std for each "
+                f"channel of `input_shape`, got {config['normalization']!r}."
+            )
         return cls(path, config)
 
     @property
@@ -149,7 +166,7 @@ class Run:
 
         Raises:
             FileNotFoundError: the training ended before its first epoch did.
-            ValueError: the file is damaged.
+            ValueError: the file is damaged or holds another network.
         """
         path = self.model_path(which)
         if not path.exists():
@@ -157,9 +174,16 @@ class Run:
                 f"{path} does not exist: the training stopped before its first epoch ended."
             )
         try:
-            return tf.keras.models.load_model(path, compile=False)
+            model = tf.keras.models.load_model(path, compile=False)
         except Exception as error:  # zip, JSON, HDF5 and Keras each have their own
             raise ValueError(f"{path} is damaged: {error}") from error
+        expected = (tuple(self.config["input_shape"]), (self.config["num_classes"],))
+        if (model.input_shape[1:], model.output_shape[1:]) != expected:
+            raise ValueError(
+                f"{path} is another network than that of config.json: from {model.input_shape[1:]} "
+                f"to {model.output_shape[1:]}, not from {expected[0]} to {expected[1]}."
+            )
+        return model
 
     def append_metrics(self, values: dict) -> None:
         """Adds a line to `metrics.jsonl`."""

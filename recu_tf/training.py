@@ -65,6 +65,10 @@ class Settings:
                 raise ValueError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
         if not (math.isfinite(self.lr) and self.lr > 0):
             raise ValueError(f"`lr` must be a finite number above 0, got {self.lr}.")
+        if self.lr_decay_step and self.lr_type != "step":
+            raise ValueError(
+                f"`lr_decay_step` must be empty unless `lr_type` is step, got {self.lr_type!r}."
+            )
         if any(step < 1 for step in self.lr_decay_step):
             raise ValueError(f"`lr_decay_step` must be epochs from 1, got {self.lr_decay_step}.")
         if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
@@ -77,6 +81,22 @@ class Settings:
             raise ValueError(f"`seed` must lie in 0 ... 2^31 - 1, got {self.seed}.")
         schedules.exponential_tau(0, self.epochs, self.tau_min, self.tau_max)
         schedules.learning_rate(0, self.epochs, **self.learning_rate_schedule)
+
+    @classmethod
+    def of_run(cls, run: runs.Run) -> "Settings":
+        """The settings that a run was trained with.
+
+        Raises:
+            ValueError: what `config.json` holds cannot be settings.
+        """
+        kept = run.config["settings"]
+        try:
+            missing = [name for name in cls.__dataclass_fields__ if name not in kept]
+            if missing:
+                raise ValueError(f"lacks {', '.join(missing)}")
+            return cls(**{**kept, "lr_decay_step": tuple(kept["lr_decay_step"])})
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"`settings` in {run.path / 'config.json'}: {error}") from error
 
     @property
     def learning_rate_schedule(self) -> dict:
@@ -165,7 +185,7 @@ def train(settings: Settings, directory: str | os.PathLike) -> runs.Run:
         *data.load(settings.dataset, "test", settings.data_path),
         dataset.normalization,
         settings.batch_size_test,
-    )
+    ).cache()
     batches, steps = data.training_batches(
         images,
         labels,
@@ -231,11 +251,11 @@ def evaluate(
         FileNotFoundError, ValueError: the model is missing or damaged.
         ImportError, OSError: the data set cannot be read.
     """
-    settings = run.config["settings"]
+    settings = Settings.of_run(run)
     model = run.load_model(which)
-    images, labels = data.load(settings["dataset"], "test", data_path or settings["data_path"])
+    images, labels = data.load(settings.dataset, "test", data_path or settings.data_path)
     batches = data.test_batches(
-        images, labels, run.normalization, batch_size or settings["batch_size_test"]
+        images, labels, run.normalization, batch_size or settings.batch_size_test
     )
     compile_model(model, "sgd")  # Keras wants one; it is not used
     values = model.evaluate(batches, verbose=0, return_dict=True)

@@ -96,6 +96,8 @@ def test_hyphens_do_for_underscores():
         ("train --tau_min 0.99 --tau_max 0.9", "`tau_min` must not exceed `tau_max`"),
         ("train --lr_type step", "`lr_decay_step` must name at least one epoch"),
         ("train --lr_decay_step 30;60", "must be epochs separated by commas, got '30;60'"),
+        ("train --save ../elsewhere", "--save must be a name inside --results_dir, got"),
+        ("train --save /elsewhere", "--save must be a name inside --results_dir, got"),
         ("evaluate", "recu evaluate: error: the following arguments are required: RUN"),
         ("evaluate nowhere", "nowhere is not a run directory: it has no config.json"),
         ("evaluate nowhere --which worst", "argument --which: invalid choice: 'worst'"),

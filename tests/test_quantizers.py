@@ -140,12 +140,30 @@ def test_zero_becomes_plus_one():
     assert standardized_approx_sign(tf.constant([[0.0, -1.0]])).numpy().tolist() == [[1, -1]]
 
 
-@pytest.mark.parametrize("tau", [0.5, 0.0, -1, 1.01, float("nan"), float("inf"), "high", None])
+@pytest.mark.parametrize(
+    "tau", [0.5, 0.0, -1, 1.01, float("nan"), float("inf"), "high", None, True]
+)
 def test_tau_out_of_range_is_refused(tau):
     with pytest.raises(ValueError, match=r"`tau` must be a number in \(0\.5, 1\], got"):
         ReCU(tau)
     with pytest.raises(ValueError, match=r"`tau` must be a number in \(0\.5, 1\], got"):
         recu(tf.ones((3, 2)), tau)
+
+
+def test_tau_of_a_variable_is_checked_when_eager():
+    with pytest.raises(ValueError, match=r"`tau` must be a number in \(0\.5, 1\], got"):
+        recu(tf.ones((3, 2)), tf.Variable(0.3))
+    quantizer = ReCU()
+    quantizer.tau.assign(float("nan"))
+    with pytest.raises(ValueError, match=r"`tau` must be a number in \(0\.5, 1\], got"):
+        quantizer(tf.ones((3, 2)))
+
+
+def test_whole_numbers_are_refused():
+    with pytest.raises(ValueError, match="`kernel` must be of a floating type, got int32"):
+        recu(tf.ones((3, 2), tf.int32), 0.9)
+    with pytest.raises(ValueError, match="`activations` must be of a floating type, got int32"):
+        standardized_approx_sign(tf.ones((3, 2), tf.int32))
 
 
 @pytest.mark.parametrize("shape", [(1, 4), (1, 1, 1, 8)])

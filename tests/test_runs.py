@@ -7,10 +7,10 @@ from recu_tf.runs import Run, write_aside
 
 CONFIG = {
     "settings": {},
-    "num_classes": 2,
+    "num_classes": 1,
     "class_names": ["cat", "dog"],
     "input_shape": [2],
-    "normalization": {"mean": [0.5], "std": [0.25]},
+    "normalization": {"mean": [0.5, 0.5], "std": [0.25, 0.25]},
 }
 
 
@@ -21,7 +21,7 @@ def test_run_directory_is_made_and_opened(tmp_path):
     assert set(config["versions"]) >= {"python", "recu_tf", "tensorflow", "larq"}
     opened = Run.open(run.path)
     assert opened.config == config
-    assert (opened.normalization.mean, opened.normalization.std) == ((0.5,), (0.25,))
+    assert (opened.normalization.mean, opened.normalization.std) == ((0.5, 0.5), (0.25, 0.25))
 
 
 def test_directory_that_holds_a_run_is_refused_with_the_way_on(tmp_path):
@@ -96,6 +96,22 @@ def test_code_in_a_model_file_is_refused_not_run(tmp_path):
     with pytest.raises(ValueError, match=r"best\.keras is damaged.*[Ll]ambda"):
         run.load_model("best")
     assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    "normalization", [None, {}, {"mean": 0.3, "std": 0.3}, {"mean": [0.3], "std": [1, 1]}]
+)
+def test_damaged_normalization_is_refused(normalization, tmp_path):
+    run = Run.create(tmp_path / "run", {**CONFIG, "normalization": normalization})
+    with pytest.raises(ValueError, match=r"`normalization` in .* must have a mean and a std"):
+        Run.open(run.path)
+
+
+def test_model_of_another_network_is_refused(tmp_path):
+    run = Run.create(tmp_path / "run", {**CONFIG, "num_classes": 7})
+    run.save_model(model(), "best")
+    with pytest.raises(ValueError, match=r"best\.keras is another network than that of config"):
+        run.load_model("best")
 
 
 def test_failed_write_leaves_the_file_before_it(tmp_path):

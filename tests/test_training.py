@@ -59,7 +59,8 @@ def test_training_leaves_a_whole_run_directory(settings, monkeypatch, tmp_path, 
 def test_best_model_is_that_of_its_epoch_though_written_later(tmp_path):
     network = tf.keras.Sequential([tf.keras.Input((1,)), tf.keras.layers.Dense(1)])
     network.compile("sgd", "mse")
-    keep = training._Keep(runs.Run.create(tmp_path / "run", {}))
+    config = {"input_shape": [1], "num_classes": 1}
+    keep = training._Keep(runs.Run.create(tmp_path / "run", config))
     keep.set_model(network)
     keep.set_params({"epochs": 4})
     files = []
@@ -111,6 +112,7 @@ def test_occupied_directory_is_refused_before_anything_is_read(settings, monkeyp
         ({"lr_type": "poly"}, "`lr_type` must be one of cos, step, linear, got 'poly'"),
         ({"lr_type": "step"}, "`lr_decay_step` must name at least one epoch"),
         ({"lr_type": "step", "lr_decay_step": (0,)}, "`lr_decay_step` must be epochs from 1"),
+        ({"lr_decay_step": (5,)}, "`lr_decay_step` must be empty unless `lr_type` is step"),
         ({"tau_min": 0.4}, r"`tau_min` must lie in \(0.5, 1\], got 0.4"),
         ({"tau_max": 0.8}, "`tau_min` must not exceed `tau_max`"),
         ({"seed": -1}, r"`seed` must lie in 0 ... 2\^31 - 1, got -1"),
@@ -119,3 +121,19 @@ def test_occupied_directory_is_refused_before_anything_is_read(settings, monkeyp
 def test_impossible_settings_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         training.Settings(**change)
+
+
+@pytest.mark.parametrize("kept", [None, [], {"dataset": "digits"}])
+def test_incomplete_settings_of_a_run_are_refused(kept, tmp_path):
+    run = runs.Run(tmp_path, {"settings": kept})
+    with pytest.raises(ValueError, match=r"`settings` in .*config\.json: "):
+        training.Settings.of_run(run)
+
+
+@pytest.mark.parametrize(
+    "change", [{"dataset": [1]}, {"batch_size_test": "x"}, {"batch_size_test": 0}, {"new": 1}]
+)
+def test_damaged_settings_of_a_run_are_refused(change, tmp_path):
+    kept = {**vars(training.Settings()), **change}
+    with pytest.raises(ValueError, match=r"`settings` in .*config\.json: "):
+        training.Settings.of_run(runs.Run(tmp_path, {"settings": kept}))
