@@ -230,19 +230,13 @@ def train(settings: Settings, directory: str | os.PathLike) -> runs.Run:
     return run
 
 
-def evaluate(
-    run: runs.Run,
-    which: str = "best",
-    data_path: str | None = None,
-    batch_size: int | None = None,
-) -> dict[str, float]:
+def evaluate(run: runs.Run, which: str = "best", data_path: str | None = None) -> dict[str, float]:
     """Evaluates a model of a run on all test images of its data set, each counted once.
 
     Args:
         run: the run.
         which: "best" or "last".
         data_path: where the data set lies, if not where the training found it.
-        batch_size: images per step, if not that of the training's evaluation.
 
     Returns:
         `top_1` and `top_5` (shares from 0 to 1), `loss` (mean cross-entropy), `images` (count).
@@ -254,9 +248,7 @@ def evaluate(
     settings = Settings.of_run(run)
     model = run.load_model(which)
     images, labels = data.load(settings.dataset, "test", data_path or settings.data_path)
-    batches = data.test_batches(
-        images, labels, run.normalization, batch_size or settings.batch_size_test
-    )
+    batches = data.test_batches(images, labels, run.normalization, settings.batch_size_test)
     compile_model(model, "sgd")  # Keras wants one; it is not used
     values = model.evaluate(batches, verbose=0, return_dict=True)
     return {
