@@ -29,5 +29,5 @@ clean:
 $(VENV)/installed: setup.py
 	@test -n "$(PYTHON)" || { echo "Python 3.10, 3.11 or 3.12 is needed and was not found; name one with make PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[data,export,zoo,test]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[data,export,zoo,torch,test]"
 	@touch $@

@@ -33,7 +33,9 @@ setup(
         "data": ["tensorflow-datasets>=4.8,<4.9", "scikit-learn>=1.3"],
         "export": ["larq-compute-engine>=0.16,<0.17"],
         "zoo": ["larq-zoo>=2.3,<3"],
-        "torch": ["torch>=2.0"],
+        # Older ones can be made to run code by a file even when asked for weights only
+        # (CVE-2025-32434, CVE-2026-24747); newer ones are not tried.
+        "torch": ["torch>=2.10,<2.14"],
         "test": ["pytest>=8", "ruff==0.17.6"],
     },
     entry_points={"console_scripts": ["recu=experiments.cli:main"]},

@@ -20,8 +20,13 @@ MODELS = (
     "resnet18B_1w1a",
     "resnet18C_1w1a",
     "vgg_small_1w1a",
+    "resnet34_1w1a",
+    "two_stage_resnet18_1w1a",
+    "two_stage_resnet34_1w1a",
 )
-DATASETS = ("digits", "cifar10")
+DATASETS = ("digits", "cifar10", "cifar100", "imagenet", "tinyimagenet", "folder")
+TRAINABLE = ("digits", "cifar10", "cifar100")
+DEFAULT_MODEL, DEFAULT_DATASET = "resnet20_1w1a", "digits"
 LR_TYPES = ("cos", "step", "linear")
 
 
@@ -59,13 +64,34 @@ def _add_train(subparsers) -> None:
         "cosine per epoch, the exponential tau schedule) and keeps it in RESULTS_DIR/SAVE.",
     )
     option = parser.option
-    option("--model", "-a", choices=MODELS, default="resnet20_1w1a", help="network to train")
-    option("--dataset", choices=DATASETS, default="digits", help="images; digits need no download")
+    # Suppressed: what is not given is that of --init_from, if there is one.
+    unless_given = {"default": argparse.SUPPRESS}
+    option(
+        "--model",
+        "-a",
+        choices=MODELS,
+        help=f"network to train (default: {DEFAULT_MODEL}, or that of --init_from)",
+        **unless_given,
+    )
+    option(
+        "--dataset",
+        choices=TRAINABLE,
+        help="images; digits need no download "
+        f"(default: {DEFAULT_DATASET}, or those of --init_from)",
+        **unless_given,
+    )
     option(
         "--data_path",
         metavar="DIR",
-        help="data directory of tensorflow-datasets where cifar10 lies or is to be put; None "
-        "means its usual one",
+        help="data directory of tensorflow-datasets where CIFAR lies or is to be put (default: "
+        "its usual one, or that of --init_from)",
+        **unless_given,
+    )
+    option(
+        "--init_from",
+        metavar="RUN",
+        help="run directory, trained or imported, to start from with fresh schedules: the "
+        'published "finetune"; None means random weights',
     )
     option("--results_dir", metavar="DIR", default="results", help="directory of all runs")
     option("--save", metavar="NAME", help="name of this run in it; None means MODEL_DATASET")
@@ -106,8 +132,8 @@ def _add_run_arguments(parser: _Parser) -> None:
     parser.option(
         "--data_path",
         metavar="DIR",
-        help="data directory of tensorflow-datasets; None means that of the training (digits come "
-        "with scikit-learn and have none)",
+        help="where the data set lies: a data directory of tensorflow-datasets, or a folder of "
+        "images; None means that of the training (digits come with scikit-learn and have none)",
     )
 
 
@@ -125,6 +151,30 @@ def _parser() -> _Parser:
     _add_run_arguments(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
+    importer = subparsers.add_parser(
+        "import",
+        help="make a run directory of a published PyTorch checkpoint",
+        description="Makes a run directory of a published PyTorch checkpoint (.pth.tar) that "
+        "evaluate, export, summary and train --init_from take like any other. The file is read as "
+        "data only: one that wants to run code is refused. The optimizer's momentum stays behind.",
+    )
+    importer.add_argument("checkpoint", metavar="CHECKPOINT", help="file that torch.save wrote")
+    importer.option("--out", metavar="RUN", required=True, help="run directory to make")
+    importer.option(
+        "--model", "-a", choices=MODELS, help="network; None means to tell by the tensors"
+    )
+    importer.option(
+        "--dataset",
+        choices=DATASETS,
+        help="data set it was trained on; None means to tell by the number of classes",
+    )
+    importer.option(
+        "--data_path",
+        metavar="DIR",
+        help="where the data set lies, for evaluate and export; None means the usual place",
+    )
+    importer.set_defaults(run=_import)
+
     summary = subparsers.add_parser(
         "summary",
         help="print Larq's memory report of a network",
@@ -135,9 +185,10 @@ def _parser() -> _Parser:
     )
     summary.option(
         "--dataset",
-        choices=DATASETS,
-        default="cifar10",
-        help="decides the number of classes; a run knows its own",
+        choices=[name for name in DATASETS if name != "folder"],
+        default=None,
+        help="decides the variant and the number of classes; None means cifar10, or imagenet for "
+        "networks that have no other variant; a run knows its own",
     )
     summary.set_defaults(run=_summary)
 
@@ -164,17 +215,43 @@ def _parser() -> _Parser:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from recu_tf import training
+    from recu_tf import runs, training
 
+    inherited = {"model": DEFAULT_MODEL, "dataset": DEFAULT_DATASET, "data_path": None}
+    if options.init_from is not None:
+        start = training.Settings.of_run(runs.Run.open(options.init_from))
+        inherited = {name: getattr(start, name) for name in inherited}
+    if inherited["dataset"] not in TRAINABLE and not hasattr(options, "dataset"):
+        raise ValueError(
+            f"--dataset must be one of {', '.join(TRAINABLE)}, got {inherited['dataset']!r} from "
+            "--init_from."
+        )
+    given = {**inherited, **vars(options)}
     names = training.Settings.__dataclass_fields__
-    settings = training.Settings(**{name: getattr(options, name) for name in names})
-    name = f"{options.model}_{options.dataset}" if options.save is None else options.save
+    settings = training.Settings(**{name: given[name] for name in names})
+    name = f"{settings.model}_{settings.dataset}" if options.save is None else options.save
     if not name or Path(name).is_absolute() or ".." in Path(name).parts:
         raise ValueError(f"--save must be a name inside --results_dir, got {name!r}.")
     directory = Path(options.results_dir) / name
-    run = training.train(settings, directory)
+    run = training.train(settings, directory, options.init_from)
     best = max(run.metrics(), key=lambda line: line["val_accuracy"])
     print(f"Best epoch {best['epoch'] + 1}: top-1 {best['val_accuracy']:.2%} on the test images")
+    print(f"Next: recu evaluate {run.path}, recu export {run.path}")
+
+
+def _import(options: argparse.Namespace) -> None:
+    from recu_tf import importing
+
+    run = importing.import_checkpoint(
+        options.checkpoint, options.out, options.model, options.dataset, options.data_path
+    )
+    kept, settings = run.config["imported"], run.config["settings"]
+    noted = [f"{name} {kept[name]}" for name in ("epoch", "best_prec1") if name in kept]
+    print(
+        f"Imported {kept['file']}: {settings['model']} for {settings['dataset']}"
+        + (f", {', '.join(noted)}" if noted else "")
+    )
+    print("The optimizer's momentum was left behind: further training starts its own.")
     print(f"Next: recu evaluate {run.path}, recu export {run.path}")
 
 
@@ -195,7 +272,8 @@ def _summary(options: argparse.Namespace) -> None:
     from recu_tf import models, runs
 
     if options.model in MODELS:
-        model = models.build(options.model, options.dataset)
+        small = options.model in models.CIFAR_NETWORKS
+        model = models.build(options.model, options.dataset or ("cifar10" if small else "imagenet"))
     elif Path(options.model).exists():
         model = runs.Run.open(options.model).load_model()
     else:
@@ -252,7 +330,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"recu_tf {metadata.version('recu_tf')}")
         return 0
     if not hasattr(options, "run"):
-        parser.error("a COMMAND is needed: train, evaluate, summary, export or demo")
+        parser.error("a COMMAND is needed: train, evaluate, import, summary, export or demo")
     try:
         _prepare_tensorflow()
         options.run(options)

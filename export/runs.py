@@ -3,19 +3,23 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from export.audit import Audit, audit
 from export.benchmark import Latency, benchmark, fastest
 from export.convert import convert, convert_float_twin
 from export.verify import Verification, verify
-from recu_tf import data
 from recu_tf.runs import Run, write_aside
-from recu_tf.training import Settings
+from recu_tf.training import Settings, evaluation_set
 
 __all__ = ["ExportError", "Report", "export_run"]
 
 # Enough to see a miscompilation, which shows in every image, and to measure a top-1 agreement;
-# all 10,000 of CIFAR-10 would take minutes with kernels that x86 has no fast version of.
-MOST_IMAGES = 1000
+# all 10,000 of CIFAR-10 would take minutes with kernels that x86 has no fast version of, and so
+# would more than a few hundred of ImageNet's.
+MOST_SMALL_IMAGES = 1000
+MOST_IMAGES = 256
+SMALL = 64
 
 
 class ExportError(Exception):
@@ -69,6 +73,46 @@ class Report:
         )
 
 
+@dataclass(frozen=True)
+class Images:
+    """What a file is verified on.
+
+    Attributes:
+        pixels: float32 (count, height, width, channels), normalised.
+        labels: int (count,); None for random images.
+        source: what they are, in words.
+    """
+
+    pixels: np.ndarray
+    labels: np.ndarray | None
+    source: str
+
+
+def verification_images(run: Run, data_path: str | None = None) -> Images:
+    """Test images of a run's data set; random ones where none are at hand and none were promised.
+
+    Args:
+        run: the run.
+        data_path: where the data set lies, if not where the training found it.
+
+    Raises:
+        ImportError, OSError, ValueError: the data set cannot be read, although its path is known.
+    """
+    shape = tuple(run.config["input_shape"])
+    most = MOST_SMALL_IMAGES if max(shape[:2]) <= SMALL else MOST_IMAGES
+    settings = Settings.of_run(run)
+    try:
+        batches, _ = evaluation_set(run, data_path)
+        pixels, labels = zip(*batches.unbatch().take(most).as_numpy_iterator(), strict=True)
+    except (ImportError, OSError) as error:
+        if data_path or settings.data_path:
+            raise
+        pixels = np.random.default_rng(0).normal(size=(MOST_IMAGES, *shape)).astype(np.float32)
+        reason = " ".join(str(error).split())
+        return Images(pixels, None, f"random images, for lack of real ones ({reason})")
+    return Images(np.stack(pixels), np.stack(labels), f"test images of {settings.dataset}")
+
+
 def export_run(run: Run, which: str = "best", data_path: str | None = None) -> Report:
     """Converts a model of a run, proves the file and writes it to `model.tflite` in the run.
 
@@ -89,16 +133,14 @@ def export_run(run: Run, which: str = "best", data_path: str | None = None) -> R
         ImportError, OSError: the test images cannot be read.
     """
     path = run.path / "model.tflite"
-    settings = Settings.of_run(run)
     model = run.load_model(which)
-    images, labels = data.load(settings.dataset, "test", data_path or settings.data_path)
-    images, labels = run.normalization(images[:MOST_IMAGES]).numpy(), labels[:MOST_IMAGES]
+    images = verification_images(run, data_path)
     path.unlink(missing_ok=True)
     flatbuffer = convert(model)
     audited = audit(flatbuffer, model)
     if not audited.passed:
         raise ExportError("not every convolution that should be binary is", audited)
-    verification = verify(flatbuffer, model, images, labels)
+    verification = verify(flatbuffer, model, images.pixels, images.labels, images.source)
     if not verification.passed:
         raise ExportError("the file does not compute what the model does", verification)
     twin = convert_float_twin(model)

@@ -25,8 +25,9 @@ class Verification:
         agreement: share of images with the same top-1.
         largest_difference: of all logits.
         tolerance: the allowed difference, in units of the logits.
-        keras_accuracy: top-1 of the Keras model, from 0 to 1.
-        tflite_accuracy: top-1 of the file, from 0 to 1.
+        keras_accuracy: top-1 of the Keras model, from 0 to 1; None where labels are unknown.
+        tflite_accuracy: top-1 of the file, from 0 to 1; None where labels are unknown.
+        source: what the images are, in words.
     """
 
     images: int
@@ -34,8 +35,9 @@ class Verification:
     agreement: float
     largest_difference: float
     tolerance: float
-    keras_accuracy: float
-    tflite_accuracy: float
+    keras_accuracy: float | None
+    tflite_accuracy: float | None
+    source: str = "images"
 
     @property
     def passed(self) -> bool:
@@ -43,19 +45,27 @@ class Verification:
         return self.share_within >= SHARE_WITHIN and self.agreement >= AGREEMENT
 
     def __str__(self) -> str:
-        return (
-            f"Verification on {self.images} test images: {'passed' if self.passed else 'FAILED'}\n"
+        lines = [
+            f"Verification on {self.images} {self.source}: {'passed' if self.passed else 'FAILED'}",
             f"  within {self.tolerance:.1e} of Keras: {self.share_within:.1%} "
-            f"(at least {SHARE_WITHIN:.0%})\n"
-            f"  same top-1: {self.agreement:.1%} (at least {AGREEMENT:.0%})\n"
-            f"  largest difference: {self.largest_difference:.1e}\n"
-            f"  top-1 accuracy: Keras {self.keras_accuracy:.2%}, "
-            f"TFLite {self.tflite_accuracy:.2%}"
-        )
+            f"(at least {SHARE_WITHIN:.0%})",
+            f"  same top-1: {self.agreement:.1%} (at least {AGREEMENT:.0%})",
+            f"  largest difference: {self.largest_difference:.1e}",
+        ]
+        if self.keras_accuracy is not None:
+            lines.append(
+                f"  top-1 accuracy: Keras {self.keras_accuracy:.2%}, "
+                f"TFLite {self.tflite_accuracy:.2%}"
+            )
+        return "\n".join(lines)
 
 
 def verify(
-    flatbuffer: bytes, model: tf.keras.Model, images: np.ndarray, labels: np.ndarray
+    flatbuffer: bytes,
+    model: tf.keras.Model,
+    images: np.ndarray,
+    labels: np.ndarray | None = None,
+    source: str = "images",
 ) -> Verification:
     """Runs the file with the Larq Compute Engine interpreter and compares it with the model.
 
@@ -63,7 +73,8 @@ def verify(
         flatbuffer: the TFLite file that `export.convert` made of the model.
         model: the model, from images to logits.
         images: float32 (count, height, width, channels), normalised.
-        labels: int (count,), the true classes.
+        labels: int (count,), the true classes, if they are known.
+        source: what the images are, in words, for the report.
 
     Returns:
         The comparison. Outputs that are not finite count as different.
@@ -71,10 +82,11 @@ def verify(
     Raises:
         ValueError: there are no images, or not as many labels.
     """
-    if not len(images) or len(images) != len(labels):
+    count = len(images) if labels is None else len(labels)
+    if not len(images) or len(images) != count:
         raise ValueError(
             f"`images` must be one or more, with a label each, got {len(images)} images and "
-            f"{len(labels)} labels."
+            f"{count} labels."
         )
     expected = model.predict(images, verbose=0)
     got = Interpreter(flatbuffer).predict(images)
@@ -87,6 +99,7 @@ def verify(
         agreement=float(np.mean((classes == expected_classes) & np.isfinite(differences))),
         largest_difference=float(differences.max()),
         tolerance=tolerance,
-        keras_accuracy=float(np.mean(expected_classes == labels)),
-        tflite_accuracy=float(np.mean(classes == labels)),
+        keras_accuracy=None if labels is None else float(np.mean(expected_classes == labels)),
+        tflite_accuracy=None if labels is None else float(np.mean(classes == labels)),
+        source=source,
     )

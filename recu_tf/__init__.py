@@ -20,10 +20,13 @@ if not importlib.import_module("tensorflow.keras.layers").Layer.__module__.start
 
 from recu_tf import (
     data,
+    importing,
     larq_advice,  # noqa: F401
     layers,
     models,
+    normalization,
     optimizers,
+    pytorch,
     quantizers,
     runs,
     schedules,
@@ -34,9 +37,12 @@ __version__ = "0.1.0"
 
 __all__ = [
     "data",
+    "importing",
     "layers",
     "models",
+    "normalization",
     "optimizers",
+    "pytorch",
     "quantizers",
     "runs",
     "schedules",

@@ -5,7 +5,17 @@ import tensorflow as tf
 
 from recu_tf.quantizers import ReCU, StandardizedApproxSign
 
-__all__ = ["ChannelScale", "HardTanh", "PadChannels", "binary_conv2d", "hard_tanh"]
+__all__ = [
+    "BinaryConv2D",
+    "ChannelScale",
+    "HardTanh",
+    "LearnableBias",
+    "PadChannels",
+    "Rotate180",
+    "Subsample",
+    "binary_conv2d",
+    "hard_tanh",
+]
 
 
 def hard_tanh(x: tf.Tensor) -> tf.Tensor:
@@ -109,30 +119,120 @@ class PadChannels(tf.keras.layers.Layer):
         return {**super().get_config(), "before": self.before, "after": self.after}
 
 
+@tf.keras.utils.register_keras_serializable(package="recu_tf")
+class LearnableBias(tf.keras.layers.Layer):
+    """Adds a learned number to each channel, as the two-stage networks do around their units.
+
+    Shape: (..., channels) to the same. The weight `bias` has shape (channels,) and starts at 0.
+    """
+
+    def build(self, input_shape):
+        """Makes `bias`; raises a ValueError where the number of channels is unknown."""
+        if input_shape[-1] is None:
+            raise ValueError(f"`inputs` must have a fixed number of channels, got {input_shape}.")
+        self.bias = self.add_weight(name="bias", shape=(input_shape[-1],), initializer="zeros")
+        super().build(input_shape)
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Adds the bias."""
+        return inputs + self.bias
+
+
+@tf.keras.utils.register_keras_serializable(package="recu_tf")
+class Rotate180(tf.keras.layers.Layer):
+    """Turns images by 180 degrees, which a network imported from PyTorch does first.
+
+    Shape: (batch, height, width, channels) to the same. The padding of a strided convolution is
+    PyTorch's at the first edge and TensorFlow's at the last; turned, with its kernels, a network
+    computes the same with either.
+    """
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Turns the inputs."""
+        return tf.reverse(inputs, [1, 2])
+
+
+@tf.keras.utils.register_keras_serializable(package="recu_tf")
+class Subsample(tf.keras.layers.Layer):
+    """Keeps every so many rows and columns, counted from the last: what a strided 1x1 kernel sees.
+
+    Shape: (batch, height, width, channels) to (batch, ceil(height / strides), ceil(width /
+    strides), channels). The last row and column are always kept: in a graph turned by 180 degrees
+    they are the first of the published one, and a 3x3 SAME convolution is centred on them too.
+
+    Args:
+        strides: of both directions, a whole number from 1.
+
+    Raises:
+        ValueError: `strides` is something else.
+    """
+
+    def __init__(self, strides: int, **kwargs):
+        if not isinstance(strides, int) or strides < 1:
+            raise ValueError(f"`strides` must be a whole number from 1, got {strides!r}.")
+        super().__init__(**kwargs)
+        self.strides = strides
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Samples the inputs."""
+        # Known sizes stay numbers, so that a converted graph holds one slice and no arithmetic.
+        sizes = [known or tf.shape(inputs)[axis] for axis, known in enumerate(inputs.shape)][1:3]
+        row, column = [(size - 1) % self.strides for size in sizes]
+        return inputs[:, row :: self.strides, column :: self.strides]
+
+    def get_config(self) -> dict:
+        """The constructor's arguments."""
+        return {**super().get_config(), "strides": self.strides}
+
+
+@tf.keras.utils.register_keras_serializable(package="recu_tf")
+class BinaryConv2D(lq.layers.QuantConv2D):
+    """Larq's `QuantConv2D` whose input is binarised before mixed precision casts it.
+
+    In the ImageNet ResNets activations start at about 1e-8, which float16 does not know: cast
+    first, every sign would be that of 0. Shapes and arguments are those of `QuantConv2D`.
+    """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, autocast=False, **kwargs)
+
+    def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        """Convolves the binary inputs, in the type of the policy."""
+        return super().convolution_op(tf.cast(inputs, self.compute_dtype), kernel)
+
+
 def binary_conv2d(
     x: tf.Tensor,
     filters: int,
     strides: int = 1,
     kernel_initializer: tf.keras.initializers.Initializer | None = None,
+    pad_values: float = 0,
     name: str | None = None,
 ) -> tf.Tensor:
-    """Applies ReCU's binary convolution: 3x3, SAME padding with zeros, no bias, then the scale.
+    """Applies ReCU's binary convolution: 3x3, SAME padding, no bias, then the scale.
 
     Args:
         x: symbolic activations (batch, height, width, channels), not yet binary.
         filters: number of output channels.
         strides: of both directions.
         kernel_initializer: normal with variance 2 / fan_in unless given.
+        pad_values: what the binary activations are padded with: 0 as published, or 1, which lets
+            Larq Compute Engine keep more of the graph bit-packed.
         name: of the convolution; the scale's is `name` with `.alpha` behind it.
 
     Returns:
         A symbolic tensor (batch, ceil(height / strides), ceil(width / strides), filters).
+
+    Raises:
+        ValueError: `pad_values` is neither 0 nor 1.
     """
+    if pad_values not in (0, 1):
+        raise ValueError(f"`pad_values` must be 0 or 1, got {pad_values!r}.")
     if kernel_initializer is None:
         kernel_initializer = tf.keras.initializers.VarianceScaling(
             2, "fan_in", "untruncated_normal"
         )
-    x = lq.layers.QuantConv2D(
+    x = BinaryConv2D(
         filters,
         3,
         strides=strides,
@@ -141,6 +241,7 @@ def binary_conv2d(
         input_quantizer=StandardizedApproxSign(),
         kernel_quantizer=ReCU(),
         kernel_initializer=kernel_initializer,
+        pad_values=pad_values,
         name=name,
     )(x)
     return ChannelScale(name=name and f"{name}.alpha")(x)

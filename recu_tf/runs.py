@@ -12,6 +12,8 @@ last.keras     the whole model of the last epoch, with its optimizer
 import json
 import os
 import platform
+import tempfile
+import zipfile
 from importlib import metadata
 from pathlib import Path
 
@@ -44,6 +46,27 @@ def write_aside(path: Path, write) -> None:
         os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def load_keras(path: str | os.PathLike) -> tf.keras.Model:
+    """Loads a `.keras` file, uncompiled, as `tf.keras.models.load_model` does, but faster.
+
+    That one reads the weights inside the archive, where each step back starts at the beginning
+    again: 40 s for a two-stage ResNet-18 of which this needs 6.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        Exception: of zip, JSON, HDF5 or Keras, whichever finds the file damaged. Code in it
+            (`Lambda` layers) is refused by Keras.
+    """
+    with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as directory:
+        config = json.loads(archive.read("config.json"))
+        config.pop("compile_config", None)
+        model = tf.keras.models.model_from_json(json.dumps(config))
+        model.load_weights(archive.extract("model.weights.h5", directory))
+    return model
 
 
 class Run:
@@ -174,7 +197,7 @@ class Run:
                 f"{path} does not exist: the training stopped before its first epoch ended."
             )
         try:
-            model = tf.keras.models.load_model(path, compile=False)
+            model = load_keras(path)
         except Exception as error:  # zip, JSON, HDF5 and Keras each have their own
             raise ValueError(f"{path} is damaged: {error}") from error
         expected = (tuple(self.config["input_shape"]), (self.config["num_classes"],))

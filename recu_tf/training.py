@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from recu_tf import data, models, optimizers, runs, schedules
 
-__all__ = ["Settings", "compile_model", "evaluate", "train"]
+__all__ = ["Settings", "compile_model", "evaluate", "evaluation_set", "train"]
 
 
 @dataclass(frozen=True)
@@ -164,22 +164,41 @@ class _Keep(tf.keras.callbacks.Callback):
         self.run.save_model(self.model, "last")
 
 
-def train(settings: Settings, directory: str | os.PathLike) -> runs.Run:
+def _trained_model(path: str | os.PathLike, settings: Settings) -> tf.keras.Model:
+    """The best model of a run that these settings can go on with."""
+    run = runs.Run.open(path)
+    trained = Settings.of_run(run)
+    classes = models.DATASET_CLASSES[settings.dataset]
+    if trained.model != settings.model or run.config["num_classes"] != classes:
+        raise ValueError(
+            f"`init_from` must be a run of {settings.model} with {classes} classes, got one of "
+            f"{trained.model} with {run.config['num_classes']}."
+        )
+    return run.load_model("best")
+
+
+def train(
+    settings: Settings, directory: str | os.PathLike, init_from: str | os.PathLike | None = None
+) -> runs.Run:
     """Trains a network as published, with SGD, and keeps it in a run directory.
 
     Args:
         settings: what to train and how.
         directory: the run directory to make.
+        init_from: a run directory, trained or imported, whose best model to start from, with a
+            fresh optimizer and fresh schedules: the published "finetune".
 
     Returns:
         The run, with its best and last models in it.
 
     Raises:
         FileExistsError: the directory already holds something.
+        FileNotFoundError, ValueError: the run to start from is none, or of another network.
         ImportError, OSError: the data set cannot be read.
     """
     runs.Run.check_free(directory)
     dataset = data.DATASETS[settings.dataset]
+    model = None if init_from is None else _trained_model(init_from, settings)
     images, labels = data.load(settings.dataset, "train", settings.data_path)
     validation = data.test_batches(
         *data.load(settings.dataset, "test", settings.data_path),
@@ -196,13 +215,15 @@ def train(settings: Settings, directory: str | os.PathLike) -> runs.Run:
         dataset.flip,
     )
     tf.keras.utils.set_random_seed(settings.seed)
-    model = models.build(settings.model, settings.dataset)
+    if model is None:
+        model = models.build(settings.model, settings.dataset)
     optimizer = optimizers.SGD(settings.lr, settings.momentum, l2=settings.weight_decay)
     compile_model(model, optimizer)
     run = runs.Run.create(
         directory,
         {
             "settings": asdict(settings),
+            "init_from": None if init_from is None else str(init_from),
             "num_classes": len(dataset.class_names),
             "class_names": dataset.class_names,
             "input_shape": model.input_shape[1:],
@@ -230,6 +251,28 @@ def train(settings: Settings, directory: str | os.PathLike) -> runs.Run:
     return run
 
 
+def evaluation_set(run: runs.Run, data_path: str | None = None) -> tuple[tf.data.Dataset, int]:
+    """The test images of a run's data set, normalised as in its training.
+
+    Args:
+        run: the run.
+        data_path: where the data set lies, if not where the training found it.
+
+    Returns:
+        Batches of (float32 images, int64 labels), and how many images they hold.
+
+    Raises:
+        ValueError, ImportError, OSError: see `Settings.of_run`, `recu_tf.data.evaluation_set`.
+    """
+    settings = Settings.of_run(run)
+    return data.evaluation_set(
+        settings.dataset,
+        data_path or settings.data_path,
+        run.normalization,
+        settings.batch_size_test,
+    )
+
+
 def evaluate(run: runs.Run, which: str = "best", data_path: str | None = None) -> dict[str, float]:
     """Evaluates a model of a run on all test images of its data set, each counted once.
 
@@ -247,13 +290,17 @@ def evaluate(run: runs.Run, which: str = "best", data_path: str | None = None) -
     """
     settings = Settings.of_run(run)
     model = run.load_model(which)
-    images, labels = data.load(settings.dataset, "test", data_path or settings.data_path)
-    batches = data.test_batches(images, labels, run.normalization, settings.batch_size_test)
+    batches, count = evaluation_set(run, data_path)
     compile_model(model, "sgd")  # Keras wants one; it is not used
-    values = model.evaluate(batches, verbose=0, return_dict=True)
+    try:
+        values = model.evaluate(batches, verbose=0, return_dict=True)
+    except tf.errors.OpError as error:
+        raise ValueError(
+            f"`data_path`: a test image of {settings.dataset} cannot be read: {error.message}"
+        ) from error
     return {
         "top_1": values["accuracy"],
         "top_5": values["top_5"],
         "loss": values["loss"],
-        "images": len(images),
+        "images": count,
     }

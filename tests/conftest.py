@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from recu_tf import data, models
 from recu_tf.models import resnet
+from recu_tf.models.parts import network
 
 # Two virtual CPU devices, for what must not depend on the number of replicas.
 tf.config.set_logical_device_configuration(
@@ -51,15 +52,16 @@ def _seed():
     tf.keras.mixed_precision.set_global_policy("float32")
 
 
-def small_resnet(input_shape, num_classes, name):
+def small_resnet(input_shape, num_classes, pad_values=0, rotated=False, name="small"):
     """The blocks of ResNet-20 in a network that trains and converts in seconds."""
     stages = ((1, 8), (1, 16))
-    return resnet.resnet(input_shape, num_classes, stages, resnet.twice_connected_block, True, name)
+    stem, block, head = resnet.clipped_cifar_stem, resnet.twice_connected_block, resnet.cifar_head
+    return network(input_shape, num_classes, stages, stem, block, head, pad_values, rotated, name)
 
 
 def few_digits(monkeypatch, train=24, test=10):
     """The real digits, but few of them, and a small network: a training takes seconds."""
-    monkeypatch.setitem(models.MODELS, "resnet20_1w1a", small_resnet)
+    monkeypatch.setitem(models.CIFAR_NETWORKS, "resnet20_1w1a", small_resnet)
     digits = data.DATASETS["digits"]
 
     def read(split, data_path):

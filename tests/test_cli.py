@@ -2,13 +2,14 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from conftest import few_digits, shared
 
 from experiments import cli
 from recu_tf import data, models, runs, schedules, training
 
-COMMANDS = ("train", "evaluate", "summary", "export", "demo")
+COMMANDS = ("train", "evaluate", "import", "summary", "export", "demo")
 
 
 def recu(*arguments):
@@ -46,14 +47,18 @@ def run(monkeypatch, tmp_path, capsys):
 
 def test_names_written_in_the_command_line_are_the_library_s():
     assert tuple(models.MODELS) == cli.MODELS
-    assert tuple(data.DATASETS) == cli.DATASETS
+    assert tuple(data.DATASETS) == cli.DATASETS == tuple(models.DATASET_CLASSES)
+    assert tuple(name for name, one in data.DATASETS.items() if one.read) == cli.TRAINABLE
     assert cli.LR_TYPES == schedules.LR_TYPES
 
 
 def test_train_has_a_flag_for_every_setting_with_its_default():
     options = vars(cli._parser().parse_args(["train"]))
     defaults = vars(training.Settings())
-    assert {name: options[name] for name in defaults} == defaults
+    assert (defaults["model"], defaults["dataset"]) == (cli.DEFAULT_MODEL, cli.DEFAULT_DATASET)
+    inherited = ("model", "dataset", "data_path")
+    assert {name: options.get(name, defaults[name]) for name in defaults} == defaults
+    assert not [name for name in inherited if name in options]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -102,6 +107,12 @@ def test_hyphens_do_for_underscores():
         ("evaluate nowhere", "nowhere is not a run directory: it has no config.json"),
         ("evaluate nowhere --which worst", "argument --which: invalid choice: 'worst'"),
         ("export nowhere", "nowhere is not a run directory: it has no config.json"),
+        ("train --init_from nowhere", "nowhere is not a run directory: it has no config.json"),
+        ("train --dataset imagenet", "argument --dataset: invalid choice: 'imagenet'"),
+        ("import", "the following arguments are required: CHECKPOINT, --out"),
+        ("import nothing.pth --out RUN", "nothing.pth is not a file: no checkpoint to read"),
+        ("import a.pth --out RUN --dataset mnist", "argument --dataset: invalid choice: 'mnist'"),
+        ("summary resnet34_1w1a --dataset cifar10", "`name` must be one of resnet20_1w1a, "),
         ("summary nothing", "MODEL must be a run directory or one of resnet20_1w1a"),
         ("summary resnet20_1w1a --dataset mnist", "invalid choice: 'mnist'"),
         ("demo --epochs 0", "`epochs` must be at least 1, got 0"),
@@ -142,9 +153,31 @@ def test_run_goes_from_training_to_a_proved_file(run, capsys):
     assert cli.main(["export", str(run), "--which", "last"]) == 0
     printed = capsys.readouterr().out
     assert "Binary convolutions: 4 of 4" in printed
-    assert "Verification on 10 test images: passed" in printed
+    assert "Verification on 10 test images of digits: passed" in printed
     assert "indirect bgemm" in printed
     assert (run / "model.tflite").read_bytes()[4:8] == b"TFL3"
+
+
+def test_training_goes_on_from_a_run(run, tmp_path, capsys):
+    flags = ["--epochs", "1", "-b", "12", "--results_dir", str(tmp_path), "--init-from", str(run)]
+    assert (
+        cli.main(["train", *flags, "--save", "again", "--lr", "1e-9", "--weight_decay", "0"]) == 0
+    )
+    assert "Best epoch 1" in capsys.readouterr().out
+    first, again = runs.Run.open(run), runs.Run.open(tmp_path / "again")
+    assert again.config["init_from"] == str(run)
+    assert again.config["settings"]["dataset"] == "digits"
+    kernels = [
+        one.load_model().get_layer("layer1.0.conv1").get_weights()[0] for one in (first, again)
+    ]
+    # At this learning rate a step changes nothing that float32 shows beside the weights.
+    np.testing.assert_allclose(kernels[1], kernels[0], atol=1e-6)
+    flags[flags.index("--init-from")] = "--init_from"
+    error = complaint(capsys, "train", *flags, "--model", "vgg_small_1w1a", "--save", "other")
+    assert (
+        "`init_from` must be a run of vgg_small_1w1a with 10 classes, got one of resnet20" in error
+    )
+    assert not (tmp_path / "other").exists()
 
 
 def test_run_directory_is_not_overwritten(run, capsys):

@@ -28,7 +28,7 @@ def trained(model, steps=5):
 @pytest.fixture(scope="module")
 def network():
     tf.keras.utils.set_random_seed(0)
-    model, images = trained(small_resnet((32, 32, 3), 10, "small"))
+    model, images = trained(small_resnet((32, 32, 3), 10))
     return model, images, export.convert(model)
 
 

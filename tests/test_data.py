@@ -163,7 +163,9 @@ def test_missing_package_names_the_extra(dataset, package, monkeypatch):
 
 
 def test_unknown_datasets_and_splits_are_refused():
-    with pytest.raises(ValueError, match="`dataset` must be one of digits, cifar10, got 'mnist'"):
+    with pytest.raises(
+        ValueError, match="`dataset` must be one of digits, cifar10, cifar100, got 'mnist'"
+    ):
         data.load("mnist", "train")
     with pytest.raises(ValueError, match="`split` must be train or test, got 'validation'"):
         data.load("digits", "validation")

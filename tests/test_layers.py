@@ -4,7 +4,17 @@ import pytest
 import tensorflow as tf
 from conftest import assert_close, keras_layout, nhwc, shared
 
-from recu_tf.layers import ChannelScale, HardTanh, PadChannels, binary_conv2d, hard_tanh
+from recu_tf.layers import (
+    BinaryConv2D,
+    ChannelScale,
+    HardTanh,
+    LearnableBias,
+    PadChannels,
+    Rotate180,
+    Subsample,
+    binary_conv2d,
+    hard_tanh,
+)
 
 
 @pytest.mark.parametrize("case", ["s1", "s2", "wide", "pointwise"])
@@ -75,18 +85,89 @@ def test_impossible_padding_is_refused(before, after, name):
         PadChannels(before, after)
 
 
-def test_unknown_number_of_channels_is_refused():
+@pytest.mark.parametrize("layer", [ChannelScale, LearnableBias])
+def test_unknown_number_of_channels_is_refused(layer):
     with pytest.raises(ValueError, match="`inputs` must have a fixed number of channels"):
-        ChannelScale()(tf.keras.Input((4, 4, None)))
+        layer()(tf.keras.Input((4, 4, None)))
+
+
+def test_learned_bias_starts_at_zero_and_is_added_to_each_channel():
+    layer = LearnableBias()
+    images = tf.random.normal((2, 3, 3, 4))
+    np.testing.assert_array_equal(layer(images), images)
+    layer.bias.assign([1, 2, 3, 4])
+    np.testing.assert_array_equal(layer(images), images + np.array([1, 2, 3, 4]))
+
+
+def test_image_is_turned_by_180_degrees():
+    image = np.arange(12, dtype="float32").reshape(1, 2, 3, 2)
+    turned = np.rot90(image, 2, axes=(1, 2))
+    np.testing.assert_array_equal(Rotate180()(image), turned)
+
+
+@pytest.mark.parametrize("size", [(6, 6), (7, 7), (6, 7), (1, 2)])
+@pytest.mark.parametrize("known", [True, False])
+def test_subsampling_is_the_published_stride_turned(size, known):
+    image = np.random.default_rng(0).normal(size=(1, *size, 2)).astype("float32")
+    inputs = tf.keras.Input((*size, 2) if known else (None, None, 2))
+    model = tf.keras.Model(inputs, Subsample(2)(inputs))
+    # Published: every second pixel from the first, of the image that is not turned.
+    expected = np.rot90(np.rot90(image, 2, axes=(1, 2))[:, ::2, ::2], 2, axes=(1, 2))
+    np.testing.assert_array_equal(model(image), expected)
+
+
+@pytest.mark.parametrize("strides", [0, 1.5, "2"])
+def test_impossible_strides_are_refused(strides):
+    with pytest.raises(ValueError, match="`strides` must be a whole number from 1, got"):
+        Subsample(strides)
+
+
+def test_padding_values_other_than_the_signs_zero_and_one_are_refused():
+    with pytest.raises(ValueError, match=r"`pad_values` must be 0 or 1, got 0\.5"):
+        binary_conv2d(tf.keras.Input((8, 8, 4)), 6, pad_values=0.5)
+
+
+def test_binary_convolution_pads_with_ones_if_asked():
+    image = -np.ones((1, 4, 4, 2), np.float32)
+    inputs = tf.keras.Input((4, 4, 2))
+    binary = {pad: tf.keras.Model(inputs, binary_conv2d(inputs, 3, 1, None, pad)) for pad in (0, 1)}
+    for model in binary.values():
+        model.layers[1].kernel.assign(binary[0].layers[1].get_weights()[0])
+        model.layers[2].alpha.assign(tf.ones(3))
+    kernel = binary[0].layers[1].get_weights()[0]
+    frame = np.ones((1, 6, 6, 2), np.float32)
+    frame[:, 1:-1, 1:-1] = 0
+    added = tf.nn.conv2d(frame, np.sign(kernel - kernel.mean(axis=(0, 1, 2))), 1, "VALID")
+    np.testing.assert_array_equal(binary[1](image), binary[0](image) + added)
+
+
+@pytest.mark.parametrize("value", [1e-9, -1e-9])
+def test_input_is_binarised_before_float16_sees_it(value):
+    tf.keras.mixed_precision.set_global_policy("mixed_float16")
+    layer = BinaryConv2D(2, 1, input_quantizer="standardized_approx_sign", use_bias=False)
+    output = layer(tf.constant(value, tf.float32, (1, 2, 2, 3)))
+    assert output.dtype == tf.float16
+    kernel = layer.get_weights()[0].astype("float16").sum(axis=(0, 1, 2))
+    np.testing.assert_allclose(output[0, 0, 0], np.sign(value) * kernel, rtol=1e-2)
 
 
 @pytest.mark.parametrize("suffix", ["", ".keras", ".h5"])
 def test_layers_survive_every_saving_format(suffix, tmp_path):
     model = tf.keras.Sequential(
-        [tf.keras.Input((4, 4, 3)), ChannelScale("ones"), PadChannels(1, 2), HardTanh()]
+        [
+            tf.keras.Input((8, 8, 3)),
+            ChannelScale("ones"),
+            PadChannels(1, 2),
+            HardTanh(),
+            LearnableBias(),
+            Rotate180(),
+            Subsample(2),
+            BinaryConv2D(4, 3),
+        ]
     )
     model.layers[0].alpha.assign([0.1, 0.2, 0.3])
-    images = tf.random.normal((2, 4, 4, 3))
+    model.layers[3].bias.assign([1, 2, 3, 4, 5, 6])
+    images = tf.random.normal((2, 8, 8, 3))
     model.save(str(tmp_path / f"model{suffix}"))
     loaded = tf.keras.models.load_model(str(tmp_path / f"model{suffix}"))
     np.testing.assert_array_equal(loaded(images), model(images))

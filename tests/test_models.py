@@ -7,65 +7,75 @@ import pytest
 import tensorflow as tf
 from conftest import shared
 
-from recu_tf import models, optimizers, training
-from recu_tf.layers import HardTanh, PadChannels
+from recu_tf import models, optimizers, runs, training
+from recu_tf.layers import BinaryConv2D, HardTanh, PadChannels
+from recu_tf.published_tensors import published_tensors
 from recu_tf.quantizers import ReCU
 
 REFERENCES = {
-    "resnet20_1w1a": "cifar_resnet20",
-    "resnet18_1w1a": "cifar_resnet18",
-    "resnet18A_1w1a": "cifar_resnet18a",
-    "resnet18B_1w1a": "cifar_resnet18b",
-    "resnet18C_1w1a": "cifar_resnet18c",
-    "vgg_small_1w1a": "cifar_vgg_small",
+    ("resnet20_1w1a", "cifar10"): "cifar_resnet20",
+    ("resnet18_1w1a", "cifar10"): "cifar_resnet18",
+    ("resnet18A_1w1a", "cifar10"): "cifar_resnet18a",
+    ("resnet18B_1w1a", "cifar10"): "cifar_resnet18b",
+    ("resnet18C_1w1a", "cifar10"): "cifar_resnet18c",
+    ("vgg_small_1w1a", "cifar10"): "cifar_vgg_small",
+    ("resnet18_1w1a", "imagenet"): "imagenet_resnet18",
+    ("resnet34_1w1a", "imagenet"): "imagenet_resnet34",
+    ("two_stage_resnet18_1w1a", "imagenet"): "imagenet_two_stage_resnet18",
+    ("two_stage_resnet34_1w1a", "imagenet"): "imagenet_two_stage_resnet34",
 }
 # From the table of the networks: binary convolutions, hard tanhs, channel paddings.
 COUNTS = {
-    "resnet20_1w1a": (18, 19, 2),
-    "resnet18_1w1a": (16, 16, 3),
-    "resnet18A_1w1a": (16, 16, 2),
-    "resnet18B_1w1a": (16, 16, 3),
-    "resnet18C_1w1a": (16, 16, 2),
-    "vgg_small_1w1a": (5, 6, 0),
+    "cifar_resnet20": (18, 19, 2),
+    "cifar_resnet18": (16, 16, 3),
+    "cifar_resnet18a": (16, 16, 2),
+    "cifar_resnet18b": (16, 16, 3),
+    "cifar_resnet18c": (16, 16, 2),
+    "cifar_vgg_small": (5, 6, 0),
+    "imagenet_resnet18": (16, 17, 0),
+    "imagenet_resnet34": (32, 33, 0),
+    "imagenet_two_stage_resnet18": (16, 0, 0),
+    "imagenet_two_stage_resnet34": (32, 0, 0),
 }
-
-
-def published_shape(weight):
-    """The shape that PyTorch has for a weight of ours."""
-    shape = tuple(weight.shape)
-    if len(shape) == 4:
-        return (shape[3], shape[2], *shape[:2])
-    if "alpha" in weight.name:
-        return (*shape, 1, 1)
-    return shape[::-1]
-
-
-def published_name(weight):
-    layer, kind = weight.name.removesuffix(":0").rsplit("/", 1)
-    kinds = {"kernel": "weight", "gamma": "weight", "beta": "bias", "bias": "bias"}
-    return layer if kind == "alpha" else f"{layer}.{kinds[kind]}"
+# Large enough for every stage, small enough for a test.
+SMALL_INPUT = {"cifar10": (32, 32, 3), "imagenet": (64, 64, 3)}
+ten_networks = pytest.mark.parametrize(
+    ("name", "dataset"),
+    [
+        pytest.param(*network, marks=[pytest.mark.slow] if "34" in network[0] else [])
+        for network in REFERENCES
+    ],
+)
 
 
 def test_every_model_has_a_reference():
-    assert set(REFERENCES) == set(models.MODELS) == set(COUNTS)
+    assert {name for name, _ in REFERENCES} == set(models.MODELS)
+    assert len(REFERENCES) == len(models.CIFAR_NETWORKS) + len(models.IMAGENET_NETWORKS) == 10
 
 
-@pytest.mark.parametrize("name", REFERENCES)
-def test_trainable_tensors_are_the_published_ones(name):
-    reference = json.loads(shared("reference", "models", f"{REFERENCES[name]}.json").read_text())
-    model = models.build(name)
-    shapes = {tensor: tuple(shape) for tensor, shape in reference["tensors"]}
-    ours = {published_name(w): published_shape(w) for w in model.trainable_weights}
-    assert ours == {tensor: shapes[tensor] for tensor in reference["trainable"]}
+@ten_networks
+def test_tensors_are_the_published_ones(name, dataset):
+    reference = REFERENCES[name, dataset]
+    reference = json.loads(shared("reference", "models", f"{reference}.json").read_text())
+    model = models.build(name, dataset)
+    ours = {tensor.name: tensor for tensor in published_tensors(model)}
+    assert {tensor: one.shape for tensor, one in ours.items()} == {
+        tensor: tuple(shape)
+        for tensor, shape in reference["tensors"]
+        if not tensor.endswith("num_batches_tracked")
+    }
+    trainable = {id(getattr(w, "latent_variable", w)) for w in model.trainable_weights}
+    assert trainable == {id(ours[tensor].variable) for tensor in reference["trainable"]}
     assert sum(w.shape.num_elements() for w in model.trainable_weights) == reference["parameters"]
 
 
-@pytest.mark.parametrize("name", COUNTS)
-def test_blocks_are_those_of_the_table(name):
-    model = models.build(name)
+@ten_networks
+def test_blocks_are_those_of_the_table(name, dataset):
+    model = models.build(name, dataset)
     kinds = Counter(type(layer) for layer in model.layers)
-    assert (kinds[lq.layers.QuantConv2D], kinds[HardTanh], kinds[PadChannels]) == COUNTS[name]
-    assert len({id(m) for m in model.submodules if isinstance(m, ReCU)}) == COUNTS[name][0]
+    counts = COUNTS[REFERENCES[name, dataset]]
+    assert (kinds[BinaryConv2D], kinds[HardTanh], kinds[PadChannels]) == counts
+    assert len({id(m) for m in model.submodules if isinstance(m, ReCU)}) == counts[0]
 
 
 @pytest.mark.parametrize(("dataset", "classes"), [("digits", 10), ("cifar100", 100)])
@@ -105,20 +115,118 @@ def test_running_variance_of_the_head_is_unbiased():
     np.testing.assert_allclose(head.moving_variance, expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["resnet20_1w1a", "vgg_small_1w1a"])
-@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
-def test_models_train_save_and_load(name, policy, tmp_path):
-    tf.keras.mixed_precision.set_global_policy(policy)
-    model = models.build(name)
+def train_save_and_load(model, path):
     training.compile_model(model, optimizers.SGD(0.01))
-    images, labels = tf.random.normal((8, 32, 32, 3)), tf.range(8)
-    before = model.get_layer("conv1").get_weights()[0]
-    model.fit(images, labels, verbose=0)
-    assert not np.array_equal(before, model.get_layer("conv1").get_weights()[0])
+    model.run_eagerly = True  # tracing takes longer than the step
+    images, labels = tf.random.normal((4, *model.input_shape[1:])), tf.range(4)
+    classifier = model.layers[-1]
+    before = classifier.get_weights()[0]
+    history = model.fit(images, labels, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+    assert not np.array_equal(before, classifier.get_weights()[0])
     assert model(images).dtype == tf.float32
-    model.save(tmp_path / "model.keras")
-    loaded = tf.keras.models.load_model(tmp_path / "model.keras")
+    model.save(path)
+    loaded = runs.load_keras(path)
     np.testing.assert_array_equal(loaded(images), model(images))
+    return model, images
+
+
+EVERY_KIND = (
+    ("resnet20_1w1a", "cifar10"),
+    ("vgg_small_1w1a", "cifar10"),
+    ("resnet18_1w1a", "imagenet"),
+    ("two_stage_resnet18_1w1a", "imagenet"),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "dataset", "pad_values"),
+    [
+        pytest.param(
+            *network,
+            pad_values,
+            marks=[] if network == EVERY_KIND[pad_values * 2] else [pytest.mark.slow],
+        )
+        for network in REFERENCES
+        for pad_values in (0, 1)
+    ],
+)
+def test_networks_train_save_and_load(name, dataset, pad_values, tmp_path):
+    model = models.build(name, dataset, None, SMALL_INPUT[dataset], pad_values)
+    train_save_and_load(model, tmp_path / "model.keras")
+    assert {layer.pad_values for layer in model.layers if isinstance(layer, BinaryConv2D)} == {
+        pad_values
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "dataset", "policy"),
+    [
+        ("resnet20_1w1a", "cifar10", "mixed_bfloat16"),
+        ("vgg_small_1w1a", "cifar10", "mixed_bfloat16"),
+        *(
+            pytest.param(name, "imagenet", "mixed_bfloat16", marks=pytest.mark.slow)
+            for name in ("resnet18_1w1a", "two_stage_resnet18_1w1a")
+        ),
+    ],
+)
+def test_networks_train_in_mixed_precision(name, dataset, policy, tmp_path):
+    tf.keras.mixed_precision.set_global_policy(policy)
+    model = models.build(name, dataset, None, SMALL_INPUT[dataset])
+    train_save_and_load(model, tmp_path / "model.keras")
+
+
+def test_tiny_activations_keep_their_signs_in_float16():
+    """The ImageNet ResNets start with gamma 1e-8, which float16 rounds to 0."""
+    tf.keras.mixed_precision.set_global_policy("mixed_float16")
+    model = models.build("resnet18_1w1a", "imagenet", None, (64, 64, 3))
+    convolution = model.get_layer("layer1.1.conv1")
+    features = tf.keras.Model(model.input, convolution.input)
+    activations = features(tf.random.normal((2, 64, 64, 3)), training=True)
+    assert activations.dtype == tf.float32
+    assert 0 < np.abs(activations).max() < 1e-6
+    negative = np.mean(convolution.input_quantizer(activations) < 0)
+    # Were the input cast first, all would be the sign of 0, which is +1.
+    assert negative > 0.05
+
+
+@pytest.mark.parametrize("name", ["resnet18_1w1a", "two_stage_resnet18_1w1a"])
+def test_odd_feature_maps_work(name):
+    """200 pixels become 50 behind the stem, then 25, 13 and 7."""
+    model = models.build(name, "imagenet", 3, (200, 200, 3))
+    sizes = [model.get_layer(layer).output_shape[1:3] for layer in last_convolutions(model)]
+    assert sizes == [(50, 50), (25, 25), (13, 13), (7, 7)]
+    assert model(tf.zeros((1, 200, 200, 3))).shape == (1, 3)
+
+
+def last_convolutions(model):
+    """The last binary convolution of each stage."""
+    found = {}
+    for layer in model.layers:
+        if isinstance(layer, BinaryConv2D):
+            found[layer.name.split(".")[0]] = layer.name
+    return found.values()
+
+
+def test_imagenet_networks_start_as_published():
+    model = models.build("resnet34_1w1a", "imagenet", input_shape=(64, 64, 3))
+    gammas = {layer.name: layer.gamma.numpy() for layer in model.layers if "bn" in layer.name}
+    assert (gammas.pop("bn2") == 1).all()
+    assert all((gamma == np.float32(1e-8)).all() for gamma in gammas.values())
+    projection = model.get_layer("layer4.0.downsample.0").get_weights()[0]
+    assert projection.std() == pytest.approx(np.sqrt(2 / 256), rel=1e-2)
+
+    model = models.build("two_stage_resnet18_1w1a", "imagenet", input_shape=(64, 64, 3))
+    for name, fan_in in (("conv", 147), ("layer4.1.conv", 9 * 512), ("layer4.0.downsample.1", 256)):
+        kernel = model.get_layer(name).get_weights()[0]
+        assert np.abs(kernel).max() == pytest.approx(fan_in**-0.5, rel=1e-2)
+        # Uniform: the deviation is the limit over the square root of 3.
+        assert kernel.std() == pytest.approx((3 * fan_in) ** -0.5, rel=2e-2)
+    prelu = model.get_layer("layer1.0.nonlinear")
+    assert prelu.alpha.shape == (1, 1, 64)
+    assert (prelu.alpha.numpy() == 0.25).all()
+    assert not model.get_layer("layer1.0.move1").bias.numpy().any()
+    assert (model.get_layer("bn").gamma.numpy() == 1).all()
 
 
 def test_summary_reports_one_bit_kernels(capsys):
@@ -137,6 +245,10 @@ def test_summary_reports_one_bit_kernels(capsys):
         (("resnet21",), "`name` must be one of resnet20_1w1a, .*got 'resnet21'"),
         (("resnet20_1w1a", "svhn"), "`dataset` must be one of digits, .*got 'svhn'"),
         (("resnet20_1w1a", "digits", 1), "`num_classes` must be at least 2, got 1"),
+        (("resnet34_1w1a", "folder"), "`num_classes` must be at least 2, got None"),
+        (("resnet20_1w1a", "imagenet"), "must be one of resnet18_1w1a, .* for imagenet, got"),
+        (("two_stage_resnet18_1w1a", "cifar10"), "must be one of resnet20_1w1a, .* for cifar10"),
+        (("resnet20_1w1a", "digits", 10, None, -1), "`pad_values` must be 0 or 1, got -1"),
     ],
 )
 def test_unknown_models_and_datasets_are_refused(arguments, message):

@@ -101,7 +101,7 @@ def test_occupied_directory_is_refused_before_anything_is_read(settings, monkeyp
     ("change", "message"),
     [
         ({"model": "resnet"}, "`model` must be one of resnet20_1w1a, .* got 'resnet'"),
-        ({"dataset": "mnist"}, "`dataset` must be one of digits, cifar10, got 'mnist'"),
+        ({"dataset": "mnist"}, r"`dataset` must be one of digits, .* got 'mnist'"),
         ({"epochs": 0}, "`epochs` must be at least 1, got 0"),
         ({"batch_size": -1}, "`batch_size` must be at least 1, got -1"),
         ({"batch_size_test": 0}, "`batch_size_test` must be at least 1, got 0"),

@@ -2,14 +2,35 @@
 
 import numpy as np
 
-__all__ = ["load_cifar"]
+__all__ = ["import_tfds", "load_cifar", "unreadable"]
+
+
+def import_tfds(name: str):
+    """The package tensorflow-datasets; raises an ImportError that says how to get it."""
+    try:
+        import tensorflow_datasets as tfds
+    except ImportError as error:
+        raise ImportError(
+            f"{name} is read by tensorflow-datasets, which is not installed: "
+            "pip install 'recu_tf[data]'"
+        ) from error
+    return tfds
+
+
+def unreadable(name: str, data_path: str | None, error: Exception) -> OSError:
+    """What to raise where tensorflow-datasets failed, for whatever reason."""
+    where = data_path or "the usual directory of tensorflow-datasets"
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return OSError(
+        f"`data_path`: {name} could neither be read from {where} nor downloaded: {reason}"
+    )
 
 
 def load_cifar(name: str, split: str, data_path: str | None) -> tuple[np.ndarray, np.ndarray]:
     """Reads one split of CIFAR into memory, downloading and preparing it first where needed.
 
     Args:
-        name: of the data set in tensorflow-datasets, "cifar10".
+        name: of the data set in tensorflow-datasets, "cifar10" or "cifar100".
         split: "train" (50,000 images) or "test" (10,000).
         data_path: a data directory of tensorflow-datasets, its usual one if None.
 
@@ -20,21 +41,11 @@ def load_cifar(name: str, split: str, data_path: str | None) -> tuple[np.ndarray
         ImportError: tensorflow-datasets is not installed.
         OSError: the data set is not in the directory and cannot be downloaded.
     """
-    try:
-        import tensorflow_datasets as tfds
-    except ImportError as error:
-        raise ImportError(
-            f"{name} is read by tensorflow-datasets, which is not installed: "
-            "pip install 'recu_tf[data]'"
-        ) from error
+    tfds = import_tfds(name)
     try:
         images, labels = tfds.load(
             name, split=split, data_dir=data_path, batch_size=-1, as_supervised=True
         )
     except Exception as error:  # whatever the download, the archive or the disk raises
-        where = data_path or "the usual directory of tensorflow-datasets"
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise OSError(
-            f"`data_path`: {name} could neither be read from {where} nor downloaded: {reason}"
-        ) from error
+        raise unreadable(name, data_path, error) from error
     return images.numpy(), labels.numpy()

@@ -1,4 +1,4 @@
-"""The ResNets of ReCU for CIFAR-sized images.
+"""The ResNets of ReCU, for small images and for ImageNet.
 
 Every stage of blocks is a row of a table, every kind of block a function. Layers carry the names
 of the published implementation's modules. Strided convolutions are plain SAME: the published
@@ -6,137 +6,161 @@ graph turned by 180 degrees, which is the same network and what the converter co
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import tensorflow as tf
 
-from recu_tf.layers import HardTanh, PadChannels, binary_conv2d
+from recu_tf.layers import PadChannels, Subsample, binary_conv2d
+from recu_tf.models.parts import (
+    Stages,
+    add,
+    average_pool,
+    batch_norm,
+    classifier,
+    convolution,
+    full_precision,
+    hard_tanh,
+    max_pool,
+    network,
+)
+from recu_tf.normalization import BatchNormalization
 
-__all__ = ["resnet", "resnet18", "resnet20"]
+__all__ = ["imagenet_resnet18", "imagenet_resnet34", "resnet18", "resnet20"]
 
-Block = Callable[[tf.Tensor, int, int, str], tf.Tensor]
-
-
-def batch_norm(x: tf.Tensor, name: str) -> tf.Tensor:
-    """Batch normalisation with the published epsilon and running averages."""
-    return tf.keras.layers.BatchNormalization(epsilon=1e-5, momentum=0.9, name=name)(x)
-
-
-def classifier(x: tf.Tensor, num_classes: int, name: str) -> tf.Tensor:
-    """The last layer, kernel and bias uniform in +-1/sqrt(fan_in), in float32: logits."""
-    limit = x.shape[-1] ** -0.5
-    return tf.keras.layers.Dense(
-        num_classes,
-        kernel_initializer=tf.keras.initializers.RandomUniform(-limit, limit),
-        bias_initializer=tf.keras.initializers.RandomUniform(-limit, limit),
-        dtype=full_precision(),
-        name=name,
-    )(x)
-
-
-def full_precision() -> str:
-    """The type of the weights under the policy in force: float32 under mixed precision."""
-    return tf.keras.mixed_precision.global_policy().variable_dtype
-
-
-def binary_unit(x: tf.Tensor, filters: int, strides: int, name: str, number: int) -> tf.Tensor:
-    """A binary convolution, its scale and batch normalisation."""
-    x = binary_conv2d(x, filters, strides, name=f"{name}.conv{number}")
-    return batch_norm(x, f"{name}.bn{number}")
+# Blocks and channels of each stage; all but the first halve the image.
+CIFAR_STAGES = {
+    "resnet20_1w1a": ((3, 16), (3, 32), (3, 64)),
+    "resnet18_1w1a": ((2, 64), (2, 128), (2, 256), (2, 512)),
+    "resnet18A_1w1a": ((2, 32), (2, 32), (2, 64), (2, 128)),
+    "resnet18B_1w1a": ((2, 32), (2, 64), (2, 128), (2, 256)),
+    "resnet18C_1w1a": ((2, 64), (2, 64), (2, 128), (2, 256)),
+}
+IMAGENET_STAGES = {
+    "resnet18_1w1a": ((2, 64), (2, 128), (2, 256), (2, 512)),
+    "resnet34_1w1a": ((3, 64), (4, 128), (6, 256), (3, 512)),
+}
+# With it the ImageNet ResNets start as the identity; only the head's gamma starts at 1.
+TINY_GAMMA = 1e-8
 
 
 def pooled_shortcut(x: tf.Tensor, filters: int, strides: int, name: str) -> tf.Tensor:
     """The shortcut without weights: average pooling for the stride, zeros for new channels."""
     added = filters - x.shape[-1]
     if strides > 1:
-        x = tf.keras.layers.AveragePooling2D(
-            strides, strides, padding="same", name=f"{name}.shortcut.pool"
-        )(x)
+        x = average_pool(x, strides, name)
     if added:
-        x = PadChannels(added // 2, added - added // 2, name=f"{name}.shortcut.pad")(x)
+        x = PadChannels(
+            added // 2, added - added // 2, dtype=x.dtype.name, name=f"{name}.shortcut.pad"
+        )(x)
     return x
 
 
-def twice_connected_block(x: tf.Tensor, filters: int, strides: int, name: str) -> tf.Tensor:
-    """Two binary convolutions, each with a shortcut around it (ResNet-20)."""
-    shortcut = pooled_shortcut(x, filters, strides, name)
-    x = tf.keras.layers.add([binary_unit(x, filters, strides, name, 1), shortcut])
-    y = HardTanh(name=f"{name}.hard_tanh1")(x)
-    x = tf.keras.layers.add([binary_unit(y, filters, 1, name, 2), y])
-    return HardTanh(name=f"{name}.hard_tanh2")(x)
+def projected_shortcut(x: tf.Tensor, filters: int, strides: int, name: str) -> tf.Tensor:
+    """The shortcut of the ImageNet ResNets: a 1x1 convolution with the stride where one is due."""
+    if strides == 1 and filters == x.shape[-1]:
+        return x
+    if strides > 1:
+        x = Subsample(strides, dtype=x.dtype.name, name=f"{name}.shortcut.subsample")(x)
+    x = convolution(x, filters, 1, f"{name}.downsample.0", dtype=full_precision())
+    return batch_norm(x, f"{name}.downsample.1", TINY_GAMMA)
 
 
-def once_connected_block(x: tf.Tensor, filters: int, strides: int, name: str) -> tf.Tensor:
-    """Two binary convolutions with one shortcut around both (ResNet-18)."""
-    shortcut = pooled_shortcut(x, filters, strides, name)
-    y = HardTanh(name=f"{name}.hard_tanh1")(binary_unit(x, filters, strides, name, 1))
-    x = tf.keras.layers.add([binary_unit(y, filters, 1, name, 2), shortcut])
-    return HardTanh(name=f"{name}.hard_tanh2")(x)
-
-
-def resnet(
-    input_shape: Sequence[int],
-    num_classes: int,
-    stages: Sequence[tuple[int, int]],
-    block: Block,
-    stem_hard_tanh: bool,
+def twice_connected_block(
+    x: tf.Tensor,
+    filters: int,
+    strides: int,
+    pad_values: float,
     name: str,
-) -> tf.keras.Model:
-    """A ResNet for small images from its table.
+    shortcut: Callable[[tf.Tensor, int, int, str], tf.Tensor] = pooled_shortcut,
+    gamma: float = 1.0,
+) -> tf.Tensor:
+    """Two binary convolutions, each with a shortcut around it (ResNet-20, ImageNet ResNets)."""
+    y = binary_conv2d(x, filters, strides, pad_values=pad_values, name=f"{name}.conv1")
+    y = add(batch_norm(y, f"{name}.bn1", gamma), shortcut(x, filters, strides, name))
+    y = hard_tanh(y, f"{name}.hard_tanh1")
+    z = binary_conv2d(y, filters, pad_values=pad_values, name=f"{name}.conv2")
+    return hard_tanh(add(batch_norm(z, f"{name}.bn2", gamma), y), f"{name}.hard_tanh2")
 
-    Args:
-        input_shape: (height, width, channels) of the normalised images.
-        num_classes: number of logits.
-        stages: number of blocks and of channels of each; all but the first halve the image.
-        block: what makes a block from its input, channels, strides and name.
-        stem_hard_tanh: whether a hard tanh follows the first convolution.
-        name: of the model.
 
-    Returns:
-        An uncompiled model from (batch, height, width, channels) to logits (batch, num_classes).
-    """
-    inputs = tf.keras.Input(input_shape, name="image")
-    x = tf.keras.layers.Conv2D(
-        stages[0][1],
-        3,
-        padding="same",
-        use_bias=False,
-        kernel_initializer=tf.keras.initializers.VarianceScaling(2, "fan_in", "untruncated_normal"),
-        name="conv1",
-    )(inputs)
-    x = batch_norm(x, "bn1")
-    if stem_hard_tanh:
-        x = HardTanh(name="hard_tanh1")(x)
-    for stage, (blocks, filters) in enumerate(stages, start=1):
-        for index in range(blocks):
-            strides = 2 if stage > 1 and index == 0 else 1
-            x = block(x, filters, strides, f"layer{stage}.{index}")
-    # Pooled to (1, 1, C), not (C,): only there does Keras keep the unbiased running variance.
-    x = tf.keras.layers.GlobalAveragePooling2D(keepdims=True, name="pool")(x)
-    x = tf.keras.layers.Flatten(name="flatten")(batch_norm(x, "bn2"))
-    return tf.keras.Model(inputs, classifier(x, num_classes, "linear"), name=name)
+def once_connected_block(
+    x: tf.Tensor, filters: int, strides: int, pad_values: float, name: str
+) -> tf.Tensor:
+    """Two binary convolutions with one shortcut around both (CIFAR ResNet-18)."""
+    y = binary_conv2d(x, filters, strides, pad_values=pad_values, name=f"{name}.conv1")
+    y = hard_tanh(batch_norm(y, f"{name}.bn1"), f"{name}.hard_tanh1")
+    z = binary_conv2d(y, filters, pad_values=pad_values, name=f"{name}.conv2")
+    z = add(batch_norm(z, f"{name}.bn2"), pooled_shortcut(x, filters, strides, name))
+    return hard_tanh(z, f"{name}.hard_tanh2")
+
+
+def cifar_stem(x: tf.Tensor, filters: int) -> tf.Tensor:
+    """The first convolution of the CIFAR ResNet-18."""
+    return batch_norm(convolution(x, filters, 3, "conv1"), "bn1")
+
+
+def clipped_cifar_stem(x: tf.Tensor, filters: int) -> tf.Tensor:
+    """The first convolution of the ResNet-20, with a hard tanh behind it."""
+    return hard_tanh(cifar_stem(x, filters), "hard_tanh1")
+
+
+def imagenet_stem(x: tf.Tensor, filters: int) -> tf.Tensor:
+    """The first convolution of the ImageNet ResNets and their pooling: a quarter of the size."""
+    x = batch_norm(convolution(x, filters, 7, "conv1", strides=2), "bn1", TINY_GAMMA)
+    return max_pool(hard_tanh(x, "hard_tanh1"))
+
+
+def normalized_head(x: tf.Tensor, num_classes: int, name: str) -> tf.Tensor:
+    """Global average, batch normalisation, classifier."""
+    # Pooled to (1, 1, C), not (C,): there Keras has a fused kernel.
+    x = tf.keras.layers.GlobalAveragePooling2D(keepdims=True, dtype=x.dtype.name, name="pool")(x)
+    x = BatchNormalization(dtype=full_precision(), name="bn2")(x)
+    return classifier(tf.keras.layers.Flatten(name="flatten")(x), num_classes, name)
+
+
+cifar_head = partial(normalized_head, name="linear")
+imagenet_head = partial(normalized_head, name="fc")
+imagenet_block = partial(twice_connected_block, shortcut=projected_shortcut, gamma=TINY_GAMMA)
 
 
 def resnet20(
-    input_shape: Sequence[int] = (32, 32, 3), num_classes: int = 10, name: str = "resnet20_1w1a"
+    input_shape: Sequence[int] = (32, 32, 3),
+    num_classes: int = 10,
+    pad_values: float = 0,
+    rotated: bool = False,
+    name: str = "resnet20_1w1a",
 ) -> tf.keras.Model:
     """The ResNet-20 of ReCU: three stages of three blocks, 16, 32 and 64 channels.
 
     Args:
         input_shape: (height, width, channels) of the normalised images.
         num_classes: number of logits.
+        pad_values: 0 as published, or 1; see `recu_tf.layers.binary_conv2d`.
+        rotated: whether to turn the images by 180 degrees first, as weights from PyTorch need.
         name: of the model.
 
     Returns:
         An uncompiled model from (batch, height, width, channels) to logits (batch, num_classes).
     """
-    stages = ((3, 16), (3, 32), (3, 64))
-    return resnet(input_shape, num_classes, stages, twice_connected_block, True, name)
+    stages = CIFAR_STAGES["resnet20_1w1a"]
+    return network(
+        input_shape,
+        num_classes,
+        stages,
+        clipped_cifar_stem,
+        twice_connected_block,
+        cifar_head,
+        pad_values,
+        rotated,
+        name,
+    )
 
 
 def resnet18(
     input_shape: Sequence[int] = (32, 32, 3),
     num_classes: int = 10,
-    widths: Sequence[int] = (64, 128, 256, 512),
+    pad_values: float = 0,
+    rotated: bool = False,
+    stages: Stages = CIFAR_STAGES["resnet18_1w1a"],
     name: str = "resnet18_1w1a",
 ) -> tf.keras.Model:
     """The CIFAR ResNet-18 of ReCU: four stages of two blocks.
@@ -144,12 +168,88 @@ def resnet18(
     Args:
         input_shape: (height, width, channels) of the normalised images.
         num_classes: number of logits.
-        widths: channels of the stages. The published variants are A (32, 32, 64, 128),
-            B (32, 64, 128, 256) and C (64, 64, 128, 256).
+        pad_values: 0 as published, or 1; see `recu_tf.layers.binary_conv2d`.
+        rotated: whether to turn the images by 180 degrees first, as weights from PyTorch need.
+        stages: blocks and channels of each; the published variants A, B and C have fewer channels.
         name: of the model.
 
     Returns:
         An uncompiled model from (batch, height, width, channels) to logits (batch, num_classes).
     """
-    stages = [(2, width) for width in widths]
-    return resnet(input_shape, num_classes, stages, once_connected_block, False, name)
+    return network(
+        input_shape,
+        num_classes,
+        stages,
+        cifar_stem,
+        once_connected_block,
+        cifar_head,
+        pad_values,
+        rotated,
+        name,
+    )
+
+
+def imagenet_resnet18(
+    input_shape: Sequence[int] = (224, 224, 3),
+    num_classes: int = 1000,
+    pad_values: float = 0,
+    rotated: bool = False,
+    name: str = "resnet18_1w1a",
+) -> tf.keras.Model:
+    """The ImageNet ResNet-18 of ReCU: four stages of two blocks.
+
+    Args:
+        input_shape: (height, width, channels) of the normalised images.
+        num_classes: number of logits.
+        pad_values: 0 as published, or 1; see `recu_tf.layers.binary_conv2d`.
+        rotated: whether to turn the images by 180 degrees first, as weights from PyTorch need.
+        name: of the model.
+
+    Returns:
+        An uncompiled model from (batch, height, width, channels) to logits (batch, num_classes).
+    """
+    stages = IMAGENET_STAGES["resnet18_1w1a"]
+    return network(
+        input_shape,
+        num_classes,
+        stages,
+        imagenet_stem,
+        imagenet_block,
+        imagenet_head,
+        pad_values,
+        rotated,
+        name,
+    )
+
+
+def imagenet_resnet34(
+    input_shape: Sequence[int] = (224, 224, 3),
+    num_classes: int = 1000,
+    pad_values: float = 0,
+    rotated: bool = False,
+    name: str = "resnet34_1w1a",
+) -> tf.keras.Model:
+    """The ImageNet ResNet-34 of ReCU: stages of three, four, six and three blocks.
+
+    Args:
+        input_shape: (height, width, channels) of the normalised images.
+        num_classes: number of logits.
+        pad_values: 0 as published, or 1; see `recu_tf.layers.binary_conv2d`.
+        rotated: whether to turn the images by 180 degrees first, as weights from PyTorch need.
+        name: of the model.
+
+    Returns:
+        An uncompiled model from (batch, height, width, channels) to logits (batch, num_classes).
+    """
+    stages = IMAGENET_STAGES["resnet34_1w1a"]
+    return network(
+        input_shape,
+        num_classes,
+        stages,
+        imagenet_stem,
+        imagenet_block,
+        imagenet_head,
+        pad_values,
+        rotated,
+        name,
+    )

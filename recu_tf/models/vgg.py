@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from recu_tf.layers import HardTanh, binary_conv2d
-from recu_tf.models.resnet import batch_norm, full_precision
+from recu_tf.layers import binary_conv2d
+from recu_tf.models.parts import batch_norm, convolution, full_precision, hard_tanh
 
 __all__ = ["vgg_small"]
 
@@ -15,34 +15,31 @@ def _normal_fan_out() -> tf.keras.initializers.Initializer:
 
 
 def vgg_small(
-    input_shape: Sequence[int] = (32, 32, 3), num_classes: int = 10, name: str = "vgg_small_1w1a"
+    input_shape: Sequence[int] = (32, 32, 3),
+    num_classes: int = 10,
+    pad_values: float = 0,
+    name: str = "vgg_small_1w1a",
 ) -> tf.keras.Model:
     """The VGG-small of ReCU: five binary convolutions, three of them pooled, no shortcuts.
 
     Args:
         input_shape: (height, width, channels) of the normalised images.
         num_classes: number of logits.
+        pad_values: 0 as published, or 1; see `recu_tf.layers.binary_conv2d`.
         name: of the model.
 
     Returns:
         An uncompiled model from (batch, height, width, channels) to logits (batch, num_classes).
     """
     inputs = tf.keras.Input(input_shape, name="image")
-    x = tf.keras.layers.Conv2D(
-        128,
-        3,
-        padding="same",
-        use_bias=False,
-        kernel_initializer=_normal_fan_out(),
-        name="conv0",
-    )(inputs)
-    x = HardTanh(name="hard_tanh0")(batch_norm(x, "bn0"))
+    x = convolution(inputs, 128, 3, "conv0", initializer=_normal_fan_out())
+    x = hard_tanh(batch_norm(x, "bn0"), "hard_tanh0")
     stages = ((128, True), (256, False), (256, True), (512, False), (512, True))
     for number, (filters, pooled) in enumerate(stages, start=1):
-        x = binary_conv2d(x, filters, kernel_initializer=_normal_fan_out(), name=f"conv{number}")
+        x = binary_conv2d(x, filters, 1, _normal_fan_out(), pad_values, f"conv{number}")
         if pooled:
             x = tf.keras.layers.MaxPooling2D(2, name=f"pool{number}")(x)
-        x = HardTanh(name=f"hard_tanh{number}")(batch_norm(x, f"bn{number}"))
+        x = hard_tanh(batch_norm(x, f"bn{number}"), f"hard_tanh{number}")
     logits = tf.keras.layers.Dense(
         num_classes,
         kernel_initializer=tf.keras.initializers.RandomNormal(stddev=0.01),

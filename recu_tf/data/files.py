@@ -1,0 +1,115 @@
+"""Images that stay on disk until they are needed: ImageNet, Tiny-ImageNet, folders."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+__all__ = ["ImageFiles", "folder_files", "tiny_imagenet_files"]
+
+SUFFIXES = (".jpeg", ".jpg", ".png", ".bmp", ".gif")
+SPLIT_FOLDERS = {"train": ("train",), "test": ("val", "test")}
+
+
+class ImageFiles(NamedTuple):
+    """Image files with their labels.
+
+    Attributes:
+        paths: of the files.
+        labels: of each, an index into `class_names`.
+        class_names: in alphabetical order, as everywhere else.
+    """
+
+    paths: list[str]
+    labels: list[int]
+    class_names: tuple[str, ...]
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise FileNotFoundError(f"`data_path` must hold the folder {folder}, which does not exist.")
+    found = sorted(path for path in folder.iterdir() if path.is_dir())
+    if not found:
+        raise FileNotFoundError(
+            f"{folder} must hold a folder of images for each class; it has none."
+        )
+    return found
+
+
+def _images(files: Iterable[Path]) -> list[str]:
+    return sorted(str(path) for path in files if path.suffix.lower() in SUFFIXES)
+
+
+def folder_files(split: str, data_path: str | None) -> ImageFiles:
+    """Lists images that lie in one folder per class.
+
+    Args:
+        split: "train" (the folder `train`) or "test" (`val`, or else `test`).
+        data_path: the folder that holds these.
+
+    Returns:
+        The files; the classes are the names of their folders.
+
+    Raises:
+        FileNotFoundError: a folder is missing or empty.
+    """
+    if data_path is None:
+        raise FileNotFoundError("`data_path` must name a folder of images, and was not given.")
+    names = SPLIT_FOLDERS[split]
+    root = Path(data_path)
+    folder = next((root / name for name in names if (root / name).is_dir()), root / names[0])
+    classes = _subfolders(folder)
+    files = [_images(path.iterdir()) for path in classes]
+    for path, images in zip(classes, files, strict=True):
+        if not images:
+            raise FileNotFoundError(
+                f"{path} must hold images ({', '.join(SUFFIXES)}); it has none."
+            )
+    return ImageFiles(
+        [path for images in files for path in images],
+        [label for label, images in enumerate(files) for _ in images],
+        tuple(path.name for path in classes),
+    )
+
+
+def tiny_imagenet_files(split: str, data_path: str | None) -> ImageFiles:
+    """Lists the images of Tiny-ImageNet where its archive was unpacked, sorted as it came.
+
+    Args:
+        split: "train" (100,000 images) or "test" (its 10,000 for validation; those it calls test
+            have no labels).
+        data_path: the folder that holds `train` and `val`.
+
+    Returns:
+        The files; the classes are WordNet's numbers.
+
+    Raises:
+        FileNotFoundError: something is not where it should be.
+        ValueError: a line of `val_annotations.txt` cannot be read.
+    """
+    if data_path is None:
+        raise FileNotFoundError(
+            "`data_path` must name the folder of Tiny-ImageNet, and was not given."
+        )
+    root = Path(data_path)
+    classes = tuple(path.name for path in _subfolders(root / "train"))
+    if split == "train":
+        files = [_images((root / "train" / name / "images").glob("*")) for name in classes]
+        for name, images in zip(classes, files, strict=True):
+            if not images:
+                raise FileNotFoundError(f"{root / 'train' / name / 'images'} must hold images.")
+        labels = [label for label, images in enumerate(files) for _ in images]
+        return ImageFiles([path for images in files for path in images], labels, classes)
+    annotations = root / "val" / "val_annotations.txt"
+    if not annotations.is_file():
+        raise FileNotFoundError(f"`data_path` must hold {annotations}, which does not exist.")
+    index = {name: label for label, name in enumerate(classes)}
+    paths, labels = [], []
+    for number, line in enumerate(annotations.read_text("utf-8").splitlines(), start=1):
+        name, label, *_ = (*line.split("\t"), "", "")
+        if label not in index:
+            raise ValueError(
+                f"{annotations}, line {number}, must name a file and a class, got {line!r}."
+            )
+        paths.append(str(root / "val" / "images" / name))
+        labels.append(index[label])
+    return ImageFiles(paths, labels, classes)

@@ -1,0 +1,75 @@
+"""From a published checkpoint to a run directory."""
+
+import hashlib
+import os
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+from recu_tf import data, pytorch
+from recu_tf.runs import WHICH, Run
+from recu_tf.training import Settings
+
+__all__ = ["import_checkpoint"]
+
+
+def import_checkpoint(
+    checkpoint: str | os.PathLike,
+    directory: str | os.PathLike,
+    model: str | None = None,
+    dataset: str | None = None,
+    data_path: str | None = None,
+) -> Run:
+    """Makes a run directory of a published checkpoint.
+
+    Its model is both the best and the last of the run. `imported` in `config.json` keeps the
+    file's name and SHA-256 and the numbers in it, `epoch` and `best_prec1` among them; `settings`
+    there are those with which a training would go on, not those of the checkpoint, which does not
+    tell them. The optimizer's state (momentum) is not taken over.
+
+    Args:
+        checkpoint: a file of the published implementation.
+        directory: the run directory to make, whole or not at all.
+        model: one of `recu_tf.models.MODELS`; guessed if None.
+        dataset: one of `recu_tf.data.DATASETS`; guessed if None.
+        data_path: where the data set lies, for evaluating and exporting.
+
+    Returns:
+        The run.
+
+    Raises:
+        FileExistsError: the directory already holds something.
+        FileNotFoundError, ImportError, ValueError: see `recu_tf.pytorch`.
+        OSError: the directory cannot be written.
+    """
+    directory = Run.check_free(directory)
+    state_dict, metadata = pytorch.read_checkpoint(checkpoint)
+    if model is None or dataset is None:
+        guessed, guessed_dataset = pytorch.guess_network(state_dict)
+        model, dataset = model or guessed, dataset or guessed_dataset
+    network = pytorch.from_state_dict(state_dict, model, dataset)
+    settings = Settings(model=model, dataset=dataset, data_path=data_path)
+    described = data.DATASETS[dataset]
+    checkpoint = Path(checkpoint)
+    config = {
+        "settings": asdict(settings),
+        "imported": {
+            "file": checkpoint.name,
+            "sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
+            **metadata,
+        },
+        "num_classes": network.output_shape[-1],
+        "class_names": described.class_names,
+        "input_shape": network.input_shape[1:],
+        "normalization": asdict(described.normalization),
+    }
+    aside = directory.with_name(f".{directory.name}.partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    try:
+        run = Run.create(aside, config)
+        for which in WHICH:
+            run.save_model(network, which)
+        os.replace(aside, directory)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return Run.open(directory)

@@ -1,0 +1,84 @@
+"""The published networks by name."""
+
+from functools import partial
+
+import tensorflow as tf
+
+from recu_tf.models import resnet, two_stage, vgg
+
+__all__ = ["CIFAR_NETWORKS", "DATASET_CLASSES", "IMAGENET_NETWORKS", "MODELS", "build"]
+
+CIFAR_NETWORKS = {
+    "resnet20_1w1a": resnet.resnet20,
+    "resnet18_1w1a": resnet.resnet18,
+    **{
+        f"resnet18{variant}_1w1a": partial(
+            resnet.resnet18, stages=resnet.CIFAR_STAGES[f"resnet18{variant}_1w1a"]
+        )
+        for variant in "ABC"
+    },
+    "vgg_small_1w1a": vgg.vgg_small,
+}
+IMAGENET_NETWORKS = {
+    "resnet18_1w1a": resnet.imagenet_resnet18,
+    "resnet34_1w1a": resnet.imagenet_resnet34,
+    "two_stage_resnet18_1w1a": two_stage.two_stage_resnet18,
+    "two_stage_resnet34_1w1a": two_stage.two_stage_resnet34,
+}
+MODELS = tuple(dict.fromkeys([*CIFAR_NETWORKS, *IMAGENET_NETWORKS]))
+
+# Number of classes; `folder` is whatever lies in a folder of images, one per class.
+CIFAR_DATASETS = {"digits": 10, "cifar10": 10, "cifar100": 100}
+IMAGENET_DATASETS = {"imagenet": 1000, "tinyimagenet": 200, "folder": None}
+DATASET_CLASSES = {**CIFAR_DATASETS, **IMAGENET_DATASETS}
+
+
+def build(
+    name: str,
+    dataset: str = "cifar10",
+    num_classes: int | None = None,
+    input_shape: tuple[int, int, int] | None = None,
+    pad_values: float = 0,
+    rotated: bool = False,
+) -> tf.keras.Model:
+    """Builds a network with fresh weights.
+
+    Args:
+        name: one of `MODELS`.
+        dataset: one of `DATASET_CLASSES`; it decides the variant, the number of classes and the
+            size of the images. `resnet18_1w1a` is one network for digits, cifar10 and cifar100,
+            and another for imagenet, tinyimagenet and folder.
+        num_classes: number of logits, if not that of the data set; a folder has no number of
+            its own.
+        input_shape: (height, width, channels) of the images, if not (32, 32, 3) or, for
+            imagenet, tinyimagenet and folder, (224, 224, 3).
+        pad_values: of the binary convolutions, 0 as published or 1.
+        rotated: whether a ResNet turns the images by 180 degrees first, as weights from PyTorch
+            need (`recu_tf.pytorch`); VGG-small is the same either way and never does.
+
+    Returns:
+        An uncompiled Keras model from upright, normalised images (batch, height, width, channels)
+        to logits (batch, classes).
+
+    Raises:
+        ValueError: an unknown name or data set, a network that the data set has no variant of,
+            fewer than two classes, or another `pad_values`.
+    """
+    if name not in MODELS:
+        raise ValueError(f"`name` must be one of {', '.join(MODELS)}, got {name!r}.")
+    if dataset not in DATASET_CLASSES:
+        raise ValueError(f"`dataset` must be one of {', '.join(DATASET_CLASSES)}, got {dataset!r}.")
+    large = dataset in IMAGENET_DATASETS
+    networks = IMAGENET_NETWORKS if large else CIFAR_NETWORKS
+    if name not in networks:
+        raise ValueError(
+            f"`name` must be one of {', '.join(networks)} for {dataset}, got {name!r}."
+        )
+    if num_classes is None:
+        num_classes = DATASET_CLASSES[dataset]
+    if num_classes is None or num_classes < 2:
+        raise ValueError(f"`num_classes` must be at least 2, got {num_classes}.")
+    if input_shape is None:
+        input_shape = (224, 224, 3) if large else (32, 32, 3)
+    variant = {"rotated": True} if rotated and name != "vgg_small_1w1a" else {}
+    return networks[name](input_shape, num_classes, pad_values, name=name, **variant)

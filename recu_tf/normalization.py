@@ -1,0 +1,88 @@
+"""Batch normalisation whose running variance is unbiased everywhere, as PyTorch's is."""
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+__all__ = ["BatchNormalization"]
+
+
+def _sum_over_replicas(value: tf.Tensor) -> tf.Tensor:
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return value
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, value)
+
+
+def _sum_per_channel(values: tf.Tensor) -> tf.Tensor:
+    # Axis by axis: TensorFlow adds up one row after another, and over a whole batch in float32
+    # that leaves 50 times the rounding error, enough to turn signs further down.
+    for _ in range(values.shape.rank - 1):
+        values = tf.reduce_sum(values, axis=-2)
+    return values
+
+
+@tf.keras.utils.register_keras_serializable(package="recu_tf")
+class BatchNormalization(tf.keras.layers.BatchNormalization):
+    r"""Keras' batch normalisation with the published epsilon and running averages.
+
+    Training normalises with the mean \(\mu\) and the biased variance of the batch; the running
+    averages move by \((1 - m)\) towards \(\mu\) and the variance times \(n / (n - 1)\), with
+    \(n\) the number of values per channel. Keras keeps the biased variance wherever its fused
+    kernel cannot run: in float64, on inputs of other ranks than 4, and synchronised between
+    replicas. Here it is the unbiased one there too; at \(n = 1\) it stays 0.
+
+    Shape: (..., channels) to the same. Arguments are those of Keras' layer, with `momentum` 0.9
+    and `epsilon` 1e-5 unless given; only the last axis can be normalised.
+
+    Raises:
+        ValueError: another axis than the last, or an option of Keras' that is not supported
+            (`renorm`, `virtual_batch_size`, `adjustment`); a mask is refused when called.
+    """
+
+    def __init__(
+        self, axis: int | Sequence[int] = -1, momentum: float = 0.9, epsilon: float = 1e-5, **kwargs
+    ):
+        for name in ("renorm", "virtual_batch_size", "adjustment"):
+            if kwargs.get(name):
+                raise ValueError(f"`{name}` must be left out, got {kwargs[name]!r}.")
+        super().__init__(axis=axis, momentum=momentum, epsilon=epsilon, **kwargs)
+
+    def build(self, input_shape):
+        """Makes the weights; raises a ValueError where the axis is not the last."""
+        rank = len(input_shape)
+        axes = [self.axis] if isinstance(self.axis, int) else list(self.axis)
+        if axes not in ([-1], [rank - 1]):
+            raise ValueError(f"`axis` must be the last one, got {axes} of {rank} axes.")
+        super().build(input_shape)
+
+    def call(self, inputs: tf.Tensor, training=None, mask=None) -> tf.Tensor:
+        """Normalises the inputs, and moves the running averages when training."""
+        if mask is not None:
+            raise ValueError("`mask` must be None: every value of a batch counts.")
+        if training is None:
+            training = tf.keras.backend.learning_phase()
+        if self.fused or tf.is_tensor(training) or not (training and self.trainable):
+            return super().call(inputs, training=training)
+        values = tf.cast(inputs, self.gamma.dtype if self.scale else self.moving_mean.dtype)
+        mean, variance, count = self._moments_of_batch(values)
+        unbiased = variance * (count / tf.maximum(count - 1, 1))
+        for average, value in ((self.moving_mean, mean), (self.moving_variance, unbiased)):
+            step = (average - value) * tf.constant(1 - self.momentum, average.dtype)
+            average.assign_sub(tf.stop_gradient(step))
+        outputs = tf.nn.batch_normalization(
+            values, mean, variance, self.beta, self.gamma, tf.constant(self.epsilon, values.dtype)
+        )
+        return tf.cast(outputs, self.compute_dtype)
+
+    def get_config(self) -> dict:
+        """The constructor's arguments; Keras' own forgets `synchronized`."""
+        return {**super().get_config(), "synchronized": self.synchronized}
+
+    def _moments_of_batch(self, values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Mean, biased variance and number of values per channel, of all replicas if asked."""
+        over_replicas = _sum_over_replicas if self.synchronized else tf.identity
+        count = over_replicas(tf.cast(tf.size(values) // tf.shape(values)[-1], values.dtype))
+        mean = over_replicas(_sum_per_channel(values)) / count
+        variance = over_replicas(_sum_per_channel(tf.square(values - mean))) / count
+        return mean, variance, count

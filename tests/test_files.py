@@ -1,0 +1,81 @@
+import pytest
+import tensorflow as tf
+
+from recu_tf.data.files import folder_files, tiny_imagenet_files
+
+
+def touch(root, *names):
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def test_folders_are_classes_in_alphabetical_order(tmp_path):
+    touch(tmp_path, "train/dog/2.JPG", "train/dog/1.png", "train/cat/a.jpeg", "train/cat/note.txt")
+    touch(tmp_path, "val/cat/b.jpg", "val/dog/c.jpg")
+    files = folder_files("train", str(tmp_path))
+    assert files.class_names == ("cat", "dog")
+    assert [path.split("/")[-1] for path in files.paths] == ["a.jpeg", "1.png", "2.JPG"]
+    assert files.labels == [0, 1, 1]
+    assert folder_files("test", str(tmp_path)).labels == [0, 1]
+
+
+def test_folder_named_test_does_for_val(tmp_path):
+    touch(tmp_path, "test/cat/b.jpg")
+    assert folder_files("test", str(tmp_path)).class_names == ("cat",)
+
+
+def test_missing_and_empty_folders_are_named(tmp_path):
+    for split, message in (
+        ("train", "must hold the folder .*train, which does not"),
+        ("test", "val"),
+    ):
+        with pytest.raises(FileNotFoundError, match=message):
+            folder_files(split, str(tmp_path))
+    (tmp_path / "train").mkdir()
+    with pytest.raises(
+        FileNotFoundError, match="train must hold a folder of images for each class"
+    ):
+        folder_files("train", str(tmp_path))
+    touch(tmp_path, "train/cat/1.jpg", "train/dog/readme.txt")
+    with pytest.raises(FileNotFoundError, match="dog must hold images"):
+        folder_files("train", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="`data_path` must name a folder of images"):
+        folder_files("train", None)
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    touch(tmp_path, *(f"train/{name}/images/{name}_0.JPEG" for name in ("n02", "n01")))
+    touch(tmp_path, "val/images/val_0.JPEG", "val/images/val_1.JPEG")
+    lines = "val_0.JPEG\tn02\t0\t0\t9\t9\nval_1.JPEG\tn01\t0\t0\t9\t9\n"
+    (tmp_path / "val" / "val_annotations.txt").write_text(lines)
+    return tmp_path
+
+
+def test_tiny_imagenet_is_read_as_it_was_unpacked(tiny):
+    train, test = (tiny_imagenet_files(split, str(tiny)) for split in ("train", "test"))
+    assert train.class_names == test.class_names == ("n01", "n02")
+    assert [path.split("/")[-1] for path in train.paths] == ["n01_0.JPEG", "n02_0.JPEG"]
+    assert train.labels == [0, 1]
+    assert [path.split("/")[-1] for path in test.paths] == ["val_0.JPEG", "val_1.JPEG"]
+    assert test.labels == [1, 0]
+    assert all(tf.io.gfile.exists(path) for path in train.paths + test.paths)
+
+
+def test_damaged_tiny_imagenet_is_named(tiny):
+    annotations = tiny / "val" / "val_annotations.txt"
+    annotations.write_text("val_0.JPEG\tn03\t0\n")
+    with pytest.raises(ValueError, match=r"val_annotations.txt, line 1, must name a file and a cl"):
+        tiny_imagenet_files("test", str(tiny))
+    annotations.unlink()
+    with pytest.raises(FileNotFoundError, match=r"val_annotations.txt, which does not exist"):
+        tiny_imagenet_files("test", str(tiny))
+    touch(tiny, "train/n04/images/readme.txt")
+    with pytest.raises(FileNotFoundError, match="n04/images must hold images"):
+        tiny_imagenet_files("train", str(tiny))
+    with pytest.raises(
+        FileNotFoundError, match="`data_path` must name the folder of Tiny-ImageNet"
+    ):
+        tiny_imagenet_files("train", None)
