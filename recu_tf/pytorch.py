@@ -43,9 +43,10 @@ def _import_torch():
 
 
 def read_checkpoint(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict]:
-    """Reads what `torch.save` wrote, of PyTorch 0.1.10 or later, on the CPU and as data only.
+    """Reads what `torch.save` wrote, of any age, on the CPU and as data only.
 
-    A file that wants to run code when it is read, as a pickle can, is refused and not executed.
+    Only the tar archives of the very first versions are refused: torch reads those without its
+    safeguard alone. A file that wants to run code when it is read, as a pickle can, is refused and not executed.
 
     Args:
         path: a checkpoint of the published implementation (a dictionary with a `state_dict`), or

@@ -111,10 +111,9 @@ def test_import_and_export_keep_every_network_binary(reference, tmp_path):
     binary = {"LceBconv2d", "LceQuantize"}
     assert set(audited.operators) <= OPERATORS[kind(reference)] | binary | turn
     assert audited.operators.get("REVERSE_V2", 0) == len(turn)
-    images = np.random.default_rng(0).normal(size=(8, *model.input_shape[1:])).astype("float32")
+    images = np.random.default_rng(0).normal(size=(32, *model.input_shape[1:])).astype("float32")
     verification = export.verify(flatbuffer, model, images)
-    # With random weights a sign within rounding of 0 turns more easily than in a trained network.
-    assert verification.share_within >= 0.5, verification
+    assert verification.passed, verification
 
 
 @pytest.mark.slow
