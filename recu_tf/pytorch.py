@@ -46,7 +46,8 @@ def read_checkpoint(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dic
     """Reads what `torch.save` wrote, of any age, on the CPU and as data only.
 
     Only the tar archives of the very first versions are refused: torch reads those without its
-    safeguard alone. A file that wants to run code when it is read, as a pickle can, is refused and not executed.
+    safeguard alone. A file that wants to run code when it is read, as a pickle can, is refused and
+    not executed.
 
     Args:
         path: a checkpoint of the published implementation (a dictionary with a `state_dict`), or
