@@ -1,5 +1,6 @@
 """The published networks."""
 
+from recu_tf.models.parts import network
 from recu_tf.models.resnet import imagenet_resnet18, imagenet_resnet34, resnet18, resnet20
 from recu_tf.models.two_stage import two_stage_resnet18, two_stage_resnet34
 from recu_tf.models.vgg import vgg_small
@@ -19,6 +20,7 @@ __all__ = [
     "build",
     "imagenet_resnet18",
     "imagenet_resnet34",
+    "network",
     "resnet18",
     "resnet20",
     "two_stage_resnet18",

@@ -99,9 +99,9 @@ def network(
     stem: Stem,
     block: Block,
     head: Head,
-    pad_values: float,
-    rotated: bool,
-    name: str,
+    pad_values: float = 0,
+    rotated: bool = False,
+    name: str | None = None,
 ) -> tf.keras.Model:
     """A residual network from its table.
 
@@ -112,8 +112,9 @@ def network(
         stem: makes the input of the first block from the images and a number of channels.
         block: makes a block from its input, channels, strides, `pad_values` and name.
         head: makes the logits from the last features and their number.
-        pad_values: of the binary convolutions.
-        rotated: whether the images are turned by 180 degrees first.
+        pad_values: what binary activations are padded with, 0 as published or 1; see
+            `recu_tf.layers.binary_conv2d`.
+        rotated: whether to turn the images by 180 degrees first, as weights from PyTorch need.
         name: of the model.
 
     Returns:

@@ -126,20 +126,12 @@ def resnet20(
     input_shape: Sequence[int] = (32, 32, 3),
     num_classes: int = 10,
     pad_values: float = 0,
-    rotated: bool = False,
-    name: str = "resnet20_1w1a",
+    **options,
 ) -> tf.keras.Model:
     """The ResNet-20 of ReCU: three stages of three blocks, 16, 32 and 64 channels.
 
-    Args:
-        input_shape: (height, width, channels) of the normalised images.
-        num_classes: number of logits.
-        pad_values: 0 as published, or 1; see `recu_tf.layers.binary_conv2d`.
-        rotated: whether to turn the images by 180 degrees first, as weights from PyTorch need.
-        name: of the model.
-
-    Returns:
-        An uncompiled model from (batch, height, width, channels) to logits (batch, num_classes).
+    `input_shape`, `num_classes`, `pad_values`, the further `options` and what is returned are those
+    of `recu_tf.models.network`.
     """
     stages = CIFAR_STAGES["resnet20_1w1a"]
     return network(
@@ -150,8 +142,7 @@ def resnet20(
         twice_connected_block,
         cifar_head,
         pad_values,
-        rotated,
-        name,
+        **options,
     )
 
 
@@ -159,22 +150,14 @@ def resnet18(
     input_shape: Sequence[int] = (32, 32, 3),
     num_classes: int = 10,
     pad_values: float = 0,
-    rotated: bool = False,
     stages: Stages = CIFAR_STAGES["resnet18_1w1a"],
-    name: str = "resnet18_1w1a",
+    **options,
 ) -> tf.keras.Model:
     """The CIFAR ResNet-18 of ReCU: four stages of two blocks.
 
-    Args:
-        input_shape: (height, width, channels) of the normalised images.
-        num_classes: number of logits.
-        pad_values: 0 as published, or 1; see `recu_tf.layers.binary_conv2d`.
-        rotated: whether to turn the images by 180 degrees first, as weights from PyTorch need.
-        stages: blocks and channels of each; the published variants A, B and C have fewer channels.
-        name: of the model.
-
-    Returns:
-        An uncompiled model from (batch, height, width, channels) to logits (batch, num_classes).
+    `input_shape`, `num_classes`, `pad_values`, the further `options` and what is returned are those
+    of `recu_tf.models.network`.
+    `stages` are blocks and channels; the published variants A, B and C have fewer channels.
     """
     return network(
         input_shape,
@@ -184,8 +167,7 @@ def resnet18(
         once_connected_block,
         cifar_head,
         pad_values,
-        rotated,
-        name,
+        **options,
     )
 
 
@@ -193,20 +175,12 @@ def imagenet_resnet18(
     input_shape: Sequence[int] = (224, 224, 3),
     num_classes: int = 1000,
     pad_values: float = 0,
-    rotated: bool = False,
-    name: str = "resnet18_1w1a",
+    **options,
 ) -> tf.keras.Model:
     """The ImageNet ResNet-18 of ReCU: four stages of two blocks.
 
-    Args:
-        input_shape: (height, width, channels) of the normalised images.
-        num_classes: number of logits.
-        pad_values: 0 as published, or 1; see `recu_tf.layers.binary_conv2d`.
-        rotated: whether to turn the images by 180 degrees first, as weights from PyTorch need.
-        name: of the model.
-
-    Returns:
-        An uncompiled model from (batch, height, width, channels) to logits (batch, num_classes).
+    `input_shape`, `num_classes`, `pad_values`, the further `options` and what is returned are those
+    of `recu_tf.models.network`.
     """
     stages = IMAGENET_STAGES["resnet18_1w1a"]
     return network(
@@ -217,8 +191,7 @@ def imagenet_resnet18(
         imagenet_block,
         imagenet_head,
         pad_values,
-        rotated,
-        name,
+        **options,
     )
 
 
@@ -226,20 +199,12 @@ def imagenet_resnet34(
     input_shape: Sequence[int] = (224, 224, 3),
     num_classes: int = 1000,
     pad_values: float = 0,
-    rotated: bool = False,
-    name: str = "resnet34_1w1a",
+    **options,
 ) -> tf.keras.Model:
     """The ImageNet ResNet-34 of ReCU: stages of three, four, six and three blocks.
 
-    Args:
-        input_shape: (height, width, channels) of the normalised images.
-        num_classes: number of logits.
-        pad_values: 0 as published, or 1; see `recu_tf.layers.binary_conv2d`.
-        rotated: whether to turn the images by 180 degrees first, as weights from PyTorch need.
-        name: of the model.
-
-    Returns:
-        An uncompiled model from (batch, height, width, channels) to logits (batch, num_classes).
+    `input_shape`, `num_classes`, `pad_values`, the further `options` and what is returned are those
+    of `recu_tf.models.network`.
     """
     stages = IMAGENET_STAGES["resnet34_1w1a"]
     return network(
@@ -250,6 +215,5 @@ def imagenet_resnet34(
         imagenet_block,
         imagenet_head,
         pad_values,
-        rotated,
-        name,
+        **options,
     )

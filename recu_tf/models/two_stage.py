@@ -78,24 +78,16 @@ def two_stage_resnet18(
     input_shape: Sequence[int] = (224, 224, 3),
     num_classes: int = 1000,
     pad_values: float = 0,
-    rotated: bool = False,
-    name: str = "two_stage_resnet18_1w1a",
+    **options,
 ) -> tf.keras.Model:
     """The two-stage ResNet-18 of ReCU: four stages of four blocks of one convolution.
 
-    Args:
-        input_shape: (height, width, channels) of the normalised images.
-        num_classes: number of logits.
-        pad_values: 0 as published, or 1; see `recu_tf.layers.binary_conv2d`.
-        rotated: whether to turn the images by 180 degrees first, as weights from PyTorch need.
-        name: of the model.
-
-    Returns:
-        An uncompiled model from (batch, height, width, channels) to logits (batch, num_classes).
+    `input_shape`, `num_classes`, `pad_values`, the further `options` and what is returned are those
+    of `recu_tf.models.network`.
     """
     stages = STAGES["two_stage_resnet18_1w1a"]
     return network(
-        input_shape, num_classes, stages, stem, biased_block, head, pad_values, rotated, name
+        input_shape, num_classes, stages, stem, biased_block, head, pad_values, **options
     )
 
 
@@ -103,22 +95,14 @@ def two_stage_resnet34(
     input_shape: Sequence[int] = (224, 224, 3),
     num_classes: int = 1000,
     pad_values: float = 0,
-    rotated: bool = False,
-    name: str = "two_stage_resnet34_1w1a",
+    **options,
 ) -> tf.keras.Model:
     """The two-stage ResNet-34 of ReCU: stages of six, eight, twelve and six blocks.
 
-    Args:
-        input_shape: (height, width, channels) of the normalised images.
-        num_classes: number of logits.
-        pad_values: 0 as published, or 1; see `recu_tf.layers.binary_conv2d`.
-        rotated: whether to turn the images by 180 degrees first, as weights from PyTorch need.
-        name: of the model.
-
-    Returns:
-        An uncompiled model from (batch, height, width, channels) to logits (batch, num_classes).
+    `input_shape`, `num_classes`, `pad_values`, the further `options` and what is returned are those
+    of `recu_tf.models.network`.
     """
     stages = STAGES["two_stage_resnet34_1w1a"]
     return network(
-        input_shape, num_classes, stages, stem, biased_block, head, pad_values, rotated, name
+        input_shape, num_classes, stages, stem, biased_block, head, pad_values, **options
     )
