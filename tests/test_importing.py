@@ -107,7 +107,7 @@ def test_import_and_export_keep_every_network_binary(reference, tmp_path):
     flatbuffer = export.convert(model)
     audited = export.audit(flatbuffer, model)
     assert audited.passed, audited
-    turn = {} if kind(reference) == "vgg" else {"REVERSE_V2"}
+    turn = set() if kind(reference) == "vgg" else {"REVERSE_V2"}
     binary = {"LceBconv2d", "LceQuantize"}
     assert set(audited.operators) <= OPERATORS[kind(reference)] | binary | turn
     assert audited.operators.get("REVERSE_V2", 0) == len(turn)
