@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-import shutil
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
@@ -42,7 +42,9 @@ def import_checkpoint(
         FileNotFoundError, ImportError, ValueError: see `recu_tf.pytorch`.
         OSError: the directory cannot be written.
     """
-    directory = Run.check_free(directory)
+    if not str(directory):
+        raise ValueError("`directory` (--out) must name a run directory, got ''.")
+    directory = Run.check_free(Path(directory).resolve())
     state_dict, metadata = pytorch.read_checkpoint(checkpoint)
     if model is None or dataset is None:
         guessed, guessed_dataset = pytorch.guess_network(state_dict)
@@ -54,22 +56,22 @@ def import_checkpoint(
     config = {
         "settings": asdict(settings),
         "imported": {
+            **metadata,
             "file": checkpoint.name,
             "sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
-            **metadata,
         },
         "num_classes": network.output_shape[-1],
         "class_names": described.class_names,
         "input_shape": network.input_shape[1:],
         "normalization": asdict(described.normalization),
     }
-    aside = directory.with_name(f".{directory.name}.partial")
-    shutil.rmtree(aside, ignore_errors=True)
     try:
-        run = Run.create(aside, config)
+        directory.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"The run directory {directory} cannot be made: {error.strerror}") from error
+    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".import") as aside:
+        run = Run.create(Path(aside) / "run", config)
         for which in WHICH:
             run.save_model(network, which)
-        os.replace(aside, directory)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        os.replace(run.path, directory)
     return Run.open(directory)

@@ -91,13 +91,23 @@ def read_checkpoint(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dic
         raise ValueError(
             f"{path} must hold a `state_dict` of tensors; these are none: {_listed(odd)}."
         )
-    scalars = {
-        name: value.item() if isinstance(value, torch.Tensor) else value
-        for name, value in (content.items() if tensors is not content else ())
-        if isinstance(value, bool | int | float | str)
-        or (isinstance(value, torch.Tensor) and value.numel() == 1)
+    try:
+        arrays = {str(name): _array(value, torch) for name, value in tensors.items()}
+    except (RuntimeError, TypeError) as error:  # quantized, without storage, ...
+        raise ValueError(f"`state_dict` in {path} holds what are no plain tensors.") from error
+    others = content.items() if tensors is not content else ()
+    values = {
+        str(name): value.item()
+        if isinstance(value, torch.Tensor) and value.numel() == 1 and not value.is_meta
+        else value
+        for name, value in others
     }
-    return {str(name): _array(value, torch) for name, value in tensors.items()}, scalars
+    scalars = {
+        name: value
+        for name, value in values.items()
+        if isinstance(value, str) or (isinstance(value, bool | int | float) and np.isfinite(value))
+    }
+    return arrays, scalars
 
 
 def _array(tensor, torch) -> np.ndarray:
@@ -125,7 +135,8 @@ def guess_network(state_dict: Mapping[str, np.ndarray]) -> tuple[str, str | None
     Raises:
         ValueError: it is of no published network.
     """
-    shapes = {name: np.shape(value) for name, value in _unprefixed(state_dict).items()}
+    # A single number counts as a vector of one: guessing goes on, the check names it.
+    shapes = {name: np.shape(value) or (1,) for name, value in _unprefixed(state_dict).items()}
     classes = next(
         (shapes[f"{n}.weight"][0] for n in ("fc", "linear") if f"{n}.weight" in shapes), 0
     )
@@ -148,7 +159,10 @@ def guess_network(state_dict: Mapping[str, np.ndarray]) -> tuple[str, str | None
         if tuple(stages) == published:
             return name, dataset
     found = f"its stages of (blocks, channels) are {stages}" if stages else "it has no layer1.0"
-    raise ValueError(f"`state_dict` is of no published ReCU network: {found}.")
+    raise ValueError(
+        f"`state_dict` is of no published ReCU network: {found}. With `model` and `dataset` given, "
+        "every tensor that differs is named."
+    )
 
 
 def from_state_dict(
@@ -172,7 +186,11 @@ def from_state_dict(
     """
     if not isinstance(state_dict, Mapping):
         raise ValueError(f"`state_dict` must be a mapping, got {type(state_dict).__name__}.")
-    arrays = {name: np.asarray(value) for name, value in _unprefixed(state_dict).items()}
+    arrays = {
+        # PyTorch's parameters know of their gradients, which NumPy does not take.
+        name: np.asarray(value.detach() if hasattr(value, "detach") else value)
+        for name, value in _unprefixed(state_dict).items()
+    }
     if model is None or dataset is None:
         guessed, guessed_dataset = guess_network(arrays)
         model = model or guessed
@@ -194,6 +212,12 @@ def _unprefixed(state_dict: Mapping) -> dict:
     return {str(name): value for name, value in state_dict.items()}
 
 
+def _finite(array: np.ndarray) -> bool:
+    """Whether an array is finite, and stays so in float32."""
+    with np.errstate(over="ignore"):
+        return bool(np.isfinite(array.astype(np.float32)).all())
+
+
 def _check(
     arrays: dict[str, np.ndarray], tensors: dict[str, PublishedTensor], network: str
 ) -> None:
@@ -213,7 +237,7 @@ def _check(
         "unexpected": sorted(given - set(tensors)),
         "of another shape": list(wrong.values()),
         "not numbers": [name for name in fitting if name not in numbers],
-        "not finite": [name for name in numbers if not np.isfinite(arrays[name]).all()],
+        "not finite": [name for name in numbers if not _finite(arrays[name])],
         "negative": [
             name for name in numbers if name.endswith("running_var") and (arrays[name] < 0).any()
         ],

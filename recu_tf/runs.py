@@ -92,12 +92,12 @@ class Run:
         if (path / "config.json").exists():
             raise FileExistsError(
                 f"{path} already holds a run. To go on: `recu evaluate {path}` or "
-                f"`recu export {path}` use it; another --save trains beside it; removing the "
+                f"`recu export {path}` use it; another name makes one beside it; removing the "
                 "directory makes room."
             )
         if path.exists() and not (path.is_dir() and not any(path.iterdir())):
             raise FileExistsError(
-                f"{path} exists and is not an empty directory; give a new name with --save."
+                f"{path} exists and is not an empty directory; give another name."
             )
         return path
 

@@ -165,6 +165,37 @@ def test_bad_checkpoint_leaves_one_line_and_nothing_else(kind_of_file, tmp_path,
     assert [one.name for one in tmp_path.iterdir()] == ["bad.pth.tar"]
 
 
+def test_odd_tensors_are_refused_by_name(tmp_path, capsys):
+    state_dict = published_weights("cifar_resnet18a")
+    for name, value, expected in (
+        ("linear.weight", np.float32(1), "of another shape: linear.weight ()"),
+        ("layer1.0.conv1.weight", np.float32(1), "no published ReCU network"),
+        ("bn1.bias", np.full(32, 1e200), "not finite: bn1.bias."),
+    ):
+        path = saved(tmp_path / "odd.pth", {**state_dict, name: value})
+        flags = ["--dataset", "cifar10"]
+        assert expected in complaint(capsys, "import", path, "--out", tmp_path / "run", *flags)
+    path = tmp_path / "odd.pth"
+    torch.save({"state_dict": {"a": torch.zeros(2, device="meta")}}, path)
+    assert "no plain tensors" in complaint(capsys, "import", path, "--out", tmp_path / "run")
+    assert [one.name for one in tmp_path.iterdir()] == ["odd.pth"]
+
+
+def test_numbers_in_the_file_are_kept_if_they_can_be(tmp_path, monkeypatch):
+    odd = {"file": 5, "best_prec1": float("nan"), "x": torch.tensor(1j), "epoch": torch.tensor(7)}
+    checkpoint = saved(tmp_path / "a.pth", published_weights("cifar_resnet18a"), **odd)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "there")
+    for directory in (".", tmp_path / "link"):
+        kept = import_checkpoint(checkpoint, directory).config["imported"]
+        assert (kept["file"], kept["epoch"], set(kept)) == ("a.pth", 7, {"file", "epoch", "sha256"})
+    assert (tmp_path / "there" / "best.keras").exists()
+    with pytest.raises(ValueError, match=r"\(--out\) must name a run directory, got ''"):
+        import_checkpoint(checkpoint, "")
+
+
 def test_run_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch, capsys):
     checkpoint = saved(tmp_path / "a.pth", published_weights("cifar_resnet18a"))
 
