@@ -46,9 +46,7 @@ def import_checkpoint(
         raise ValueError("`directory` (--out) must name a run directory, got ''.")
     directory = Run.check_free(Path(directory).resolve())
     state_dict, metadata = pytorch.read_checkpoint(checkpoint)
-    if model is None or dataset is None:
-        guessed, guessed_dataset = pytorch.guess_network(state_dict)
-        model, dataset = model or guessed, dataset or guessed_dataset
+    model, dataset = pytorch.told_or_guessed(state_dict, model, dataset)
     network = pytorch.from_state_dict(state_dict, model, dataset)
     settings = Settings(model=model, dataset=dataset, data_path=data_path)
     described = data.DATASETS[dataset]

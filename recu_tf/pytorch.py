@@ -165,6 +165,16 @@ def guess_network(state_dict: Mapping[str, np.ndarray]) -> tuple[str, str | None
     )
 
 
+def told_or_guessed(
+    state_dict: Mapping[str, np.ndarray], model: str | None, dataset: str | None
+) -> tuple[str, str | None]:
+    """The model and data set as told; what is None is that of `guess_network`."""
+    if model is None or dataset is None:
+        guessed, guessed_dataset = guess_network(state_dict)
+        model, dataset = model or guessed, dataset or guessed_dataset
+    return model, dataset
+
+
 def from_state_dict(
     state_dict: Mapping[str, np.ndarray], model: str | None = None, dataset: str | None = None
 ) -> tf.keras.Model:
@@ -191,10 +201,7 @@ def from_state_dict(
         name: np.asarray(value.detach() if hasattr(value, "detach") else value)
         for name, value in _unprefixed(state_dict).items()
     }
-    if model is None or dataset is None:
-        guessed, guessed_dataset = guess_network(arrays)
-        model = model or guessed
-        dataset = dataset or guessed_dataset
+    model, dataset = told_or_guessed(arrays, model, dataset)
     if dataset is None:
         raise ValueError("`dataset` cannot be guessed: no data set has this number of classes.")
     classes = arrays.get("fc.weight", np.empty(0)).shape[0] if dataset == "folder" else None
