@@ -256,10 +256,10 @@ def _import(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from recu_tf import runs, training
+    from recu_tf import evaluation, runs
 
     run = runs.Run.open(options.directory)
-    values = training.evaluate(run, options.which, options.data_path)
+    values = evaluation.evaluate(run, options.which, options.data_path)
     print(f"{run.model_path(options.which)} on {values['images']:,} test images")
     print(f"top-1 {values['top_1']:.2%}")
     print(f"top-5 {values['top_5']:.2%}")

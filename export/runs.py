@@ -9,8 +9,9 @@ from export.audit import Audit, audit
 from export.benchmark import Latency, benchmark, fastest
 from export.convert import convert, convert_float_twin
 from export.verify import Verification, verify
+from recu_tf.evaluation import evaluation_set
 from recu_tf.runs import Run, write_aside
-from recu_tf.training import Settings, evaluation_set
+from recu_tf.training import Settings
 
 __all__ = ["ExportError", "Report", "export_run"]
 

@@ -20,6 +20,7 @@ if not importlib.import_module("tensorflow.keras.layers").Layer.__module__.start
 
 from recu_tf import (
     data,
+    evaluation,
     importing,
     larq_advice,  # noqa: F401
     layers,
@@ -37,6 +38,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "data",
+    "evaluation",
     "importing",
     "layers",
     "models",
