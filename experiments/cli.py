@@ -137,6 +137,42 @@ def _add_run_arguments(parser: _Parser) -> None:
     )
 
 
+def _add_evaluate_arguments(parser: _Parser) -> None:
+    parser.add_argument(
+        "path",
+        metavar="PATH",
+        help="a run directory, a .keras file, a SavedModel directory, a published checkpoint "
+        "(.pth.tar, .pth) or a .tflite file",
+    )
+    parser.option(
+        "--which",
+        choices=("best", "last"),
+        help="of a run directory: model of the epoch with the best top-1, or of the last epoch; "
+        "None means best",
+    )
+    parser.option(
+        "--model",
+        "-a",
+        choices=MODELS,
+        help="of a checkpoint: network; None means to tell by the tensors",
+    )
+    parser.option(
+        "--dataset",
+        choices=DATASETS,
+        help="images, normalised as is usual for them; None means those of the run, or of the "
+        "checkpoint by its number of classes",
+    )
+    parser.option(
+        "--data_path",
+        metavar="DIR",
+        help="where the data set lies: a data directory of tensorflow-datasets, or a folder of "
+        "images; None means that of the run, or the usual place",
+    )
+    parser.option(
+        "--batch_size_test", "-bt", type=int, help="images per step; None means the run's, or 256"
+    )
+
+
 def _parser() -> _Parser:
     parser = _Parser(prog="recu", description="Binary neural networks with ReCU, on Larq.")
     parser.add_argument("--version", action="store_true", help="print the version and stop")
@@ -145,10 +181,12 @@ def _parser() -> _Parser:
 
     evaluate = subparsers.add_parser(
         "evaluate",
-        help="print top-1, top-5 and loss of a run on the test images",
-        description="Prints top-1, top-5 and loss of a trained network on all test images.",
+        help="print top-1, top-5 and loss of a network on the test images",
+        description="Prints top-1, top-5 and loss of a trained network on all test images. A run, "
+        "or a file in one, tells its data set and normalisation; elsewhere --dataset does. A "
+        "SavedModel's graph can read and write files: load those only that you would run.",
     )
-    _add_run_arguments(evaluate)
+    _add_evaluate_arguments(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
     importer = subparsers.add_parser(
@@ -256,14 +294,10 @@ def _import(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from recu_tf import evaluation, runs
+    from experiments.evaluate import evaluate
 
-    run = runs.Run.open(options.directory)
-    values = evaluation.evaluate(run, options.which, options.data_path)
-    print(f"{run.model_path(options.which)} on {values['images']:,} test images")
-    print(f"top-1 {values['top_1']:.2%}")
-    print(f"top-5 {values['top_5']:.2%}")
-    print(f"loss  {values['loss']:.4f}")
+    names = ("path", "which", "model", "dataset", "data_path", "batch_size_test")
+    print(evaluate(**{name: getattr(options, name) for name in names}))
 
 
 def _summary(options: argparse.Namespace) -> None:

@@ -12,6 +12,7 @@ except ImportError as error:
 
 from export.audit import Audit, audit
 from export.benchmark import KERNELS, Latency, benchmark
+from export.classifier import tflite_classifier
 from export.convert import convert, convert_float_twin
 from export.runs import ExportError, Report, export_run
 from export.verify import Verification, verify
@@ -28,5 +29,6 @@ __all__ = [
     "convert",
     "convert_float_twin",
     "export_run",
+    "tflite_classifier",
     "verify",
 ]

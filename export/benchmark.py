@@ -46,10 +46,19 @@ def _lce_runner(flatbuffer: bytes, options: dict) -> Callable[[], object]:
     return lambda: interpreter.predict([image])
 
 
-def _tflite_runner(flatbuffer: bytes) -> Callable[[], object]:
+def tensorflow_lite(flatbuffer: bytes) -> tf.lite.Interpreter:
+    """TensorFlow Lite's own interpreter, on one thread.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "(?s).*tf.lite.Interpreter is deprecated")
-        interpreter = tf.lite.Interpreter(model_content=flatbuffer, num_threads=1)
+        return tf.lite.Interpreter(model_content=flatbuffer, num_threads=1)
+
+
+def _tflite_runner(flatbuffer: bytes) -> Callable[[], object]:
+    interpreter = tensorflow_lite(flatbuffer)
     interpreter.allocate_tensors()
     details = interpreter.get_input_details()[0]
     interpreter.set_tensor(details["index"], np.zeros(details["shape"], np.float32))

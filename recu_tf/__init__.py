@@ -19,6 +19,7 @@ if not importlib.import_module("tensorflow.keras.layers").Layer.__module__.start
     )
 
 from recu_tf import (
+    classifiers,
     data,
     evaluation,
     importing,
@@ -37,6 +38,7 @@ from recu_tf import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "classifiers",
     "data",
     "evaluation",
     "importing",

@@ -103,8 +103,8 @@ def test_hyphens_do_for_underscores():
         ("train --lr_decay_step 30;60", "must be epochs separated by commas, got '30;60'"),
         ("train --save ../elsewhere", "--save must be a name inside --results_dir, got"),
         ("train --save /elsewhere", "--save must be a name inside --results_dir, got"),
-        ("evaluate", "recu evaluate: error: the following arguments are required: RUN"),
-        ("evaluate nowhere", "nowhere is not a run directory: it has no config.json"),
+        ("evaluate", "recu evaluate: error: the following arguments are required: PATH"),
+        ("evaluate nowhere", "nowhere does not exist; it must be a run directory, a .keras file"),
         ("evaluate nowhere --which worst", "argument --which: invalid choice: 'worst'"),
         ("export nowhere", "nowhere is not a run directory: it has no config.json"),
         ("train --init_from nowhere", "nowhere is not a run directory: it has no config.json"),
@@ -123,7 +123,7 @@ def test_bad_arguments_are_refused_in_one_line(arguments, expected, capsys):
 
 
 def test_errors_reach_the_shell_without_traceback():
-    result = recu("evaluate", "nowhere")
+    result = recu("export", "nowhere")
     assert result.returncode == 2
     assert result.stderr == (
         "recu: error: nowhere is not a run directory: it has no config.json.\n"

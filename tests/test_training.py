@@ -6,7 +6,7 @@ import tensorflow as tf
 from conftest import few_digits
 from tensorflow.python.summary.summary_iterator import summary_iterator
 
-from recu_tf import data, evaluation, runs, training
+from recu_tf import classifiers, data, evaluation, runs, training
 
 
 @pytest.fixture
@@ -48,12 +48,16 @@ def test_training_leaves_a_whole_run_directory(settings, monkeypatch, tmp_path, 
     assert float(optimizer.learning_rate) == pytest.approx(lines[1]["lr"])
 
     # Evaluated anew, the last model gives the validation of the last epoch.
-    values = evaluation.evaluate(run, "last")
-    assert values["images"] == 10
-    assert values["top_1"] == pytest.approx(lines[1]["val_accuracy"])
-    assert values["loss"] == pytest.approx(lines[1]["val_loss"], rel=1e-5)
-    best = max(line["val_accuracy"] for line in lines)
-    assert evaluation.evaluate(run)["top_1"] == pytest.approx(best)
+    batches, count = evaluation.evaluation_set(run)
+    assert count == 10
+    last, best = (
+        evaluation.evaluate(classifiers.keras_classifier(run.load_model(which)).predict, batches)
+        for which in ("last", "best")
+    )
+    assert last["images"] == 10
+    assert last["top_1"] == pytest.approx(lines[1]["val_accuracy"])
+    assert last["loss"] == pytest.approx(lines[1]["val_loss"], rel=1e-5)
+    assert best["top_1"] == pytest.approx(max(line["val_accuracy"] for line in lines))
 
 
 def test_best_model_is_that_of_its_epoch_though_written_later(tmp_path):

@@ -1,0 +1,189 @@
+"""Trained networks of several formats as one thing: a function from images to outputs."""
+
+import json
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from recu_tf import runs
+
+__all__ = [
+    "Classifier",
+    "in_batches_of",
+    "keras_classifier",
+    "load_keras_file",
+    "saved_model_classifier",
+]
+
+SIGNATURE = "serving_default"
+# Where layers and functions of a `.keras` file may come from.
+PACKAGES = ("builtins", "keras", "larq", "recu_tf", "tf_keras")
+
+
+class Classifier(NamedTuple):
+    """A trained network that can be evaluated.
+
+    Attributes:
+        predict: from normalised float32 images (batch, height, width, channels), as many as there
+            are, to outputs (batch, classes).
+        input_shape: (height, width, channels) of the images; None where any will do.
+        classes: number of outputs; None where only a prediction can tell.
+    """
+
+    predict: Callable[[tf.Tensor], np.ndarray]
+    input_shape: tuple[int | None, ...]
+    classes: int | None
+
+
+def in_batches_of(
+    size: int, predict: Callable[[np.ndarray], np.ndarray]
+) -> Callable[[tf.Tensor], np.ndarray]:
+    """A function for any number of images from one that takes exactly `size`.
+
+    Zeros fill the last batch up; what comes out for them is left out.
+    """
+
+    def predict_any(images: tf.Tensor) -> np.ndarray:
+        images = np.asarray(images)
+        missing = -len(images) % size
+        filled = np.pad(images, [(0, missing), *[(0, 0)] * (images.ndim - 1)])
+        outputs = [predict(filled[at : at + size]) for at in range(0, len(filled), size)]
+        return np.concatenate(outputs)[: len(images)]
+
+    return predict_any
+
+
+def classifier(
+    predict: Callable[[np.ndarray], np.ndarray],
+    inputs: list[tf.TensorSpec],
+    outputs: list[tf.TensorSpec],
+) -> Classifier:
+    """A classifier of a function, if its inputs and outputs are those of one.
+
+    Args:
+        predict: from images to outputs, as many at a time as its input says.
+        inputs: should be one, (batch, height, width, channels) of a floating type.
+        outputs: should be one, (batch, classes).
+
+    Raises:
+        ValueError: they are not.
+    """
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise ValueError(
+            f"the network must have one input and one output, got {len(inputs)} and {len(outputs)}"
+        )
+    (images,), (values,) = inputs, outputs
+    if images.shape.rank not in (None, 4) or values.shape.rank not in (None, 2):
+        raise ValueError(
+            "the network must lead from (batch, height, width, channels) to (batch, classes), got "
+            f"{images.shape} to {values.shape}"
+        )
+    if not (images.dtype.is_floating and values.dtype.is_floating):
+        raise ValueError(
+            "the network must take and give floating-point numbers, got "
+            f"{images.dtype.name} and {values.dtype.name}"
+        )
+    size, *shape = images.shape if images.shape.rank else [None] * 4
+    return Classifier(
+        predict if size is None else in_batches_of(size, predict),
+        tuple(shape),
+        values.shape[1] if values.shape.rank else None,
+    )
+
+
+def keras_classifier(model: tf.keras.Model) -> Classifier:
+    """A classifier of a Keras model.
+
+    Args:
+        model: from images to logits or probabilities.
+
+    Raises:
+        ValueError: it has other inputs or outputs.
+    """
+    inputs = [tf.TensorSpec(one.shape, one.dtype) for one in model.inputs]
+    outputs = [tf.TensorSpec(one.shape, one.dtype) for one in model.outputs]
+    # One trace for all batches, the smaller last one included.
+    predict = tf.function(
+        lambda images: model(images, training=False),
+        input_signature=[tf.TensorSpec(inputs[0].shape, tf.float32)],
+    )
+    return classifier(predict, inputs, outputs)
+
+
+def load_keras_file(path: str | os.PathLike) -> tf.keras.Model:
+    """Loads a `.keras` file of anyone's, without executing code that it brings along or names.
+
+    Raises:
+        ValueError: the file is damaged, has a `Lambda` layer, or wants layers or functions from
+            elsewhere than Keras, Larq and this library.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            config = json.loads(archive.read("config.json"))
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise ValueError(f"{path} is damaged or no .keras file: {error}") from error
+    for one in _dictionaries(config):
+        package = str(one.get("module") or "builtins").split(".")[0]
+        if one.get("class_name") == "Lambda" or package not in PACKAGES:
+            raise ValueError(
+                f"{path} was refused and nothing in it was executed: it has a layer or function "
+                f"{one.get('class_name')} of {one.get('module')}, and may have those of "
+                f"{', '.join(PACKAGES[1:])} without Lambda."
+            )
+    try:
+        return runs.load_keras(path)
+    except Exception as error:  # zip, JSON, HDF5 and Keras each have their own
+        raise ValueError(f"{path} cannot be loaded: {error}") from error
+
+
+def _dictionaries(value: object) -> Iterator[dict]:
+    if isinstance(value, dict):
+        yield value
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from _dictionaries(one)
+
+
+def saved_model_classifier(path: str | os.PathLike) -> Classifier:
+    """A classifier of a SavedModel's signature `serving_default`.
+
+    A SavedModel brings no Python along, but its graph is a program: TensorFlow has operations that
+    read and write files, and they would run with the rights of this process. Load those only that
+    you would run.
+
+    Args:
+        path: a directory that `model.save`, `model.export` or `tf.saved_model.save` wrote.
+
+    Raises:
+        ValueError: the directory is damaged, or has no such signature from one tensor of images to
+            one of outputs.
+    """
+    try:
+        module = tf.saved_model.load(os.fspath(Path(path)))
+    except Exception as error:  # protobuf, TensorFlow and the disk each have their own
+        raise ValueError(f"{path} is a damaged SavedModel: {error}") from error
+    signature = module.signatures.get(SIGNATURE)
+    if signature is None:
+        raise ValueError(
+            f"{path} must have the signature {SIGNATURE}, got "
+            f"{', '.join(module.signatures) or 'none'}."
+        )
+    inputs, outputs = signature.structured_input_signature[1], signature.structured_outputs
+
+    def predict(images):
+        # Through the module, which owns the variables and must live as long.
+        (values,) = module.signatures[SIGNATURE](
+            **{name: tf.cast(images, spec.dtype) for name, spec in inputs.items()}
+        ).values()
+        return values
+
+    try:
+        return classifier(predict, list(inputs.values()), list(outputs.values()))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}.") from error

@@ -1,0 +1,149 @@
+import json
+import zipfile
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import small_resnet
+
+import export
+from recu_tf import classifiers
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(0).normal(size=(5, 8, 8, 3)).astype("float32")
+
+
+def dense(batch_size=None, dtype="float32"):
+    """A network that tells every pixel apart."""
+    inputs = tf.keras.Input((8, 8, 3), batch_size, dtype=dtype)
+    flat = tf.keras.layers.Flatten()(tf.cast(inputs, "float32"))
+    return tf.keras.Model(inputs, tf.keras.layers.Dense(4)(flat))
+
+
+def test_keras_classifier_takes_any_number_of_images(images):
+    model = dense()
+    made = classifiers.keras_classifier(model)
+    assert made[1:] == ((8, 8, 3), 4)
+    for count in (5, 1):
+        # Sums of 192 products, in another order.
+        np.testing.assert_allclose(made.predict(images[:count]), model(images[:count]), atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [1, 2, 8])
+def test_fixed_number_of_images_is_filled_up(images, size):
+    model = dense(batch_size=size)
+    made = classifiers.keras_classifier(model)
+    free = dense()
+    free.set_weights(model.get_weights())
+    np.testing.assert_allclose(made.predict(images), free(images), atol=1e-5)
+
+
+def test_keras_networks_that_classify_no_images_are_refused():
+    two = tf.keras.Input((2,))
+    with pytest.raises(ValueError, match=r"must lead from \(batch, height.* got \(None, 2\)"):
+        classifiers.keras_classifier(tf.keras.Model(two, tf.keras.layers.Dense(2)(two)))
+    model = dense()
+    with pytest.raises(ValueError, match="one input and one output, got 1 and 2"):
+        classifiers.keras_classifier(tf.keras.Model(model.inputs, model.outputs * 2))
+    with pytest.raises(ValueError, match="floating-point numbers, got uint8 and float32"):
+        classifiers.keras_classifier(dense(dtype="uint8"))
+
+
+@pytest.mark.parametrize("how", ["save", "export"])
+def test_saved_model_computes_what_the_model_does(how, images, tmp_path):
+    model = dense()
+    if how == "save":
+        model.save(tmp_path / "saved", save_format="tf")
+    else:
+        model.export(str(tmp_path / "saved"))
+    made = classifiers.saved_model_classifier(tmp_path / "saved")
+    assert made[1:] == ((8, 8, 3), 4)
+    np.testing.assert_allclose(made.predict(images), model(images), atol=1e-5)
+
+
+def test_saved_model_without_the_signature_is_refused(tmp_path):
+    tf.saved_model.save(tf.Module(), str(tmp_path / "saved"))
+    with pytest.raises(ValueError, match="must have the signature serving_default, got none"):
+        classifiers.saved_model_classifier(tmp_path / "saved")
+
+
+def test_damaged_saved_model_is_refused(tmp_path):
+    (tmp_path / "saved_model.pb").write_bytes(b"damaged")
+    with pytest.raises(ValueError, match="is a damaged SavedModel"):
+        classifiers.saved_model_classifier(tmp_path)
+
+
+def test_keras_file_is_loaded_whole(images, tmp_path):
+    model = small_resnet((8, 8, 3), 10)
+    model.save(tmp_path / "a.keras")
+    loaded = classifiers.load_keras_file(tmp_path / "a.keras")
+    np.testing.assert_array_equal(loaded(images), model(images))
+
+
+def test_lambda_layers_are_refused(tmp_path):
+    inputs = tf.keras.Input((8, 8, 3))
+    outputs = tf.keras.layers.Lambda(lambda x: x[:, 0, 0])(inputs)
+    tf.keras.Model(inputs, outputs).save(tmp_path / "a.keras")
+    with pytest.raises(ValueError, match=r"refused and nothing in it was executed: .*Lambda"):
+        classifiers.load_keras_file(tmp_path / "a.keras")
+
+
+def test_functions_from_elsewhere_are_refused_before_they_are_imported(tmp_path):
+    inputs = tf.keras.Input((8,))
+    tf.keras.Model(inputs, tf.keras.layers.Activation("relu")(inputs)).save(tmp_path / "a.keras")
+    with zipfile.ZipFile(tmp_path / "a.keras") as archive:
+        config = json.loads(archive.read("config.json"))
+    (layer,) = (one for one in config["config"]["layers"] if one["class_name"] == "Activation")
+    layer["config"]["activation"] = {
+        "module": "antigravity",  # opens a browser when imported
+        "class_name": "function",
+        "config": "fly",
+        "registered_name": None,
+    }
+    with zipfile.ZipFile(tmp_path / "b.keras", "w") as archive:
+        archive.writestr("config.json", json.dumps(config))
+    with pytest.raises(ValueError, match=r"refused .* function of antigravity"):
+        classifiers.load_keras_file(tmp_path / "b.keras")
+
+
+@pytest.mark.parametrize("content", [b"", b"damaged", None])
+def test_damaged_keras_file_is_refused(content, tmp_path):
+    path = tmp_path / "a.keras"
+    if content is None:
+        dense().save(path)
+        content = path.read_bytes()[:-100]
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.keras is damaged or no \.keras file"):
+        classifiers.load_keras_file(path)
+
+
+@pytest.fixture(scope="module")
+def plain():
+    """A float network, and its file for TensorFlow Lite with three images at a time."""
+    model = dense(batch_size=3)
+    return model, tf.lite.TFLiteConverter.from_keras_model(model).convert()
+
+
+def test_tflite_file_of_any_batch_size_is_run(plain, images):
+    model, flatbuffer = plain
+    made = export.tflite_classifier(flatbuffer)
+    assert made[1:] == ((8, 8, 3), 4)
+    expected = classifiers.keras_classifier(model).predict(images)
+    np.testing.assert_allclose(made.predict(images), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("end", [0, 7, 100, -16])
+def test_damaged_tflite_file_is_refused_and_does_not_crash(plain, end):
+    with pytest.raises(ValueError, match="must be a TFLite file that Larq Compute Engine can run"):
+        export.tflite_classifier(plain[1][:end])
+
+
+def test_quantized_inputs_are_refused(images):
+    converter = tf.lite.TFLiteConverter.from_keras_model(dense())
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([one[np.newaxis]] for one in images)
+    converter.inference_input_type = tf.int8
+    with pytest.raises(ValueError, match="floating-point numbers, got int8 and float32"):
+        export.tflite_classifier(converter.convert())
