@@ -285,3 +285,26 @@ def test_tau_is_not_frozen_into_traced_graphs():
     first = gradient()
     quantizer.tau.assign(1.0)
     assert np.abs(gradient() - first).max() > 1e-3
+
+
+@pytest.mark.parametrize("function", [lambda x: recu(x, 0.85), standardized_approx_sign])
+def test_gradients_wait_for_what_comes_from_upstream(function):
+    @tf.function
+    def gradient(x, upstream):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = function(x)
+        return tape.gradient(y, x, upstream)
+
+    spec = tf.TensorSpec((3, 3, 4, 5))
+    graph = gradient.get_concrete_function(spec, spec).graph
+    magnitudes = [op for op in graph.get_operations() if op.type == "Abs"]
+    assert magnitudes
+    for op in magnitudes:  # of the inputs alone, so only an order given can hold them back
+        before, queue = set(), [op]
+        while queue:
+            op = queue.pop()
+            sources = [tensor.op for tensor in op.inputs] + list(op.control_inputs)
+            queue += [source for source in sources if source.name not in before]
+            before |= {source.name for source in sources}
+        assert graph.inputs[1].op.name in before
