@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-__all__ = ["BatchNormalization"]
+__all__ = ["BatchNormalization", "synchronized_batch_norm"]
 
 
 def _sum_over_replicas(value: tf.Tensor) -> tf.Tensor:
@@ -86,3 +86,24 @@ class BatchNormalization(tf.keras.layers.BatchNormalization):
         mean = over_replicas(_sum_per_channel(values)) / count
         variance = over_replicas(_sum_per_channel(tf.square(values - mean))) / count
         return mean, variance, count
+
+
+def synchronized_batch_norm(network: tf.keras.Model) -> tf.keras.Model:
+    """The same network with batch norms that see the batch of all replicas together.
+
+    Args:
+        network: a functional Keras model.
+
+    Returns:
+        A copy with the same weights, in which every `BatchNormalization` is synchronised.
+    """
+
+    def copy(layer):
+        config = layer.get_config()
+        if isinstance(layer, BatchNormalization):
+            config["synchronized"] = True
+        return type(layer).from_config(config)
+
+    clone = tf.keras.models.clone_model(network, clone_function=copy)
+    clone.set_weights(network.get_weights())
+    return clone

@@ -3,10 +3,12 @@ r"""The published optimizers: PyTorch's SGD and Adam with L2, to the digit.
 Keras' own differ in three ways that show in the weights: SGD has the learning rate inside its
 momentum buffer, Adam scales epsilon by the bias correction, and `weight_decay` is decoupled from
 the gradient. Here L2 is added to the gradient before anything else,
-\(g \leftarrow g + \lambda w\), once per step however many replicas there are.
+\(g \leftarrow g + \lambda w\), once per step however many replicas there are. On a CPU, a step
+gives the same bits every time.
 """
 
 import math
+from collections.abc import Iterable
 
 import tensorflow as tf
 
@@ -36,6 +38,7 @@ class _WithL2(tf.keras.optimizers.Optimizer):
 
     def __init__(self, learning_rate: float, name: str, **kwargs):
         super().__init__(name=name, **kwargs)
+        self._without_l2 = set()
         self._learning_rate = self._build_learning_rate(learning_rate)
 
     def build(self, var_list):
@@ -49,6 +52,14 @@ class _WithL2(tf.keras.optimizers.Optimizer):
         }
         self._built = True
 
+    def exclude_from_l2(self, variables: Iterable[tf.Variable]) -> None:
+        """Names variables that get no L2; call it before the first step.
+
+        Args:
+            variables: of the model; those named by earlier calls stay excluded.
+        """
+        self._without_l2 |= {self._var_key(variable) for variable in variables}
+
     def update_step(self, gradient, variable):
         """One step for one variable; called by Keras with the gradient summed over replicas."""
         if isinstance(gradient, tf.IndexedSlices):
@@ -56,7 +67,9 @@ class _WithL2(tf.keras.optimizers.Optimizer):
         rate = tf.cast(self.learning_rate, variable.dtype)
         index = self._index_dict[self._var_key(variable)]
         slots = [self._slots[slot][index] for slot in self.slots]
-        self.step(gradient + self.l2 * variable, variable, rate, *slots)
+        if self.l2 and self._var_key(variable) not in self._without_l2:
+            gradient += self.l2 * variable
+        self.step(gradient, variable, rate, *slots)
 
     def get_config(self) -> dict:
         """The constructor's arguments, with the learning rate as it is now."""
@@ -104,7 +117,10 @@ class SGD(_WithL2):
 
     def step(self, gradient, variable, rate, buffer):
         """Updates the buffer and the variable."""
-        buffer.assign(self.momentum * buffer + gradient)
+        # Two assignments, not one sum: TensorFlow makes a single addition of a chain of them, in
+        # whatever order buffers fall free, and the last bits would differ from run to run.
+        buffer.assign(self.momentum * buffer)
+        buffer.assign_add(gradient)
         variable.assign_sub(rate * buffer)
 
 

@@ -1,6 +1,7 @@
 """The published networks."""
 
 from recu_tf.models.parts import network
+from recu_tf.models.regularization import l2_variables
 from recu_tf.models.resnet import imagenet_resnet18, imagenet_resnet34, resnet18, resnet20
 from recu_tf.models.two_stage import two_stage_resnet18, two_stage_resnet34
 from recu_tf.models.vgg import vgg_small
@@ -10,6 +11,8 @@ from recu_tf.models.zoo import (
     IMAGENET_NETWORKS,
     MODELS,
     build,
+    build_like,
+    networks_of,
 )
 
 __all__ = [
@@ -18,9 +21,12 @@ __all__ = [
     "IMAGENET_NETWORKS",
     "MODELS",
     "build",
+    "build_like",
     "imagenet_resnet18",
     "imagenet_resnet34",
+    "l2_variables",
     "network",
+    "networks_of",
     "resnet18",
     "resnet20",
     "two_stage_resnet18",

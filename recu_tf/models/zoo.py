@@ -1,12 +1,22 @@
 """The published networks by name."""
 
+from collections.abc import Callable
 from functools import partial
 
 import tensorflow as tf
 
+from recu_tf.layers import BinaryConv2D, Rotate180
 from recu_tf.models import resnet, two_stage, vgg
 
-__all__ = ["CIFAR_NETWORKS", "DATASET_CLASSES", "IMAGENET_NETWORKS", "MODELS", "build"]
+__all__ = [
+    "CIFAR_NETWORKS",
+    "DATASET_CLASSES",
+    "IMAGENET_NETWORKS",
+    "MODELS",
+    "build",
+    "build_like",
+    "networks_of",
+]
 
 CIFAR_NETWORKS = {
     "resnet20_1w1a": resnet.resnet20,
@@ -31,6 +41,11 @@ MODELS = tuple(dict.fromkeys([*CIFAR_NETWORKS, *IMAGENET_NETWORKS]))
 CIFAR_DATASETS = {"digits": 10, "cifar10": 10, "cifar100": 100}
 IMAGENET_DATASETS = {"imagenet": 1000, "tinyimagenet": 200, "folder": None}
 DATASET_CLASSES = {**CIFAR_DATASETS, **IMAGENET_DATASETS}
+
+
+def networks_of(dataset: str) -> dict[str, Callable[..., tf.keras.Model]]:
+    """The networks that there are for the images of a data set of `DATASET_CLASSES`."""
+    return IMAGENET_NETWORKS if dataset in IMAGENET_DATASETS else CIFAR_NETWORKS
 
 
 def build(
@@ -69,7 +84,7 @@ def build(
     if dataset not in DATASET_CLASSES:
         raise ValueError(f"`dataset` must be one of {', '.join(DATASET_CLASSES)}, got {dataset!r}.")
     large = dataset in IMAGENET_DATASETS
-    networks = IMAGENET_NETWORKS if large else CIFAR_NETWORKS
+    networks = networks_of(dataset)
     if name not in networks:
         raise ValueError(
             f"`name` must be one of {', '.join(networks)} for {dataset}, got {name!r}."
@@ -82,3 +97,33 @@ def build(
         input_shape = (224, 224, 3) if large else (32, 32, 3)
     variant = {"rotated": True} if rotated and name != "vgg_small_1w1a" else {}
     return networks[name](input_shape, num_classes, pad_values, name=name, **variant)
+
+
+def build_like(network: tf.keras.Model, name: str, dataset: str) -> tf.keras.Model:
+    """Builds a network again, under the precision policy and strategy in force now.
+
+    Args:
+        network: from `build` with the same `name` and `dataset`, trained or imported.
+        name: one of `MODELS`.
+        dataset: one of `DATASET_CLASSES`.
+
+    Returns:
+        A network of the same shapes, padding and rotation, with the same weights.
+
+    Raises:
+        ValueError: the network is another than `name` for `dataset`.
+    """
+    padding = {one.pad_values for one in network.layers if isinstance(one, BinaryConv2D)}
+    again = build(
+        name,
+        dataset,
+        num_classes=network.output_shape[-1],
+        input_shape=network.input_shape[1:],
+        pad_values=max(padding, default=0),
+        rotated=any(isinstance(one, Rotate180) for one in network.layers),
+    )
+    weights = network.get_weights()
+    if [w.shape for w in weights] != [tuple(w.shape) for w in again.weights]:
+        raise ValueError(f"`network` must be a {name} for {dataset}, got {network.name!r}.")
+    again.set_weights(weights)
+    return again

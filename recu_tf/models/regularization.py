@@ -1,0 +1,31 @@
+"""Which tensors of a published network get L2."""
+
+import tensorflow as tf
+
+from recu_tf.layers import BinaryConv2D, ChannelScale
+from recu_tf.models.zoo import IMAGENET_DATASETS
+
+__all__ = ["l2_variables"]
+
+
+def l2_variables(network: tf.keras.Model, dataset: str) -> list[tf.Variable]:
+    """The tensors whose L2 the published recipe adds to the gradient.
+
+    Of the networks for small images, all that are trained. Of those for ImageNet (imagenet,
+    tinyimagenet, folder): binary kernels, the kernel of the stem, the alphas and the classifier
+    with its bias; not the batch norms, 1x1 projections, learned biases and PReLUs.
+
+    Args:
+        network: from `recu_tf.models.build`.
+        dataset: one of `DATASET_CLASSES`.
+    """
+    if dataset not in IMAGENET_DATASETS:
+        return network.trainable_variables
+    stem = next(one for one in network.layers if isinstance(one, tf.keras.layers.Conv2D))
+    kinds = (BinaryConv2D, ChannelScale, tf.keras.layers.Dense)
+    return [
+        variable
+        for layer in network.layers
+        if layer is stem or isinstance(layer, kinds)
+        for variable in layer.trainable_variables
+    ]
