@@ -2,126 +2,24 @@
 
 Parsing and `--help` import neither TensorFlow nor the library: that takes seconds. What a
 subcommand needs is imported when it runs. Mistakes that a user can make come out as one line on
-standard error and exit code 2; an export that could not be proved has exit code 1.
+standard error and exit code 2; an export that could not be proved has exit code 1, a training
+whose loss is not finite 3, one that a signal ended 128 and the signal's number.
 """
 
 import argparse
+import logging
 import os
 import sys
+import warnings
 from pathlib import Path
 
+from experiments import train
+from experiments.options import DATASETS, MODELS, Parser
 from experiments.quiet import quiet_standard_error
-
-# Written here, not imported, so that --help stays fast; a test compares them with the library's.
-MODELS = (
-    "resnet20_1w1a",
-    "resnet18_1w1a",
-    "resnet18A_1w1a",
-    "resnet18B_1w1a",
-    "resnet18C_1w1a",
-    "vgg_small_1w1a",
-    "resnet34_1w1a",
-    "two_stage_resnet18_1w1a",
-    "two_stage_resnet34_1w1a",
-)
-DATASETS = ("digits", "cifar10", "cifar100", "imagenet", "tinyimagenet", "folder")
-TRAINABLE = ("digits", "cifar10", "cifar100")
-DEFAULT_MODEL, DEFAULT_DATASET = "resnet20_1w1a", "digits"
-LR_TYPES = ("cos", "step", "linear")
+from experiments.recipes import RECIPES
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser that complains in one line and knows each option with - for _ as well."""
-
-    def __init__(self, **kwargs):
-        super().__init__(
-            allow_abbrev=False, formatter_class=argparse.ArgumentDefaultsHelpFormatter, **kwargs
-        )
-
-    def error(self, message):
-        self.exit(2, f"{self.prog}: error: {message}\n")
-
-    def option(self, *names: str, **kwargs) -> None:
-        """Adds an option under its published name, --like_this, and as --like-this."""
-        hyphens = [name.replace("_", "-") for name in names if "_" in name]
-        self.add_argument(*names, *hyphens, **kwargs)
-
-
-def _milestones(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.replace(",", " ").split())
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"must be epochs separated by commas, got {text!r}"
-        ) from None
-
-
-def _add_train(subparsers) -> None:
-    parser = subparsers.add_parser(
-        "train",
-        help="train a network as published and keep it in a run directory",
-        description="Trains a network as published (SGD with L2 in the gradient, warm-up and "
-        "cosine per epoch, the exponential tau schedule) and keeps it in RESULTS_DIR/SAVE.",
-    )
-    option = parser.option
-    # Suppressed: what is not given is that of --init_from, if there is one.
-    unless_given = {"default": argparse.SUPPRESS}
-    option(
-        "--model",
-        "-a",
-        choices=MODELS,
-        help=f"network to train (default: {DEFAULT_MODEL}, or that of --init_from)",
-        **unless_given,
-    )
-    option(
-        "--dataset",
-        choices=TRAINABLE,
-        help="images; digits need no download "
-        f"(default: {DEFAULT_DATASET}, or those of --init_from)",
-        **unless_given,
-    )
-    option(
-        "--data_path",
-        metavar="DIR",
-        help="data directory of tensorflow-datasets where CIFAR lies or is to be put (default: "
-        "its usual one, or that of --init_from)",
-        **unless_given,
-    )
-    option(
-        "--init_from",
-        metavar="RUN",
-        help="run directory, trained or imported, to start from with fresh schedules: the "
-        'published "finetune"; None means random weights',
-    )
-    option("--results_dir", metavar="DIR", default="results", help="directory of all runs")
-    option("--save", metavar="NAME", help="name of this run in it; None means MODEL_DATASET")
-    option("--epochs", type=int, default=600, help="passes over the training images")
-    option("--batch_size", "-b", type=int, default=256, help="images per training step")
-    option("--batch_size_test", "-bt", type=int, default=256, help="images per evaluation step")
-    option("--lr", type=float, default=0.1, help="learning rate at its highest")
-    option("--momentum", type=float, default=0.9, help="momentum of SGD, in [0, 1)")
-    option("--weight_decay", type=float, default=5e-4, help="L2, added to every gradient")
-    option("--lr_type", choices=LR_TYPES, default="cos", help="how the learning rate falls")
-    option(
-        "--lr_decay_step",
-        type=_milestones,
-        default=(),
-        metavar="EPOCHS",
-        help="for --lr_type step: the epochs at which it is divided by 10, as in 30,60,90",
-    )
-    option(
-        "--warm_up",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="let the learning rate rise over the first five epochs",
-    )
-    option("--tau_min", type=float, default=0.85, help="temperature of the first epoch")
-    option("--tau_max", type=float, default=0.99, help="temperature the last one comes close to")
-    option("--seed", type=int, default=0, help="decides weights, order and augmentation")
-    parser.set_defaults(run=_train)
-
-
-def _add_run_arguments(parser: _Parser) -> None:
+def _add_run_arguments(parser: Parser) -> None:
     parser.add_argument("directory", metavar="RUN", help="a run directory made by recu train")
     parser.option(
         "--which",
@@ -137,7 +35,7 @@ def _add_run_arguments(parser: _Parser) -> None:
     )
 
 
-def _add_evaluate_arguments(parser: _Parser) -> None:
+def _add_evaluate_arguments(parser: Parser) -> None:
     parser.add_argument(
         "path",
         metavar="PATH",
@@ -173,11 +71,26 @@ def _add_evaluate_arguments(parser: _Parser) -> None:
     )
 
 
-def _parser() -> _Parser:
-    parser = _Parser(prog="recu", description="Binary neural networks with ReCU, on Larq.")
+def _parser() -> Parser:
+    parser = Parser(prog="recu", description="Binary neural networks with ReCU, on Larq.")
     parser.add_argument("--version", action="store_true", help="print the version and stop")
-    subparsers = parser.add_subparsers(metavar="COMMAND", parser_class=_Parser)
-    _add_train(subparsers)
+    subparsers = parser.add_subparsers(metavar="COMMAND", parser_class=Parser)
+    trainer = subparsers.add_parser(
+        "train",
+        help="train a network as published and keep it in a run directory",
+        description="Trains a network as published (L2 in the gradient, learning rate per epoch, "
+        "the exponential tau schedule) and keeps it in RESULTS_DIR/SAVE. The options are those of "
+        "the published command line, with - for _ too; a loss that is not finite has exit code 3.",
+    )
+    train.add_arguments(trainer)
+    trainer.set_defaults(run=train.train)
+
+    recipes = subparsers.add_parser(
+        "recipes",
+        help="list the published recipes",
+        description="Lists the published recipes, their accuracies in percent and their settings.",
+    )
+    recipes.set_defaults(run=_recipes)
 
     evaluate = subparsers.add_parser(
         "evaluate",
@@ -230,6 +143,21 @@ def _parser() -> _Parser:
     )
     summary.set_defaults(run=_summary)
 
+    report = subparsers.add_parser(
+        "report",
+        help="write an HTML page about one run or several side by side",
+        description="Writes one HTML file with everything in it: curves, the layers over the "
+        "epochs, weights, memory, a confusion matrix and settings, and what differs between runs.",
+    )
+    report.add_argument("directories", metavar="RUN", nargs="+", help="a run directory")
+    report.option("--out", metavar="FILE", help="page to write; None means report.html in RUN")
+    report.option(
+        "--data_path",
+        metavar="DIR",
+        help="where the test images lie; None means where the training found them",
+    )
+    report.set_defaults(run=_report)
+
     export = subparsers.add_parser(
         "export",
         help="write a TFLite file for Larq Compute Engine and prove it",
@@ -252,29 +180,16 @@ def _parser() -> _Parser:
     return parser
 
 
-def _train(options: argparse.Namespace) -> None:
-    from recu_tf import runs, training
-
-    inherited = {"model": DEFAULT_MODEL, "dataset": DEFAULT_DATASET, "data_path": None}
-    if options.init_from is not None:
-        start = training.Settings.of_run(runs.Run.open(options.init_from))
-        inherited = {name: getattr(start, name) for name in inherited}
-    if inherited["dataset"] not in TRAINABLE and not hasattr(options, "dataset"):
-        raise ValueError(
-            f"--dataset must be one of {', '.join(TRAINABLE)}, got {inherited['dataset']!r} from "
-            "--init_from."
-        )
-    given = {**inherited, **vars(options)}
-    names = training.Settings.__dataclass_fields__
-    settings = training.Settings(**{name: given[name] for name in names})
-    name = f"{settings.model}_{settings.dataset}" if options.save is None else options.save
-    if not name or Path(name).is_absolute() or ".." in Path(name).parts:
-        raise ValueError(f"--save must be a name inside --results_dir, got {name!r}.")
-    directory = Path(options.results_dir) / name
-    run = training.train(settings, directory, options.init_from)
-    best = max(run.metrics(), key=lambda line: line["val_accuracy"])
-    print(f"Best epoch {best['epoch'] + 1}: top-1 {best['val_accuracy']:.2%} on the test images")
-    print(f"Next: recu evaluate {run.path}, recu export {run.path}")
+def _recipes(options: argparse.Namespace) -> None:
+    print(f"{'recipe':<28} {'top-1':>6} {'top-5':>6}  settings")
+    for name, recipe in RECIPES.items():
+        flags = [
+            f"--{key}" if value is True else f"--{key} {value}"
+            for key, value in recipe.settings.items()
+        ]
+        needed = [f"--{need} ..." for need in recipe.needs]
+        top_5 = "" if recipe.top_5 is None else f"{recipe.top_5:.2f}"
+        print(f"{name:<28} {recipe.top_1:>6.2f} {top_5:>6}  {' '.join(flags + needed)}")
 
 
 def _import(options: argparse.Namespace) -> None:
@@ -317,6 +232,12 @@ def _summary(options: argparse.Namespace) -> None:
     lq.models.summary(model)
 
 
+def _report(options: argparse.Namespace) -> None:
+    from experiments import report
+
+    print(f"Wrote {report.report(options.directories, options.out, options.data_path)}")
+
+
 def _export(options: argparse.Namespace) -> None:
     import export
     from recu_tf import runs
@@ -339,6 +260,8 @@ def _prepare_tensorflow() -> None:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     # Errors that matter arrive as Python exceptions; the rest is about GPUs that are not there.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    warnings.formatwarning = lambda message, *_, **__: f"recu: warning: {message}\n"
     with quiet_standard_error():
         import recu_tf  # noqa: F401
 
@@ -350,8 +273,8 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: without the program's name; those of the process if None.
 
     Returns:
-        The exit code: 0; 1 for an export that could not be proved; 2 for a user's mistake; 130
-        when interrupted.
+        The exit code: 0; 1 for an export that could not be proved; 2 for a user's mistake; 3 for a
+        loss that is not finite; 130 or 143 when interrupted.
 
     Raises:
         SystemExit: arguments that cannot be parsed (2), or after --help (0).
@@ -364,9 +287,12 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"recu_tf {metadata.version('recu_tf')}")
         return 0
     if not hasattr(options, "run"):
-        parser.error("a COMMAND is needed: train, evaluate, import, summary, export or demo")
+        parser.error(
+            "a COMMAND is needed: train, recipes, evaluate, import, summary, report, export or demo"
+        )
     try:
-        _prepare_tensorflow()
+        if options.run is not _recipes:
+            _prepare_tensorflow()
         options.run(options)
     except (ValueError, OSError, ImportError) as error:
         print(f"recu: error: {' '.join(str(error).split())}", file=sys.stderr)

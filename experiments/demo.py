@@ -8,6 +8,7 @@ import export
 from experiments.quiet import quiet_standard_error
 from export.benchmark import fastest
 from recu_tf import training
+from recu_tf.settings import Settings
 
 __all__ = ["demo"]
 
@@ -58,7 +59,13 @@ def demo(results: Path, epochs: int) -> str:
     Raises:
         export.ExportError: the file could not be proved.
     """
-    settings = training.Settings(epochs=epochs, batch_size=BATCH_SIZE)
+    settings = Settings(
+        model="resnet20_1w1a",
+        dataset="digits",
+        epochs=epochs,
+        batch_size=BATCH_SIZE,
+        warm_up=True,
+    )
     directory = _free_directory(results)
     print(f"Training {settings.model} on {settings.dataset} for {epochs} epochs in {directory}")
     start = time.perf_counter()

@@ -10,7 +10,7 @@ from recu_tf import classifiers, data, evaluation, models, pytorch
 from recu_tf.classifiers import Classifier
 from recu_tf.data.files import folder_files
 from recu_tf.runs import Run
-from recu_tf.training import Settings
+from recu_tf.settings import Settings
 
 __all__ = ["evaluate"]
 

@@ -9,9 +9,9 @@ from export.audit import Audit, audit
 from export.benchmark import Latency, benchmark, fastest
 from export.convert import convert, convert_float_twin
 from export.verify import Verification, verify
-from recu_tf.evaluation import evaluation_set
+from recu_tf.evaluation import evaluation_set, readable
 from recu_tf.runs import Run, write_aside
-from recu_tf.training import Settings
+from recu_tf.settings import Settings
 
 __all__ = ["ExportError", "Report", "export_run"]
 
@@ -104,7 +104,8 @@ def verification_images(run: Run, data_path: str | None = None) -> Images:
     settings = Settings.of_run(run)
     try:
         batches, _ = evaluation_set(run, data_path)
-        pixels, labels = zip(*batches.unbatch().take(most).as_numpy_iterator(), strict=True)
+        images = readable(batches.unbatch().take(most), settings.dataset)
+        pixels, labels = zip(*images, strict=True)
     except (ImportError, OSError) as error:
         if data_path or settings.data_path:
             raise

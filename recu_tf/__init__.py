@@ -19,36 +19,56 @@ if not importlib.import_module("tensorflow.keras.layers").Layer.__module__.start
     )
 
 from recu_tf import (
+    bookkeeping,
+    checkpoints,
     classifiers,
     data,
     evaluation,
     importing,
+    interruption,
     larq_advice,  # noqa: F401
     layers,
+    learner,
+    metrics,
     models,
     normalization,
     optimizers,
+    preparation,
+    progress,
     pytorch,
     quantizers,
     runs,
     schedules,
+    settings,
+    starting,
+    strategies,
     training,
 )
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "bookkeeping",
+    "checkpoints",
     "classifiers",
     "data",
     "evaluation",
     "importing",
+    "interruption",
     "layers",
+    "learner",
+    "metrics",
     "models",
     "normalization",
     "optimizers",
+    "preparation",
+    "progress",
     "pytorch",
     "quantizers",
     "runs",
     "schedules",
+    "settings",
+    "starting",
+    "strategies",
     "training",
 ]

@@ -46,10 +46,6 @@ def in_batches_of(
     """A function for any number of images from one that takes exactly `size`.
 
     Zeros fill the last batch up; what comes out for them is left out.
-
-    Args:
-        size: number of images.
-        predict: from so many images to as many outputs.
     """
 
     def predict_any(images: tf.Tensor) -> np.ndarray:
@@ -121,14 +117,6 @@ def keras_classifier(model: tf.keras.Model) -> Classifier:
 
 def load_keras_file(path: str | os.PathLike) -> tf.keras.Model:
     """Loads a `.keras` file of anyone's, without executing code that it brings along or names.
-
-    Operations of TensorFlow may be in it as layers, and run as in a SavedModel.
-
-    Args:
-        path: of the file.
-
-    Returns:
-        The model, uncompiled.
 
     Raises:
         ValueError: the file is damaged, has a `Lambda` layer, or wants layers or functions from

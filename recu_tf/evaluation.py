@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from recu_tf import data, runs
-from recu_tf.training import Settings
+from recu_tf.settings import Settings
 
 __all__ = ["evaluate", "evaluation_set", "readable"]
 
@@ -88,9 +88,9 @@ def readable(batches: tf.data.Dataset, dataset: str) -> Iterator[tuple[tf.Tensor
     try:
         yield from batches
     except tf.errors.OpError as error:
-        raise ValueError(
-            f"`data_path`: a test image of {dataset} cannot be read: {error.message}"
-        ) from error
+        line = data.broken_image(error)
+        line = line or f"`data_path`: a test image of {dataset} cannot be read: {error.message}"
+        raise ValueError(line) from error
 
 
 def evaluation_set(run: runs.Run, data_path: str | None = None) -> tuple[tf.data.Dataset, int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from recu_tf import data, pytorch
 from recu_tf.runs import WHICH, Run
-from recu_tf.training import Settings
+from recu_tf.settings import Settings
 
 __all__ = ["import_checkpoint"]
 

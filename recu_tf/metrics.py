@@ -27,6 +27,7 @@ __all__ = [
     "dead_weights",
     "flipped_signs",
     "quantization_error",
+    "quantized_kernels",
     "sign_entropy",
 ]
 
@@ -157,10 +158,22 @@ def sign_entropy(kernel: tf.Tensor, axis: int | Sequence[int] = -1) -> tf.Tensor
     return _entropy(_share(standardized >= 0, standardized.dtype))
 
 
-def _quantized_kernels(
+def quantized_kernels(
     model: tf.keras.Model,
 ) -> dict[str, tuple[tf.Variable, quantizers.ReCU]]:
-    """The kernels of a model that `ReCU` binarises, by the names of their layers."""
+    """Finds the kernels that `ReCU` binarises, those of nested models and wrapped layers too.
+
+    Args:
+        model: a built model.
+
+    Returns:
+        The latent kernel and its quantizer, by the name of the layer. Kernels of depthwise and
+        separable layers have `.depthwise_kernel` or `.pointwise_kernel` behind it, a second layer
+        of the same name, in another nested model, has `#2`.
+
+    Raises:
+        ValueError: a layer has no kernel yet.
+    """
     found = {}
     for layer in model.submodules:
         for attribute, kernel in _KERNELS.items():
@@ -169,8 +182,8 @@ def _quantized_kernels(
                 continue
             if not layer.built:
                 raise ValueError(
-                    f"`model` must be built before its training begins, got {model.name!r} with "
-                    f"the layer {layer.name!r} that has no kernel yet."
+                    f"`model` must be built before this, got {model.name!r} with the layer "
+                    f"{layer.name!r} that has no kernel yet."
                 )
             name = layer.name if kernel == "kernel" else f"{layer.name}.{kernel}"
             # Only layers of one and the same model are sure to have different names.
@@ -182,8 +195,7 @@ def _quantized_kernels(
 class Diagnostics(tf.keras.callbacks.Callback):
     """Takes the metrics of every kernel that `ReCU` binarises, at the end of each epoch.
 
-    It finds the kernels of the whole model, those of nested models and wrapped layers too. The
-    means over the layers, each counted once, go into the epoch's logs under the names of the
+    The means over the layers, each counted once, go into the epoch's logs under the names of the
     functions above, so this callback must come before those that write logs. Flips are counted from
     the end of the epoch before; in the first one from the start of the training. In a model without
     such kernels it does nothing.
@@ -193,8 +205,8 @@ class Diagnostics(tf.keras.callbacks.Callback):
             `diagnostics/<metric>/<layer>`; None writes none.
 
     Attributes:
-        layers: the values of the last epoch: name of the layer, name of the metric, number. A
-            second layer of the same name, in another nested model, has `#2` behind it.
+        layers: the values of the last epoch: name of the layer, as `quantized_kernels` has it, name
+            of the metric, number.
 
     Raises:
         ValueError: when training begins: a layer without a kernel yet, or a state of `set_state`
@@ -221,7 +233,7 @@ class Diagnostics(tf.keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         """Finds the kernels and keeps their signs."""
-        self._kernels = _quantized_kernels(self.model)
+        self._kernels = quantized_kernels(self.model)
         axes = [quantizer.axis for _, quantizer in self._kernels.values()]
 
         @tf.function

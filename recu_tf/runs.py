@@ -2,10 +2,11 @@
 
 ```
 config.json    format number, settings, data set, versions (written first)
-metrics.jsonl  one line per epoch: losses, accuracies, lr, tau, seconds
+metrics.jsonl  one line per epoch: losses, accuracies, lr, tau, seconds, diagnostics
 logs/          TensorBoard
-best.keras     the whole model with the weights of the epoch of the best validation accuracy
-last.keras     the whole model of the last epoch, with its optimizer
+checkpoints/   what a training needs to go on, see `recu_tf.checkpoints`
+best.keras     the whole network with the weights of the epoch of the best validation accuracy
+last.keras     the whole network of the last epoch
 ```
 """
 
@@ -25,6 +26,7 @@ __all__ = ["WHICH", "Run"]
 
 FORMAT = 1
 WHICH = ("best", "last")
+CONFIG_ASIDE = ".config.partial.json"
 KEYS = ("versions", "settings", "num_classes", "class_names", "input_shape", "normalization")
 
 
@@ -39,13 +41,25 @@ def write_aside(path: Path, write) -> None:
     Args:
         path: the file to make or replace.
         write: called with the path to write to, which has the same suffix.
+
+    Raises:
+        OSError: it cannot be written, the disk is full. What was at `path` still is.
     """
     aside = path.with_name(f".{path.stem}.partial{path.suffix}")
     try:
         write(aside)
+        # On disk before it gets its name: a power failure leaves the old file or the new one.
+        with open(aside, "rb") as file:
+            os.fsync(file.fileno())
         os.replace(aside, path)
+    except OSError as error:
+        raise _unwritable(path, error) from error
     finally:
         aside.unlink(missing_ok=True)
+
+
+def _unwritable(path: Path, error: OSError) -> OSError:
+    return OSError(f"{path} could not be written: {error.strerror or error}")
 
 
 def load_keras(path: str | os.PathLike) -> tf.keras.Model:
@@ -91,11 +105,14 @@ class Run:
         path = Path(path)
         if (path / "config.json").exists():
             raise FileExistsError(
-                f"{path} already holds a run. To go on: `recu evaluate {path}` or "
-                f"`recu export {path}` use it; another name makes one beside it; removing the "
-                "directory makes room."
+                f"{path} already holds a run. To go on: --resume trains it further, `recu evaluate "
+                f"{path}` or `recu export {path}` use it; another name makes one beside it; "
+                "removing the directory makes room."
             )
-        if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        # What a process that was killed with its first file half-written left is not the user's.
+        if path.exists() and not (
+            path.is_dir() and all(one.name == CONFIG_ASIDE for one in path.iterdir())
+        ):
             raise FileExistsError(
                 f"{path} exists and is not an empty directory; give another name."
             )
@@ -181,7 +198,7 @@ class Run:
         return self.path / f"{which}.keras"
 
     def save_model(self, model: tf.keras.Model, which: str) -> None:
-        """Keeps a model, with its optimizer, as the "best" or the "last" one, in one step."""
+        """Keeps a model as the "best" or the "last" one, in one step."""
         write_aside(self.model_path(which), model.save)
 
     def load_model(self, which: str = "best") -> tf.keras.Model:
@@ -209,11 +226,25 @@ class Run:
         return model
 
     def append_metrics(self, values: dict) -> None:
-        """Adds a line to `metrics.jsonl`."""
-        with open(self.path / "metrics.jsonl", "a", encoding="utf-8") as file:
-            file.write(json.dumps(values) + "\n")
+        """Adds a line to `metrics.jsonl`; raises an OSError where it cannot be written."""
+        path = self.path / "metrics.jsonl"
+        try:
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(json.dumps(values) + "\n")
+        except OSError as error:
+            raise _unwritable(path, error) from error
 
     def metrics(self) -> list[dict]:
-        """The lines of `metrics.jsonl`."""
-        lines = (self.path / "metrics.jsonl").read_text("utf-8").splitlines()
-        return [json.loads(line) for line in lines]
+        """The lines of `metrics.jsonl` that are whole; none where there is no such file."""
+        try:
+            text = (self.path / "metrics.jsonl").read_text("utf-8")
+        except FileNotFoundError:
+            return []
+        # A process that is killed while it writes leaves half a line.
+        return [json.loads(line) for line in text.split("\n")[:-1]]
+
+    def forget_metrics(self, epoch: int) -> None:
+        """Removes the lines of `metrics.jsonl` from an epoch on, and half a line at its end."""
+        kept = [line for line in self.metrics() if line["epoch"] < epoch]
+        text = "".join(json.dumps(line) + "\n" for line in kept)
+        write_aside(self.path / "metrics.jsonl", lambda aside: aside.write_text(text, "utf-8"))

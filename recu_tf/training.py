@@ -1,251 +1,205 @@
 """Training a published network, from settings to a run directory."""
 
-import math
 import os
-import sys
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from pathlib import Path
 
 import tensorflow as tf
 
-from recu_tf import data, models, optimizers, runs, schedules
+from recu_tf import checkpoints, data, runs, schedules
+from recu_tf.bookkeeping import Bookkeeping, restore
+from recu_tf.interruption import Interruption
+from recu_tf.metrics import Diagnostics
+from recu_tf.preparation import Prepared, prepare
+from recu_tf.progress import Progress
+from recu_tf.settings import Settings
+from recu_tf.strategies import WorkerLost, is_chief, make_strategy, several_processes
 
-__all__ = ["Settings", "compile_model", "train"]
+__all__ = ["MAY_CHANGE", "train"]
 
+# What a resumed training may do otherwise: where things run and lie, not what is computed.
+MAY_CHANGE = (
+    "data_path",
+    "batch_size_test",
+    "jit",
+    "steps_per_execution",
+    "strategy",
+    "workers",
+    "diagnostics",
+)
 
-@dataclass(frozen=True)
-class Settings:
-    """All that decides a training. The names are those of the published command line.
-
-    Attributes:
-        model: one of `recu_tf.models.MODELS`.
-        dataset: one of `recu_tf.data.DATASETS`.
-        data_path: where the data set lies, or is to be put.
-        epochs: number of passes over the training images.
-        batch_size: images per step.
-        batch_size_test: images per step of the evaluation.
-        lr: learning rate at its highest.
-        momentum: of SGD, in [0, 1).
-        weight_decay: L2, added to the gradient of every trainable tensor.
-        lr_type: how the learning rate falls: cos, step or linear.
-        lr_decay_step: epochs at which `step` divides it by 10.
-        warm_up: whether it rises over the first five epochs.
-        tau_min: temperature of the first epoch.
-        tau_max: temperature that the last one comes close to.
-        seed: of weights, order and augmentation; from 0 to 2^31 - 1.
-
-    Raises:
-        ValueError: a value that cannot be right, named with what is allowed.
-    """
-
-    model: str = "resnet20_1w1a"
-    dataset: str = "digits"
-    data_path: str | None = None
-    epochs: int = 600
-    batch_size: int = 256
-    batch_size_test: int = 256
-    lr: float = 0.1
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    lr_type: str = "cos"
-    lr_decay_step: tuple[int, ...] = ()
-    warm_up: bool = True
-    tau_min: float = 0.85
-    tau_max: float = 0.99
-    seed: int = 0
-
-    def __post_init__(self):
-        for name, table in (("model", models.MODELS), ("dataset", data.DATASETS)):
-            if getattr(self, name) not in table:
-                raise ValueError(
-                    f"`{name}` must be one of {', '.join(table)}, got {getattr(self, name)!r}."
-                )
-        for name in ("epochs", "batch_size", "batch_size_test"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
-        if not (math.isfinite(self.lr) and self.lr > 0):
-            raise ValueError(f"`lr` must be a finite number above 0, got {self.lr}.")
-        if self.lr_decay_step and self.lr_type != "step":
-            raise ValueError(
-                f"`lr_decay_step` must be empty unless `lr_type` is step, got {self.lr_type!r}."
-            )
-        if any(step < 1 for step in self.lr_decay_step):
-            raise ValueError(f"`lr_decay_step` must be epochs from 1, got {self.lr_decay_step}.")
-        if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
-            raise ValueError(
-                f"`weight_decay` must be a finite number from 0, got {self.weight_decay}."
-            )
-        if not 0 <= self.momentum < 1:
-            raise ValueError(f"`momentum` must be a number in [0, 1), got {self.momentum}.")
-        if not 0 <= self.seed < 2**31:
-            raise ValueError(f"`seed` must lie in 0 ... 2^31 - 1, got {self.seed}.")
-        schedules.exponential_tau(0, self.epochs, self.tau_min, self.tau_max)
-        schedules.learning_rate(0, self.epochs, **self.learning_rate_schedule)
-
-    @classmethod
-    def of_run(cls, run: runs.Run) -> "Settings":
-        """The settings that a run was trained with.
-
-        Raises:
-            ValueError: what `config.json` holds cannot be settings.
-        """
-        kept = run.config["settings"]
-        try:
-            missing = [name for name in cls.__dataclass_fields__ if name not in kept]
-            if missing:
-                raise ValueError(f"lacks {', '.join(missing)}")
-            return cls(**{**kept, "lr_decay_step": tuple(kept["lr_decay_step"])})
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"`settings` in {run.path / 'config.json'}: {error}") from error
-
-    @property
-    def learning_rate_schedule(self) -> dict:
-        """The arguments of `schedules.learning_rate` that these settings decide."""
-        names = ("lr", "lr_type", "warm_up", "lr_decay_step")
-        return {name: getattr(self, name) for name in names}
+# What TensorFlow raises, at one time or another, when a process it adds up with is gone.
+LOST = (
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.InternalError,
+    tf.errors.UnavailableError,
+)
 
 
-def compile_model(model: tf.keras.Model, optimizer: tf.keras.optimizers.Optimizer | str) -> None:
-    """Compiles a model for logits and integer labels: cross-entropy, top-1 and top-5.
-
-    Args:
-        model: from images to logits (batch, classes).
-        optimizer: an optimizer or the name of one.
-    """
-    model.compile(
-        optimizer=optimizer,
-        loss=tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=[
-            tf.keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
-            tf.keras.metrics.SparseTopKCategoricalAccuracy(5, name="top_5"),
-        ],
-    )
-
-
-class _Keep(tf.keras.callbacks.Callback):
-    """Writes each epoch's line of metrics, and the last and best models.
-
-    Where epochs are short, writing models would take a good part of them. So after one is written,
-    the next waits until training has gone on for 20 times as long; the best weights are kept in
-    memory until then. What is on disk is complete when the training ends.
-    """
-
-    PATIENCE = 20
-
-    def __init__(self, run: runs.Run):
-        super().__init__()
-        self.run = run
-        self.best = -math.inf
-        self.best_weights = None
-        self.next_write = 0.0
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.started = time.perf_counter()
-
-    def on_epoch_end(self, epoch, logs=None):
-        if logs["val_accuracy"] > self.best:
-            self.best = logs["val_accuracy"]
-            self.best_weights = self.model.get_weights()
-        now = time.perf_counter()
-        values = {name: float(value) for name, value in logs.items()}
-        self.run.append_metrics({"epoch": epoch, **values, "seconds": round(now - self.started, 3)})
-        if now >= self.next_write or epoch + 1 == self.params["epochs"]:
-            self._write()
-            end = time.perf_counter()
-            self.next_write = end + self.PATIENCE * (end - now)
-
-    def _write(self) -> None:
-        last = self.model.get_weights()
-        if self.best_weights is not None:
-            self.model.set_weights(self.best_weights)
-            self.run.save_model(self.model, "best")
-            self.model.set_weights(last)
-            self.best_weights = None
-        self.run.save_model(self.model, "last")
-
-
-def _trained_model(path: str | os.PathLike, settings: Settings) -> tf.keras.Model:
-    """The best model of a run that these settings can go on with."""
-    run = runs.Run.open(path)
-    trained = Settings.of_run(run)
-    classes = models.DATASET_CLASSES[settings.dataset]
-    if trained.model != settings.model or run.config["num_classes"] != classes:
+def _opened(
+    settings: Settings, directory: Path, init_from: str | os.PathLike | None
+) -> tuple[runs.Run, checkpoints.Checkpoint | None]:
+    """A run to go on with, and where."""
+    run = runs.Run.open(directory)
+    kept = Settings.of_run(run)
+    changed = [name for name in settings.differences(kept) if name not in MAY_CHANGE]
+    if changed:
         raise ValueError(
-            f"`init_from` must be a run of {settings.model} with {classes} classes, got one of "
-            f"{trained.model} with {run.config['num_classes']}."
+            "`resume` goes on with the settings that the run began with, got "
+            + ", ".join(
+                f"{name} {getattr(settings, name)!r} for {getattr(kept, name)!r}"
+                for name in changed
+            )
+            + f"; {', '.join(MAY_CHANGE)} may change."
         )
-    return run.load_model("best")
+    if init_from is not None and str(init_from) != run.config.get("init_from"):
+        raise ValueError(
+            f"`init_from` of the run to resume is {run.config.get('init_from')}, got {init_from}."
+        )
+    return run, checkpoints.load_newest(run.path / "checkpoints")
+
+
+def _config(prepared: Prepared, init_from: str | os.PathLike | None) -> dict:
+    dataset = data.DATASETS[prepared.settings.dataset]
+    return {
+        "settings": asdict(prepared.settings),
+        "init_from": None if init_from is None else str(init_from),
+        "num_classes": prepared.images.num_classes,
+        "class_names": prepared.images.class_names,
+        "input_shape": prepared.whole.input_shape[1:],
+        "normalization": asdict(dataset.normalization),
+    }
 
 
 def train(
-    settings: Settings, directory: str | os.PathLike, init_from: str | os.PathLike | None = None
+    settings: Settings,
+    directory: str | os.PathLike,
+    init_from: str | os.PathLike | None = None,
+    resume: bool = False,
+    print_freq: int = 100,
+    time_estimate: bool = True,
 ) -> runs.Run:
-    """Trains a network as published, with SGD, and keeps it in a run directory.
+    """Trains a network as published and keeps it in a run directory.
+
+    On a CPU, the same settings give the same weights bit for bit, whether the training was
+    interrupted and resumed or not.
 
     Args:
         settings: what to train and how.
-        directory: the run directory to make.
-        init_from: a run directory, trained or imported, whose best model to start from, with a
-            fresh optimizer and fresh schedules: the published "finetune".
+        directory: the run directory to make, or to go on with.
+        init_from: a run directory, a `.keras` file or a published checkpoint whose network to
+            start from, with a fresh optimizer and fresh schedules: the published "finetune".
+        resume: whether to go on with the run in the directory; where there is none, a new one
+            begins.
+        print_freq: steps between lines of progress within an epoch; none if 0.
+        time_estimate: whether progress tells the expected end.
 
     Returns:
-        The run, with its best and last models in it.
+        The run, with its best and last models in it. Where several processes train, it is the
+        chief's.
 
     Raises:
-        FileExistsError: the directory already holds something.
-        FileNotFoundError, ValueError: the run to start from is none, or of another network.
-        ImportError, OSError: the data set cannot be read.
+        FileExistsError: the directory already holds something, and `resume` is not set.
+        FileNotFoundError, ValueError: the run to start from is none, or of another network; the
+            run to resume has other settings, or only damaged checkpoints.
+        ImportError, OSError: the data set cannot be read, or the run not be written.
+        TrainingInterrupted: a signal came; what `resume` needs is saved.
+        LossNotFinite: the loss became infinite or not a number.
+        WorkerLost: another process of the training is gone.
     """
-    runs.Run.check_free(directory)
-    dataset = data.DATASETS[settings.dataset]
-    model = None if init_from is None else _trained_model(init_from, settings)
-    images, labels = data.load(settings.dataset, "train", settings.data_path)
-    validation = data.test_batches(
-        *data.load(settings.dataset, "test", settings.data_path),
-        dataset.normalization,
-        settings.batch_size_test,
-    ).cache()
-    batches, steps = data.training_batches(
-        images,
-        labels,
-        dataset.normalization,
-        settings.batch_size,
-        settings.epochs,
-        settings.seed,
-        dataset.flip,
-    )
-    tf.keras.utils.set_random_seed(settings.seed)
-    if model is None:
-        model = models.build(settings.model, settings.dataset)
-    optimizer = optimizers.SGD(settings.lr, settings.momentum, l2=settings.weight_decay)
-    compile_model(model, optimizer)
-    run = runs.Run.create(
-        directory,
-        {
-            "settings": asdict(settings),
-            "init_from": None if init_from is None else str(init_from),
-            "num_classes": len(dataset.class_names),
-            "class_names": dataset.class_names,
-            "input_shape": model.input_shape[1:],
-            "normalization": asdict(dataset.normalization),
-        },
-    )
-    # Everything that training needs is made now: variables that turn up while Keras traces the
-    # training step make it trace twice.
-    optimizer.build(model.trainable_variables)
-    model.evaluate(validation.take(1), verbose=0)
-    model.fit(
-        batches,
-        epochs=settings.epochs,
-        steps_per_epoch=steps,
-        validation_data=validation,
-        # A bar that redraws itself is for terminals; a file gets a line per epoch.
-        verbose=1 if sys.stdout.isatty() else 2,
-        callbacks=[
+    directory = Path(directory)
+    strategy = make_strategy(settings.strategy)
+    chief = is_chief(strategy)
+    run = checkpoint = None
+    if resume and (directory / "config.json").exists():
+        run, checkpoint = _opened(settings, directory, init_from)
+        init_from = run.config.get("init_from")
+    elif chief:
+        runs.Run.check_free(directory)
+    prepared = prepare(settings, init_from, strategy)
+    first_step = settings.start_epoch * prepared.steps
+    diagnostics = None
+    if settings.diagnostics:
+        diagnostics = Diagnostics(str(directory / "logs") if chief else None)
+    if checkpoint is not None:
+        restore(prepared.learner, checkpoint)
+        first_step = checkpoint.epoch * prepared.steps + checkpoint.step
+        _restore_diagnostics(diagnostics, checkpoint)
+    if run is None and chief:
+        run = runs.Run.create(directory, _config(prepared, init_from))
+    elif chief:
+        run.forget_metrics(first_step // prepared.steps)
+    with Interruption() as interruption:
+        keep = Bookkeeping(
+            run if chief else None,
+            prepared.whole,
+            settings.epochs,
+            prepared.steps,
+            interruption,
+            diagnostics,
+            checkpoint,
+            prepared.images_of_epoch if settings.skip_broken else None,
+            several_processes(strategy),
+        )
+        progress = Progress(settings.epochs, prepared.steps, first_step, print_freq, time_estimate)
+        callbacks = [
             schedules.LearningRateScheduler(settings.epochs, **settings.learning_rate_schedule),
             schedules.TauScheduler(settings.epochs, settings.tau_min, settings.tau_max),
-            _Keep(run),
-            tf.keras.callbacks.TensorBoard(str(run.path / "logs"), write_graph=False),
-        ],
-    )
-    return run
+            *([diagnostics] if diagnostics else []),
+            keep,
+        ]
+        if chief:
+            logs = str(directory / "logs")
+            callbacks += [progress, tf.keras.callbacks.TensorBoard(logs, write_graph=False)]
+        try:
+            _fit(prepared, first_step, callbacks)
+        except tf.errors.OpError as error:
+            raise _explained(error, several_processes(strategy)) from error
+    return runs.Run.open(directory)
+
+
+def _restore_diagnostics(
+    diagnostics: Diagnostics | None, checkpoint: checkpoints.Checkpoint
+) -> None:
+    kept = {
+        name.removeprefix("diagnostics/"): value
+        for name, value in checkpoint.arrays.items()
+        if name.startswith("diagnostics/")
+    }
+    if diagnostics is not None and kept:
+        diagnostics.set_state(kept)
+
+
+def _explained(error: tf.errors.OpError, together: bool) -> Exception:
+    """What an error of TensorFlow's runtime means, in one line where that is known."""
+    broken = data.broken_image(error)
+    if broken is not None:
+        return ValueError(broken)
+    if isinstance(error, tf.errors.ResourceExhaustedError) and "No space left" in error.message:
+        return OSError(f"TensorBoard's logs could not be written: {error.message}")
+    if together and isinstance(error, LOST):
+        return WorkerLost(
+            "Another worker is gone, so the training cannot go on. Starting all of them with "
+            "--resume goes on from the last checkpoint."
+        )
+    return error
+
+
+def _fit(prepared: Prepared, first_step: int, callbacks: list) -> None:
+    """Trains from a step on to the end; an epoch that is half over is finished by itself."""
+    epochs, steps = prepared.settings.epochs, prepared.steps
+    epoch, step = divmod(first_step, steps)
+    parts = [(epoch, epoch + 1, steps - step), (epoch + 1, epochs, steps)] if step else []
+    for first, end, length in parts or [(epoch, epochs, steps)]:
+        if first < end:
+            prepared.learner.fit(
+                prepared.batches(first * steps + steps - length),
+                initial_epoch=first,
+                epochs=end,
+                steps_per_epoch=length,
+                validation_data=prepared.validation,
+                verbose=0,
+                callbacks=callbacks,
+            )

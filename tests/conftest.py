@@ -45,6 +45,13 @@ def assert_close(got, expected, relative=1e-5):
     np.testing.assert_allclose(got, expected, rtol=0, atol=relative * np.abs(expected).max())
 
 
+def compile_classifier(model, optimizer):
+    """Compiles a model of logits for integer labels, to train it with Keras alone."""
+    loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    top_5 = tf.keras.metrics.SparseTopKCategoricalAccuracy(5, "top_5")
+    model.compile(optimizer, loss, ["accuracy", top_5])
+
+
 @pytest.fixture(autouse=True)
 def _seed():
     tf.keras.utils.set_random_seed(0)
@@ -60,7 +67,13 @@ def small_resnet(input_shape, num_classes, pad_values=0, rotated=False, name="sm
 
 
 def few_digits(monkeypatch, train=24, test=10):
-    """The real digits, but few of them, and a small network: a training takes seconds."""
+    """The real digits, but few of them, and a small network: a training takes seconds.
+
+    Args:
+        monkeypatch: with a `setitem`.
+        train: number of training images.
+        test: number of test images.
+    """
     monkeypatch.setitem(models.CIFAR_NETWORKS, "resnet20_1w1a", small_resnet)
     digits = data.DATASETS["digits"]
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from conftest import few_digits, shared
 
-from experiments import cli
-from recu_tf import data, models, runs, schedules, training
+from experiments import cli, options, train
+from recu_tf import data, models, runs, schedules, settings
 
-COMMANDS = ("train", "evaluate", "import", "summary", "export", "demo")
+COMMANDS = ("train", "recipes", "evaluate", "import", "summary", "report", "export", "demo")
 
 
 def recu(*arguments):
@@ -38,27 +38,34 @@ def complaint(capsys, *arguments):
 def run(monkeypatch, tmp_path, capsys):
     """A run directory, made through the command line."""
     few_digits(monkeypatch)
+    what = "--dataset digits -a resnet20_1w1a"
     flags = "--epochs 2 -b 12 -bt 5 --lr 0.02 --no-warm_up --lr_type linear --seed 3"
-    arguments = ["train", *flags.split(), "--results-dir", str(tmp_path), "--save", "run"]
+    arguments = [
+        "train",
+        *what.split(),
+        *flags.split(),
+        "--results-dir",
+        str(tmp_path),
+        "--save",
+        "run",
+    ]
     assert cli.main(arguments) == 0
     assert f"Next: recu evaluate {tmp_path / 'run'}" in capsys.readouterr().out
     return tmp_path / "run"
 
 
 def test_names_written_in_the_command_line_are_the_library_s():
-    assert tuple(models.MODELS) == cli.MODELS
-    assert tuple(data.DATASETS) == cli.DATASETS == tuple(models.DATASET_CLASSES)
-    assert tuple(name for name, one in data.DATASETS.items() if one.read) == cli.TRAINABLE
-    assert cli.LR_TYPES == schedules.LR_TYPES
+    assert tuple(models.MODELS) == options.MODELS
+    assert tuple(data.DATASETS) == options.DATASETS == tuple(models.DATASET_CLASSES)
+    assert train.LR_TYPES == schedules.LR_TYPES
+    assert train.OPTIMIZERS == settings.OPTIMIZERS
+    assert train.STRATEGIES == settings.STRATEGIES
+    assert set(train.PRECISIONS) < set(settings.PRECISIONS)
 
 
 def test_train_has_a_flag_for_every_setting_with_its_default():
-    options = vars(cli._parser().parse_args(["train"]))
-    defaults = vars(training.Settings())
-    assert (defaults["model"], defaults["dataset"]) == (cli.DEFAULT_MODEL, cli.DEFAULT_DATASET)
-    inherited = ("model", "dataset", "data_path")
-    assert {name: options.get(name, defaults[name]) for name in defaults} == defaults
-    assert not [name for name in inherited if name in options]
+    parser = cli._parser()._subparsers._group_actions[0].choices["train"]
+    assert parser.settings == vars(settings.Settings())
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -80,8 +87,8 @@ def test_help_explains_every_option_without_tensorflow(command):
 
 
 def test_hyphens_do_for_underscores():
-    options = cli._parser().parse_args(["train", "--batch-size", "7", "--no-warm-up"])
-    assert (options.batch_size, options.warm_up) == (7, False)
+    parsed = cli._parser().parse_args(["train", "--batch-size", "7", "--no-warm-up"])
+    assert (parsed.batch_size, parsed.warm_up) == (7, False)
 
 
 @pytest.mark.parametrize(
@@ -100,15 +107,26 @@ def test_hyphens_do_for_underscores():
         ("train --tau_min 0.5", "`tau_min` must lie in (0.5, 1], got 0.5"),
         ("train --tau_min 0.99 --tau_max 0.9", "`tau_min` must not exceed `tau_max`"),
         ("train --lr_type step", "`lr_decay_step` must name at least one epoch"),
-        ("train --lr_decay_step 30;60", "must be epochs separated by commas, got '30;60'"),
+        (
+            "train --lr_decay_step 30;60",
+            "must be epochs separated by commas or spaces, got '30;60'",
+        ),
         ("train --save ../elsewhere", "--save must be a name inside --results_dir, got"),
         ("train --save /elsewhere", "--save must be a name inside --results_dir, got"),
         ("evaluate", "recu evaluate: error: the following arguments are required: PATH"),
         ("evaluate nowhere", "nowhere does not exist; it must be a run directory, a .keras file"),
         ("evaluate nowhere --which worst", "argument --which: invalid choice: 'worst'"),
         ("export nowhere", "nowhere is not a run directory: it has no config.json"),
-        ("train --init_from nowhere", "nowhere is not a run directory: it has no config.json"),
-        ("train --dataset imagenet", "argument --dataset: invalid choice: 'imagenet'"),
+        ("train --init_from nowhere --dataset digits -a resnet20_1w1a", "got 'nowhere'"),
+        ("train --dataset tinyimagenet --data_path nowhere", "must hold the folder nowhere/train"),
+        ("train --model vgg_small_1w1a --dataset imagenet", "must be one of resnet18_1w1a, "),
+        ("train --recipe resnet", "argument --recipe: invalid choice: 'resnet'"),
+        ("train --recipe cifar10-resnet18-finetune", "needs --init_from, which was not given"),
+        ("train --start_epoch 600", "`start_epoch` must lie in 0 ... epochs - 1 = 599, got 600"),
+        ("train --optimizer lion", "argument --optimizer: invalid choice: 'lion'"),
+        ("train --strategy multiworker", "needs the environment variable TF_CONFIG"),
+        ("train --gpus zero", "--gpus must be numbers separated by commas, got 'zero'"),
+        ("train -e nowhere", "nowhere"),
         ("import", "the following arguments are required: CHECKPOINT, --out"),
         ("import nothing.pth --out RUN", "nothing.pth is not a file: no checkpoint to read"),
         ("import a.pth --out RUN --dataset mnist", "argument --dataset: invalid choice: 'mnist'"),
@@ -174,9 +192,7 @@ def test_training_goes_on_from_a_run(run, tmp_path, capsys):
     np.testing.assert_allclose(kernels[1], kernels[0], atol=1e-6)
     flags[flags.index("--init-from")] = "--init_from"
     error = complaint(capsys, "train", *flags, "--model", "vgg_small_1w1a", "--save", "other")
-    assert (
-        "`init_from` must be a run of vgg_small_1w1a with 10 classes, got one of resnet20" in error
-    )
+    assert "`init_from` must be a run of vgg_small_1w1a, got one of resnet20_1w1a." in error
     assert not (tmp_path / "other").exists()
 
 
@@ -184,7 +200,7 @@ def test_run_directory_is_not_overwritten(run, capsys):
     error = complaint(
         capsys, "train", "--epochs", "1", "--results_dir", str(run.parent), "--save", "run"
     )
-    assert "already holds a run. To go on: `recu evaluate" in error
+    assert "already holds a run. To go on: --resume trains it" in error
 
 
 @pytest.mark.parametrize("step", ["audit", "verify"])
@@ -233,9 +249,9 @@ def test_cifar10_is_trained_evaluated_and_exported(monkeypatch, tmp_path, capsys
         lambda *arguments: tuple(array[:64] for array in cifar.read(*arguments)),
     )
     monkeypatch.setitem(data.DATASETS, "cifar10", few)
-    flags = ["--dataset", "cifar10", "--data_path", path, "--epochs", "1", "-b", "32"]
+    flags = ["--recipe", "cifar10-resnet20", "--data_path", path, "--epochs", "1", "-b", "32"]
     assert cli.main(["train", *flags, "--results_dir", str(tmp_path)]) == 0
-    run = str(tmp_path / "resnet20_1w1a_cifar10")
+    run = str(tmp_path / "cifar10-resnet20")
     assert cli.main(["evaluate", run]) == 0
     assert cli.main(["export", run]) == 0
     assert "Binary convolutions: 18 of 18" in capsys.readouterr().out

@@ -6,16 +6,16 @@ import larq_compute_engine as lce
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import small_resnet
+from conftest import compile_classifier, small_resnet
 
 import export
-from recu_tf import optimizers, training
+from recu_tf import optimizers
 from recu_tf.quantizers import ReCU, StandardizedApproxSign
 
 
 def trained(model, steps=5):
     """A few steps of training: batch norms have averages and negative factors to fold."""
-    training.compile_model(model, optimizers.SGD(0.05))
+    compile_classifier(model, optimizers.SGD(0.05))
     rng = np.random.default_rng(0)
     images = rng.normal(size=(16, *model.input_shape[1:])).astype("float32")
     model.fit(images, np.arange(16) % model.output_shape[-1], epochs=steps, verbose=0)

@@ -6,7 +6,8 @@ import tensorflow as tf
 from conftest import shared
 
 from recu_tf import data
-from recu_tf.data.batches import augment, pad_for_crops
+from recu_tf.data.batches import augment, augmented_batches, pad_for_crops
+from recu_tf.data.order import Order
 
 IDENTITY = data.Normalization((0.0,) * 3, (1 / 255,) * 3)
 
@@ -53,13 +54,13 @@ def test_augmentation_gives_exact_crops_of_each_kind(flip, size, inside_data_pip
 def pipeline(epochs=2, seed=0, batch_size=8, count=20, labels=None):
     source = images(count)
     labels = np.arange(count) if labels is None else labels
-    return data.training_batches(source, labels, IDENTITY, batch_size, epochs, seed, True)
+    return augmented_batches(source, labels, IDENTITY, True, Order(count, batch_size, epochs, seed))
 
 
 def orders(seed):
-    batches, steps = pipeline(seed=seed)
+    batches = list(pipeline(seed=seed))
     labels = np.concatenate([label for _, label in batches])
-    assert steps == 3
+    assert [len(label) for _, label in batches] == [8, 8, 4] * 2
     assert len(labels) == 40
     return labels[:20].tolist(), labels[20:].tolist()
 
@@ -72,18 +73,53 @@ def test_every_epoch_has_every_image_once_in_its_own_order():
 
 def test_order_and_augmentation_follow_the_seed():
     assert orders(0) == orders(0) != orders(1)
-    (first, _), *_ = pipeline(seed=5)[0]
-    (again, _), *_ = pipeline(seed=5)[0]
-    (other, _), *_ = pipeline(seed=6)[0]
+    (first, _), *_ = pipeline(seed=5)
+    (again, _), *_ = pipeline(seed=5)
+    (other, _), *_ = pipeline(seed=6)
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
 
 
 def test_augmentation_differs_between_epochs():
     same = np.repeat(images(1), 8, axis=0)
-    batches, _ = data.training_batches(same, np.zeros(8), IDENTITY, 8, 2, 0, False)
+    batches = augmented_batches(same, np.zeros(8), IDENTITY, False, Order(8, 8, 2, 0))
     (first, _), (second, _) = batches
     assert not np.array_equal(first, second)
+
+
+@pytest.mark.parametrize("first_step", [1, 15, 20])
+def test_a_resumed_training_on_digits_sees_what_an_uninterrupted_one_does(first_step):
+    training = data.training_set("digits", num_classes=10)
+    assert (training.count, training.steps(100), training.num_classes) == (1437, 15, 10)
+    whole = list(training.batches(100, 2, 7).as_numpy_iterator())
+    resumed = list(training.batches(100, 2, 7, first_step).as_numpy_iterator())
+    assert len(resumed) == 30 - first_step
+    for (images, labels), (again, labels_again) in zip(whole[first_step:], resumed, strict=True):
+        np.testing.assert_array_equal(images, again)
+        np.testing.assert_array_equal(labels, labels_again)
+
+
+def test_parts_of_the_digits_make_up_the_batches():
+    training = data.training_set("digits")
+    whole = list(training.batches(100, 1, 7).as_numpy_iterator())
+    parts = list(training.batches(100, 1, 7, parts=3, own_parts=(0, 1, 2)).as_numpy_iterator())
+    assert [len(labels) for _, labels in parts[-3:]] == [12, 12, 13]
+    for step, (images, labels) in enumerate(whole):
+        own = parts[3 * step : 3 * step + 3]
+        np.testing.assert_array_equal(np.concatenate([part for part, _ in own]), images)
+        np.testing.assert_array_equal(np.concatenate([part for _, part in own]), labels)
+    last = list(training.batches(100, 1, 7, parts=3, own_parts=(2,)).as_numpy_iterator())
+    assert [images.tobytes() for images, _ in last] == [
+        images.tobytes() for images, _ in parts[2::3]
+    ]
+
+
+def test_another_number_of_classes_is_refused_before_reading(tmp_path):
+    for make in (data.training_set, data.evaluation_set):
+        with pytest.raises(ValueError, match=r"cifar100 has 100 classes, the network 10\."):
+            make("cifar100", num_classes=10)
+        with pytest.raises(ValueError, match=rf"`data_path`: {tmp_path} has 10 classes"):
+            make("cifar10", str(tmp_path), num_classes=100)
 
 
 def test_test_batches_hold_every_image_once_in_order():

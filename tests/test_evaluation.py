@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import small_resnet
+from conftest import compile_classifier, small_resnet
 
-from recu_tf import classifiers, evaluation, training
+from recu_tf import classifiers, evaluation
 
 
 def batches(images, labels, size=4):
@@ -38,7 +38,7 @@ def test_evaluation_is_that_of_keras():
     images, labels = rng.normal(size=(10, 8, 8, 3)).astype("float32"), rng.integers(0, 6, 10)
     predict = classifiers.keras_classifier(model).predict
     values = evaluation.evaluate(predict, batches(images, labels))
-    training.compile_model(model, "sgd")
+    compile_classifier(model, "sgd")
     expected = model.evaluate(images, labels, verbose=0, return_dict=True)
     assert values["top_1"] == pytest.approx(expected["accuracy"])
     assert values["top_5"] == pytest.approx(expected["top_5"])

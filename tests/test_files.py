@@ -26,6 +26,15 @@ def test_folder_named_test_does_for_val(tmp_path):
     assert folder_files("test", str(tmp_path)).class_names == ("cat",)
 
 
+def test_classes_are_those_of_the_training_images(tmp_path):
+    touch(tmp_path, "train/cat/a.jpg", "train/cow/a.jpg", "train/dog/a.jpg", "val/dog/b.jpg")
+    test = folder_files("test", str(tmp_path))
+    assert (test.class_names, test.labels) == (("cat", "cow", "dog"), [2])
+    touch(tmp_path, "val/eel/b.jpg")
+    with pytest.raises(FileNotFoundError, match=r"val/eel is a class that .*train must hold too"):
+        folder_files("test", str(tmp_path))
+
+
 def test_missing_and_empty_folders_are_named(tmp_path):
     for split, message in (
         ("train", "must hold the folder .*train, which does not"),

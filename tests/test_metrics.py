@@ -2,10 +2,10 @@ import larq as lq
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import small_resnet
+from conftest import compile_classifier, small_resnet
 from tensorflow.python.summary.summary_iterator import summary_iterator
 
-from recu_tf import metrics, schedules, training
+from recu_tf import metrics, schedules
 from recu_tf.quantizers import ReCU
 
 AXES = [-1, -2, (-2, -1)]
@@ -102,7 +102,7 @@ def data(model, images=8):
 
 
 def fit(model, *callbacks, epochs=2, **kwargs):
-    training.compile_model(model, tf.keras.optimizers.legacy.SGD(0.5))
+    compile_classifier(model, tf.keras.optimizers.legacy.SGD(0.5))
     taus = schedules.TauScheduler(epochs)
     return model.fit(
         *data(model), epochs=epochs, verbose=0, callbacks=[taus, *callbacks], **kwargs
@@ -210,7 +210,7 @@ def test_kernels_of_nested_wrapped_and_depthwise_layers_are_found():
 
 def test_model_without_recu_is_left_alone():
     model = tf.keras.Sequential([tf.keras.Input((3,)), tf.keras.layers.Dense(2)])
-    training.compile_model(model, "sgd")
+    compile_classifier(model, "sgd")
     diagnostics = metrics.Diagnostics()
     history = model.fit(*data(model), verbose=0, callbacks=[diagnostics]).history
     assert set(history) == {"loss", "accuracy", "top_5"}
@@ -219,7 +219,7 @@ def test_model_without_recu_is_left_alone():
 
 def test_model_that_is_not_built_is_refused():
     model = tf.keras.Sequential([lq.layers.QuantDense(2, kernel_quantizer=ReCU(), name="dense")])
-    training.compile_model(model, "sgd")
+    compile_classifier(model, "sgd")
     with pytest.raises(ValueError, match=r"`model` must be built .* layer 'dense' that"):
         model.fit(np.ones((4, 3)), np.ones(4), verbose=0, callbacks=[metrics.Diagnostics()])
 

@@ -5,9 +5,9 @@ import larq as lq
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import shared
+from conftest import compile_classifier, shared
 
-from recu_tf import models, optimizers, runs, training
+from recu_tf import models, optimizers, runs
 from recu_tf.layers import BinaryConv2D, HardTanh, PadChannels
 from recu_tf.published_tensors import published_tensors
 from recu_tf.quantizers import ReCU
@@ -116,7 +116,7 @@ def test_running_variance_of_the_head_is_unbiased():
 
 
 def train_save_and_load(model, path):
-    training.compile_model(model, optimizers.SGD(0.01))
+    compile_classifier(model, optimizers.SGD(0.01))
     model.run_eagerly = True  # tracing takes longer than the step
     images, labels = tf.random.normal((4, *model.input_shape[1:])), tf.range(4)
     classifier = model.layers[-1]

@@ -3,7 +3,7 @@ import json
 import pytest
 import tensorflow as tf
 
-from recu_tf.runs import Run, write_aside
+from recu_tf.runs import CONFIG_ASIDE, Run, write_aside
 
 CONFIG = {
     "settings": {},
@@ -26,7 +26,7 @@ def test_run_directory_is_made_and_opened(tmp_path):
 
 def test_directory_that_holds_a_run_is_refused_with_the_way_on(tmp_path):
     Run.create(tmp_path / "one", CONFIG)
-    with pytest.raises(FileExistsError, match=r"already holds a run. To go on: `recu evaluate"):
+    with pytest.raises(FileExistsError, match=r"already holds a run. To go on: --resume trains"):
         Run.create(tmp_path / "one", CONFIG)
 
 
@@ -126,3 +126,22 @@ def test_failed_write_leaves_the_file_before_it(tmp_path):
         write_aside(path, fail)
     assert path.read_text() == "good"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_run_killed_while_its_config_was_written_leaves_room(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / CONFIG_ASIDE).write_text('{"format"')
+    Run.create(tmp_path / "run", {"settings": {}})
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["config.json"]
+
+
+def test_half_a_line_of_metrics_is_no_line(tmp_path):
+    run = Run.create(tmp_path / "run", {})
+    assert run.metrics() == []
+    for epoch in range(3):
+        run.append_metrics({"epoch": epoch})
+    with open(run.path / "metrics.jsonl", "a") as file:
+        file.write('{"epoch": 3, "lo')
+    assert [line["epoch"] for line in run.metrics()] == [0, 1, 2]
+    run.forget_metrics(2)
+    assert (run.path / "metrics.jsonl").read_text() == '{"epoch": 0}\n{"epoch": 1}\n'

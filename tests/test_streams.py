@@ -3,62 +3,234 @@ import pytest
 import tensorflow as tf
 
 from recu_tf import data
-from recu_tf.data.streams import shorter_side_crop, whole_image
 
-
-def ramp(height, width):
-    """An image whose grey levels tell where they come from."""
-    rows = np.linspace(0, 255, height)[:, None, None]
-    columns = np.linspace(0, 255, width)[None, :, None]
-    return np.concatenate(np.broadcast_arrays(rows, columns, 128), axis=2).round().astype(np.uint8)
+RANDOM = np.random.default_rng(0)
 
 
 def write(path, image):
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(tf.io.encode_png(image).numpy())
+    encode = tf.io.encode_png if path.suffix == ".png" else tf.io.encode_jpeg
+    path.write_bytes(encode(image).numpy())
 
 
-@pytest.mark.parametrize("size", [(375, 500), (500, 375), (256, 256), (100, 301)])
-def test_test_images_are_resized_and_cut_in_the_middle(size):
-    height, width = size
-    cut = shorter_side_crop(tf.constant(ramp(height, width))).numpy()
-    assert cut.shape == (224, 224, 3)
-    np.testing.assert_array_equal(cut, np.rint(cut))
-    for axis, length in enumerate(size):
-        share = 224 * min(size) / 256 / length
-        levels = cut[:, 112, 0] if axis == 0 else cut[112, :, 1]
-        ends = 255 * np.array([0.5 - share / 2, 0.5 + share / 2])
-        # A pixel is half of the resized image's grid away from the edge of the cut, and rounded.
-        np.testing.assert_allclose(levels[[0, -1]], ends, atol=2)
-        assert (np.diff(levels) >= 0).all()
+def noise(height, width):
+    return RANDOM.integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def test_large_images_are_resized_without_aliasing():
-    """Stripes one pixel wide become grey, as with Pillow."""
-    stripes = np.zeros((1024, 1024, 3), np.uint8)
-    stripes[:, ::2] = 255
-    cut = shorter_side_crop(tf.constant(stripes)).numpy()
-    assert np.abs(cut - 127.5).max() <= 2
+def image_folder(root):
+    """Two classes of 7 and 6 images, of different sizes and formats."""
+    for number in range(13):
+        name = f"{number}.{'png' if number % 3 else 'JPEG'}"
+        write(root / "train" / ("cat", "dog")[number % 2] / name, noise(40 + number, 60))
+    return "folder", str(root)
 
 
-def test_whole_images_are_only_resized():
-    image = whole_image(tf.constant(ramp(64, 64))).numpy()
-    assert image.shape == (224, 224, 3)
-    assert (image[0, 0, 0], image[-1, -1, 1]) == (0, 255)
+def tiny_imagenet(root):
+    for number in range(13):
+        name = f"n0{number % 2}"
+        # Not all of the size that they ought to have.
+        image = noise(64 + number // 12, 64)
+        write(root / "train" / name / "images" / f"{name}_{number}.JPEG", image)
+    return "tinyimagenet", str(root)
 
 
-@pytest.fixture
-def folder(tmp_path):
+def prepared_imagenet(root, splits):
+    """Images as tensorflow-datasets keeps ImageNet once it has prepared it.
+
+    Args:
+        root: the data directory.
+        splits: by name, labels shard by shard; an image is as grey as its label.
+    """
+    tfds = pytest.importorskip("tensorflow_datasets")
+    builder = tfds.builder("imagenet2012", data_dir=str(root))
+    builder.data_path.mkdir(parents=True)
+    infos = []
+    for split, shards in splits.items():
+        for number, labels in enumerate(shards):
+            name = f"imagenet2012-{split}.tfrecord-{number:05}-of-{len(shards):05}"
+            with tf.io.TFRecordWriter(str(builder.data_path / name)) as writer:
+                for label in labels:
+                    image = np.full((300, 260, 3), label % 256, np.uint8)
+                    example = {"image": image, "label": label, "file_name": f"{label}.JPEG"}
+                    example = builder.info.features.encode_example(example)
+                    writer.write(builder.info.features.serialize_example(example))
+        template = tfds.core.ShardedFileTemplate(
+            data_dir=builder.data_path,
+            dataset_name="imagenet2012",
+            split=split,
+            filetype_suffix="tfrecord",
+        )
+        infos.append(
+            tfds.core.splits.SplitInfo(
+                name=split,
+                shard_lengths=[len(labels) for labels in shards],
+                num_bytes=0,
+                filename_template=template,
+            )
+        )
+    builder.info.set_splits(tfds.core.splits.SplitDict(infos))
+    builder.info.write_to_directory(builder.data_path)
+    return "imagenet", str(root)
+
+
+def imagenet_records(root):
+    return prepared_imagenet(root, {"train": [range(5), range(5, 9), range(9, 13)]})
+
+
+KINDS = [image_folder, tiny_imagenet, imagenet_records]
+
+
+def arrays(batches):
+    return [(images.tobytes(), labels.tolist()) for images, labels in batches.as_numpy_iterator()]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_resumed_stream_and_parts_are_those_of_the_whole(kind, tmp_path):
+    training = data.training_set(*kind(tmp_path))
+    assert (training.count, training.steps(5), training.steps(5, parts=4)) == (13, 3, 2)
+    whole = list(training.batches(5, 2, seed=3).as_numpy_iterator())
+    assert [len(labels) for _, labels in whole] == [5, 5, 3, 5, 5, 3]
+    assert all(images.shape[1:] == (224, 224, 3) for images, _ in whole)
+    assert all(labels.dtype == np.int64 for _, labels in whole)
+    as_bytes = [(images.tobytes(), labels.tolist()) for images, labels in whole]
+    # In the middle of an epoch, between two, and in the last.
+    for first_step in (1, 3, 5):
+        assert arrays(training.batches(5, 2, 3, first_step)) == as_bytes[first_step:]
+    # Whatever else in the program has drawn random numbers, or seeded them.
+    tf.random.set_seed(99)
+    parts = list(training.batches(5, 2, 3, 1, 2, (0, 1)).as_numpy_iterator())
+    for step, (images, labels) in enumerate(whole[1:]):
+        halves = parts[2 * step : 2 * step + 2]
+        np.testing.assert_array_equal(np.concatenate([half for half, _ in halves]), images)
+        np.testing.assert_array_equal(np.concatenate([half for _, half in halves]), labels)
+    second = arrays(training.batches(5, 2, 3, 1, 2, (1,)))
+    assert second == [(images.tobytes(), labels.tolist()) for images, labels in parts[1::2]]
+    assert arrays(training.batches(5, 1, seed=4)) != as_bytes[:3]
+
+
+def test_imagenet_may_lie_in_folders(tmp_path):
+    _, path = image_folder(tmp_path)
+    training = data.training_set("imagenet", path)
+    assert (training.count, training.class_names) == (13, ("cat", "dog"))
+    folder = data.training_set("folder", path)
+    assert arrays(training.batches(13, 1, 0)) == arrays(folder.batches(13, 1, 0))
+
+
+def test_records_are_shuffled_anew_in_every_epoch_and_each_seen_once(tmp_path):
+    training = data.training_set(*imagenet_records(tmp_path))
+    assert training.num_classes == len(training.class_names) == 1000
+    batches = training.batches(13, 3, seed=0)
+    epochs = [labels.tolist() for _, labels in batches.as_numpy_iterator()]
+    assert [sorted(epoch) for epoch in epochs] == [list(range(13))] * 3
+    assert len({tuple(epoch) for epoch in epochs} | {tuple(range(13))}) == 4
+
+
+def test_training_images_are_normalised_and_classes_named(tmp_path):
+    for name, level in (("bright", 250), ("dark", 5)):
+        for number in range(2):
+            write(tmp_path / "train" / name / f"{number}.png", np.full((30, 40, 3), level, "u1"))
+    training = data.training_set("folder", str(tmp_path), num_classes=2)
+    assert (training.num_classes, training.class_names) == (2, ("bright", "dark"))
+    ((images, labels),) = training.batches(4, 1, 0).as_numpy_iterator()
+    levels = np.where(labels == 0, 250, 5)[:, None]
+    expected = (levels / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+    np.testing.assert_allclose(images[:, 100, 7], expected, rtol=1e-5)
+    own = data.Normalization((0.0,) * 3, (1 / 255,) * 3)
+    ((images, _),) = data.training_set("folder", str(tmp_path), own).batches(4, 1, 0)
+    np.testing.assert_allclose(images[:, 9, 9], np.repeat(levels, 3, axis=1), rtol=1e-6)
+
+
+def broken_files(folder, good):
+    """By name, what a file may hold that is no whole image."""
+    jpeg = tf.io.encode_jpeg(good).numpy()
+    png = tf.io.encode_png(good).numpy()
+    contents = {
+        "cut.jpg": jpeg[: len(jpeg) // 2],
+        "almost.jpg": jpeg[:-30],
+        "cut.png": png[: len(png) // 2],
+        "empty.jpeg": b"",
+        "text.png": b"<html>not found</html>",
+        "header.jpg": jpeg[:3],
+    }
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    return sorted(str(folder / name) for name in contents)
+
+
+@pytest.mark.parametrize("index", range(6))
+def test_a_broken_training_image_stops_the_stream_and_is_named(index, tmp_path):
+    name, path = image_folder(tmp_path)
+    names = broken_files(tmp_path / "train" / "cat", noise(60, 50))
+    for other in names[:index] + names[index + 1 :]:
+        (tmp_path / other).unlink()
+    # Whatever is cut out of it: the damage may lie below.
+    with pytest.raises(tf.errors.InvalidArgumentError, match="cannot be read") as error:
+        arrays(data.training_set(name, path).batches(4, 1, 0))
+    line = data.broken_image(error.value)
+    assert line.startswith(f"`data_path`: {names[index]} cannot be read: it is damaged")
+    assert "\n" not in line
+
+
+def test_other_errors_are_no_broken_images():
+    assert data.broken_image(tf.errors.InvalidArgumentError(None, None, "wrong shape")) is None
+
+
+@pytest.mark.parametrize("batch_size", [1, 19])
+def test_broken_training_images_are_left_out_and_each_named_once(batch_size, tmp_path, capfd):
+    name, path = image_folder(tmp_path)
+    names = broken_files(tmp_path / "train" / "cat", noise(60, 50))
+    training = data.training_set(name, path, skip_broken=True)
+    assert training.count == 19
+    batches = list(training.batches(batch_size, 2, 0).as_numpy_iterator())
+    assert len(batches) == 2 * training.steps(batch_size)
+    assert all(len(labels) == len(images) > 0 for images, labels in batches)
+    seen = sum(len(labels) for _, labels in batches)
+    # A batch of one broken image has another one instead: a step needs an image.
+    assert seen == 2 * (19 if batch_size == 1 else 13)
+    lines = [line for line in capfd.readouterr().err.splitlines() if "Left out" in line]
+    assert sorted(line.split()[2] for line in lines) == names
+    resumed = arrays(training.batches(batch_size, 2, 0, first_step=1))
+    assert resumed == [(images.tobytes(), labels.tolist()) for images, labels in batches[1:]]
+
+
+def test_where_no_image_can_be_read_skipping_ends(tmp_path):
+    (tmp_path / "train" / "cat").mkdir(parents=True)
+    broken_files(tmp_path / "train" / "cat", noise(60, 50))
+    training = data.training_set("folder", str(tmp_path), skip_broken=True)
+    with pytest.raises(tf.errors.InvalidArgumentError) as error:
+        arrays(training.batches(2, 1, 0))
+    assert "cannot be read" in data.broken_image(error.value)
+
+
+def test_broken_test_images_stop_the_evaluation_or_are_left_out(tmp_path, capfd):
+    for number in range(5):
+        write(tmp_path / "val" / "cat" / f"{number}.png", noise(30, 40))
+    broken = tmp_path / "val" / "cat" / "1.png"
+    broken.write_bytes(broken.read_bytes()[:100])
+    batches, count = data.evaluation_set("folder", str(tmp_path), batch_size=1)
+    assert count == 5
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"cat/1.png cannot be read"):
+        arrays(batches)
+    batches, _ = data.evaluation_set("folder", str(tmp_path), batch_size=1, skip_broken=True)
+    assert [len(labels) for _, labels in batches] == [1, 1, 1, 1]
+    assert f"Left out: {broken} cannot be read" in capfd.readouterr().err
+
+
+def test_another_number_of_classes_is_refused(tmp_path):
+    name, path = image_folder(tmp_path)
+    for split, make in (("train", data.training_set), ("val", data.evaluation_set)):
+        write(tmp_path / split / "cat" / "0.png", noise(30, 40))
+        with pytest.raises(ValueError, match=rf"`data_path`: {path} has 2 classes, the network 3"):
+            make(name, path, num_classes=3)
+        make(name, path, num_classes=2)
+
+
+def test_folder_is_evaluated_image_by_image_in_order(tmp_path):
     for name, value in (("bright", 250), ("dark", 5)):
         for number in range(3):
-            write(
-                tmp_path / "val" / name / f"{number}.png", np.full((300, 280, 3), value, np.uint8)
-            )
-    return tmp_path
-
-
-def test_folder_is_evaluated_image_by_image_in_order(folder):
-    batches, count = data.evaluation_set("folder", str(folder), batch_size=4)
+            image = np.full((300, 280, 3), value, np.uint8)
+            write(tmp_path / "val" / name / f"{number}.png", image)
+    batches, count = data.evaluation_set("folder", str(tmp_path), batch_size=4)
     images, labels = zip(*batches.as_numpy_iterator(), strict=True)
     assert count == 6
     assert [len(one) for one in labels] == [4, 2]
@@ -79,37 +251,8 @@ def test_tiny_imagenet_is_evaluated_with_its_own_normalization(tmp_path):
     np.testing.assert_allclose(images[0, 100, 100], expected, rtol=1e-5)
 
 
-def prepared_imagenet(tfds, directory):
-    """Three images as tensorflow-datasets keeps ImageNet once it has prepared it."""
-    builder = tfds.builder("imagenet2012", data_dir=str(directory))
-    builder.data_path.mkdir(parents=True)
-    name = "imagenet2012-validation.tfrecord-00000-of-00001"
-    with tf.io.TFRecordWriter(str(builder.data_path / name)) as writer:
-        for label in (7, 0, 999):
-            image = np.full((300, 260, 3), label % 256, np.uint8)
-            example = {"image": image, "label": label, "file_name": f"{label}.JPEG"}
-            encoded = builder.info.features.encode_example(example)
-            writer.write(builder.info.features.serialize_example(encoded))
-    template = tfds.core.ShardedFileTemplate(
-        data_dir=builder.data_path,
-        dataset_name="imagenet2012",
-        split="validation",
-        filetype_suffix="tfrecord",
-    )
-    builder.info.set_splits(
-        tfds.core.splits.SplitDict(
-            [
-                tfds.core.splits.SplitInfo(
-                    name="validation", shard_lengths=[3], num_bytes=0, filename_template=template
-                )
-            ]
-        )
-    )
-    builder.info.write_to_directory(builder.data_path)
-
-
 def test_imagenet_comes_from_tensorflow_datasets(tmp_path):
-    prepared_imagenet(pytest.importorskip("tensorflow_datasets"), tmp_path)
+    prepared_imagenet(tmp_path, {"validation": [(7, 0, 999)]})
     batches, count = data.evaluation_set("imagenet", str(tmp_path), batch_size=2)
     images, labels = zip(*batches.as_numpy_iterator(), strict=True)
     assert count == 3
@@ -122,14 +265,16 @@ def test_imagenet_comes_from_tensorflow_datasets(tmp_path):
 
 def test_absent_imagenet_is_named(tmp_path):
     pytest.importorskip("tensorflow_datasets")
-    with pytest.raises(
-        OSError, match=r"`data_path`: imagenet could neither be read from .* nor do"
-    ):
-        data.evaluation_set("imagenet", str(tmp_path))
+    for make in (data.training_set, data.evaluation_set):
+        with pytest.raises(
+            OSError, match=r"`data_path`: imagenet could neither be read from .* nor do"
+        ):
+            make("imagenet", str(tmp_path))
 
 
 def test_unknown_data_set_is_refused():
-    with pytest.raises(
-        ValueError, match=r"`dataset` must be one of digits, cifar10, .* got 'mnist'"
-    ):
-        data.evaluation_set("mnist")
+    for make in (data.training_set, data.evaluation_set):
+        with pytest.raises(
+            ValueError, match=r"`dataset` must be one of digits, cifar10, .* got 'mnist'"
+        ):
+            make("mnist")

@@ -1,4 +1,6 @@
+import dataclasses
 import json
+import signal
 
 import numpy as np
 import pytest
@@ -6,12 +8,28 @@ import tensorflow as tf
 from conftest import few_digits
 from tensorflow.python.summary.summary_iterator import summary_iterator
 
-from recu_tf import classifiers, data, evaluation, runs, training
+from recu_tf import checkpoints, classifiers, data, evaluation, models, runs, training
+from recu_tf.bookkeeping import LossNotFinite
+from recu_tf.interruption import TrainingInterrupted
+from recu_tf.progress import Progress
+from recu_tf.settings import Settings
 
 
 @pytest.fixture
 def settings():
-    return training.Settings(epochs=2, batch_size=10, batch_size_test=4, lr=0.01)
+    return Settings(
+        model="resnet20_1w1a",
+        dataset="digits",
+        epochs=2,
+        batch_size=10,
+        batch_size_test=4,
+        lr=0.01,
+        warm_up=True,
+    )
+
+
+def same_bits(one, other):
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
 def test_training_leaves_a_whole_run_directory(settings, monkeypatch, tmp_path, capsys):
@@ -33,6 +51,10 @@ def test_training_leaves_a_whole_run_directory(settings, monkeypatch, tmp_path, 
     assert lines[0]["tau"] == pytest.approx(0.85)
     assert lines[1]["tau"] > 0.85
     assert set(lines[0]) >= {"loss", "accuracy", "val_loss", "val_accuracy", "seconds"}
+    assert 0 < lines[0]["dead_weights"] < 1
+    assert set(lines[0]["layers"]) == {
+        f"layer{stage}.0.conv{number}" for stage in (1, 2) for number in (1, 2)
+    }
 
     tags = {
         value.tag
@@ -40,12 +62,7 @@ def test_training_leaves_a_whole_run_directory(settings, monkeypatch, tmp_path, 
         for event in summary_iterator(str(file))
         for value in event.summary.value
     }
-    assert {"epoch_loss", "epoch_lr", "epoch_tau"} <= tags
-
-    optimizer = tf.keras.models.load_model(run.model_path("last")).optimizer
-    assert type(optimizer).__module__ == "recu_tf.optimizers"
-    assert (optimizer.momentum, optimizer.l2) == (0.9, 5e-4)
-    assert float(optimizer.learning_rate) == pytest.approx(lines[1]["lr"])
+    assert {"epoch_loss", "epoch_lr", "epoch_tau", "epoch_dead_weights"} <= tags
 
     # Evaluated anew, the last model gives the validation of the last epoch.
     batches, count = evaluation.evaluation_set(run)
@@ -60,84 +77,192 @@ def test_training_leaves_a_whole_run_directory(settings, monkeypatch, tmp_path, 
     assert best["top_1"] == pytest.approx(max(line["val_accuracy"] for line in lines))
 
 
-def test_best_model_is_that_of_its_epoch_though_written_later(tmp_path):
-    network = tf.keras.Sequential([tf.keras.Input((1,)), tf.keras.layers.Dense(1)])
-    network.compile("sgd", "mse")
-    config = {"input_shape": [1], "num_classes": 1}
-    keep = training._Keep(runs.Run.create(tmp_path / "run", config))
-    keep.set_model(network)
-    keep.set_params({"epochs": 4})
-    files = []
-    for epoch, accuracy in enumerate((0.1, 0.9, 0.5, 0.9)):
-        keep.on_epoch_begin(epoch)
-        network.layers[0].kernel.assign([[float(epoch)]])
-        keep.next_write = 0.0 if epoch == 0 else np.inf  # as if epochs took no time
-        keep.on_epoch_end(epoch, {"val_accuracy": accuracy})
-        files.append([keep.run.load_model(w).get_weights()[0].item() for w in runs.WHICH])
-    # Best and last: written with the first epoch, then with the final one.
-    assert files == [[0, 0], [0, 0], [0, 0], [1, 3]]
-    assert [line["epoch"] for line in keep.run.metrics()] == [0, 1, 2, 3]
-
-
 def test_training_follows_the_seed(settings, monkeypatch, tmp_path):
     few_digits(monkeypatch)
-    one_epoch = {"epochs": 1, "batch_size": 12, "lr": 0.01}
-    weights = [
-        training.train(training.Settings(**one_epoch, seed=seed), tmp_path / str(number))
-        .load_model("last")
-        .get_layer("linear")
-        .get_weights()[0]
+    runs_of_seeds = [
+        training.train(dataclasses.replace(settings, epochs=1, seed=seed), tmp_path / str(number))
         for number, seed in enumerate((0, 0, 1))
     ]
-    # Sums of floats on several threads may differ in their last bits, and through flipped signs
-    # a little more than that.
-    assert np.abs(weights[0] - weights[1]).max() < 0.1 * np.abs(weights[0] - weights[2]).max()
+    first, again, other = (run.load_model("last").get_weights() for run in runs_of_seeds)
+    assert same_bits(first, again)
+    assert not same_bits(first, other)
 
 
 def test_occupied_directory_is_refused_before_anything_is_read(settings, monkeypatch, tmp_path):
     runs.Run.create(tmp_path / "run", {})
-    monkeypatch.setattr(data, "load", lambda *_: pytest.fail("data was read"))
+    monkeypatch.setattr(data, "training_set", lambda *_, **__: pytest.fail("data was read"))
     with pytest.raises(FileExistsError, match="already holds a run"):
         training.train(settings, tmp_path / "run")
 
 
+def at_step(monkeypatch, step, act):
+    """Has `act` happen while a step runs, counted from 1 over the whole training."""
+    before = Progress.on_train_batch_end
+
+    def on_train_batch_end(self, batch, logs=None):
+        before(self, batch, logs)
+        if self.done == step:
+            act()
+
+    monkeypatch.setattr(Progress, "on_train_batch_end", on_train_batch_end)
+
+
+def test_interrupted_training_goes_on_as_if_nothing_had_happened(settings, monkeypatch, tmp_path):
+    number = signal.SIGTERM
+    few_digits(monkeypatch)
+    settings = dataclasses.replace(settings, epochs=4)
+    whole = training.train(settings, tmp_path / "whole")
+    # Steps come three to an epoch: the fourth is heard before the fifth, the last of an epoch
+    # after its evaluation.
+    for step in (4, 6, 8):
+        with monkeypatch.context() as patch:
+            at_step(patch, step, lambda: signal.raise_signal(number))
+            with pytest.raises(TrainingInterrupted, match=f"{number.name}: stopped .*, saved") as e:
+                training.train(settings, tmp_path / "parts", resume=True)
+            assert e.value.exit_code == 128 + number
+    parts = training.train(settings, tmp_path / "parts", resume=True)
+    for which in runs.WHICH:
+        assert same_bits(*(run.load_model(which).get_weights() for run in (whole, parts)))
+    lines = [
+        [{k: v for k, v in line.items() if k != "seconds"} for line in run.metrics()]
+        for run in (whole, parts)
+    ]
+    assert lines[0] == lines[1]
+    newest = [checkpoints.load_newest(run.path / "checkpoints") for run in (whole, parts)]
+    assert newest[0].arrays.keys() == newest[1].arrays.keys()
+    assert all(np.array_equal(a, newest[1].arrays[name]) for name, a in newest[0].arrays.items())
+
+
+@pytest.mark.slow
+def test_finished_training_is_not_trained_again(settings, monkeypatch, tmp_path, capsys):
+    few_digits(monkeypatch)
+    run = training.train(settings, tmp_path / "run")
+    before = run.model_path("last").read_bytes()
+    capsys.readouterr()
+    again = training.train(settings, tmp_path / "run", resume=True)
+    assert "Epoch" not in capsys.readouterr().out
+    assert again.metrics() == run.metrics()
+    assert run.model_path("last").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_truncated_checkpoint_falls_back_to_the_one_before(settings, monkeypatch, tmp_path):
+    few_digits(monkeypatch)
+    run = training.train(settings, tmp_path / "run")
+    older, newest = sorted((run.path / "checkpoints").glob("*.npz"))
+    weights = run.load_model("last").get_weights()
+    newest.write_bytes(newest.read_bytes()[:-100])
+    with pytest.warns(UserWarning, match="is damaged and left out"):
+        training.train(settings, run.path, resume=True)
+    assert sorted((run.path / "checkpoints").glob("*.npz")) == [older, newest]
+    assert same_bits(run.load_model("last").get_weights(), weights)
+
+
+@pytest.mark.slow
+def test_other_settings_are_refused_on_resume(settings, monkeypatch, tmp_path):
+    few_digits(monkeypatch)
+    training.train(settings, tmp_path / "run")
+    other = dataclasses.replace(settings, lr=0.02, batch_size_test=5)
+    with pytest.raises(ValueError, match=r"that the run began with, got lr 0\.02 for 0\.01;"):
+        training.train(other, tmp_path / "run", resume=True)
+    with pytest.raises(ValueError, match="`init_from` of the run to resume is None, got elsewhere"):
+        training.train(settings, tmp_path / "run", "elsewhere", resume=True)
+
+
+def test_loss_that_is_not_finite_names_its_step_and_keeps_the_checkpoint(
+    settings, monkeypatch, tmp_path
+):
+    few_digits(monkeypatch)
+    read = data.DATASETS["digits"].read
+    settings = dataclasses.replace(settings, steps_per_execution=1)
+    training.train(settings, tmp_path / "run")
+    kept = sorted((tmp_path / "run" / "checkpoints").glob("*.npz"))
+    assert len(kept) == 2
+    assert read is data.DATASETS["digits"].read
+    # So high a rate makes the weights infinite within a few steps.
+    wild = dataclasses.replace(settings, lr=1e38, warm_up=False)
+    with pytest.raises(LossNotFinite, match=r"not finite in epoch 1, step [23] of 3\.") as error:
+        training.train(wild, tmp_path / "wild")
+    assert error.value.exit_code == 3
+    assert not list((tmp_path / "wild").glob("*.keras"))
+
+
+@pytest.mark.slow
+def test_training_begins_later_in_the_schedule(settings, monkeypatch, tmp_path):
+    few_digits(monkeypatch)
+    settings = dataclasses.replace(settings, start_epoch=1)
+    run = training.train(settings, tmp_path / "run")
+    assert [(line["epoch"], line["lr"]) for line in run.metrics()] == [
+        (1, pytest.approx(0.01 * 2 / 5))
+    ]
+
+
+@pytest.mark.slow
+def test_diagnostics_can_be_left_out(settings, monkeypatch, tmp_path):
+    few_digits(monkeypatch)
+    settings = dataclasses.replace(settings, epochs=1, diagnostics=False)
+    line = training.train(settings, tmp_path / "run").metrics()[0]
+    assert not {"dead_weights", "layers"} & set(line)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("change", "message"),
+    "change",
     [
-        ({"model": "resnet"}, "`model` must be one of resnet20_1w1a, .* got 'resnet'"),
-        ({"dataset": "mnist"}, r"`dataset` must be one of digits, .* got 'mnist'"),
-        ({"epochs": 0}, "`epochs` must be at least 1, got 0"),
-        ({"batch_size": -1}, "`batch_size` must be at least 1, got -1"),
-        ({"batch_size_test": 0}, "`batch_size_test` must be at least 1, got 0"),
-        ({"lr": 0.0}, "`lr` must be a finite number above 0, got 0.0"),
-        ({"lr": float("inf")}, "`lr` must be a finite number above 0, got inf"),
-        ({"momentum": 1.0}, r"`momentum` must be a number in \[0, 1\), got 1.0"),
-        ({"weight_decay": -1e-4}, "`weight_decay` must be a finite number from 0, got -0.0001"),
-        ({"lr_type": "poly"}, "`lr_type` must be one of cos, step, linear, got 'poly'"),
-        ({"lr_type": "step"}, "`lr_decay_step` must name at least one epoch"),
-        ({"lr_type": "step", "lr_decay_step": (0,)}, "`lr_decay_step` must be epochs from 1"),
-        ({"lr_decay_step": (5,)}, "`lr_decay_step` must be empty unless `lr_type` is step"),
-        ({"tau_min": 0.4}, r"`tau_min` must lie in \(0.5, 1\], got 0.4"),
-        ({"tau_max": 0.8}, "`tau_min` must not exceed `tau_max`"),
-        ({"seed": -1}, r"`seed` must lie in 0 ... 2\^31 - 1, got -1"),
+        {"precision": "mixed_bfloat16"},
+        {"precision": "mixed_float16"},
+        {"jit": True},
+        {"steps_per_execution": 2},
+        {"optimizer": "adam", "lr": 1e-3},
+        {"workers": 1},
     ],
+    ids=str,
 )
-def test_impossible_settings_are_refused(change, message):
-    with pytest.raises(ValueError, match=message):
-        training.Settings(**change)
+def test_ways_of_training_leave_a_float32_network(change, settings, monkeypatch, tmp_path):
+    few_digits(monkeypatch)
+    settings = dataclasses.replace(settings, epochs=1, **change)
+    run = training.train(settings, tmp_path / "run")
+    model = run.load_model("last")
+    assert {layer.compute_dtype for layer in model.layers} == {"float32"}
+    batches, _ = evaluation.evaluation_set(run)
+    values = evaluation.evaluate(classifiers.keras_classifier(model).predict, batches)
+    # bfloat16 has eight bits, and flips signs that are near 0.
+    tolerance = 0.3 if "precision" in change else 1e-5
+    assert values["loss"] == pytest.approx(run.metrics()[0]["val_loss"], rel=tolerance)
+    assert tf.keras.mixed_precision.global_policy().name == "float32"
 
 
-@pytest.mark.parametrize("kept", [None, [], {"dataset": "digits"}])
-def test_incomplete_settings_of_a_run_are_refused(kept, tmp_path):
-    run = runs.Run(tmp_path, {"settings": kept})
-    with pytest.raises(ValueError, match=r"`settings` in .*config\.json: "):
-        training.Settings.of_run(run)
+@pytest.mark.slow
+def test_mixed_precision_training_is_resumed_with_its_loss_scale(settings, monkeypatch, tmp_path):
+    few_digits(monkeypatch)
+    settings = dataclasses.replace(settings, precision="mixed_float16")
+    whole = training.train(settings, tmp_path / "whole")
+    at_step(monkeypatch, 1, lambda: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(TrainingInterrupted, match="stopped in epoch 1 after step 2 of 3, saved"):
+        training.train(settings, tmp_path / "parts")
+    assert "loss_scale/0" in checkpoints.load_newest(tmp_path / "parts" / "checkpoints").arrays
+    parts = training.train(settings, tmp_path / "parts", resume=True)
+    assert same_bits(*(run.load_model("last").get_weights() for run in (whole, parts)))
 
 
-@pytest.mark.parametrize(
-    "change", [{"dataset": [1]}, {"batch_size_test": "x"}, {"batch_size_test": 0}, {"new": 1}]
-)
-def test_damaged_settings_of_a_run_are_refused(change, tmp_path):
-    kept = {**vars(training.Settings()), **change}
-    with pytest.raises(ValueError, match=r"`settings` in .*config\.json: "):
-        training.Settings.of_run(runs.Run(tmp_path, {"settings": kept}))
+@pytest.mark.slow
+def test_teacher_takes_the_labels_place(settings, monkeypatch, tmp_path):
+    few_digits(monkeypatch)
+    teacher = models.build("resnet20_1w1a", "digits")
+    # A teacher that is sure of class 3, whatever it sees.
+    teacher.get_layer("linear").set_weights([np.zeros((16, 10)), 50 * np.eye(10)[3]])
+    teacher.save(tmp_path / "teacher.keras")
+    settings = dataclasses.replace(settings, epochs=6, teacher=str(tmp_path / "teacher.keras"))
+    run = training.train(settings, tmp_path / "run")
+    logits = run.load_model("last").predict(np.zeros((2, 32, 32, 3)), verbose=0)
+    assert (logits.argmax(axis=1) == 3).all()
+    assert run.metrics()[-1]["loss"] < run.metrics()[0]["loss"]
+
+
+def test_teacher_of_other_classes_is_refused(settings, monkeypatch, tmp_path):
+    few_digits(monkeypatch)
+    models.build("resnet20_1w1a", "digits", num_classes=7).save(tmp_path / "teacher.keras")
+    settings = dataclasses.replace(settings, teacher=str(tmp_path / "teacher.keras"))
+    with pytest.raises(ValueError, match=r"`teacher` must map .* to \(10,\) like the network"):
+        training.train(settings, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

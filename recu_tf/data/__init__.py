@@ -7,41 +7,46 @@ from functools import partial
 import numpy as np
 import tensorflow as tf
 
-from recu_tf.data.batches import Normalization, test_batches, training_batches
+from recu_tf.data.augmentation import random_resized_crop, random_rotation
+from recu_tf.data.batches import Normalization, augmented_batches, test_batches
 from recu_tf.data.cifar import load_cifar
 from recu_tf.data.digits import load_digits
 from recu_tf.data.files import folder_files, tiny_imagenet_files
 from recu_tf.data.names import CIFAR10, CIFAR100
+from recu_tf.data.resizing import shorter_side_crop, whole_image
+from recu_tf.data.sources import Source, file_source, imagenet_source
 from recu_tf.data.streams import (
-    Encoded,
-    encoded_files,
-    encoded_imagenet,
-    shorter_side_crop,
-    streamed_batches,
-    whole_image,
+    BrokenImages,
+    broken_image,
+    evaluation_stream,
+    training_stream,
 )
+from recu_tf.data.training import TrainingSet
 
 __all__ = [
     "DATASETS",
     "Dataset",
     "Normalization",
+    "TrainingSet",
+    "broken_image",
     "evaluation_set",
     "load",
     "test_batches",
-    "training_batches",
+    "training_set",
 ]
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """What is known of a data set before it is read. It has either `read` or `encoded`.
+    """What is known of a data set before it is read. It has either `read` or the rest.
 
     Attributes:
         class_names: in the order of the labels; None where only the data can tell.
         normalization: of its pixels.
         flip: whether a mirrored image is still of its class.
         read: from split and data path to uint8 images and int64 labels, all in memory.
-        encoded: from split and data path to images that stay on disk.
+        source: from split and data path to images that stay on disk.
+        augment: from an encoded training image and random numbers to uint8 of a fixed size.
         prepare: from a decoded test image to what the network sees.
     """
 
@@ -49,7 +54,8 @@ class Dataset:
     normalization: Normalization
     flip: bool
     read: Callable[[str, str | None], tuple[np.ndarray, np.ndarray]] | None = None
-    encoded: Callable[[str, str | None], Encoded] | None = None
+    source: Callable[[str, str | None], Source] | None = None
+    augment: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None
     prepare: Callable[[tf.Tensor], tf.Tensor] | None = None
 
 
@@ -70,19 +76,28 @@ DATASETS = {
         True,
         read=partial(load_cifar, "cifar100"),
     ),
-    "imagenet": Dataset(None, IMAGENET, True, encoded=encoded_imagenet, prepare=shorter_side_crop),
+    "imagenet": Dataset(
+        None,
+        IMAGENET,
+        True,
+        source=imagenet_source,
+        augment=random_resized_crop,
+        prepare=shorter_side_crop,
+    ),
     "tinyimagenet": Dataset(
         None,
         Normalization(mean=(0.4802, 0.4481, 0.3975), std=(0.2302, 0.2265, 0.2262)),
         True,
-        encoded=partial(encoded_files, tiny_imagenet_files),
+        source=lambda split, data_path: file_source(tiny_imagenet_files(split, data_path)),
+        augment=random_rotation,
         prepare=whole_image,
     ),
     "folder": Dataset(
         None,
         IMAGENET,
         True,
-        encoded=partial(encoded_files, folder_files),
+        source=lambda split, data_path: file_source(folder_files(split, data_path)),
+        augment=random_resized_crop,
         prepare=shorter_side_crop,
     ),
 }
@@ -112,34 +127,95 @@ def load(name: str, split: str, data_path: str | None = None) -> tuple[np.ndarra
     return DATASETS[name].read(split, data_path)
 
 
+def _dataset(name: str) -> Dataset:
+    if name not in DATASETS:
+        raise ValueError(f"`dataset` must be one of {', '.join(DATASETS)}, got {name!r}.")
+    return DATASETS[name]
+
+
+def _check_classes(name: str, data_path: str | None, found: int, expected: int | None) -> None:
+    if expected is not None and found != expected:
+        where = name if data_path is None else f"`data_path`: {data_path}"
+        raise ValueError(f"{where} has {found} classes, the network {expected}.")
+
+
+def training_set(
+    name: str,
+    data_path: str | None = None,
+    normalization: Normalization | None = None,
+    skip_broken: bool = False,
+    num_classes: int | None = None,
+) -> TrainingSet:
+    """The training images of any data set, augmented as published.
+
+    An image that cannot be read stops the training with a `tf.errors.InvalidArgumentError`, of
+    which `broken_image` makes a line that names the file.
+
+    Args:
+        name: one of `DATASETS`.
+        data_path: where the data set lies, or is to be put.
+        normalization: of the images; the data set's own if None.
+        skip_broken: leave images that cannot be read out of their batches instead, and name each
+            once on stderr.
+        num_classes: of the network; not compared if None.
+
+    Raises:
+        ValueError: an unknown name, or another number of classes.
+        ImportError: the package that reads the data set is not installed.
+        OSError: the data can neither be read nor downloaded.
+    """
+    dataset = _dataset(name)
+    normalization = normalization or dataset.normalization
+    if dataset.read:
+        classes = len(dataset.class_names)
+        _check_classes(name, data_path, classes, num_classes)
+        images, labels = dataset.read("train", data_path)
+        batches = partial(augmented_batches, images, labels, normalization, dataset.flip)
+        return TrainingSet(len(images), classes, dataset.class_names, batches)
+    source = dataset.source("train", data_path)
+    _check_classes(name, data_path, source.num_classes, num_classes)
+    broken = BrokenImages(skip_broken)
+    batches = partial(training_stream, source, dataset.augment, normalization, broken)
+    return TrainingSet(source.count, source.num_classes, source.class_names, batches)
+
+
 def evaluation_set(
     name: str,
     data_path: str | None = None,
     normalization: Normalization | None = None,
     batch_size: int = 256,
+    skip_broken: bool = False,
+    num_classes: int | None = None,
 ) -> tuple[tf.data.Dataset, int]:
     """The test images of any data set as batches in order, each image once.
+
+    Broken images are treated as those of `training_set`.
 
     Args:
         name: one of `DATASETS`.
         data_path: where the data set lies, or is to be put.
         normalization: of the images; the data set's own if None.
         batch_size: the last batch may be smaller.
+        skip_broken: leave images that cannot be read out, and name each once on stderr.
+        num_classes: of the network; not compared if None.
 
     Returns:
-        The data set of (float32 images, int64 labels), and how many images it has.
+        The data set of (float32 images, int64 labels), and how many images it has, broken ones
+        among them.
 
     Raises:
-        ValueError: an unknown name.
+        ValueError: an unknown name, or another number of classes.
         ImportError: the package that reads the data set is not installed.
         OSError: the data can neither be read nor downloaded.
     """
-    if name not in DATASETS:
-        raise ValueError(f"`dataset` must be one of {', '.join(DATASETS)}, got {name!r}.")
-    dataset = DATASETS[name]
+    dataset = _dataset(name)
     normalization = normalization or dataset.normalization
     if dataset.read:
+        _check_classes(name, data_path, len(dataset.class_names), num_classes)
         images, labels = dataset.read("test", data_path)
         return test_batches(images, labels, normalization, batch_size), len(images)
-    encoded = dataset.encoded("test", data_path)
-    return streamed_batches(encoded, dataset.prepare, normalization, batch_size), encoded.count
+    source = dataset.source("test", data_path)
+    _check_classes(name, data_path, source.num_classes, num_classes)
+    broken = BrokenImages(skip_broken)
+    batches = evaluation_stream(source, dataset.prepare, normalization, broken, batch_size)
+    return batches, source.count

@@ -1,12 +1,19 @@
 """From images in memory to batches: shuffling, augmentation and normalisation in tf.data."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["Normalization", "augment", "pad_for_crops", "test_batches", "training_batches"]
+from recu_tf.data.order import Order
+
+__all__ = [
+    "Normalization",
+    "augment",
+    "augmented_batches",
+    "pad_for_crops",
+    "test_batches",
+]
 
 PADDING = 4
 
@@ -64,6 +71,7 @@ def augment(
     indices: tf.Tensor,
     seed: tf.Tensor,
     flip: bool,
+    rows: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """Picks images and shifts each at random: pad 4 with pixel 0, crop, flip half of them.
 
@@ -75,12 +83,13 @@ def augment(
     Args:
         padded_images: uint8 (count, side + 1, side + 1, channels), from `pad_for_crops`.
         size: (height, width) of the images without that padding.
-        indices: int32 (batch,), which images to take.
-        seed: int32 (2,), decides the shifts and flips.
+        indices: int32 (batch,), which images the batch has.
+        seed: int32 (2,), decides the shifts and flips of the whole batch.
         flip: whether to mirror half of the images.
+        rows: int (part,), which rows of the batch to give; all of them if None.
 
     Returns:
-        float32 (batch, height, width, channels), pixels from 0 to 255.
+        float32 (part, height, width, channels), pixels from 0 to 255.
     """
     height, width = size
     side = padded_images.shape[1] - 1
@@ -93,62 +102,50 @@ def augment(
         flipped = tf.random.stateless_uniform([count], flip_seed) < 0.5
         left, right = tf.where(flipped, right, left), tf.where(flipped, left, right)
     boxes = tf.stack([top, left, bottom, right], axis=1) / side
+    if rows is not None:
+        boxes, indices = tf.gather(boxes, rows), tf.gather(indices, rows)
     return tf.image.crop_and_resize(padded_images, boxes, indices, size, "nearest")
 
 
-def training_batches(
+def augmented_batches(
     images: np.ndarray,
     labels: np.ndarray,
     normalization: Normalization,
-    batch_size: int,
-    epochs: int,
-    seed: int,
     flip: bool,
-) -> tuple[tf.data.Dataset, int]:
+    order: Order,
+) -> tf.data.Dataset:
     """Shuffled, augmented, normalised batches of all epochs, one behind the other.
-
-    Order, shifts and flips of an epoch depend on the seed and the epoch alone.
 
     Args:
         images: uint8 (count, height, width, channels).
         labels: int (count,).
         normalization: of the images.
-        batch_size: the last batch of an epoch may be smaller.
-        epochs: how many epochs to give.
-        seed: of the whole training.
         flip: whether images may be mirrored.
+        order: of the images.
 
     Returns:
-        The data set of (float32 images, int64 labels) and the number of batches in an epoch.
+        A data set of (float32 images, int64 labels).
 
     Raises:
         ValueError: the images are not uint8 or do not match the labels.
     """
     check_images(images, labels)
-    count = len(images)
-    batch_size = min(batch_size, count)
-    steps = math.ceil(count / batch_size)
     padded = tf.constant(pad_for_crops(images))
     size = images.shape[1:3]
     labels = tf.constant(labels, tf.int64)
 
-    def epoch_batches(epoch):
-        order = tf.argsort(tf.random.stateless_uniform([count], tf.stack([seed, epoch])))
-        # Filled up to whole batches: of a fixed size, TensorFlow knows what an operation costs.
-        order = tf.reshape(tf.pad(order, [[0, steps * batch_size - count]]), [steps, batch_size])
-        order = tf.data.Dataset.from_tensor_slices(order)
-        return order.enumerate(tf.cast(epoch, tf.int64) * steps)
+    def epoch_batches(epoch, skipped):
+        return tf.data.Dataset.from_tensor_slices(order.shuffled(epoch)[skipped:])
 
-    def batch(step, indices):
-        # Counted downwards from -1, the numbers of the steps are never those of the epochs.
-        step_seed = tf.stack([seed, -1 - tf.cast(step, tf.int32)])
-        pixels = augment(padded, size, indices, step_seed, flip)
-        rest = count - (step % steps) * batch_size
-        return normalization(pixels)[:rest], tf.gather(labels, indices)[:rest]
+    def batch(step, begin, end, indices):
+        rows = tf.range(begin, begin + order.part_size)
+        rows = tf.minimum(tf.ensure_shape(rows, [order.part_size]), order.batch_size - 1)
+        pixels = augment(padded, size, indices, order.step_seed(step), flip, rows)
+        targets = tf.gather(labels, tf.gather(indices, rows))
+        return normalization(pixels)[: end - begin], targets[: end - begin]
 
-    batches = tf.data.Dataset.range(epochs, output_type=tf.int32).flat_map(epoch_batches)
     # Small enough to stay ahead of any training step; the epochs follow without a gap.
-    return batches.map(batch, num_parallel_calls=tf.data.AUTOTUNE).prefetch(4), steps
+    return order.batches(epoch_batches).map(batch, tf.data.AUTOTUNE).prefetch(4)
 
 
 def test_batches(

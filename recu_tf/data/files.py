@@ -1,6 +1,6 @@
 """Images that stay on disk until they are needed: ImageNet, Tiny-ImageNet, folders."""
 
-from collections.abc import Iterable
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,8 +35,13 @@ def _subfolders(folder: Path) -> list[Path]:
     return found
 
 
-def _images(files: Iterable[Path]) -> list[str]:
-    return sorted(str(path) for path in files if path.suffix.lower() in SUFFIXES)
+def _images(folder: Path) -> list[str]:
+    # Names alone: a Path for each of a million images takes many times as long.
+    found = os.listdir(folder) if folder.is_dir() else []
+    images = sorted(name for name in found if name.lower().endswith(SUFFIXES))
+    if not images:
+        raise FileNotFoundError(f"{folder} must hold images ({', '.join(SUFFIXES)}); it has none.")
+    return [os.path.join(folder, name) for name in images]
 
 
 def folder_files(split: str, data_path: str | None) -> ImageFiles:
@@ -47,27 +52,34 @@ def folder_files(split: str, data_path: str | None) -> ImageFiles:
         data_path: the folder that holds these.
 
     Returns:
-        The files; the classes are the names of their folders.
+        The files; the classes are the names of the folders in `train`, or, where that does not
+        exist, of those in the test split.
 
     Raises:
-        FileNotFoundError: a folder is missing or empty.
+        FileNotFoundError: a folder is missing or empty, or a class of the test split is not in
+            `train`.
     """
     if data_path is None:
         raise FileNotFoundError("`data_path` must name a folder of images, and was not given.")
     names = SPLIT_FOLDERS[split]
     root = Path(data_path)
     folder = next((root / name for name in names if (root / name).is_dir()), root / names[0])
-    classes = _subfolders(folder)
-    files = [_images(path.iterdir()) for path in classes]
-    for path, images in zip(classes, files, strict=True):
-        if not images:
-            raise FileNotFoundError(
-                f"{path} must hold images ({', '.join(SUFFIXES)}); it has none."
-            )
+    folders = _subfolders(folder)
+    files = [_images(path) for path in folders]
+    classes = tuple(path.name for path in folders)
+    if split == "test" and (root / "train").is_dir():
+        classes = tuple(path.name for path in _subfolders(root / "train"))
+        for path in folders:
+            if path.name not in classes:
+                raise FileNotFoundError(f"{path} is a class that {root / 'train'} must hold too.")
     return ImageFiles(
         [path for images in files for path in images],
-        [label for label, images in enumerate(files) for _ in images],
-        tuple(path.name for path in classes),
+        [
+            classes.index(path.name)
+            for path, images in zip(folders, files, strict=True)
+            for _ in images
+        ],
+        classes,
     )
 
 
@@ -93,10 +105,7 @@ def tiny_imagenet_files(split: str, data_path: str | None) -> ImageFiles:
     root = Path(data_path)
     classes = tuple(path.name for path in _subfolders(root / "train"))
     if split == "train":
-        files = [_images((root / "train" / name / "images").glob("*")) for name in classes]
-        for name, images in zip(classes, files, strict=True):
-            if not images:
-                raise FileNotFoundError(f"{root / 'train' / name / 'images'} must hold images.")
+        files = [_images(root / "train" / name / "images") for name in classes]
         labels = [label for label, images in enumerate(files) for _ in images]
         return ImageFiles([path for images in files for path in images], labels, classes)
     annotations = root / "val" / "val_annotations.txt"

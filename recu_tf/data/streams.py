@@ -1,132 +1,184 @@
-"""Test images that are decoded and cut as they are needed, as ImageNet's have to be."""
+"""Images decoded as they are needed, as ImageNet's have to be, in batches without broken ones."""
 
+import os
+import re
+import sys
 from collections.abc import Callable
-from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
+from recu_tf.data.augmentation import RANDOM_NUMBERS
 from recu_tf.data.batches import Normalization
-from recu_tf.data.cifar import import_tfds, unreadable
-from recu_tf.data.files import ImageFiles
+from recu_tf.data.order import Order
+from recu_tf.data.resizing import decoded
+from recu_tf.data.sources import Source
 
-__all__ = [
-    "Encoded",
-    "encoded_files",
-    "encoded_imagenet",
-    "shorter_side_crop",
-    "streamed_batches",
-    "whole_image",
-]
+__all__ = ["BrokenImages", "broken_image", "evaluation_stream", "training_stream"]
 
-SIZE = 224
-SHORTER_SIDE = 256
+UNREADABLE = "cannot be read: it is damaged, cut off, or no JPEG, PNG, GIF or colour BMP image."
+# So many batches are decoded at the same time: the next begins while the last images of one are on.
+BATCHES_AT_ONCE = 2
 
 
-class Encoded(NamedTuple):
-    """Images as they lie on disk.
+def broken_image(error: tf.errors.OpError) -> str | None:
+    """The one line about a broken image that an error of TensorFlow carries, if it does."""
+    found = re.search(r"`data_path`: .*? " + re.escape(UNREADABLE), error.message, re.DOTALL)
+    return found and found[0]
+
+
+def _stop_unless(condition: tf.Tensor, names: tf.Tensor) -> tf.Operation:
+    line = tf.strings.join(["`data_path`: ", tf.concat([names, [""]], 0)[0], " ", UNREADABLE])
+    return tf.debugging.Assert(condition, [line])
+
+
+class BrokenImages:
+    """What to do about images that cannot be read.
 
     Attributes:
-        images: data set of (encoded image, int64 label), scalars.
-        count: how many.
+        skip: whether to leave them out, each named once on stderr, rather than to stop.
     """
 
-    images: tf.data.Dataset
-    count: int
+    def __init__(self, skip: bool):
+        self.skip = skip
+        self._named = set()
+
+    def _name(self, names: np.ndarray) -> np.int64:
+        for name in sorted({name.decode() for name in names} - self._named):
+            print(f"Left out: {name} {UNREADABLE}", file=sys.stderr)
+            self._named.add(name)
+        return np.int64(0)
+
+    def noticed(self, names: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """Names broken images, or stops at the first.
+
+        Args:
+            names: string (broken,), empty for nearly every batch.
+            labels: of the good images of the batch, int64.
+
+        Returns:
+            The labels. Who uses them has noticed.
+        """
+        if self.skip:
+            # No Python runs where nothing is broken. Its result is 0, and added, or TensorFlow
+            # would see no need to run it.
+            return labels + tf.cond(
+                tf.size(names) > 0,
+                lambda: tf.numpy_function(self._name, [names], tf.int64, stateful=False),
+                lambda: tf.constant(0, tf.int64),
+            )
+        with tf.control_dependencies([_stop_unless(tf.size(names) == 0, names)]):
+            return tf.identity(labels)
 
 
-def encoded_files(
-    list_files: Callable[[str, str | None], ImageFiles], split: str, data_path: str | None
-) -> Encoded:
-    """Image files, read when needed."""
-    files = list_files(split, data_path)
-    images = tf.data.Dataset.from_tensor_slices((files.paths, tf.cast(files.labels, tf.int64)))
-    return Encoded(
-        images.map(lambda path, label: (tf.io.read_file(path), label), tf.data.AUTOTUNE),
-        len(files.paths),
-    )
-
-
-def encoded_imagenet(split: str, data_path: str | None) -> Encoded:
-    """ImageNet as tensorflow-datasets keeps it (`imagenet2012`).
+def _decoded_batch(
+    images: tf.data.Dataset, decode: Callable, size: int, instead: tf.data.Dataset | None = None
+) -> tuple[tf.Tensor, ...]:
+    """One batch of those images that can be read, in order, decoded on all cores.
 
     Args:
-        split: "train" (1,281,167 images) or "test" (the 50,000 for validation).
-        data_path: a data directory of tensorflow-datasets, its usual one if None.
-
-    Raises:
-        ImportError: tensorflow-datasets is not installed.
-        OSError: the data set is not there, nor the archives to prepare it from.
+        images: of the batch.
+        decode: of one image; raises an error where that is broken.
+        size: images in the batch, at most.
+        instead: the first good one of these makes up a batch that would have none.
     """
-    tfds = import_tfds("imagenet")
-    name = {"train": "train", "test": "validation"}[split]
-    try:
-        images, info = tfds.load(
-            "imagenet2012",
-            split=name,
-            data_dir=data_path,
-            decoders={"image": tfds.decode.SkipDecoding()},
-            as_supervised=True,
-            with_info=True,
-        )
-    except Exception as error:  # whatever the archives or the disk raise
-        raise unreadable("imagenet", data_path, error) from error
-    return Encoded(images, info.splits[name].num_examples)
-
-
-def _rounded(pixels: tf.Tensor) -> tf.Tensor:
-    # The published pipeline resizes with Pillow, which gives whole grey levels.
-    return tf.clip_by_value(tf.round(pixels), 0, 255)
-
-
-def shorter_side_crop(image: tf.Tensor) -> tf.Tensor:
-    """ImageNet's test images: the shorter side to 256, the middle 224 by 224.
-
-    Args:
-        image: uint8 (height, width, 3).
-
-    Returns:
-        float32 (224, 224, 3) of whole grey levels from 0 to 255.
-    """
-    height, width = tf.unstack(tf.shape(image)[:2])
-    shorter = tf.minimum(height, width)
-    # The longer side is cut to a whole number, as torchvision's is.
-    size = tf.stack([height, width]) * SHORTER_SIDE // shorter
-    resized = _rounded(tf.image.resize(image, size, antialias=True))
-    # A half is rounded to the even number, as Python's round does there.
-    top, left = tf.unstack(tf.cast(tf.round(tf.cast(size - SIZE, tf.float32) / 2), tf.int32))
-    return tf.ensure_shape(resized[top : top + SIZE, left : left + SIZE], (SIZE, SIZE, 3))
-
-
-def whole_image(image: tf.Tensor) -> tf.Tensor:
-    """Tiny-ImageNet's test images: all of it, 224 by 224. Types and shapes as above."""
-    return tf.ensure_shape(
-        _rounded(tf.image.resize(image, (SIZE, SIZE), antialias=True)), (SIZE, SIZE, 3)
+    one_by_one = images.map(decode, num_parallel_calls=os.cpu_count()).ignore_errors()
+    batches = one_by_one.batch(size)
+    if instead is not None:
+        batches = batches.concatenate(instead.map(decode).ignore_errors().take(1).batch(1))
+    empty = tf.nest.map_structure(
+        lambda spec: tf.zeros([0, *spec.shape], spec.dtype), one_by_one.element_spec
     )
+    return batches.concatenate(tf.data.Dataset.from_tensors(empty)).take(1).get_single_element()
 
 
-def streamed_batches(
-    encoded: Encoded,
-    prepare: Callable[[tf.Tensor], tf.Tensor],
+def _one_by_one(normalization: Normalization) -> Callable[[tf.Tensor], tf.Tensor]:
+    # An image stays in the processor's cache, where a batch would pass through memory.
+    return lambda image: normalization(image[None])[0]
+
+
+def _missing(names: tf.Tensor, good: tf.Tensor) -> tf.Tensor:
+    """The names whose rows are not among the good ones."""
+    rows = tf.range(tf.size(names, tf.int64))
+    return tf.boolean_mask(names, ~tf.reduce_any(rows[:, None] == good, axis=1))
+
+
+def training_stream(
+    source: Source,
+    augment: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
     normalization: Normalization,
-    batch_size: int,
+    broken: BrokenImages,
+    order: Order,
 ) -> tf.data.Dataset:
-    """Normalised batches in order, each image once.
+    """Shuffled, augmented, normalised batches of all epochs, one behind the other.
+
+    A step needs an image: a batch of broken ones takes the first of the data set that is good.
 
     Args:
-        encoded: the images.
-        prepare: from a decoded image to one of a fixed size.
+        source: of the images.
+        augment: from an encoded image and its random numbers to uint8 of a fixed size.
         normalization: of the images.
-        batch_size: the last batch may be smaller.
+        broken: what to do about images that cannot be read.
+        order: of the images.
 
     Returns:
         A data set of (float32 images, int64 labels).
     """
 
-    def decoded(image, label):
-        pixels = tf.io.decode_image(image, channels=3, expand_animations=False)
-        return prepare(tf.ensure_shape(pixels, (None, None, 3))), label
+    normalized = _one_by_one(normalization)
 
-    batches = encoded.images.map(decoded, tf.data.AUTOTUNE).batch(batch_size)
-    return batches.map(
-        lambda pixels, labels: (normalization(pixels), labels), tf.data.AUTOTUNE
-    ).prefetch(tf.data.AUTOTUNE)
+    def decode(row, place, label, numbers):
+        return row, normalized(augment(source.contents(place), numbers)), label
+
+    def batch(step, begin, end, parts):
+        places, labels, names = (part[begin:end] for part in parts)
+        shape = [order.batch_size, RANDOM_NUMBERS]
+        numbers = tf.random.stateless_uniform(shape, order.step_seed(step))[begin:end]
+        rows = tf.range(end - begin)
+        images = tf.data.Dataset.from_tensor_slices((rows, places, labels, numbers))
+        no_row = tf.constant(-1, tf.int64)
+        instead = source.images.map(lambda place, label, _: (no_row, place, label, numbers[0]))
+        good, pixels, labels = _decoded_batch(
+            images, decode, order.part_size, instead if broken.skip else None
+        )
+        labels = broken.noticed(_missing(names, good), labels)
+        with tf.control_dependencies([_stop_unless(tf.size(labels) > 0, names)]):
+            return pixels, tf.identity(labels)
+
+    batches = order.batches(source.shuffled(order))
+    return batches.map(batch, num_parallel_calls=BATCHES_AT_ONCE).prefetch(2)
+
+
+def evaluation_stream(
+    source: Source,
+    prepare: Callable[[tf.Tensor], tf.Tensor],
+    normalization: Normalization,
+    broken: BrokenImages,
+    batch_size: int,
+) -> tf.data.Dataset:
+    """Normalised batches in order, each image once.
+
+    Args:
+        source: of the images.
+        prepare: from a decoded image to one of a fixed size.
+        normalization: of the images.
+        broken: what to do about images that cannot be read.
+        batch_size: the last batch may be smaller, and those with broken images are.
+
+    Returns:
+        A data set of (float32 images, int64 labels).
+    """
+
+    normalized = _one_by_one(normalization)
+
+    def decode(row, place, label):
+        return row, normalized(prepare(decoded(source.contents(place)))), label
+
+    def batch(places, labels, names):
+        rows = tf.range(tf.size(names, tf.int64))
+        images = tf.data.Dataset.from_tensor_slices((rows, places, labels))
+        good, pixels, labels = _decoded_batch(images, decode, batch_size)
+        return pixels, broken.noticed(_missing(names, good), labels)
+
+    batches = source.images.batch(batch_size).map(batch, num_parallel_calls=BATCHES_AT_ONCE)
+    return batches.filter(lambda _, labels: tf.size(labels) > 0).prefetch(2)

@@ -1,0 +1,31 @@
+"""Images that cost a decoder what photographs do."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+__all__ = ["photograph", "write_photographs"]
+
+# Cells of a random field along the longer side, and its strength: coarse ones are the stronger, as
+# in photographs, whose spectra fall with the frequency.
+FIELDS = ((4, 60), (8, 35), (16, 22), (32, 14), (64, 9), (128, 6))
+NOISE = 8
+
+
+def photograph(rng: np.random.Generator, height: int = 375, width: int = 500) -> np.ndarray:
+    """Smooth random fields of many sizes, with a sensor's noise: uint8 (height, width, 3)."""
+    pixels = 128 + rng.normal(0, NOISE, (height, width, 3))
+    for cells, strength in FIELDS:
+        field = rng.standard_normal((cells * height // width + 2, cells + 2, 3))
+        pixels += strength * tf.image.resize(field, (height, width), "bicubic").numpy()
+    return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+
+
+def write_photographs(folder: Path, count: int, quality: int = 90) -> None:
+    """Writes JPEGs of 500 x 375, numbered, into a folder that is made."""
+    rng = np.random.default_rng(0)
+    folder.mkdir(parents=True)
+    for number in range(count):
+        jpeg = tf.io.encode_jpeg(photograph(rng), quality=quality)
+        (folder / f"{number}.jpg").write_bytes(jpeg.numpy())

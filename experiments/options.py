@@ -1,0 +1,62 @@
+"""How the command line reads options: published spellings, one-line complaints."""
+
+import argparse
+
+__all__ = ["DATASETS", "MODELS", "Parser", "milestones"]
+
+# Written here, not imported, so that --help stays fast; a test compares them with the library's.
+MODELS = (
+    "resnet20_1w1a",
+    "resnet18_1w1a",
+    "resnet18A_1w1a",
+    "resnet18B_1w1a",
+    "resnet18C_1w1a",
+    "vgg_small_1w1a",
+    "resnet34_1w1a",
+    "two_stage_resnet18_1w1a",
+    "two_stage_resnet34_1w1a",
+)
+DATASETS = ("digits", "cifar10", "cifar100", "imagenet", "tinyimagenet", "folder")
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that complains in one line and knows each option with - for _ as well.
+
+    Attributes:
+        settings: the defaults of options added by `setting`.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(
+            allow_abbrev=False, formatter_class=argparse.ArgumentDefaultsHelpFormatter, **kwargs
+        )
+        self.settings = {}
+
+    def error(self, message):
+        """Prints one line and ends with exit code 2."""
+        self.exit(2, f"{self.prog}: error: {message}\n")
+
+    def option(self, *names: str, **kwargs) -> argparse.Action:
+        """Adds an option under its published name, --like_this, and as --like-this."""
+        hyphens = [name.replace("_", "-") for name in names if "_" in name]
+        return self.add_argument(*names, *hyphens, **kwargs)
+
+    def setting(self, *names: str, default: object = None, **kwargs) -> None:
+        """Adds an option that is left out of what was parsed unless it was given.
+
+        So that a recipe, or the run to resume, can tell its value.
+        """
+        told = "none" if default in (None, ()) else default
+        kwargs["help"] += f" (default: {told})"
+        action = self.option(*names, default=argparse.SUPPRESS, **kwargs)
+        self.settings[action.dest] = default
+
+
+def milestones(text: str) -> tuple[int, ...]:
+    """Epochs, separated by commas or spaces."""
+    try:
+        return tuple(int(part) for part in text.replace(",", " ").split())
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"must be epochs separated by commas or spaces, got {text!r}"
+        ) from None
