@@ -5,11 +5,12 @@ import io
 import os
 import statistics
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 
 import larq as lq
 
+from recu_tf.failures import explained
 from recu_tf.preparation import prepare
 from recu_tf.settings import Settings
 
@@ -25,6 +26,8 @@ def _median_seconds(run_once, batches) -> float:
         start = time.perf_counter()
         run_once(batch)
         seconds.append(time.perf_counter() - start)
+    if not seconds:
+        raise ValueError("`data_path`: not one of the test images can be read.")
     return statistics.median(seconds[1:] or seconds)
 
 
@@ -41,19 +44,18 @@ def dry_run(settings: Settings, init_from: str | os.PathLike | None = None) -> s
     Raises:
         FileNotFoundError, ImportError, OSError, ValueError: as `recu_tf.preparation.prepare`.
     """
-    prepared = prepare(settings, init_from)
+    # Ten epochs at least, or a short training would have no steps to measure.
+    longer = replace(settings, epochs=max(settings.epochs, 10), steps_per_execution=1)
+    prepared = prepare(longer, init_from)
     learner, strategy = prepared.learner, prepared.strategy
     report = io.StringIO()
     with contextlib.redirect_stdout(report):
         lq.models.summary(prepared.whole)
-    learner.run_eagerly = False
-    step = learner.make_train_function()
-    iterator = iter(prepared.batches())
-    executions = range(STEPS + 1)
-    seconds = _median_seconds(lambda _: step(iterator), executions)
-    seconds /= settings.steps_per_execution
-    test = prepared.validation.take(STEPS + 1)
-    test_seconds = _median_seconds(lambda batch: learner.test_on_batch(*batch), test)
+    with explained(strategy):
+        step, batches = learner.make_train_function(), iter(prepared.batches())
+        seconds = _median_seconds(lambda _: step(batches), range(STEPS + 1))
+        test = prepared.validation.take(STEPS + 1)
+        test_seconds = _median_seconds(lambda batch: learner.test_on_batch(*batch), test)
     images = prepared.test_images
     test_steps = -(-images // settings.batch_size_test)
     epoch = prepared.steps * seconds + test_steps * test_seconds

@@ -2,6 +2,7 @@
 
 import argparse
 import itertools
+import shlex
 from pathlib import Path
 
 from experiments.options import DATASETS, MODELS, Parser, milestones
@@ -9,6 +10,7 @@ from experiments.recipes import RECIPES
 
 __all__ = ["add_arguments", "choose_gpus", "resolve", "train"]
 
+OWN_SUFFIXES = (".keras", ".tflite")
 LR_TYPES = ("cos", "step", "linear")
 OPTIMIZERS = ("sgd", "adam")
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
@@ -60,7 +62,7 @@ def _add_what(parser: Parser) -> None:
         "--resume",
         action="store_true",
         help="go on with the run in RESULTS_DIR/SAVE as if it had not been interrupted; its "
-        "settings need not be given again",
+        "settings need not be given again; where there is none, begin it",
     )
     option(
         "--dry_run",
@@ -264,7 +266,7 @@ def choose_gpus(text: str | None) -> None:
     except ValueError:
         raise ValueError(f"--gpus must be numbers separated by commas, got {text!r}.") from None
     if not gpus:
-        print("No GPU is visible here: training on the CPU.")
+        print("No GPU is visible here: using the CPU.")
         return
     if not all(0 <= number < len(gpus) for number in numbers):
         raise ValueError(f"--gpus must be numbers from 0 to {len(gpus) - 1}, got {text!r}.")
@@ -278,7 +280,10 @@ def train(options: argparse.Namespace) -> None:
         from experiments.evaluate import evaluate
 
         names = ("model", "dataset", "data_path", "batch_size_test")
-        print(evaluate(options.evaluate, **{n: getattr(options, n, None) for n in names}))
+        told = {name: getattr(options, name, None) for name in names}
+        if Path(options.evaluate).is_dir() or Path(options.evaluate).suffix in OWN_SUFFIXES:
+            told["model"] = None  # they know their network
+        print(evaluate(options.evaluate, **told))
         return
     settings, directory = resolve(options)
     if options.dry_run:
@@ -286,6 +291,8 @@ def train(options: argparse.Namespace) -> None:
 
         print(dry_run(settings, options.init_from))
         return
+    if options.resume and not (directory / "config.json").exists():
+        print(f"There is no run in {directory} to resume: it begins now.")
     from recu_tf import training
     from recu_tf.interruption import TrainingInterrupted
 
@@ -299,9 +306,12 @@ def train(options: argparse.Namespace) -> None:
             bool(options.time_estimate),
         )
     except TrainingInterrupted as error:
-        where = f"--results_dir {options.results_dir} --save {directory.name}"
+        name = directory.relative_to(options.results_dir)
+        where = shlex.join(["--results_dir", options.results_dir, "--save", str(name)])
         error.args = (f"{error}. To go on: recu train --resume {where}",)
         raise
+    if run is None or not run.metrics():  # another process is the chief, or its metrics are lost
+        return
     best = max(run.metrics(), key=lambda line: line["val_accuracy"])
     print(f"Best epoch {best['epoch'] + 1}: top-1 {best['val_accuracy']:.2%} on the test images")
     if options.recipe:

@@ -61,12 +61,13 @@ def restore(learner: Learner, checkpoint: Checkpoint) -> None:
 class Bookkeeping(tf.keras.callbacks.Callback):
     """Writes each epoch's line of metrics, the last and best models, and checkpoints.
 
-    Checkpoints come at the end of each epoch and, where epochs are long, every ten minutes. The
-    models are written at the end of the training and before; but where epochs are short, writing
-    models would take a good part of them. So after one is written, the next waits until training
-    has gone on for 20 times as long, and the best weights are kept until then, in memory and in
-    the checkpoints. After a signal the step is finished, a checkpoint written and the training
-    left; a loss that is not finite ends it and leaves what was written before.
+    Checkpoints come before the first step, at the end of each epoch and, where epochs are long,
+    every ten minutes. The models are written at the end of the training and before; but where
+    epochs are short, writing models would take a good part of them. So after one is written, the
+    next waits until training has gone on for 20 times as long, and the best weights are kept until
+    then, in memory and in the checkpoints. After a signal the step is finished, a checkpoint
+    written and the training left; a loss or weights that are not finite end it and leave what was
+    written before.
 
     Args:
         run: where to write; None where another process is the chief and writes.
@@ -76,6 +77,7 @@ class Bookkeeping(tf.keras.callbacks.Callback):
         interruption: tells of signals.
         diagnostics: whose state belongs to the checkpoints; None without.
         checkpoint: what the training goes on from, if it does.
+        start_epoch: with which the training begins, if there is no checkpoint.
         images: of an epoch, to count those that were skipped; not counted if None.
         together: whether several processes train, which can only write between epochs: all of
             them have a part in reading the averages of batch norms.
@@ -92,6 +94,7 @@ class Bookkeeping(tf.keras.callbacks.Callback):
         interruption: Interruption,
         diagnostics: Diagnostics | None = None,
         checkpoint: Checkpoint | None = None,
+        start_epoch: int = 0,
         images: int | None = None,
         together: bool = False,
     ):
@@ -105,6 +108,7 @@ class Bookkeeping(tf.keras.callbacks.Callback):
         self.images = images
         self.together = together
         self.checkpoint = checkpoint
+        self.fresh = start_epoch if checkpoint is None else None
         progress = {} if checkpoint is None else checkpoint.progress
         self.best = progress.get("best", -math.inf)
         self.seconds = progress.get("seconds", 0.0)
@@ -115,6 +119,13 @@ class Bookkeeping(tf.keras.callbacks.Callback):
             ]
         self.next_models = 0.0
         self.directory: Path | None = None if run is None else run.path / "checkpoints"
+
+    def on_train_begin(self, logs=None):
+        """Writes the first checkpoint, so that a run without any is one that has lost them."""
+        if self.fresh is not None:
+            self.started = time.perf_counter()
+            self._save(self.fresh, 0, self._read())
+            self.fresh = None
 
     def on_epoch_begin(self, epoch, logs=None):
         """Starts the clock; brings back the metrics of an epoch that goes on."""
@@ -133,9 +144,11 @@ class Bookkeeping(tf.keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         """Looks at the loss and at the clock, and hears signals."""
-        step = self.first + batch + 1
+        self.step = step = self.first + batch + 1
         if not math.isfinite(logs["loss"]):
-            self._stop_for_loss(step)
+            replicas = self.model.distribute_strategy.num_replicas_in_sync
+            finite = int(float(self.model.finite_steps.result())) // replicas
+            raise self._not_finite("The loss is", finite + 1)
         if step == self.steps and self.images is not None:
             # Now: the evaluation that follows counts anew.
             self.skipped = self.images - round(float(self.model.loss_mean.count.numpy()))
@@ -143,19 +156,23 @@ class Bookkeeping(tf.keras.callbacks.Callback):
             return
         if self.interruption.received is not None:
             self._write_best()
-            self._save(self.epoch, step)
+            self._save(self.epoch, step, self._read())
             self._leave(f"in epoch {self.epoch + 1} after step {step} of {self.steps}")
         if time.perf_counter() >= self.next_checkpoint:
-            self._save(self.epoch, step)
+            self._save(self.epoch, step, self._read())
             self.next_checkpoint = time.perf_counter() + CHECKPOINT_SECONDS
 
     def on_epoch_end(self, epoch, logs=None):
         """Writes down the epoch."""
         if self.images is not None:
             logs["skipped"] = self.skipped
+        if "val_accuracy" not in logs:
+            raise ValueError("`data_path`: not one of the test images can be read.")
+        arrays = self._read()
+        weights = [arrays[f"network/{index}"] for index in range(len(self.whole.weights))]
         if logs["val_accuracy"] > self.best:
             self.best = float(logs["val_accuracy"])
-            self.best_weights = self.model.network.get_weights()
+            self.best_weights = weights
         now = time.perf_counter()
         values = {name: float(value) for name, value in logs.items()}
         line = {"epoch": epoch, **values, "seconds": round(now - self.started, 3)}
@@ -164,12 +181,11 @@ class Bookkeeping(tf.keras.callbacks.Callback):
         finished = epoch + 1 == self.epochs
         if finished or now >= self.next_models:
             self._write_best()
-            last = self.model.network.get_weights()
-            self._as_chief(lambda run: self._write_model(run, last, "last"))
+            self._as_chief(lambda run: self._write_model(run, weights, "last"))
             end = time.perf_counter()
             self.next_models = end + self.PATIENCE * (end - now)
         self._as_chief(lambda run: run.append_metrics(line))
-        self._save(epoch + 1, 0)
+        self._save(epoch + 1, 0, arrays)
         if self.interruption.received is not None and not finished:
             self._write_best()
             self._leave(f"after epoch {epoch + 1}")
@@ -187,12 +203,19 @@ class Bookkeeping(tf.keras.callbacks.Callback):
             best, self.best_weights = self.best_weights, None
             self._as_chief(lambda run: self._write_model(run, best, "best"))
 
-    def _save(self, epoch: int, step: int) -> None:
+    def _read(self) -> dict[str, np.ndarray]:
+        # Where several processes train, reading averages them: all have to read, in one order.
         arrays = {
             f"{kind}/{index}": variable.numpy()
             for kind, variables in _variables(self.model).items()
             for index, variable in enumerate(variables)
         }
+        # A step's loss is that before it changes the weights.
+        if not all(np.isfinite(v).all() for k, v in arrays.items() if k.startswith("network/")):
+            raise self._not_finite("The weights are", self.step)
+        return arrays
+
+    def _save(self, epoch: int, step: int, arrays: dict[str, np.ndarray]) -> None:
         if self.best_weights is not None:
             arrays.update({f"best/{index}": one for index, one in enumerate(self.best_weights)})
         if self.diagnostics is not None:
@@ -207,10 +230,8 @@ class Bookkeeping(tf.keras.callbacks.Callback):
         number = self.interruption.received
         raise TrainingInterrupted(f"{number.name}: stopped {where}, saved", number)
 
-    def _stop_for_loss(self, step: int) -> None:
-        replicas = self.model.distribute_strategy.num_replicas_in_sync
-        finite = int(float(self.model.finite_steps.result())) // replicas
-        raise LossNotFinite(
-            f"The loss is not finite in epoch {self.epoch + 1}, step {finite + 1} of {self.steps}. "
+    def _not_finite(self, what: str, step: int) -> LossNotFinite:
+        return LossNotFinite(
+            f"{what} not finite in epoch {self.epoch + 1}, step {step} of {self.steps}. "
             "The checkpoints and models from before are kept. A lower learning rate may help."
         )

@@ -10,8 +10,6 @@ damage. The two newest are kept.
 
 import json
 import warnings
-import zipfile
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -61,9 +59,14 @@ def save(directory: Path, checkpoint: Checkpoint) -> Path:
     arrays = {**checkpoint.arrays, PROGRESS: text}
     directory.mkdir(exist_ok=True)
     write_aside(path, lambda aside: np.savez(aside, **arrays))
-    for old in sorted(directory.glob("*.npz"))[:-KEPT]:
+    for old in [*_whole(directory)[:-KEPT], *directory.glob(".*.partial.npz")]:
         old.unlink(missing_ok=True)
     return path
+
+
+def _whole(directory: Path) -> list[Path]:
+    """The files of checkpoints, oldest first; not what a killed process left half-written."""
+    return sorted(path for path in directory.glob("[0-9]*.npz") if path.is_file())
 
 
 def _read(path: Path) -> Checkpoint:
@@ -88,11 +91,11 @@ def load_newest(directory: Path) -> Checkpoint | None:
     Raises:
         ValueError: there are some, and every one is damaged.
     """
-    paths = sorted(directory.glob("*.npz"), reverse=True)
+    paths = _whole(directory)[::-1]
     for path in paths:
         try:
             checkpoint = _read(path)
-        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        except Exception as error:  # zip, zlib, NumPy and JSON each have their own
             warnings.warn(f"{path} is damaged and left out: {error}", stacklevel=2)
             continue
         for damaged in paths[: paths.index(path)]:

@@ -46,6 +46,10 @@ def in_batches_of(
     """A function for any number of images from one that takes exactly `size`.
 
     Zeros fill the last batch up; what comes out for them is left out.
+
+    Args:
+        size: images of a batch.
+        predict: from so many images to as many outputs.
     """
 
     def predict_any(images: tf.Tensor) -> np.ndarray:
@@ -117,6 +121,9 @@ def keras_classifier(model: tf.keras.Model) -> Classifier:
 
 def load_keras_file(path: str | os.PathLike) -> tf.keras.Model:
     """Loads a `.keras` file of anyone's, without executing code that it brings along or names.
+
+    Args:
+        path: of the file.
 
     Raises:
         ValueError: the file is damaged, has a `Lambda` layer, or wants layers or functions from

@@ -112,4 +112,7 @@ def evaluation_set(run: runs.Run, data_path: str | None = None) -> tuple[tf.data
         data_path or settings.data_path,
         run.normalization,
         settings.batch_size_test,
+        settings.skip_broken,
+        run.config["num_classes"],
+        run.config["class_names"],
     )

@@ -10,11 +10,15 @@ last.keras     the whole network of the last epoch
 ```
 """
 
+import fcntl
 import json
 import os
 import platform
 import tempfile
+import warnings
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 
@@ -137,11 +141,28 @@ class Run:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OSError(f"The run directory {path} cannot be made: {error.strerror}") from error
-        write_aside(
-            path / "config.json",
-            lambda aside: aside.write_text(json.dumps(config, indent=2) + "\n", "utf-8"),
-        )
-        return cls(path, config)
+        run = cls(path, config)
+        run.write_config()
+        return run
+
+    def write_config(self) -> None:
+        """Writes `config.json` anew."""
+        text = json.dumps(self.config, indent=2) + "\n"
+        write_aside(self.path / "config.json", lambda aside: aside.write_text(text, "utf-8"))
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes from training this run, until the end or that of the process.
+
+        Raises:
+            OSError: another process trains it.
+        """
+        with open(self.path / ".lock", "w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise OSError(f"{self.path} is being trained by another process.") from None
+            yield
 
     @classmethod
     def open(cls, path: str | os.PathLike) -> "Run":
@@ -235,13 +256,24 @@ class Run:
             raise _unwritable(path, error) from error
 
     def metrics(self) -> list[dict]:
-        """The lines of `metrics.jsonl` that are whole; none where there is no such file."""
-        try:
-            text = (self.path / "metrics.jsonl").read_text("utf-8")
-        except FileNotFoundError:
-            return []
-        # A process that is killed while it writes leaves half a line.
-        return [json.loads(line) for line in text.split("\n")[:-1]]
+        """The lines of `metrics.jsonl`; none where there is no such file.
+
+        What is not the line of an epoch, as kills and power failures leave it, is left out with a
+        warning.
+        """
+        path, lines = self.path / "metrics.jsonl", []
+        texts = path.read_text("utf-8", errors="replace").splitlines() if path.exists() else []
+        for number, text in enumerate(texts, start=1):
+            try:
+                line = json.loads(text)
+                whole = isinstance(line["epoch"], int)
+            except (ValueError, TypeError, KeyError):
+                whole = False
+            if whole:
+                lines.append(line)
+            else:
+                warnings.warn(f"{path}, line {number}, is damaged and left out.", stacklevel=2)
+        return lines
 
     def forget_metrics(self, epoch: int) -> None:
         """Removes the lines of `metrics.jsonl` from an epoch on, and half a line at its end."""

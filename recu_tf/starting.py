@@ -18,8 +18,9 @@ def _network_in(path: Path, name: str) -> tf.keras.Model:
         return runs.Run.open(path).load_model("best")
     if path.suffix != ".keras" or not path.is_file():
         raise FileNotFoundError(
-            f"`{name}` must be a run directory, a .keras file or, to start from, a published "
-            f"checkpoint, got {str(path)!r}."
+            f"`{name}` must be a run directory"
+            + (" or a .keras file" if name == "teacher" else ", a .keras file or a checkpoint")
+            + f", got {str(path)!r}."
         )
     return load_keras_file(path)
 

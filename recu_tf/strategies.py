@@ -1,5 +1,6 @@
 """Which devices train: one, all of this machine, or those of several processes."""
 
+import json
 import os
 
 import tensorflow as tf
@@ -24,9 +25,16 @@ def make_strategy(name: str = "auto") -> tf.distribute.Strategy:
             `mirrored` where two or more GPUs are visible, else `single`.
 
     Raises:
-        ValueError: `multiworker` without `TF_CONFIG`.
+        ValueError: `multiworker` without `TF_CONFIG`, or one that is not JSON.
     """
-    cluster = bool(os.environ.get("TF_CONFIG"))
+    cluster = os.environ.get("TF_CONFIG")
+    if cluster and name in ("auto", "multiworker"):
+        try:
+            json.loads(cluster)
+        except ValueError as error:
+            raise ValueError(
+                f"The environment variable TF_CONFIG must be JSON, got {cluster!r}: {error}"
+            ) from None
     if name == "multiworker" and not cluster:
         raise ValueError(
             "`strategy` multiworker needs the environment variable TF_CONFIG, which lists the "
@@ -46,12 +54,20 @@ def make_strategy(name: str = "auto") -> tf.distribute.Strategy:
 
 
 def several_processes(strategy: tf.distribute.Strategy) -> bool:
-    """Whether other processes take part."""
+    """Whether other processes take part.
+
+    Args:
+        strategy: from `make_strategy`.
+    """
     return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
-    """Whether this process is the one that writes; there is one among the workers."""
+    """Whether this process is the one that writes; there is one among the workers.
+
+    Args:
+        strategy: from `make_strategy`.
+    """
     resolver = strategy.cluster_resolver
     if resolver is None or not resolver.task_type:
         return True

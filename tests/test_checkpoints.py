@@ -54,6 +54,14 @@ def test_changed_byte_is_noticed(tmp_path):
         assert checkpoints.load_newest(tmp_path).epoch == 1
 
 
+def test_what_a_killed_process_left_is_no_checkpoint(tmp_path):
+    (tmp_path / ".000001-00000000.partial.npz").write_bytes(b"PK")
+    (tmp_path / "000009-00000000.npz").mkdir()
+    assert checkpoints.load_newest(tmp_path) is None
+    path = checkpoints.save(tmp_path, make(1))
+    assert sorted(tmp_path.iterdir()) == [path, tmp_path / "000009-00000000.npz"]
+
+
 def test_only_damaged_ones_are_refused_and_kept(tmp_path):
     path = checkpoints.save(tmp_path, make(1))
     path.write_bytes(b"")

@@ -176,6 +176,7 @@ def test_run_goes_from_training_to_a_proved_file(run, capsys):
     assert (run / "model.tflite").read_bytes()[4:8] == b"TFL3"
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_a_run(run, tmp_path, capsys):
     flags = ["--epochs", "1", "-b", "12", "--results_dir", str(tmp_path), "--init-from", str(run)]
     assert (

@@ -54,6 +54,7 @@ def checkpoint(tmp_path):
 NETWORK = ("--model", "resnet20_1w1a", "--dataset", "digits")
 
 
+@pytest.mark.slow
 def test_a_network_is_as_good_in_every_format(checkpoint, tmp_path, capsys):
     run = tmp_path / "run"
     assert cli.main(["import", str(checkpoint), "--out", str(run), *NETWORK]) == 0

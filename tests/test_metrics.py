@@ -227,7 +227,9 @@ def test_model_that_is_not_built_is_refused():
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
 def test_replicas_and_mixed_precision_measure_the_float32_kernels(precision):
     tf.keras.mixed_precision.set_global_policy(precision)
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    strategy = tf.distribute.MirroredStrategy(
+        ["CPU:0", "CPU:1"], tf.distribute.ReductionToOneDevice()
+    )
     with strategy.scope():
         model = small_resnet((8, 8, 3), 4)
     diagnostics, kernels = metrics.Diagnostics(), Kernels("layer1.0.conv1")

@@ -23,7 +23,9 @@ def test_steps_match_the_published_implementation(name, kind, dtype):
 
 def test_l2_is_added_once_however_many_replicas():
     devices = tf.config.list_logical_devices("CPU")
-    strategy = tf.distribute.MirroredStrategy([device.name for device in devices])
+    strategy = tf.distribute.MirroredStrategy(
+        [device.name for device in devices], tf.distribute.ReductionToOneDevice()
+    )
     with strategy.scope():
         optimizer = SGD(1.0, momentum=0.0, l2=0.5)
         variable = tf.Variable([2.0])

@@ -142,6 +142,32 @@ def test_half_a_line_of_metrics_is_no_line(tmp_path):
         run.append_metrics({"epoch": epoch})
     with open(run.path / "metrics.jsonl", "a") as file:
         file.write('{"epoch": 3, "lo')
-    assert [line["epoch"] for line in run.metrics()] == [0, 1, 2]
-    run.forget_metrics(2)
+    with pytest.warns(UserWarning, match=r"metrics\.jsonl, line 4, is damaged and left out"):
+        assert [line["epoch"] for line in run.metrics()] == [0, 1, 2]
+    with pytest.warns(UserWarning, match="line 4, is damaged"):
+        run.forget_metrics(2)
     assert (run.path / "metrics.jsonl").read_text() == '{"epoch": 0}\n{"epoch": 1}\n'
+
+
+@pytest.mark.parametrize(
+    "damage", [b"[1]\n", b'{"loss": 1}\n', b"\x00\xff\n", b'{"epoch": 1, "lo\n']
+)
+def test_damaged_line_of_metrics_is_named_and_left_out(damage, tmp_path):
+    run = runs_with_lines(tmp_path, b'{"epoch": 0}\n' + damage + b'{"epoch": 2}\n')
+    with pytest.warns(UserWarning, match=r"metrics\.jsonl, line 2, is damaged and left out"):
+        assert [line["epoch"] for line in run.metrics()] == [0, 2]
+
+
+def runs_with_lines(directory, lines):
+    run = Run.create(directory / "run", {})
+    (run.path / "metrics.jsonl").write_bytes(lines)
+    return run
+
+
+def test_run_is_trained_by_one_process_at_a_time(tmp_path):
+    run = Run.create(tmp_path / "run", {})
+    another = pytest.raises(OSError, match="is being trained by another process")
+    with run.locked(), another, run.locked():
+        pass
+    with run.locked():
+        pass

@@ -104,7 +104,7 @@ def test_training_is_evaluated_resumed_and_started_from(monkeypatch, tmp_path, c
     few_digits(monkeypatch)
     common = ["train", *SMALL.split(), "--epochs", "2", "--results_dir", str(tmp_path)]
     assert cli.main([*common, "--save", "first", "--gpus", "0"]) == 0
-    assert "No GPU is visible here: training on the CPU." in capsys.readouterr().out
+    assert "No GPU is visible here: using the CPU." in capsys.readouterr().out
     first = tmp_path / "first"
 
     assert cli.main(["train", "-e", str(first / "last.keras"), "-bt", "4"]) == 0

@@ -77,6 +77,7 @@ def test_training_leaves_a_whole_run_directory(settings, monkeypatch, tmp_path, 
     assert best["top_1"] == pytest.approx(max(line["val_accuracy"] for line in lines))
 
 
+@pytest.mark.slow
 def test_training_follows_the_seed(settings, monkeypatch, tmp_path):
     few_digits(monkeypatch)
     runs_of_seeds = [
@@ -159,6 +160,36 @@ def test_truncated_checkpoint_falls_back_to_the_one_before(settings, monkeypatch
 
 
 @pytest.mark.slow
+def test_lost_checkpoints_and_changed_images_are_refused(settings, monkeypatch, tmp_path):
+    few_digits(monkeypatch)
+    run = training.train(settings, tmp_path / "run")
+    few_digits(monkeypatch, train=20)
+    with pytest.raises(ValueError, match="training_images were 24, got 20"):
+        training.train(settings, run.path, resume=True)
+    for path in (run.path / "checkpoints").iterdir():
+        path.unlink()
+    with pytest.raises(ValueError, match="no checkpoint to go on from, although it was trained"):
+        training.train(settings, run.path, resume=True)
+    assert len(run.metrics()) == 2
+
+
+def test_imported_run_is_no_training_to_resume(settings, tmp_path):
+    runs.Run.create(
+        tmp_path / "run",
+        {
+            "settings": dataclasses.asdict(settings),
+            "imported": {},
+            "num_classes": 10,
+            "class_names": None,
+            "input_shape": [32, 32, 3],
+            "normalization": {"mean": [0.0] * 3, "std": [1.0] * 3},
+        },
+    )
+    with pytest.raises(ValueError, match="was imported and holds no training to resume; --init"):
+        training.train(settings, tmp_path / "run", resume=True)
+
+
+@pytest.mark.slow
 def test_other_settings_are_refused_on_resume(settings, monkeypatch, tmp_path):
     few_digits(monkeypatch)
     training.train(settings, tmp_path / "run")
@@ -173,18 +204,19 @@ def test_loss_that_is_not_finite_names_its_step_and_keeps_the_checkpoint(
     settings, monkeypatch, tmp_path
 ):
     few_digits(monkeypatch)
-    read = data.DATASETS["digits"].read
-    settings = dataclasses.replace(settings, steps_per_execution=1)
-    training.train(settings, tmp_path / "run")
-    kept = sorted((tmp_path / "run" / "checkpoints").glob("*.npz"))
-    assert len(kept) == 2
-    assert read is data.DATASETS["digits"].read
     # So high a rate makes the weights infinite within a few steps.
     wild = dataclasses.replace(settings, lr=1e38, warm_up=False)
     with pytest.raises(LossNotFinite, match=r"not finite in epoch 1, step [23] of 3\.") as error:
         training.train(wild, tmp_path / "wild")
     assert error.value.exit_code == 3
     assert not list((tmp_path / "wild").glob("*.keras"))
+    kept = checkpoints.load_newest(tmp_path / "wild" / "checkpoints")
+    assert (kept.epoch, kept.step) == (0, 0)
+    # One step only, whose loss is still finite: the weights tell.
+    settings = dataclasses.replace(wild, batch_size=24, epochs=1)
+    with pytest.raises(LossNotFinite, match=r"not finite in epoch 1, step 1 of 1\."):
+        training.train(settings, tmp_path / "one")
+    assert not (tmp_path / "one" / "metrics.jsonl").exists()
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """Data sets by name: what they are, and their images."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -139,6 +139,19 @@ def _check_classes(name: str, data_path: str | None, found: int, expected: int |
         raise ValueError(f"{where} has {found} classes, the network {expected}.")
 
 
+def _check_names(
+    data_path: str | None, found: Sequence[str] | None, expected: Sequence[str] | None
+) -> None:
+    if found is not None and expected is not None and list(found) != list(expected):
+        pairs = zip(found, expected, strict=True)
+        number, (here, there) = next(
+            (number, pair) for number, pair in enumerate(pairs) if pair[0] != pair[1]
+        )
+        raise ValueError(
+            f"`data_path`: class {number} of {data_path} is {here!r}, of the network {there!r}."
+        )
+
+
 def training_set(
     name: str,
     data_path: str | None = None,
@@ -186,6 +199,7 @@ def evaluation_set(
     batch_size: int = 256,
     skip_broken: bool = False,
     num_classes: int | None = None,
+    class_names: Sequence[str] | None = None,
 ) -> tuple[tf.data.Dataset, int]:
     """The test images of any data set as batches in order, each image once.
 
@@ -198,13 +212,14 @@ def evaluation_set(
         batch_size: the last batch may be smaller.
         skip_broken: leave images that cannot be read out, and name each once on stderr.
         num_classes: of the network; not compared if None.
+        class_names: of the network, in the order of the labels; not compared if None.
 
     Returns:
         The data set of (float32 images, int64 labels), and how many images it has, broken ones
         among them.
 
     Raises:
-        ValueError: an unknown name, or another number of classes.
+        ValueError: an unknown name, or other classes.
         ImportError: the package that reads the data set is not installed.
         OSError: the data can neither be read nor downloaded.
     """
@@ -216,6 +231,7 @@ def evaluation_set(
         return test_batches(images, labels, normalization, batch_size), len(images)
     source = dataset.source("test", data_path)
     _check_classes(name, data_path, source.num_classes, num_classes)
+    _check_names(data_path, source.class_names, class_names)
     broken = BrokenImages(skip_broken)
     batches = evaluation_stream(source, dataset.prepare, normalization, broken, batch_size)
     return batches, source.count

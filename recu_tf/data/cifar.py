@@ -1,8 +1,10 @@
 """CIFAR through tensorflow-datasets."""
 
+import os
+
 import numpy as np
 
-__all__ = ["import_tfds", "load_cifar", "unreadable"]
+__all__ = ["check_directory", "import_tfds", "load_cifar", "unreadable"]
 
 
 def import_tfds(name: str):
@@ -26,6 +28,15 @@ def unreadable(name: str, data_path: str | None, error: Exception) -> OSError:
     )
 
 
+def check_directory(data_path: str | None) -> None:
+    """Refuses a data directory that is not there, before anything is downloaded to a typo."""
+    if data_path is not None and not os.path.isdir(data_path):
+        raise FileNotFoundError(
+            f"`data_path` must be a directory, and {data_path} is none; make it to have the data "
+            "set downloaded there."
+        )
+
+
 def load_cifar(name: str, split: str, data_path: str | None) -> tuple[np.ndarray, np.ndarray]:
     """Reads one split of CIFAR into memory, downloading and preparing it first where needed.
 
@@ -41,6 +52,7 @@ def load_cifar(name: str, split: str, data_path: str | None) -> tuple[np.ndarray
         ImportError: tensorflow-datasets is not installed.
         OSError: the data set is not in the directory and cannot be downloaded.
     """
+    check_directory(data_path)
     tfds = import_tfds(name)
     try:
         images, labels = tfds.load(

@@ -113,7 +113,7 @@ def tiny_imagenet_files(split: str, data_path: str | None) -> ImageFiles:
         raise FileNotFoundError(f"`data_path` must hold {annotations}, which does not exist.")
     index = {name: label for label, name in enumerate(classes)}
     paths, labels = [], []
-    for number, line in enumerate(annotations.read_text("utf-8").splitlines(), start=1):
+    for number, line in enumerate(annotations.read_text("utf-8", "replace").splitlines(), start=1):
         name, label, *_ = (*line.split("\t"), "", "")
         if label not in index:
             raise ValueError(
@@ -121,4 +121,6 @@ def tiny_imagenet_files(split: str, data_path: str | None) -> ImageFiles:
             )
         paths.append(str(root / "val" / "images" / name))
         labels.append(index[label])
+    if not paths:
+        raise ValueError(f"{annotations} must name the test images; it names none.")
     return ImageFiles(paths, labels, classes)

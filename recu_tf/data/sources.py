@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from recu_tf.data.cifar import import_tfds, unreadable
+from recu_tf.data.cifar import check_directory, import_tfds, unreadable
 from recu_tf.data.files import ImageFiles, folder_files
 from recu_tf.data.order import Order
 
@@ -113,6 +113,7 @@ def imagenet_source(split: str, data_path: str | None) -> Source:
     """
     if data_path and any((Path(data_path) / name).is_dir() for name in ("train", "val")):
         return file_source(folder_files(split, data_path))
+    check_directory(data_path)
     tfds = import_tfds("imagenet")
     try:
         builder = tfds.builder("imagenet2012", data_dir=data_path)

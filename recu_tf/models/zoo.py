@@ -44,7 +44,14 @@ DATASET_CLASSES = {**CIFAR_DATASETS, **IMAGENET_DATASETS}
 
 
 def networks_of(dataset: str) -> dict[str, Callable[..., tf.keras.Model]]:
-    """The networks that there are for the images of a data set of `DATASET_CLASSES`."""
+    """The networks that there are for the images of a data set.
+
+    Args:
+        dataset: one of `DATASET_CLASSES`.
+
+    Returns:
+        Their builders by name.
+    """
     return IMAGENET_NETWORKS if dataset in IMAGENET_DATASETS else CIFAR_NETWORKS
 
 
