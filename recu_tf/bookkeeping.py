@@ -168,6 +168,8 @@ class Bookkeeping(tf.keras.callbacks.Callback):
             logs["skipped"] = self.skipped
         if "val_accuracy" not in logs:
             raise ValueError("`data_path`: not one of the test images can be read.")
+        if not math.isfinite(logs["val_loss"]):
+            raise self._not_finite("The loss on the test images is", self.step)
         arrays = self._read()
         weights = [arrays[f"network/{index}"] for index in range(len(self.whole.weights))]
         if logs["val_accuracy"] > self.best:

@@ -277,6 +277,8 @@ class Run:
 
     def forget_metrics(self, epoch: int) -> None:
         """Removes the lines of `metrics.jsonl` from an epoch on, and half a line at its end."""
-        kept = [line for line in self.metrics() if line["epoch"] < epoch]
-        text = "".join(json.dumps(line) + "\n" for line in kept)
-        write_aside(self.path / "metrics.jsonl", lambda aside: aside.write_text(text, "utf-8"))
+        path = self.path / "metrics.jsonl"
+        if path.exists():
+            kept = [line for line in self.metrics() if line["epoch"] < epoch]
+            text = "".join(json.dumps(line) + "\n" for line in kept)
+            write_aside(path, lambda aside: aside.write_text(text, "utf-8"))
