@@ -217,6 +217,7 @@ def test_export_that_cannot_be_proved_leaves_no_file(step, run, capsys, monkeypa
     assert not list(run.glob(".*"))
 
 
+@pytest.mark.slow
 def test_demo_prints_what_was_won_and_keeps_earlier_ones(monkeypatch, tmp_path, capsys):
     few_digits(monkeypatch)
     for name in ("demo", "demo-2"):
