@@ -7,6 +7,7 @@ logs/          TensorBoard
 checkpoints/   what a training needs to go on, see `recu_tf.checkpoints`
 best.keras     the whole network with the weights of the epoch of the best validation accuracy
 last.keras     the whole network of the last epoch
+.lock          held by the process that trains
 ```
 """
 
