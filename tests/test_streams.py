@@ -77,7 +77,7 @@ def imagenet_records(root):
     return prepared_imagenet(root, {"train": [range(5), range(5, 9), range(9, 13)]})
 
 
-KINDS = [image_folder, tiny_imagenet, imagenet_records]
+KINDS = [image_folder, tiny_imagenet, pytest.param(imagenet_records, marks=pytest.mark.slow)]
 
 
 def arrays(batches):
