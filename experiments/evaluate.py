@@ -38,9 +38,7 @@ def _kind(path: Path) -> str:
 def _run_around(path: Path, dataset: str | None) -> Run | None:
     """The run that a file lies in, if any."""
     try:
-        return Run.open(path.resolve().parent)
-    except FileNotFoundError:
-        return None
+        return Run.around(path)
     except ValueError:
         # Other programs call files config.json as well.
         if dataset is None:

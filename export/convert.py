@@ -2,71 +2,100 @@
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import larq as lq
 import larq_compute_engine as lce
 import tensorflow as tf
 
-__all__ = ["convert", "convert_float_twin"]
+from export.rewriting.float32 import other_precision
+
+__all__ = ["TARGETS", "convert", "convert_float_twin"]
+
+TARGETS = ("arm", "xcore")
 
 
 @contextlib.contextmanager
-def _saved_for_one_image(model: tf.keras.Model) -> Iterator[str]:
-    """Saves the model's inference for a batch of one as a SavedModel, for as long as it lasts.
+def _saved(model: tf.keras.Model, batch_size: int) -> Iterator[str]:
+    """Saves the model's inference for a fixed batch as a SavedModel, for as long as it lasts.
 
     Only that one function is traced; `model.save` traces every layer's own, five times as slow.
     """
+    inputs = model.inputs[0]
+    shape = [batch_size, *inputs.shape[1:]]
+
+    @tf.function(input_signature=[tf.TensorSpec(shape, inputs.dtype, "image")])
+    def serve(image):
+        return {"logits": model(image, training=False)}
+
+    function = serve.get_concrete_function()
+    module = tf.Module()
+    # Those of the graph: what Larq quantizes is a wrapper, and a loaded graph has its own.
+    module.weights = function.graph.variables
+    module.loaded = [layer.module for layer in model.layers if hasattr(layer, "module")]
+    with tempfile.TemporaryDirectory() as directory:
+        tf.saved_model.save(module, directory, signatures={"serving_default": function})
+        yield directory
+
+
+def _check(model: tf.keras.Model, batch_size: int) -> None:
+    if not isinstance(model, tf.keras.Model):
+        raise ValueError(f"`model` must be a Keras model, got {type(model).__name__}.")
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise ValueError(f"`batch_size` must be a whole number from 1, got {batch_size!r}.")
+    if not model.inputs:
+        raise ValueError(
+            "`model` must know the size of its images; call it once, or give it an Input."
+        )
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise ValueError(
             f"`model` must have one input and one output, got {len(model.inputs)} and "
             f"{len(model.outputs)}."
         )
-    shape = model.input_shape[1:]
+    size, *shape = model.inputs[0].shape
     if None in shape:
-        raise ValueError(f"`model` must have a fixed input size, got input shape {shape}.")
-
-    @tf.function(input_signature=[tf.TensorSpec([1, *shape], model.inputs[0].dtype, "image")])
-    def serve(image):
-        return {"logits": model(image, training=False)}
-
-    module = tf.Module()
-    # What Larq quantizes is a wrapper; the graph holds the variable inside.
-    module.weights = [getattr(weight, "latent_variable", weight) for weight in model.weights]
-    with tempfile.TemporaryDirectory() as directory:
-        tf.saved_model.save(
-            module, directory, signatures={"serving_default": serve.get_concrete_function()}
-        )
-        yield directory
-
-
-def _convert(model: tf.keras.Model, converter: Callable[[str], bytes]) -> bytes:
-    if not isinstance(model, tf.keras.Model):
-        raise ValueError(f"`model` must be a Keras model, got {type(model).__name__}.")
-    if model.dtype_policy.name != "float32":
+        raise ValueError(f"`model` must have a fixed input size, got input shape {tuple(shape)}.")
+    if size not in (None, batch_size):
+        raise ValueError(f"`batch_size` must be {size}, which the model is for, got {batch_size}.")
+    policies = other_precision(model)
+    if policies:
         raise ValueError(
-            f"`model` must be in float32 to be converted, got {model.dtype_policy.name}; rebuild "
-            "it in float32 and copy the weights."
+            f"`model` must be in float32 to be converted, got {', '.join(policies)}; "
+            "export.rewriting.float32_model rebuilds it."
         )
-    with _saved_for_one_image(model) as directory:
-        return converter(directory)
 
 
-def convert(model: tf.keras.Model) -> bytes:
+def convert(model: tf.keras.Model, batch_size: int = 1, target: str = "arm") -> bytes:
     """Converts a Keras model for Larq Compute Engine.
 
     The result is not proved: `export.audit` and `export.verify` do that.
 
     Args:
         model: a float32 model with one input of a fixed size and one output.
+        batch_size: images that the file takes at a time.
+        target: what the file is for: "arm", and all else that the engine's interpreter runs on,
+            or "xcore", which has an interpreter of its own.
 
     Returns:
-        A TFLite file that takes one image at a time.
+        A TFLite file.
 
     Raises:
-        ValueError: a model that the converter cannot take.
+        ValueError: an argument is none of these, or a model that the converter cannot take.
     """
-    return _convert(model, lce.convert_saved_model)
+    if target not in TARGETS:
+        raise ValueError(f"`target` must be one of {', '.join(TARGETS)}, got {target!r}.")
+    _check(model, batch_size)
+    with _saved(model, batch_size) as directory:
+        try:
+            return lce.convert_saved_model(directory, target=target)
+        except Exception as error:  # the converter throws bare Exceptions
+            raise ValueError(f"`model` cannot be converted: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    """What a converter says, without the operators and call stacks that it lists behind."""
+    lines = [line.strip() for line in str(error).splitlines() if "error:" in line]
+    return lines[0].split("error:", 1)[1].strip() if lines else str(error).strip().split("\n")[0]
 
 
 def _without_quantizers(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
@@ -96,6 +125,5 @@ def convert_float_twin(model: tf.keras.Model) -> bytes:
             if weight.ndim or not isinstance(layer, lq.layers_base.BaseLayer)
         ]
         twin.get_layer(layer.name).set_weights(latent)
-    return _convert(
-        twin, lambda directory: tf.lite.TFLiteConverter.from_saved_model(directory).convert()
-    )
+    with _saved(twin, 1) as directory:
+        return tf.lite.TFLiteConverter.from_saved_model(directory).convert()

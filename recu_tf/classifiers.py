@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import h5py
 import numpy as np
 import tensorflow as tf
 
@@ -14,8 +15,10 @@ from recu_tf import runs
 
 __all__ = [
     "Classifier",
+    "check_origins",
     "in_batches_of",
     "keras_classifier",
+    "load_h5_file",
     "load_keras_file",
     "saved_model_classifier",
 ]
@@ -134,6 +137,46 @@ def load_keras_file(path: str | os.PathLike) -> tf.keras.Model:
             config = json.loads(archive.read("config.json"))
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
         raise ValueError(f"{path} is damaged or no .keras file: {error}") from error
+    check_origins(config, path)
+    try:
+        return runs.load_keras(path)
+    except Exception as error:  # zip, JSON, HDF5 and Keras each have their own
+        raise ValueError(f"{path} cannot be loaded: {error}") from error
+
+
+def load_h5_file(path: str | os.PathLike) -> tf.keras.Model:
+    """Loads a whole model from a `.h5` file of anyone's, as carefully as `load_keras_file`.
+
+    Args:
+        path: of a file that `model.save` wrote.
+
+    Raises:
+        ValueError: as for `load_keras_file`, or the file has weights and no model.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            config = json.loads(file.attrs["model_config"])
+    except KeyError as error:
+        raise ValueError(f"{path} has no model in it, only weights.") from error
+    except (OSError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is damaged or no .h5 file: {error}") from error
+    check_origins(config, path)
+    try:
+        return tf.keras.models.load_model(path, compile=False)
+    except Exception as error:  # JSON, HDF5 and Keras each have their own
+        raise ValueError(f"{path} cannot be loaded: {error}") from error
+
+
+def check_origins(config: object, path: str | os.PathLike) -> None:
+    """Refuses a configuration of Keras with code in it, or with layers or functions of others.
+
+    Args:
+        config: of a model or layer, as JSON gives it.
+        path: of the file that it comes from.
+
+    Raises:
+        ValueError: it has a `Lambda`, or something that is not of Keras, Larq or this library.
+    """
     for one in _dictionaries(config):
         package = str(one.get("module") or "builtins").split(".")[0]
         if one.get("class_name") == "Lambda" or package not in PACKAGES:
@@ -142,10 +185,6 @@ def load_keras_file(path: str | os.PathLike) -> tf.keras.Model:
                 f"{one.get('class_name')} of {one.get('module')}, and may have those of "
                 f"{', '.join(PACKAGES[1:])} without Lambda."
             )
-    try:
-        return runs.load_keras(path)
-    except Exception as error:  # zip, JSON, HDF5 and Keras each have their own
-        raise ValueError(f"{path} cannot be loaded: {error}") from error
 
 
 def _dictionaries(value: object) -> Iterator[dict]:

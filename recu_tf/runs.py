@@ -207,6 +207,18 @@ class Run:
             )
         return cls(path, config)
 
+    @classmethod
+    def around(cls, path: str | os.PathLike) -> "Run | None":
+        """The run that a file or directory lies in, itself or one folder further in; or None.
+
+        Raises:
+            ValueError: a `config.json` there is damaged, or no run's.
+        """
+        for directory in Path(path).resolve().parents[:2]:
+            if (directory / "config.json").exists():
+                return cls.open(directory)
+        return None
+
     @property
     def normalization(self) -> Normalization:
         """Of the images that the network takes."""

@@ -1,0 +1,124 @@
+"""Who reads what in a functional model, and copies of one with some of its layers replaced."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import tensorflow as tf
+
+__all__ = ["Changes", "calls", "consumers", "is_graph", "planned", "producers", "rebuilt"]
+
+Layer = tf.keras.layers.Layer
+
+
+@dataclass
+class Changes:
+    """What a rewriting step wants changed in one functional model.
+
+    Attributes:
+        layers: what takes the place of a layer, by the name of that layer. Each takes and gives
+            tensors as the old one does.
+        weights: of the new layers, by the names of the old ones.
+    """
+
+    layers: dict[str, Layer] = field(default_factory=dict)
+    weights: dict[str, list[np.ndarray]] = field(default_factory=dict)
+
+    def replace(self, old: Layer, new: Layer, weights: Iterable[np.ndarray]) -> None:
+        """Puts a layer with its weights in the place of another."""
+        self.layers[old.name] = new
+        self.weights[old.name] = list(weights)
+
+
+Plan = dict[int, Changes]
+
+
+def is_graph(model: tf.keras.Model) -> bool:
+    """Whether a model is a graph of layers (functional or sequential), not a Python function."""
+    return bool(getattr(model, "_is_graph_network", False))
+
+
+def _nodes(model: tf.keras.Model) -> list:
+    depths = sorted(model._nodes_by_depth, reverse=True)
+    return [node for depth in depths for node in model._nodes_by_depth[depth]]
+
+
+def calls(model: tf.keras.Model) -> dict[str, int]:
+    """How often each layer is called in a model, by name; a shared one more than once."""
+    counts = {layer.name: 0 for layer in model.layers}
+    for node in _nodes(model):
+        counts[node.layer.name] += 1
+    return counts
+
+
+def consumers(model: tf.keras.Model) -> dict[str, list[Layer | None]]:
+    """The layers that read what a layer gives, by its name, in any of its calls.
+
+    None among them stands for the end of the model: its output is read by others.
+    """
+    readers = {layer.name: [] for layer in model.layers}
+    for node in _nodes(model):
+        for inbound, *_ in node.iterate_inbound():
+            readers[inbound.name].append(node.layer)
+    for tensor in tf.nest.flatten(model.outputs):
+        readers[tensor._keras_history.layer.name].append(None)
+    return readers
+
+
+def producers(model: tf.keras.Model) -> dict[str, list[Layer]]:
+    """The layers that a layer reads from, by its name, in any of its calls."""
+    return {
+        layer.name: [
+            inbound
+            for node in _nodes(model)
+            if node.layer is layer
+            for inbound, *_ in node.iterate_inbound()
+        ]
+        for layer in model.layers
+    }
+
+
+def planned(model: tf.keras.Model, step: Callable[[tf.keras.Model], Changes]) -> Plan:
+    """What a step changes in a functional model and in those within, by the `id` of each."""
+    plan = {id(model): step(model)}
+    for layer in model.layers:
+        if isinstance(layer, tf.keras.Model) and is_graph(layer):
+            plan |= planned(layer, step)
+    return plan
+
+
+def rebuilt(model: tf.keras.Model, plan: Plan) -> tf.keras.Model:
+    """A copy of a functional model, and of those within, changed as planned.
+
+    Args:
+        model: functional or sequential; it stays as it is.
+        plan: of `planned`.
+
+    Returns:
+        The copy, with the weights of the model where the plan does not give others.
+
+    Raises:
+        NotImplementedError, TypeError, ValueError: a layer cannot be copied, as its `get_config`
+            does not tell how it was made.
+    """
+    changes = plan[id(model)]
+    made = []
+
+    def clone(layer):
+        if layer.name in changes.layers:
+            new = changes.layers[layer.name]
+            made.append((new, changes.weights[layer.name]))
+        elif id(layer) in plan:
+            new = rebuilt(layer, plan)
+        elif isinstance(layer, tf.keras.layers.Lambda):
+            # Its code cannot be copied. It has no weights, so that it may as well be shared.
+            new = layer
+        else:
+            new = type(layer).from_config(layer.get_config())
+            made.append((new, layer.get_weights()))
+        return new
+
+    copy = tf.keras.models.clone_model(model, clone_function=clone)
+    for layer, weights in made:
+        layer.set_weights(weights)
+    return copy

@@ -1,0 +1,154 @@
+"""Writes a padding before a strided convolution so that the converter leaves its meaning alone.
+
+Larq Compute Engine's converter takes an explicit padding that is the same on both sides for the
+padding SAME. With strides, SAME pads less in front where the size is even, and each window sees
+other pixels. Two forms are exact:
+
+- Only what the last window reads is padded behind, or one row or column more. That is not the same
+  on both sides, and is left alone. It keeps a convolution from being binary, though.
+- Turned by 180 degrees, image and kernel, SAME is the padding wanted. A binary convolution stays
+  one, between two layers that turn.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from export.rewriting.graph import Changes, Layer, calls, consumers, producers
+from export.rewriting.hard_tanh import reads_sign_only
+from recu_tf.layers import Rotate180
+
+__all__ = ["TurnedConvolution", "exact_padding", "safe_padding"]
+
+Pair = tuple[int, int]
+
+
+def safe_padding(size: int, padding: Pair, window: int, stride: int) -> Pair | None:
+    """A padding of one axis with the same windows that the converter cannot take for SAME.
+
+    Args:
+        size: of the input, in pixels.
+        padding: before and behind, the same number.
+        window: of the kernel, dilation included.
+        stride: of the windows.
+
+    Returns:
+        The padding before and behind; None where each would be taken for SAME, or is SAME.
+    """
+    before, behind = padding
+    windows = (size + before + behind - window) // stride + 1
+    read = (windows - 1) * stride + window - size - before
+    if (before, max(read, 0)) == _same(size, window, stride):
+        return None
+    # A stride's worth of rows less one may follow that no window reads.
+    choices = range(max(read, 0), max(read + stride, 0))
+    return next(((before, number) for number in choices if number != before), None)
+
+
+def _same(size: int, window: int, stride: int) -> Pair:
+    """What SAME pads one axis with, before and behind."""
+    total = max((-(-size // stride) - 1) * stride + window - size, 0)
+    return total // 2, total - total // 2
+
+
+def _turned_is_same(size: int, padding: Pair, window: int, stride: int) -> bool:
+    before, behind = padding
+    windows = (size + before + behind - window) // stride + 1
+    read = (windows - 1) * stride + window - size - before
+    return windows == -(-size // stride) and (max(read, 0), before) == _same(size, window, stride)
+
+
+@tf.keras.utils.register_keras_serializable(package="recu_tf")
+class TurnedConvolution(tf.keras.layers.Layer):
+    """A convolution between two turns by 180 degrees.
+
+    Shape: (batch, height, width, channels) to what the convolution gives.
+
+    Args:
+        convolution: a layer of images.
+    """
+
+    def __init__(self, convolution: Layer, **kwargs):
+        super().__init__(**kwargs)
+        self.convolution = convolution
+        self.turn = Rotate180()
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Turns, convolves and turns back."""
+        return self.turn(self.convolution(self.turn(inputs)))
+
+    def get_config(self) -> dict:
+        """The constructor's arguments."""
+        convolution = tf.keras.layers.serialize(self.convolution)
+        return {**super().get_config(), "convolution": convolution}
+
+    @classmethod
+    def from_config(cls, config: dict) -> "TurnedConvolution":
+        """The layer of a configuration."""
+        convolution = tf.keras.layers.deserialize(config.pop("convolution"))
+        return cls(convolution, **config)
+
+
+def _axes(pad: Layer, convolution: Layer) -> list[tuple[int, Pair, int, int]] | None:
+    """Size, padding, window and stride of each axis that the converter could mistake."""
+    size = pad.input_shape[1:3]
+    windows = [
+        (kernel - 1) * dilation + 1
+        for kernel, dilation in zip(convolution.kernel_size, convolution.dilation_rate, strict=True)
+    ]
+    axes = list(zip(size, pad.padding, windows, convolution.strides, strict=True))
+    # It looks for an output as large as that of SAME, and a padding that is the same on both sides.
+    for pixels, (before, behind), window, stride in axes:
+        if pixels is None or before != behind:
+            return None
+        if (pixels + before + behind - window) // stride + 1 != -(-pixels // stride):
+            return None
+    return axes
+
+
+def _turned(convolution: Layer) -> tuple[Layer, list[np.ndarray]]:
+    config = {**convolution.get_config(), "padding": "same"}
+    kernel, *others = convolution.get_weights()
+    layer = TurnedConvolution(
+        type(convolution).from_config(config), name=f"{convolution.name}.turned"
+    )
+    return layer, [kernel[::-1, ::-1], *others]
+
+
+def exact_padding(model: tf.keras.Model) -> Changes:
+    """Rewrites each padding before a strided convolution that the converter would mistake."""
+    changes, readers, called = Changes(), consumers(model), calls(model)
+    sources = producers(model)
+    for pad in model.layers:
+        if not isinstance(pad, tf.keras.layers.ZeroPadding2D) or called[pad.name] != 1:
+            continue
+        convolution = readers[pad.name][0]
+        if len(readers[pad.name]) != 1 or not _mistaken(convolution, called):
+            continue
+        axes = _axes(pad, convolution)
+        if axes is None or pad.data_format != "channels_last":
+            continue
+        padding = [safe_padding(*axis) for axis in axes]
+        if padding == [None, None]:
+            continue
+        binary = reads_sign_only(sources[pad.name][0]) and all(
+            _turned_is_same(*axis) for axis in axes
+        )
+        if binary and isinstance(convolution, tf.keras.layers.Conv2D):
+            changes.replace(convolution, *_turned(convolution))
+            new = tf.keras.layers.Activation("linear", name=pad.name)
+        else:
+            exact = tuple(safe or given for safe, given in zip(padding, pad.padding, strict=True))
+            new = tf.keras.layers.ZeroPadding2D(exact, name=pad.name)
+        changes.replace(pad, new, [])
+    return changes
+
+
+def _mistaken(layer: Layer | None, called: dict[str, int]) -> bool:
+    """Whether a layer is a strided convolution that reads the padding itself."""
+    kinds = tf.keras.layers.Conv2D | tf.keras.layers.DepthwiseConv2D
+    return (
+        isinstance(layer, kinds)
+        and layer.padding == "valid"
+        and called[layer.name] == 1
+        and getattr(layer, "input_quantizer", None) is None
+    )

@@ -1,0 +1,101 @@
+"""SavedModels as Keras models: their layers where they tell them, else the graph as one layer."""
+
+import json
+from pathlib import Path
+
+import tensorflow as tf
+from tf_keras.protobuf import saved_metadata_pb2
+
+from export.rewriting.graph import is_graph
+from recu_tf.classifiers import PACKAGES, SIGNATURE, check_origins
+
+__all__ = ["SavedFunction", "load_saved_model"]
+
+METADATA = "keras_metadata.pb"
+
+
+class SavedFunction(tf.keras.layers.Layer):
+    """The signature `serving_default` of a SavedModel as a layer, its weights as they are.
+
+    Shape: those of the signature's one input and one output.
+
+    Args:
+        module: what `tf.saved_model.load` gives.
+    """
+
+    def __init__(self, module, **kwargs):
+        super().__init__(trainable=False, **kwargs)
+        self.module = module
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Runs the signature."""
+        function = self.module.signatures[SIGNATURE]
+        (name,) = function.structured_input_signature[1]
+        (outputs,) = function(**{name: inputs}).values()
+        return outputs
+
+
+def _layers_are_known(path: Path) -> bool:
+    """Whether all layers of a Keras SavedModel are of packages that may be loaded."""
+    metadata = saved_metadata_pb2.SavedMetadata()
+    try:
+        metadata.ParseFromString((path / METADATA).read_bytes())
+        for node in metadata.nodes:
+            one = json.loads(node.metadata)
+            check_origins(one, path)
+            if node.identifier == "_tf_keras_layer" and one.get("class_name") == "Custom":
+                return False
+    except (OSError, ValueError):
+        # No such file: not a Keras model's. Code in it, or a damaged one: the graph says it all.
+        return False
+    return True
+
+
+def load_saved_model(path: Path) -> tf.keras.Model:
+    """A SavedModel as a Keras model, without executing Python code that it brings along.
+
+    Where it was written by Keras, of layers of Keras, Larq and this library, it is the model of
+    those layers. Else it is one layer around the signature `serving_default`.
+
+    Args:
+        path: its directory. Its graph is a program; see
+            `recu_tf.classifiers.saved_model_classifier`.
+
+    Raises:
+        ValueError: the directory is damaged, or has no such signature from one tensor to one.
+    """
+    if _layers_are_known(path):
+        try:
+            model = tf.keras.models.load_model(path, compile=False)
+        except Exception:  # whatever Keras stumbles over, the graph may be whole
+            model = None
+        if model is not None and is_graph(model) and _is_made_of_classes(model):
+            return model
+    try:
+        module = tf.saved_model.load(str(path))
+    except Exception as error:  # protobuf, TensorFlow and the disk each have their own
+        raise ValueError(f"{path} is a damaged SavedModel: {error}") from error
+    function = module.signatures.get(SIGNATURE)
+    if function is None:
+        raise ValueError(
+            f"{path} must have the signature {SIGNATURE}, got "
+            f"{', '.join(module.signatures) or 'none'}."
+        )
+    inputs = list(function.structured_input_signature[1].values())
+    if len(inputs) != 1 or len(function.structured_outputs) != 1:
+        raise ValueError(
+            f"{path} must have one input and one output, got {len(inputs)} and "
+            f"{len(function.structured_outputs)}."
+        )
+    image = tf.keras.Input(inputs[0].shape[1:], inputs[0].shape[0], dtype=inputs[0].dtype)
+    return tf.keras.Model(image, SavedFunction(module, name="saved_model")(image))
+
+
+def _is_made_of_classes(model: tf.keras.Model) -> bool:
+    """Whether every layer is of its own class, not one that Keras makes up of a loaded graph."""
+    return all(
+        type(layer).__module__.split(".")[0] in PACKAGES
+        and ".saving." not in type(layer).__module__
+        for layer in model.submodules
+        if isinstance(layer, tf.keras.layers.Layer)
+    )
