@@ -4,20 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
-from larq_compute_engine.tflite.python.interpreter import Interpreter
 
-from export.rounding import predict_with_rounding
+from export.convert import convert
+from export.interpreter import run
+from export.segments import SHARE_WITHIN, first_wrong_layer, share_within
 
-__all__ = ["Verification", "verify"]
+__all__ = ["TOLERANCE", "Verification", "verify"]
 
-TOLERANCE = 1e-3  # of the larger of 1 and the largest logit
-SHARE_WITHIN = 0.75
+TOLERANCE = 1e-3  # of the larger of 1 and the largest output
 AGREEMENT = 0.98
-# Where rounding alone moves many images: it has to leave some, or nothing can be told; half of
-# these must be within the tolerance, and the top-1 agree almost as often.
-LEAST_ROUNDING_SHARE = 0.1
-ROUNDING_SHARE = 0.5
-ROUNDING_AGREEMENT = 0.1
 
 
 @dataclass(frozen=True)
@@ -26,60 +21,63 @@ class Verification:
 
     Attributes:
         images: number of images compared.
-        share_within: share of images whose every logit lies within the tolerance. A value that
+        share_within: share of images whose every output lies within the tolerance. A value that
             lies within rounding of 0 before a sign can flip, and a flip changes all behind it;
             so a few images may differ, while a miscompilation shows in every one.
-        agreement: share of images with the same top-1.
-        largest_difference: of all logits.
-        tolerance: the allowed difference, in units of the logits.
+        agreement: share of images with the same top-1; None where the outputs are no classes.
+        largest_difference: of all outputs.
+        tolerance: the allowed difference, in units of the outputs.
         keras_accuracy: top-1 of the Keras model, from 0 to 1; None where labels are unknown.
         tflite_accuracy: top-1 of the file, from 0 to 1; None where labels are unknown.
         source: what the images are, in words.
-        rounding_share: share of images that Keras itself keeps within the tolerance when its sums
-            are rounded as the engine's; None where the first criterion was met without.
-        rounding_agreement: share of images whose top-1 it keeps then.
+        taken_apart: whether every layer's own step was looked at, since more images differ than
+            may.
+        wrong_layer: the first layer whose own step is wrong; None where none is, or none was
+            looked for.
+        not_taken_apart: why no layer could be looked at, in words; None where it could.
     """
 
     images: int
     share_within: float
-    agreement: float
+    agreement: float | None
     largest_difference: float
     tolerance: float
-    keras_accuracy: float | None
-    tflite_accuracy: float | None
+    keras_accuracy: float | None = None
+    tflite_accuracy: float | None = None
     source: str = "images"
-    rounding_share: float | None = None
-    rounding_agreement: float | None = None
+    taken_apart: bool = False
+    wrong_layer: str | None = None
+    not_taken_apart: str | None = None
+
+    @property
+    def alike(self) -> bool:
+        """At least 75 % of the images within the tolerance, and 98 % with the same top-1."""
+        agreed = self.agreement is None or self.agreement >= AGREEMENT
+        return self.share_within >= SHARE_WITHIN and agreed
 
     @property
     def passed(self) -> bool:
-        """At least 75 % of the images within the tolerance and 98 % with the same top-1.
-
-        Or, in a network that rounding alone moves further, nearly as many as that leaves: half of
-        the images within the tolerance, the top-1 in all but 10 % of the images more.
-        """
-        if self.share_within >= SHARE_WITHIN and self.agreement >= AGREEMENT:
-            return True
-        return (
-            self.rounding_share is not None
-            and self.rounding_share >= LEAST_ROUNDING_SHARE
-            and self.share_within >= ROUNDING_SHARE * self.rounding_share
-            and self.agreement >= self.rounding_agreement - ROUNDING_AGREEMENT
-        )
+        """Whether the outputs are alike, or what differs are signs within rounding of 0."""
+        return self.alike or (self.taken_apart and self.wrong_layer is None)
 
     def __str__(self) -> str:
         lines = [
             f"Verification on {self.images} {self.source}: {'passed' if self.passed else 'FAILED'}",
             f"  within {self.tolerance:.1e} of Keras: {self.share_within:.1%} "
             f"(at least {SHARE_WITHIN:.0%})",
-            f"  same top-1: {self.agreement:.1%} (at least {AGREEMENT:.0%})",
             f"  largest difference: {self.largest_difference:.1e}",
         ]
-        if self.rounding_share is not None:
+        if self.agreement is not None:
+            lines.insert(2, f"  same top-1: {self.agreement:.1%} (at least {AGREEMENT:.0%})")
+        if self.wrong_layer is not None:
+            lines.append(f"  first wrong layer: {self.wrong_layer}")
+        elif self.taken_apart:
             lines.append(
-                f"  rounding alone leaves {self.rounding_share:.1%} within, "
-                f"{self.rounding_agreement:.1%} with the same top-1"
+                "  every layer's own step is right: what differs are signs of values within "
+                "rounding of 0"
             )
+        elif self.not_taken_apart is not None:
+            lines.append(f"  first wrong layer: not known, {self.not_taken_apart}")
         if self.keras_accuracy is not None:
             lines.append(
                 f"  top-1 accuracy: Keras {self.keras_accuracy:.2%}, "
@@ -94,21 +92,28 @@ def verify(
     images: np.ndarray,
     labels: np.ndarray | None = None,
     source: str = "images",
+    tolerance: float = TOLERANCE,
+    taken_apart: tf.keras.Model | None = None,
 ) -> Verification:
     """Runs the file with the Larq Compute Engine interpreter and compares it with the model.
 
+    Where too many images differ, the model is taken apart to find the first layer that is wrong:
+    see `export.segments`.
+
     Args:
         flatbuffer: the TFLite file that `export.convert` made of the model.
-        model: the model, from images to logits.
-        images: float32 (count, height, width, channels), normalised.
+        model: the model.
+        images: (count, height, width, channels), of the type that the model takes.
         labels: int (count,), the true classes, if they are known.
         source: what the images are, in words, for the report.
+        tolerance: in parts of the larger of 1 and the largest output.
+        taken_apart: the model that was converted, if it is another one of the same outputs.
 
     Returns:
         The comparison. Outputs that are not finite count as different.
 
     Raises:
-        ValueError: there are no images, or not as many labels.
+        ValueError: there are no images, not as many labels, or the file cannot be run.
     """
     count = len(images) if labels is None else len(labels)
     if not len(images) or len(images) != count:
@@ -117,28 +122,44 @@ def verify(
             f"{count} labels."
         )
     expected = model.predict(images, verbose=0)
-    got = Interpreter(flatbuffer).predict(images)
-    tolerance = TOLERANCE * max(1.0, float(np.abs(expected).max()))
-    differences = np.abs(got - expected).max(axis=1)
-    classes, expected_classes = got.argmax(axis=1), expected.argmax(axis=1)
-    share_within = float(np.mean(differences <= tolerance))
-    agreement = float(np.mean((classes == expected_classes) & np.isfinite(differences)))
-    rounding = {}
-    if share_within < SHARE_WITHIN or agreement < AGREEMENT:
-        rounded = predict_with_rounding(model, images)
-        within = np.abs(rounded - expected).max(axis=1) <= tolerance
-        rounding = {
-            "rounding_share": float(np.mean(within)),
-            "rounding_agreement": float(np.mean(rounded.argmax(axis=1) == expected_classes)),
-        }
-    return Verification(
-        images=len(images),
-        share_within=share_within,
-        agreement=agreement,
-        largest_difference=float(differences.max()),
-        tolerance=tolerance,
-        keras_accuracy=None if labels is None else float(np.mean(expected_classes == labels)),
-        tflite_accuracy=None if labels is None else float(np.mean(classes == labels)),
-        source=source,
-        **rounding,
-    )
+    got = run(flatbuffer, images)
+    classes = None
+    if expected.ndim == 2 and expected.shape == got.shape and expected.shape[1] > 1:
+        classes = got.argmax(axis=1), expected.argmax(axis=1)
+    values = {
+        "images": len(images),
+        "share_within": share_within(got, expected, tolerance),
+        "agreement": None,
+        "largest_difference": _largest_difference(got, expected),
+        "tolerance": tolerance * max(1.0, float(np.abs(expected).max(initial=0))),
+        "source": source,
+    }
+    if classes:
+        finite = np.isfinite(got - expected).all(axis=1)
+        values["agreement"] = float(np.mean((classes[0] == classes[1]) & finite))
+        if labels is not None:
+            values["tflite_accuracy"] = float(np.mean(classes[0] == labels))
+            values["keras_accuracy"] = float(np.mean(classes[1] == labels))
+    verification = Verification(**values)
+    if verification.alike:
+        return verification
+    return Verification(**values, **_taken_apart(taken_apart or model, images, tolerance))
+
+
+def _largest_difference(got: np.ndarray, expected: np.ndarray) -> float:
+    if got.shape != expected.shape:
+        return float("inf")
+    return float(np.abs(got - expected).max())
+
+
+def _taken_apart(model: tf.keras.Model, images: np.ndarray, tolerance: float) -> dict:
+    """What looking at each layer says, as attributes of a `Verification`."""
+
+    def run_part(part: tf.keras.Model, values: np.ndarray) -> np.ndarray:
+        return run(convert(part), values)
+
+    try:
+        wrong = first_wrong_layer(model, images, run_part, tolerance)
+    except ValueError as error:
+        return {"not_taken_apart": str(error)}
+    return {"taken_apart": True, "wrong_layer": wrong}

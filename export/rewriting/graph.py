@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["Changes", "calls", "consumers", "is_graph", "planned", "producers", "rebuilt"]
+__all__ = ["Changes", "calls", "consumers", "is_graph", "nodes", "planned", "producers", "rebuilt"]
 
 Layer = tf.keras.layers.Layer
 
@@ -38,7 +38,8 @@ def is_graph(model: tf.keras.Model) -> bool:
     return bool(getattr(model, "_is_graph_network", False))
 
 
-def _nodes(model: tf.keras.Model) -> list:
+def nodes(model: tf.keras.Model) -> list:
+    """The calls of layers in a functional model, each after those whose tensors it reads."""
     depths = sorted(model._nodes_by_depth, reverse=True)
     return [node for depth in depths for node in model._nodes_by_depth[depth]]
 
@@ -46,7 +47,7 @@ def _nodes(model: tf.keras.Model) -> list:
 def calls(model: tf.keras.Model) -> dict[str, int]:
     """How often each layer is called in a model, by name; a shared one more than once."""
     counts = {layer.name: 0 for layer in model.layers}
-    for node in _nodes(model):
+    for node in nodes(model):
         counts[node.layer.name] += 1
     return counts
 
@@ -57,7 +58,7 @@ def consumers(model: tf.keras.Model) -> dict[str, list[Layer | None]]:
     None among them stands for the end of the model: its output is read by others.
     """
     readers = {layer.name: [] for layer in model.layers}
-    for node in _nodes(model):
+    for node in nodes(model):
         for inbound, *_ in node.iterate_inbound():
             readers[inbound.name].append(node.layer)
     for tensor in tf.nest.flatten(model.outputs):
@@ -70,7 +71,7 @@ def producers(model: tf.keras.Model) -> dict[str, list[Layer]]:
     return {
         layer.name: [
             inbound
-            for node in _nodes(model)
+            for node in nodes(model)
             if node.layer is layer
             for inbound, *_ in node.iterate_inbound()
         ]
