@@ -210,7 +210,7 @@ def _directory(options: argparse.Namespace, settings: dict) -> Path:
     name = options.save
     if name is None:
         name = options.recipe or f"{settings['model']}_{settings['dataset']}"
-    if not name or Path(name).is_absolute() or ".." in Path(name).parts:
+    if not Path(name).parts or Path(name).is_absolute() or ".." in Path(name).parts:
         raise ValueError(f"--save must be a name inside --results_dir, got {name!r}.")
     return Path(options.results_dir) / name
 

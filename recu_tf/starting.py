@@ -41,11 +41,26 @@ def starting_network(path: str | os.PathLike, model: str, dataset: str) -> tf.ke
     if path.is_dir():
         trained = Settings.of_run(runs.Run.open(path))
         if trained.model != model:
-            raise ValueError(f"`init_from` must be a run of {model}, got one of {trained.model}.")
+            raise ValueError(
+                f"`init_from` must be a run of {model}, {path} is one of {trained.model}."
+            )
     elif path.is_file() and path.suffix != ".keras":
-        state_dict, _ = pytorch.read_checkpoint(path)
-        return pytorch.from_state_dict(state_dict, model, dataset)
+        return _network_of_checkpoint(path, model, dataset)
     return _network_in(path, "init_from")
+
+
+def _network_of_checkpoint(path: Path, model: str, dataset: str) -> tf.keras.Model:
+    state_dict, _ = pytorch.read_checkpoint(path)
+    try:
+        found, _ = pytorch.guess_network(state_dict)
+    except ValueError as error:
+        raise ValueError(f"`init_from`, {path}: {error}") from error
+    if found != model:
+        raise ValueError(f"`init_from` must be a checkpoint of {model}, {path} is one of {found}.")
+    try:
+        return pytorch.from_state_dict(state_dict, model, dataset)
+    except ValueError as error:
+        raise ValueError(f"`init_from`, {path}: {error}") from error
 
 
 def teacher_network(path: str | os.PathLike, network: tf.keras.Model) -> tf.keras.Model:

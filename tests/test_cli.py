@@ -113,6 +113,7 @@ def test_hyphens_do_for_underscores():
             "must be epochs separated by commas or spaces, got '30;60'",
         ),
         ("train --save ../elsewhere", "--save must be a name inside --results_dir, got"),
+        ("train --save .", "--save must be a name inside --results_dir, got"),
         ("train --save /elsewhere", "--save must be a name inside --results_dir, got"),
         ("evaluate", "recu evaluate: error: the following arguments are required: PATH"),
         ("evaluate nowhere", "nowhere does not exist; it must be a run directory, a .keras file"),
@@ -194,7 +195,7 @@ def test_training_goes_on_from_a_run(run, tmp_path, capsys):
     np.testing.assert_allclose(kernels[1], kernels[0], atol=1e-6)
     flags[flags.index("--init-from")] = "--init_from"
     error = complaint(capsys, "train", *flags, "--model", "vgg_small_1w1a", "--save", "other")
-    assert "`init_from` must be a run of vgg_small_1w1a, got one of resnet20_1w1a." in error
+    assert f"`init_from` must be a run of vgg_small_1w1a, {run} is one of resnet20_1w1a." in error
     assert not (tmp_path / "other").exists()
 
 

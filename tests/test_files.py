@@ -28,9 +28,11 @@ def test_folder_named_test_does_for_val(tmp_path):
 
 def test_classes_are_those_of_the_training_images(tmp_path):
     touch(tmp_path, "train/cat/a.jpg", "train/cow/a.jpg", "train/dog/a.jpg", "val/dog/b.jpg")
-    test = folder_files("test", str(tmp_path))
+    with pytest.warns(UserWarning, match="val has no images of cat, cow"):
+        test = folder_files("test", str(tmp_path))
     assert (test.class_names, test.labels) == (("cat", "cow", "dog"), [2])
     touch(tmp_path, "val/eel/b.jpg")
+    touch(tmp_path, "val/cat/b.jpg", "val/cow/b.jpg")
     with pytest.raises(FileNotFoundError, match=r"val/eel is a class that .*train must hold too"):
         folder_files("test", str(tmp_path))
 
@@ -88,3 +90,9 @@ def test_damaged_tiny_imagenet_is_named(tiny):
         FileNotFoundError, match="`data_path` must name the folder of Tiny-ImageNet"
     ):
         tiny_imagenet_files("train", None)
+
+
+def test_folders_of_classes_are_not_taken_for_tiny_imagenet(tmp_path):
+    touch(tmp_path, "train/cat/a.jpg", "val/cat/b.jpg")
+    with pytest.raises(FileNotFoundError, match=r"must hold Tiny-ImageNet .* folder .*cat/images"):
+        tiny_imagenet_files("train", str(tmp_path))

@@ -149,6 +149,15 @@ def test_published_checkpoint_is_trained_again(monkeypatch, tmp_path, capsys):
     assert "Best epoch 1" in capsys.readouterr().out
 
 
+def test_checkpoint_of_another_network_is_refused_by_name(tmp_path, capsys):
+    checkpoint = shared("checkpoints", "resnet20_1w1a_cifar10.pth.tar")
+    flags = ["--dataset", "digits", "--results_dir", str(tmp_path), "--init-from", str(checkpoint)]
+    assert cli.main(["train", *flags]) == 2
+    error = capsys.readouterr().err
+    assert "`init_from` must be a checkpoint of resnet18_1w1a" in error
+    assert f"{checkpoint} is one of resnet20_1w1a." in error
+
+
 def few_read(monkeypatch):
     """The real digits, but few of them; the names of the splits as they are read."""
     from recu_tf import data

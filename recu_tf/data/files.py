@@ -1,6 +1,7 @@
 """Images that stay on disk until they are needed: ImageNet, Tiny-ImageNet, folders."""
 
 import os
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,6 +73,9 @@ def folder_files(split: str, data_path: str | None) -> ImageFiles:
         for path in folders:
             if path.name not in classes:
                 raise FileNotFoundError(f"{path} is a class that {root / 'train'} must hold too.")
+        missing = sorted(set(classes) - {path.name for path in folders})
+        if missing:
+            warnings.warn(f"{folder} has no images of {', '.join(missing[:5])}.", stacklevel=2)
     return ImageFiles(
         [path for images in files for path in images],
         [
@@ -104,6 +108,11 @@ def tiny_imagenet_files(split: str, data_path: str | None) -> ImageFiles:
         )
     root = Path(data_path)
     classes = tuple(path.name for path in _subfolders(root / "train"))
+    if not (root / "train" / classes[0] / "images").is_dir():
+        raise FileNotFoundError(
+            f"`data_path` must hold Tiny-ImageNet as its archive unpacks it, with the folder "
+            f"{root / 'train' / classes[0] / 'images'}; other images are the data set folder."
+        )
     if split == "train":
         files = [_images(root / "train" / name / "images") for name in classes]
         labels = [label for label, images in enumerate(files) for _ in images]
