@@ -152,15 +152,17 @@ def read(flatbuffer: bytes) -> File:
         return _read(bytes(flatbuffer))
     except DAMAGE as error:
         reason = str(error) or type(error).__name__
-        raise ValueError(f"`flatbuffer` must be a TFLite file; this one is damaged: {reason}") from (
-            error
-        )
+        raise ValueError(
+            f"`flatbuffer` must be a TFLite file; this one is damaged: {reason}"
+        ) from (error)
 
 
 def _read(flatbuffer: bytes) -> File:
     model = schema.Model.GetRootAs(flatbuffer, 0)
     budget = _Budget(len(flatbuffer))
-    names = [_operator_name(model.OperatorCodes(i)) for i in budget.spend(model.OperatorCodesLength())]
+    names = [
+        _operator_name(model.OperatorCodes(i)) for i in budget.spend(model.OperatorCodesLength())
+    ]
     buffers = [_buffer(flatbuffer, model.Buffers(i)) for i in budget.spend(model.BuffersLength())]
     graphs = [model.Subgraphs(i) for i in budget.spend(model.SubgraphsLength())]
     if not graphs:
