@@ -15,6 +15,7 @@ __all__ = ["Audit", "Row", "audit"]
 
 WIDEST = 118
 LONGEST_OPERATOR = 18
+HEADER = ("layer", "operator", "kind", "padding", "strides", "fused", "bits", "bytes", "MACs")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,31 +71,31 @@ class Audit:
     def __str__(self) -> str:
         kept = len(self.expected) - len(self.lost)
         binary = f"{kept} of {len(self.expected)}" if self.expected else str(self.binary)
-        lines = [*_table(self), f"Binary convolutions: {binary}"]
+        lines = [
+            *_table(self.rows),
+            f"{len(self.rows)} operators, {self.constant_bytes:,} bytes of constants, "
+            f"{self.binary_macs:,} multiply-accumulates of bits, {self.float_macs:,} others",
+            f"Binary convolutions: {binary}",
+        ]
         if self.lost:
             lines.append(f"Not binary: {', '.join(self.lost)}")
             lines += [f"  {layer}: {why}" for layer, why in self.lost.items()]
         return "\n".join(lines)
 
 
-def _table(audit: Audit) -> list[str]:
-    header = (
-        ("layer", "operator", "kind", "padding", "strides", "fused", "bits")
-        + ("bytes", "binary MACs", "float MACs")
-    )  # fmt: skip
-    total = ("total", f"{len(audit.rows)} operators", "", "", "", "", "")
-    cells = [header, *map(_cells, audit.rows), (*total, *_numbers(audit))]
+def _table(rows: tuple[Row, ...]) -> list[str]:
+    cells = [HEADER, *map(_cells, rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     widths[1] = min(widths[1], LONGEST_OPERATOR)
-    gaps = 2 * (len(widths) - 1)
-    widths[0] = min(widths[0], max(len("layer"), WIDEST - gaps - sum(widths[1:])))
+    rest = sum(widths[1:]) + 2 * (len(widths) - 1)
+    widths[0] = min(widths[0], max(WIDEST - rest, len(HEADER[0])))
     lines = []
     for row in cells:
         texts = [_cut(cell, width).ljust(width) for cell, width in zip(row, widths, strict=True)]
-        numbers = [cell.rjust(width) for cell, width in zip(row[7:], widths[7:], strict=True)]
-        lines.append("  ".join([*texts[:7], *numbers]).rstrip())
+        numbers = [cell.rjust(width) for cell, width in zip(row[-2:], widths[-2:], strict=True)]
+        lines.append("  ".join([*texts[:-2], *numbers]).rstrip())
     rule = "-" * max(map(len, lines))
-    return [lines[0], rule, *lines[1:-1], rule, lines[-1]]
+    return [lines[0], rule, *lines[1:], rule]
 
 
 def _cut(text: str, width: int) -> str:
@@ -102,13 +103,9 @@ def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else f"~{text[1 - width :]}"
 
 
-def _numbers(counted: Row | Audit) -> tuple[str, ...]:
-    numbers = (counted.constant_bytes, counted.binary_macs, counted.float_macs)
-    return tuple(f"{number:,}" if number else "" for number in numbers)
-
-
 def _cells(row: Row) -> tuple[str, ...]:
     packed = ((row.packed_input, "in"), (row.packed_output, "out"))
+    macs = row.binary_macs + row.float_macs
     return (
         row.layer,
         row.operator,
@@ -117,7 +114,8 @@ def _cells(row: Row) -> tuple[str, ...]:
         "x".join(map(str, row.strides or ())),
         "+".join(row.fused),
         "+".join(name for holds, name in packed if holds),
-        *_numbers(row),
+        f"{row.constant_bytes:,}" if row.constant_bytes else "",
+        f"{macs:,}" if macs else "",
     )
 
 

@@ -77,8 +77,11 @@ class Tensor:
             raise ValueError(f"{self.name!r} is not constant.")
         try:
             return self.constant.view(self.dtype.lower()).reshape(self.shape)
-        except TypeError as error:
-            raise ValueError(f"{self.name!r} is {self.dtype}, which cannot be read.") from error
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"`flatbuffer` must be a TFLite file; in this one {self.name!r} cannot be read as "
+                f"{self.dtype} of shape {self.shape}."
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -249,6 +252,10 @@ def _operator(
         options = _custom_options(operator.CustomOptionsAsNumpy().tobytes(), name)
     else:
         options = _builtin_options(operator)
+    if name == BINARY_CONVOLUTION:
+        options = _like_builtin(options)
+        if len(inputs) < 2 or inputs[1] is None or len(inputs[1].shape) != 4:
+            raise ValueError(f"{name} lacks a kernel")
     return Operator(graph, name, inputs, outputs, options)
 
 
@@ -288,10 +295,12 @@ def _custom_options(encoded: bytes, name: str) -> dict[str, object]:
         for i in range(len(keys))
         if (value := values[i]).IsNumeric or value.IsBool or value.IsString
     }
-    return _like_builtin(options) if name == BINARY_CONVOLUTION else options
+    return options
 
 
 def _like_builtin(options: dict[str, object]) -> dict[str, object]:
+    if not all(isinstance(value, int) for value in options.values()):
+        raise ValueError(f"the options of {BINARY_CONVOLUTION} are not numbers")
     return {
         "padding": PADDINGS[options["padding"]],
         "strides": (options["stride_height"], options["stride_width"]),

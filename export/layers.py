@@ -14,6 +14,7 @@ __all__ = [
     "input_quantizer",
     "is_binary",
     "kernel_quantizers",
+    "latent_kernel",
     "paths",
     "quantized_kernel",
     "titles",
@@ -89,6 +90,15 @@ def binary_convolutions(model: tf.keras.Model) -> list[tf.keras.layers.Conv2D]:
 def has_kernel(layer: Layer) -> bool:
     """Whether a layer is a convolution, dense, or something of the kind."""
     return any(getattr(layer, name, None) is not None for name in KERNELS)
+
+
+def latent_kernel(layer: Layer) -> np.ndarray | None:
+    """The kernel that a layer trains, before its quantizer; None without one."""
+    for name in KERNELS:
+        kernel = getattr(layer, name, None)
+        if kernel is not None:
+            return getattr(kernel, "latent_variable", kernel).numpy()
+    return None
 
 
 def quantized_kernel(layer: Layer) -> np.ndarray | None:

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from export import layers
 from export.flatbuffer import BINARY_CONVOLUTION, File, Operator, Tensor
-from export.tracing import KERNEL_INPUT
+from export.tracing import KERNEL_INPUT, computes
 
 __all__ = ["reason"]
 
@@ -53,8 +53,11 @@ def reason(
         for operator, owner in zip(file.operators, owners, strict=True)
         if owner is layer and operator.name in KERNEL_INPUT
     ]
-    if not own and layers.has_kernel(layer) and _is_convolution(layer):
-        return "no operator of the file could be traced to it."
+    if not own and _is_convolution(layer):
+        # The converter makes one of two layers that compute the same.
+        own = [operator for operator in file.operators if computes(operator, layer)]
+        if not own:
+            return "no operator of the file could be traced to it."
     wrong = [operator for operator in own if operator.name != BINARY_CONVOLUTION]
     if own and not wrong:
         return _not_usable(layer, own)
@@ -82,7 +85,7 @@ def _is_convolution(layer: Layer) -> bool:
 
 
 def _not_usable(layer: Layer, operators: list[Operator]) -> str | None:
-    if not np.isfinite(layer.get_weights()[0]).all():
+    if not np.isfinite(layers.latent_kernel(layer)).all():
         return (
             "its kernel holds weights that are not finite numbers, of which the converter makes "
             "bits without a word."

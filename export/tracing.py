@@ -14,7 +14,7 @@ import tensorflow as tf
 from export import layers
 from export.flatbuffer import BINARY_CONVOLUTION, File, Operator
 
-__all__ = ["kernel_of", "trace"]
+__all__ = ["KERNEL_INPUT", "computes", "kernel_of", "trace"]
 
 LONGEST_NAME = 50
 
@@ -58,6 +58,14 @@ def _fingerprint(kernel: np.ndarray) -> tuple:
     largest = np.abs(flat).argmax(axis=1)[:, None]
     turned = np.take_along_axis(flat, largest, axis=1) < 0
     return kernel.shape, np.packbits(np.where(turned, flat > 0, flat < 0)).tobytes()
+
+
+def computes(operator: Operator, layer: tf.keras.layers.Layer) -> bool:
+    """Whether an operator's filters are a layer's, but for a factor of each."""
+    kernel, filters = kernel_of(operator), layers.filters(layer)
+    if kernel is None or filters is None:
+        return False
+    return _fingerprint(kernel) == _fingerprint(filters)
 
 
 def _owners(name: str, paths: dict[str, tf.keras.layers.Layer]) -> list[tf.keras.layers.Layer]:
