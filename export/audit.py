@@ -5,7 +5,7 @@ from collections import Counter
 
 import tensorflow as tf
 
-from export import layers
+from export import binary_layers as layers
 from export.flatbuffer import BINARY_CONVOLUTION, Operator, read
 from export.reasons import reason
 from export.rows import Row, rows

@@ -11,7 +11,7 @@ import itertools
 import numpy as np
 import tensorflow as tf
 
-from export import layers
+from export import binary_layers as layers
 from export.flatbuffer import BINARY_CONVOLUTION, File, Operator, Tensor
 from export.tracing import KERNEL_INPUT, computes
 

@@ -9,7 +9,7 @@ deep network whose activations are large there may be some in most images.
 import numpy as np
 import tensorflow as tf
 
-from export.audit import binary_convolutions
+from export.binary_layers import binary_convolutions
 
 __all__ = ["predict_with_rounding"]
 

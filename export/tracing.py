@@ -11,7 +11,7 @@ from collections import defaultdict
 import numpy as np
 import tensorflow as tf
 
-from export import layers
+from export import binary_layers as layers
 from export.flatbuffer import BINARY_CONVOLUTION, File, Operator
 
 __all__ = ["KERNEL_INPUT", "computes", "kernel_of", "trace"]
