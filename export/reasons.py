@@ -229,7 +229,7 @@ def _input(
             f"its input comes from a bare tf.sign{place} (input quantizer {quantizer}), which "
             f"gives 0 for 0; {SIGN_ADVICE}."
         ]
-    source = _listed(between, title) if between else "no operator of its own"
+    source = _listed(own or between, title) if between else "no operator of its own"
     return [
         f"its input comes from {source}, in which the converter finds no sign (input quantizer "
         f"{quantizer}); {SIGN_ADVICE}."

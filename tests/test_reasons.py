@@ -154,7 +154,7 @@ KNOWN = {
     "magnitude-aware kernel": only(kernel_quantizer="magnitude_aware_sign"),
     "nearly alike": of_kernel(magnitudes_nearly_alike),
     "scale of each filter": of_kernel(scale_per_filter),
-    "dropped out": behind_sign(K.Dropout(0.5)),
+    "dropped out": behind_sign(K.Dropout(0.5, name="drop")),
 }
 
 LOST = {
@@ -184,7 +184,7 @@ LOST = {
         only(input_quantizer=lq.quantizers.MagnitudeAwareSign()),
         r"is not -1 and 1 but -.* values\), behind the input quantizer 'magnitude_aware_sign",
     ),
-    "scaled": (behind_sign(Apply(lambda x: 3 * x)), r"is not -1 and 1 but -3, 3"),
+    "scaled": (behind_sign(Apply(lambda x: 3 * x, name="three")), r"is not -1 and 1 but -3, 3"),
     "turned by quantizer": (
         only(input_quantizer=quantizer(signed_and_turned)),
         r"stands TRANSPOSE of its input quantizer; .* must end with the sign",
@@ -193,10 +193,10 @@ LOST = {
         behind_sign(Apply(lambda x: tf.transpose(x, [0, 2, 1, 3]), name="turn")),
         r"stands TRANSPOSE of layer 'turn'; move it in front of the sign",
     ),
-    "pool": (behind_sign(K.MaxPool2D(name="pool")), "stands MAX_POOL_2D of layer 'pool'"),
-    "norm": (behind_sign(K.BatchNormalization(name="norm")), "stands .*MUL of layer 'norm'"),
+    "pooled": (behind_sign(K.MaxPool2D(name="pool")), "stands MAX_POOL_2D of layer 'pool'"),
+    "normalised": (behind_sign(K.BatchNormalization(name="norm")), "stands .*MUL of layer 'norm'"),
     "fused padding": (
-        behind_sign(K.ZeroPadding2D(1), padding="valid"),
+        behind_sign(K.ZeroPadding2D(1, name="fused"), padding="valid"),
         r'stands a padding, which the converter has fused .* pad with padding="same" in the layer',
     ),
     "padding": (
@@ -249,7 +249,7 @@ def layer_name(case):
 
 @pytest.fixture(scope="module")
 def audited():
-    """One network, each layer a case: a conversion takes a second, however many there are."""
+    """One network, each layer a case, since most of a conversion's time is for each network."""
     tf.keras.utils.set_random_seed(0)
     inputs = tf.keras.Input((6, 6, 32))
     branches = {**KNOWN, **{case: branch for case, (branch, _) in LOST.items()}}
@@ -262,6 +262,7 @@ def audited():
     return export.audit(export.convert(model), model)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", KNOWN)
 def test_layer_that_is_converted_whole_has_no_reason(audited, case):
     assert layer_name(case) in audited.expected
@@ -270,12 +271,14 @@ def test_layer_that_is_converted_whole_has_no_reason(audited, case):
     assert "LceBconv2d" in kinds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", LOST)
 def test_reason_is_found(audited, case):
     reason = audited.lost[layer_name(case)]
     assert re.search(LOST[case][1], reason), reason
 
 
+@pytest.mark.slow
 def test_layers_with_a_fault_have_no_usable_binary_convolution(audited):
     binary = {row.layer for row in audited.rows if row.operator == "LceBconv2d"}
     unusable = {layer_name("not finite"), layer_name("scale in 3 dimensions")}
