@@ -5,8 +5,14 @@ import struct
 from dataclasses import dataclass, field
 
 import numpy as np
-from flatbuffers import flexbuffers
 from larq_compute_engine.mlir.python import tflite_schema as schema
+
+from export.operator_options import (
+    binary_convolution_options,
+    builtin_options,
+    custom_options,
+    names_of,
+)
 
 __all__ = ["BINARY_CONVOLUTION", "File", "Operator", "Tensor", "read"]
 
@@ -27,15 +33,8 @@ DAMAGE = (
 )
 
 
-def _names(enumeration: type) -> dict[int, str]:
-    return {code: name for name, code in vars(enumeration).items() if not name.startswith("_")}
-
-
-OPERATORS = _names(schema.BuiltinOperator)
-OPTIONS = _names(schema.BuiltinOptions)
-TYPES = _names(schema.TensorType)
-PADDINGS = _names(schema.Padding)
-ACTIVATIONS = _names(schema.ActivationFunctionType)
+OPERATORS = names_of(schema.BuiltinOperator)
+TYPES = names_of(schema.TensorType)
 
 
 @dataclass(frozen=True)
@@ -249,63 +248,11 @@ def _operator(
         raise ValueError(f"{name} lacks an output")
     if operator.CustomOptionsLength():
         budget.spend(operator.CustomOptionsLength())
-        options = _custom_options(operator.CustomOptionsAsNumpy().tobytes(), name)
+        options = custom_options(operator.CustomOptionsAsNumpy().tobytes())
     else:
-        options = _builtin_options(operator)
+        options = builtin_options(operator)
     if name == BINARY_CONVOLUTION:
-        options = _like_builtin(options)
+        options = binary_convolution_options(options)
         if len(inputs) < 2 or inputs[1] is None or len(inputs[1].shape) != 4:
             raise ValueError(f"{name} lacks a kernel")
     return Operator(graph, name, inputs, outputs, options)
-
-
-def _builtin_options(operator: schema.Operator) -> dict[str, object]:
-    kind = getattr(schema, OPTIONS.get(operator.BuiltinOptionsType(), ""), None)
-    table = operator.BuiltinOptions()
-    if kind is None or table is None:
-        return {}
-    options = kind()
-    options.Init(table.Bytes, table.Pos)
-
-    def option(name):
-        return getattr(options, name)() if hasattr(options, name) else None
-
-    found = {
-        "padding": PADDINGS.get(option("Padding")),
-        "strides": (option("StrideH"), option("StrideW")),
-        "dilation": (option("DilationHFactor"), option("DilationWFactor")),
-        "window": (option("FilterHeight"), option("FilterWidth")),
-        "depth_multiplier": option("DepthMultiplier"),
-        "activation": ACTIVATIONS.get(option("FusedActivationFunction")),
-    }
-    return {name: value for name, value in found.items() if value not in (None, (None, None))}
-
-
-def _custom_options(encoded: bytes, name: str) -> dict[str, object]:
-    root = flexbuffers.GetRoot(encoded)
-    if not root.IsMap:
-        return {}
-    entries = root.AsMap
-    if len(entries) > len(encoded):
-        raise ValueError(f"the options of {name} claim to be longer than they are")
-    keys, values = entries.Keys, entries.Values
-    # Numbers and texts alone: vectors within vectors could be endless.
-    options = {
-        _text(keys[i].AsKeyBytes): value.Value
-        for i in range(len(keys))
-        if (value := values[i]).IsNumeric or value.IsBool or value.IsString
-    }
-    return options
-
-
-def _like_builtin(options: dict[str, object]) -> dict[str, object]:
-    if not all(isinstance(value, int) for value in options.values()):
-        raise ValueError(f"the options of {BINARY_CONVOLUTION} are not numbers")
-    return {
-        "padding": PADDINGS[options["padding"]],
-        "strides": (options["stride_height"], options["stride_width"]),
-        "dilation": (options["dilation_height_factor"], options["dilation_width_factor"]),
-        "activation": ACTIVATIONS[options["fused_activation_function"]],
-        "channels_in": options["channels_in"],
-        "pad_values": options["pad_values"],
-    }

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from export import binary_layers as layers
 from export.flatbuffer import BINARY_CONVOLUTION, File, Operator, Tensor
+from export.kernel_faults import NOT_FINITE, kernel_faults
 from export.tracing import KERNEL_INPUT, computes
 
 __all__ = ["reason"]
@@ -24,8 +25,6 @@ PAD_ADVICE = 'pad with padding="same" in the layer instead (pad_values 0 or 1).'
 MOVE_ADVICE = "move it in front of the sign, or behind the convolution."
 PADS = ("PAD", "PADV2", "MIRROR_PAD")
 BITS = ("LceQuantize", "LceDequantize")
-SPREAD = 0.005  # of magnitudes in a filter, relative; seen by converting kernels
-SMALLEST = float(np.finfo(np.float32).eps)
 GROUP_CHANNELS = 32
 
 
@@ -68,7 +67,8 @@ def reason(
     operator = wrong[0]
     chain = _chain(operator, file, names)
     found = [
-        *_kernel(layer, operator),
+        *_computed_kernel(layer, operator),
+        *kernel_faults(layer),
         *_groups(layer),
         *_input(layer, titles[id(layer)], operator, chain, model),
     ]
@@ -86,10 +86,7 @@ def _is_convolution(layer: Layer) -> bool:
 
 def _not_usable(layer: Layer, operators: list[Operator]) -> str | None:
     if not np.isfinite(layers.latent_kernel(layer)).all():
-        return (
-            "its kernel holds weights that are not finite numbers, of which the converter makes "
-            "bits without a word."
-        )
+        return NOT_FINITE
     for operator in operators:
         for tensor in operator.inputs[2:4]:
             if tensor is not None and len(tensor.shape) != 1:
@@ -101,50 +98,15 @@ def _not_usable(layer: Layer, operators: list[Operator]) -> str | None:
     return None
 
 
-def _kernel(layer: Layer, operator: Operator) -> list[str]:
+def _computed_kernel(layer: Layer, operator: Operator) -> list[str]:
     tensor = operator.inputs[KERNEL_INPUT[operator.name]]
-    if tensor is None or tensor.constant is None:
-        return [
-            "its kernel is computed anew in every run; the kernel quantizer "
-            f"{_called(layers.kernel_quantizers(layer)[0])} may depend on the kernel alone, on no "
-            "random numbers and no input."
-        ]
-    filters = layers.filters(layer)
-    flat = np.abs(filters.reshape(len(filters), -1))
-    largest = flat.max(axis=1)
-    zero = largest == 0
-    small = ~zero & (largest <= SMALLEST)
-    holes = ~zero & (flat == 0).any(axis=1)
-    mixed = ~zero & ~holes & (flat.min(axis=1) < (1 - SPREAD) * largest)
-    faults = (
-        (
-            zero,
-            "only zeros",
-            "a kernel quantizer must give -s or s for every weight, also where all are 0 or alike",
-        ),
-        (
-            small,
-            f"magnitudes of at most {SMALLEST:.1e}",
-            "the converter takes that for 0; scale the kernel up and the outputs down",
-        ),
-        (
-            holes,
-            "zeros beside other values",
-            "`tf.sign` gives 0 for a weight of 0, `lq.math.sign` gives 1",
-        ),
-        (mixed, "more than one magnitude", "all weights of a filter must be -s or s"),
-    )
+    if tensor is not None and tensor.constant is not None:
+        return []
     return [
-        f"its quantized kernel holds {what} in {_which(faulty)}; {advice}."
-        for faulty, what, advice in faults
-        if faulty.any()
+        "its kernel is computed anew in every run; the kernel quantizer "
+        f"{_called(layers.kernel_quantizers(layer)[0])} may depend on the kernel alone, on no "
+        "random numbers and no input."
     ]
-
-
-def _which(chosen: np.ndarray) -> str:
-    indices = np.flatnonzero(chosen)
-    first = ", ".join(map(str, indices[:5])) + (" and others" if len(indices) > 5 else "")
-    return f"filter{'s' if len(indices) > 1 else ''} {first} (of {len(chosen)})"
 
 
 def _groups(layer: Layer) -> list[str]:
@@ -200,7 +162,7 @@ def _input(
     sign = next(((one, name) for one, name in chain if one.name in ("SIGN", *BITS)), None)
     known = sign is not None and sign[0].name in BITS
     own = [one for one, name in between if name == title]
-    if any(one.name in PADS for one in own) and layer.pad_values not in (0, 1):
+    if any(one.name in PADS for one in own) and getattr(layer, "pad_values", 0) not in (0, 1):
         return [f"its `pad_values` is {layer.pad_values}; the engine can pad with 0 or 1."]
     if known and len(own) < len(between):
         return [
@@ -263,7 +225,7 @@ def _values(layer: Layer, model: tf.keras.Model) -> np.ndarray | None:
     ]
     try:
         before = tf.keras.Model(parent.inputs, layer.get_input_at(0))(images, training=False)
-    except (AttributeError, ValueError):  # not part of a graph of layers
+    except (AttributeError, ValueError, tf.errors.OpError):  # not part of a graph of layers
         return None
     return layers.input_quantizer(layer)(before).numpy()
 
