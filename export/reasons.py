@@ -161,8 +161,8 @@ def _input(
     between = [(one, name) for one, name in chain if one.name not in ("SIGN", *BITS)]
     sign = next(((one, name) for one, name in chain if one.name in ("SIGN", *BITS)), None)
     known = sign is not None and sign[0].name in BITS
-    own = [one for one, name in between if name == title]
-    if any(one.name in PADS for one in own) and getattr(layer, "pad_values", 0) not in (0, 1):
+    own = [(one, name) for one, name in between if name == title]
+    if any(one.name in PADS for one, _ in own) and getattr(layer, "pad_values", 0) not in (0, 1):
         return [f"its `pad_values` is {layer.pad_values}; the engine can pad with 0 or 1."]
     if known and len(own) < len(between):
         return [
@@ -175,7 +175,15 @@ def _input(
             f"into the convolution; {PAD_ADVICE}"
         ]
     values = _values(layer, model)
-    if values is not None and not np.isin(values, (-1, 1)).all():
+    # Of a sign in which values happen to be 0; one of 0 and 1 alone is another quantizer.
+    if sign is not None and not known and (values is None or _are(values, (-1, 0, 1), -1)):
+        name = sign[1]
+        place = "" if name in ("", title) else f" of layer {name!r}"
+        return [
+            f"its input comes from a bare tf.sign{place} (input quantizer {quantizer}), which "
+            f"gives 0 for 0; {SIGN_ADVICE}."
+        ]
+    if values is not None and not _are(values, (-1, 1)):
         return [_not_binary(values, quantizer)]
     if known and between:
         return [
@@ -184,18 +192,15 @@ def _input(
         ]
     if known:
         return []
-    if sign is not None:
-        name = sign[1]
-        place = "" if name in ("", title) else f" of layer {name!r}"
-        return [
-            f"its input comes from a bare tf.sign{place} (input quantizer {quantizer}), which "
-            f"gives 0 for 0; {SIGN_ADVICE}."
-        ]
     source = _listed(own or between, title) if between else "no operator of its own"
     return [
         f"its input comes from {source}, in which the converter finds no sign (input quantizer "
         f"{quantizer}); {SIGN_ADVICE}."
     ]
+
+
+def _are(values: np.ndarray, allowed: tuple, *needed: int) -> bool:
+    return bool(np.isin(values, allowed).all() and np.isin(needed, values).all())
 
 
 def _not_binary(values: np.ndarray, quantizer: str) -> str:
