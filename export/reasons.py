@@ -66,12 +66,11 @@ def reason(
     names = [titles.get(id(owner), "") for owner in owners]
     operator = wrong[0]
     chain = _chain(operator, file, names)
-    found = [
-        *_computed_kernel(layer, operator),
-        *kernel_faults(layer),
-        *_groups(layer),
-        *_input(layer, titles[id(layer)], operator, chain, model),
-    ]
+    found = [*_computed_kernel(layer, operator), *kernel_faults(layer), *_groups(layer)]
+    # Where the sign stands right before the convolution, what was found is enough; to look at the
+    # values takes a run of the model.
+    if not found or not chain or chain[0][0].name not in BITS:
+        found += _input(layer, titles[id(layer)], operator, chain, model)
     return " ".join(found) if found else _unknown(operator, chain)
 
 
