@@ -199,4 +199,4 @@ def file_of_shared_offsets(count):
 def test_small_file_cannot_claim_to_be_endless():
     assert len(flatbuffer.read(file_of_shared_offsets(2)).operators) == 4
     with pytest.raises(ValueError, match="damaged: it claims to hold more than its length"):
-        flatbuffer.read(file_of_shared_offsets(100_000))
+        flatbuffer.read(file_of_shared_offsets(2000))
