@@ -1,106 +1,155 @@
 """What is in a TFLite file, against what should be."""
 
+import dataclasses
 from collections import Counter
-from dataclasses import dataclass
 
 import tensorflow as tf
-from larq_compute_engine.mlir.python import tflite_schema as schema
 
-__all__ = ["Audit", "audit"]
+from export import binary_layers as layers
+from export.flatbuffer import BINARY_CONVOLUTION, Operator, read
+from export.reasons import reason
+from export.rows import Row, rows
+from export.tracing import trace
 
-BINARY_CONVOLUTION = "LceBconv2d"
+__all__ = ["Audit", "Row", "audit"]
+
+WIDEST = 118
+LONGEST_OPERATOR = 18
+HEADER = ("layer", "operator", "kind", "padding", "strides", "fused", "bits", "bytes", "MACs")
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Audit:
-    """The operators of a TFLite file and what became of the binary convolutions.
+    """The operators of a TFLite file and what became of the binary layers.
 
     Attributes:
-        operators: how often each operator occurs, the most frequent first.
-        expected: names of the layers that should be binary convolutions.
-        binary: number of binary convolutions in the file.
-        lost: names of those that are not among them.
+        rows: one for each operator, in the order in which they run.
+        expected: the layers that should be binary: their kernel and their input have one bit.
+        lost: of these, those that are not binary in the file, or not as the engine takes them, and
+            why.
     """
 
-    operators: dict[str, int]
+    rows: tuple[Row, ...]
     expected: tuple[str, ...]
-    binary: int
-    lost: tuple[str, ...]
+    lost: dict[str, str]
+
+    @property
+    def operators(self) -> dict[str, int]:
+        """How often each operator occurs, the most frequent first."""
+        return dict(Counter(row.operator for row in self.rows).most_common())
+
+    @property
+    def binary(self) -> int:
+        """Number of binary convolutions in the file; a layer called twice has two."""
+        return sum(row.operator == BINARY_CONVOLUTION for row in self.rows)
+
+    @property
+    def constant_bytes(self) -> int:
+        """Bytes of all constants."""
+        return sum(row.constant_bytes for row in self.rows)
+
+    @property
+    def binary_macs(self) -> int:
+        """Multiply-accumulates of bits, for one run."""
+        return sum(row.binary_macs for row in self.rows)
+
+    @property
+    def float_macs(self) -> int:
+        """All other multiply-accumulates, for one run."""
+        return sum(row.float_macs for row in self.rows)
 
     @property
     def passed(self) -> bool:
-        """Whether every convolution that should be binary is."""
-        return not self.lost and self.binary == len(self.expected)
+        """Whether every layer that should be binary is."""
+        return not self.lost
+
+    def as_dict(self) -> dict[str, object]:
+        """The audit as JSON can hold it, with the totals."""
+        totals = ("operators", "binary", "constant_bytes", "binary_macs", "float_macs", "passed")
+        return {**dataclasses.asdict(self), **{name: getattr(self, name) for name in totals}}
 
     def __str__(self) -> str:
-        rows = [f"  {name:<20} {count:>4}" for name, count in self.operators.items()]
-        lines = ["Operators:", *rows, f"Binary convolutions: {self.binary} of {len(self.expected)}"]
+        kept = len(self.expected) - len(self.lost)
+        binary = f"{kept} of {len(self.expected)}" if self.expected else str(self.binary)
+        lines = [
+            *_table(self.rows),
+            f"{len(self.rows)} operators, {self.constant_bytes:,} bytes of constants, "
+            f"{self.binary_macs:,} multiply-accumulates of bits, {self.float_macs:,} others",
+            f"Binary convolutions: {binary}",
+        ]
         if self.lost:
             lines.append(f"Not binary: {', '.join(self.lost)}")
+            lines += [f"  {layer}: {why}" for layer, why in self.lost.items()]
         return "\n".join(lines)
 
 
-def binary_convolutions(model: tf.keras.Model) -> list[tf.keras.layers.Layer]:
-    """The convolutions of a model whose kernel and input are quantized to one bit."""
-
-    def is_binary(layer, quantizer):
-        return getattr(getattr(layer, quantizer, None), "precision", None) == 1
-
-    return [
-        layer
-        for layer in model.submodules
-        if isinstance(layer, tf.keras.layers.Conv2D)
-        and is_binary(layer, "kernel_quantizer")
-        and is_binary(layer, "input_quantizer")
-    ]
-
-
-def _operator_names(file: schema.ModelT) -> list[str]:
-    builtin = {code: name for name, code in vars(schema.BuiltinOperator).items() if name.isupper()}
-    return [
-        code.customCode.decode()
-        if code.customCode
-        # Files written before there were more than 127 operators use the older field.
-        else builtin[max(code.builtinCode, code.deprecatedBuiltinCode)]
-        for code in file.operatorCodes
-    ]
+def _table(rows: tuple[Row, ...]) -> list[str]:
+    cells = [HEADER, *map(_cells, rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    widths[1] = min(widths[1], LONGEST_OPERATOR)
+    rest = sum(widths[1:]) + 2 * (len(widths) - 1)
+    widths[0] = min(widths[0], max(WIDEST - rest, len(HEADER[0])))
+    lines = []
+    for row in cells:
+        texts = [_cut(cell, width).ljust(width) for cell, width in zip(row, widths, strict=True)]
+        numbers = [cell.rjust(width) for cell, width in zip(row[-2:], widths[-2:], strict=True)]
+        lines.append("  ".join([*texts[:-2], *numbers]).rstrip())
+    rule = "-" * max(map(len, lines))
+    return [lines[0], rule, *lines[1:], rule]
 
 
-def audit(flatbuffer: bytes, model: tf.keras.Model) -> Audit:
-    """Lists the operators of a converted model and looks for each binary convolution.
+def _cut(text: str, width: int) -> str:
+    # The end of a layer's name tells more than its beginning.
+    return text if len(text) <= width else f"~{text[1 - width :]}"
 
-    A binary convolution reads from an LceQuantize that is named after the layer. Where the file
-    has one for each layer, none is lost; a layer whose name no LceBconv2d can be traced to is
-    reported as lost.
+
+def _cells(row: Row) -> tuple[str, ...]:
+    packed = ((row.packed_input, "in"), (row.packed_output, "out"))
+    macs = row.binary_macs + row.float_macs
+    return (
+        row.layer,
+        row.operator,
+        row.kind,
+        row.padding,
+        "x".join(map(str, row.strides or ())),
+        "+".join(row.fused),
+        "+".join(name for holds, name in packed if holds),
+        f"{row.constant_bytes:,}" if row.constant_bytes else "",
+        f"{macs:,}" if macs else "",
+    )
+
+
+def audit(flatbuffer: bytes, model: tf.keras.Model | None = None) -> Audit:
+    """Lists the operators of a TFLite file and looks for each layer that should be binary.
 
     Args:
-        flatbuffer: the TFLite file that `export.convert` made of the model.
-        model: the model.
+        flatbuffer: the file, such as `export.convert` makes.
+        model: the Keras model it was made of. Without it, layers are called as the file calls
+            them, none is expected to be binary, and none can be lost.
 
     Returns:
         The audit.
 
     Raises:
-        ValueError: the bytes are not a TFLite file.
+        ValueError: the bytes are not a TFLite file, or a damaged one.
     """
-    if flatbuffer[4:8] != b"TFL3":
-        raise ValueError("`flatbuffer` must be a TFLite file; these bytes have no TFL3 mark.")
-    file = schema.ModelT.InitFromObj(schema.Model.GetRootAs(flatbuffer, 0))
-    names = _operator_names(file)
-    operators = [(names[op.opcodeIndex], op) for graph in file.subgraphs for op in graph.operators]
-    counts = Counter(name for name, _ in operators)
-    expected = [layer.name for layer in binary_convolutions(model)]
-    binary = counts[BINARY_CONVOLUTION]
-    lost = () if binary >= len(expected) else _lost(file, names, expected)
-    return Audit(dict(counts.most_common()), tuple(expected), binary, lost)
+    file = read(flatbuffer)
+    if model is None:
+        return Audit(rows(file, [_name_in_file(one) for one in file.operators]), (), {})
+    owners = trace(file, model)
+    found = layers.paths(model)
+    titles = layers.titles(found)
+    names = ["" if owner is None else titles[id(owner)] for owner in owners]
+    lost = {}
+    binary = {id(layer): layer for layer in found.values() if layers.is_binary(layer)}
+    for layer in binary.values():
+        why = reason(layer, titles, file, owners, model)
+        if why:
+            lost[titles[id(layer)]] = why
+    return Audit(rows(file, names), tuple(titles[one] for one in binary), lost)
 
 
-def _lost(file: schema.ModelT, names: list[str], expected: list[str]) -> tuple[str, ...]:
-    """The layers that no binary convolution in the file can be traced back to by a tensor name."""
-    found = set()
-    for graph in file.subgraphs:
-        for op in graph.operators:
-            if names[op.opcodeIndex] == BINARY_CONVOLUTION:
-                tensors = [graph.tensors[index].name.decode() for index in op.inputs if index >= 0]
-                found |= {name for name in expected if any(f"/{name}/" in t for t in tensors)}
-    return tuple(name for name in expected if name not in found)
+def _name_in_file(operator: Operator) -> str:
+    # Without the model's name in front and the operator's own behind.
+    name = operator.outputs[0].name if operator.outputs else ""
+    return "/".join(name.split(";")[0].split("/")[1:-1])
