@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from larq_compute_engine.tflite.python.interpreter import Interpreter
 
-from export.benchmark import KERNELS, tensorflow_lite
+from export.kernels import KERNELS, tensorflow_lite
 from recu_tf.classifiers import Classifier, classifier
 
 __all__ = ["tflite_classifier"]
