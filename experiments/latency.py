@@ -1,16 +1,13 @@
 """`recu benchmark`: latency and memory of TFLite files and of networks on this machine."""
 
 import json
-import os
-import platform
-import time
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from pathlib import Path
 
 import export
+from experiments.machine import machine
 from experiments.quiet import quiet_standard_error
-from export.benchmark import Benchmark, Failure, benchmark, fastest
+from export.benchmark import Benchmark, Failure, Latency, benchmark, fastest
 from export.comparison import Breakdown, Comparison, breakdown, compare
 from export.kernels import FLOAT_KERNELS, KERNELS, has_binary_operators, kernels_of
 from export.memory import loaded_memory
@@ -101,25 +98,6 @@ def _files(path: Path) -> list[File]:
     return [main, *(File(f"{name} ({kind})", one, name, False) for kind, one in made.items())]
 
 
-def _machine() -> dict[str, object]:
-    information = Path("/proc/cpuinfo")
-    lines = information.read_text().splitlines() if information.exists() else []
-    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    packages = ("recu_tf", "larq-compute-engine", "tensorflow", "numpy")
-    return {
-        "cpu": models[0] if models else platform.processor() or platform.machine(),
-        "architecture": platform.machine(),
-        "cores": os.cpu_count(),
-        "load": round(os.getloadavg()[0], 2),
-        "system": platform.platform(),
-        "versions": {
-            "python": platform.python_version(),
-            **{name: metadata.version(name) for name in packages},
-        },
-        "date": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-    }
-
-
 def _memory(file: File) -> tuple[dict[str, int | None], list[Failure]]:
     """Of a file with each kernel of the engine, and the kernels that refuse it or crash."""
     found, failures = {}, []
@@ -131,14 +109,15 @@ def _memory(file: File) -> tuple[dict[str, int | None], list[Failure]]:
     return found, failures
 
 
-def _explain(file: File, others: list[File], latencies: list, repeats: int) -> Breakdown:
-    return breakdown(
-        file.name,
-        file.flatbuffer,
-        fastest(latencies, file.name).kernel,
-        {one.name: (one.flatbuffer, fastest(latencies, one.name).kernel) for one in others},
-        repeats,
-    )
+def _explain(
+    file: File, others: list[File], latencies: list[Latency], repeats: int
+) -> Breakdown | Failure:
+    kernel = fastest(latencies, file.name).kernel
+    kernels = {one.name: (one.flatbuffer, fastest(latencies, one.name).kernel) for one in others}
+    try:
+        return breakdown(file.name, file.flatbuffer, kernel, kernels, repeats)
+    except (RuntimeError, ValueError) as error:
+        return Failure(f"{file.name} in parts", kernel, " ".join(str(error).split()))
 
 
 def _table(files: list[File], memory: dict[str, dict[str, int | None]], measured: Benchmark) -> str:
@@ -181,7 +160,8 @@ def measure(
         json_path: where to write all numbers; None means nowhere.
 
     Returns:
-        A table of latencies and memory, and what they say about each binary file.
+        A table of latencies and memory, each binary file against the others of its network, and,
+        where one thread is among `threads`, where its time goes.
 
     Raises:
         FileNotFoundError: there is nothing at one of `paths`.
@@ -190,9 +170,13 @@ def measure(
             is out of range.
     """
     _check(paths, threads, repeats, json_path)
-    machine = _machine()
+    here = machine()
     with quiet_standard_error():
         files = [file for path in paths for file in _files(Path(path))]
+        names = [file.name for file in files]
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise ValueError(f"FILE must name each file once, got {twice[0]} twice.")
         memory, refused = {}, []
         for file in files:
             memory[file.name], failures = _memory(file)
@@ -206,7 +190,7 @@ def measure(
         run = benchmark({one.name: one.flatbuffer for one in files}, threads, repeats, kernels)
         measured = Benchmark(run.latencies, refused + run.failures)
         comparisons: list[Comparison] = []
-        breakdowns: list[Breakdown] = []
+        breakdowns: list[Breakdown | Failure] = []
         for file in (one for one in files if one.binary):
             others = [one for one in files if not one.binary and one.network == file.network]
             for one in others:
@@ -215,7 +199,7 @@ def measure(
                 breakdowns.append(_explain(file, others, measured.latencies, repeats))
     if json_path is not None:
         values = {
-            "machine": machine,
+            "machine": here,
             "threads": threads,
             "repeats": repeats,
             "files": [
@@ -230,13 +214,16 @@ def measure(
             ],
             "latencies": [asdict(one) for one in measured.latencies],
             "failures": [asdict(one) for one in measured.failures],
-            "comparisons": [asdict(one) | {"speedup": one.speedup} for one in comparisons],
+            "comparisons": [
+                {"speedup": one.speedup, "best_speedup": one.best_speedup, **asdict(one)}
+                for one in comparisons
+            ],
             "breakdowns": [asdict(one) for one in breakdowns],
         }
         text = json.dumps(values, indent=2) + "\n"
         write_aside(Path(json_path), lambda aside: aside.write_text(text, "utf-8"))
     head = (
-        f"{machine['cpu']}, {machine['cores']} cores, load {machine['load']:.1f} before; "
+        f"{here['cpu']}, {here['cores']} cores, load {here['load']:.1f} before; "
         f"{repeats} repeats, all in turns, a kernel and a number of threads each"
     )
     blocks = [head, _table(files, memory, measured), *map(str, comparisons), *map(str, breakdowns)]

@@ -50,6 +50,9 @@ class Failure:
     kernel: str
     reason: str
 
+    def __str__(self) -> str:
+        return f"{self.name} cannot be run with {self.kernel}: {self.reason}"
+
 
 @dataclass(frozen=True)
 class Benchmark:

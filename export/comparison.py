@@ -29,6 +29,11 @@ class Comparison:
         """How many times as fast the binary file is; below 1 where it is slower."""
         return self.other.median_ms / self.binary.median_ms
 
+    @property
+    def best_speedup(self) -> float:
+        """The same of the fastest runs, which another load of the machine changes least."""
+        return self.other.min_ms / self.binary.min_ms
+
     def __str__(self) -> str:
         one, other, ratio = self.binary, self.other, self.speedup
         verdict = (
@@ -38,7 +43,7 @@ class Comparison:
         return (
             f"{one.name} on {threads} is {verdict} {other.name}: "
             f"{one.median_ms:.2f} ms ({one.kernel}) against {other.median_ms:.2f} ms "
-            f"({other.kernel})"
+            f"({other.kernel}); by their fastest runs {self.best_speedup:.2f} times as fast"
         )
 
 
@@ -66,16 +71,18 @@ class PartLatency:
         operators: how often each occurs.
         multiply_accumulates: of one inference.
         median_ms: median over the repeats, in milliseconds.
+        words: of binary convolutions with few channels, how little a pixel gives the engine to do.
     """
 
     name: str
     operators: dict[str, int]
     multiply_accumulates: int
     median_ms: float
+    words: str = ""
 
     @property
     def rate(self) -> float:
-        """Multiply-accumulates per second, in thousands of millions."""
+        """Multiply-accumulates per nanosecond."""
         return self.multiply_accumulates / self.median_ms / 1e6
 
 
@@ -97,28 +104,32 @@ class Breakdown:
     parts: list[PartLatency]
     others: list[PartLatency]
 
+    @property
+    def parts_ms(self) -> float:
+        """Of all parts, in milliseconds; about that of the whole."""
+        return sum(one.median_ms for one in self.parts)
+
     def reasons(self, other: PartLatency) -> list[str]:
         """Why the file is slower than another one, as far as the parts tell; none if it is not."""
         if self.median_ms <= other.median_ms:
             return []
         reasons = []
         for part in self.parts:
-            count, share = sum(part.operators.values()), part.median_ms / self.median_ms
+            count, share = sum(part.operators.values()), part.median_ms / self.parts_ms
             if part.name == OTHER:
                 total = sum(one.multiply_accumulates for one in self.parts)
                 reasons.append(
-                    f"{share:.0%} of the time goes into {count} operators that are not binary "
+                    f"{share:.0%} of the time goes into {count} operators that are no binary "
                     f"convolutions and do {part.multiply_accumulates / max(total, 1):.1%} of the "
-                    f"multiply-accumulates ({part.median_ms:.2f} ms; all of {other.name} takes "
-                    f"{other.median_ms:.2f} ms)."
+                    f"multiply-accumulates: {part.median_ms:.2f} ms, where all of {other.name} "
+                    f"takes {other.median_ms:.2f} ms."
                 )
             elif part.rate < other.rate:
+                words = f": {part.words}" if part.words else ""
                 reasons.append(
                     f"{share:.0%} of the time goes into {count} {part.name}, which do "
-                    f"{part.rate:.0f} thousand million multiply-accumulates a second where "
-                    f"{other.name} does {other.rate:.0f}: the engine packs the signs of 32 "
-                    "channels into a word, and so few words per pixel leave much to each one's "
-                    "share of the overhead."
+                    f"{part.rate:.1f} multiply-accumulates a nanosecond where {other.name} does "
+                    f"{other.rate:.1f}{words}."
                 )
         return reasons
 
@@ -129,7 +140,7 @@ class Breakdown:
             f"  {'ms':>7} {'share':>6} {'million MAC':>12} {'MAC/ns':>7}",
         ]
         for one in [*self.parts, *self.others]:
-            share = f"{one.median_ms / self.median_ms:.0%}" if one in self.parts else ""
+            share = f"{one.median_ms / self.parts_ms:.0%}" if one in self.parts else ""
             counts = ", ".join(f"{count} {name}" for name, count in one.operators.items())
             lines.append(
                 f"  {one.median_ms:7.2f} {share:>6} {one.multiply_accumulates / 1e6:12.1f} "
@@ -171,7 +182,11 @@ def breakdown(
         medians["whole", name],
         [
             PartLatency(
-                one.name, one.operators, one.multiply_accumulates, medians["part", one.name]
+                one.name,
+                one.operators,
+                one.multiply_accumulates,
+                medians["part", one.name],
+                one.words,
             )
             for one in pieces
         ],

@@ -1,6 +1,7 @@
 """The parts of a TFLite file as files of their own, to see what takes its time."""
 
 import math
+import struct
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
@@ -17,6 +18,12 @@ OTHER = "other operators"
 # The engine packs the signs of 32 channels into a word; a kernel for 64-bit ARM takes 128 bits.
 WORD = 32
 WIDTHS = (32, 64, 128, 256)
+FEW_WORDS = {
+    "binary convolutions of 1 to 32 channels": "the engine packs the signs of 32 channels into a "
+    "word of 32 bits, and a pixel of these has one word",
+    "binary convolutions of 33 to 64 channels": "the engine packs the signs of 32 channels into a "
+    "word of 32 bits, and a pixel of these has two words",
+}
 
 
 @dataclass(frozen=True)
@@ -27,12 +34,14 @@ class Part:
         name: what they are.
         operators: how often each occurs, the most frequent first.
         multiply_accumulates: of one inference.
+        words: of binary convolutions with few channels, how little a pixel gives the engine to do.
         flatbuffer: a file of these operators alone. What the others would compute is zeros.
     """
 
     name: str
     operators: dict[str, int]
     multiply_accumulates: int
+    words: str
     flatbuffer: bytes = field(repr=False)
 
 
@@ -53,7 +62,10 @@ def _names(file: schema.ModelT) -> list[str]:
 
 
 def _channels_in(operator: schema.OperatorT) -> int:
-    return flexbuffers.Loads(bytes(operator.customOptions))["channels_in"]
+    try:
+        return int(flexbuffers.Loads(bytes(operator.customOptions))["channels_in"])
+    except (IndexError, KeyError, TypeError, struct.error) as error:
+        raise ValueError(f"a {BINARY_CONVOLUTION} lacks its `channels_in`: {error}") from error
 
 
 def _multiply_accumulates(
@@ -156,6 +168,7 @@ def parts(flatbuffer: bytes) -> list[Part]:
                 )
                 for i in indices
             ),
+            FEW_WORDS.get(name, ""),
             _alone(flatbuffer, sorted(indices)),
         )
         for name, indices in merged.items()
