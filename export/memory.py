@@ -52,7 +52,9 @@ def loaded_memory(flatbuffer: bytes, options: dict[str, bool]) -> int | None:
         name = signal.Signals(-done.returncode).name
         raise RuntimeError(f"the interpreter crashes on it ({name})")
     if done.returncode:
-        raise RuntimeError(" ".join(done.stderr.split()) or "the interpreter ends on it")
+        # The engine says why on standard error, and only where it happened in the exception.
+        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+        raise RuntimeError(lines[0] if lines else "the interpreter ends on it")
     return json.loads(done.stdout.splitlines()[-1])
 
 
