@@ -6,6 +6,7 @@ from tiny_files import binary_file, binary_model, damaged, float_file
 
 from experiments import cli, latency
 from export.kernels import KERNELS, kernels_of
+from recu_tf import runs
 
 
 @pytest.fixture
@@ -47,6 +48,24 @@ def test_network_is_measured_with_its_twins(tmp_path, capsys):
     for twin in ("float32", "int8"):
         assert f" {path} ({twin}): " in printed
     assert printed.count(" on 1 thread is ") == 2
+
+
+def test_run_is_measured_by_the_file_it_was_exported_to(tmp_path, capsys):
+    config = {
+        "settings": {},
+        "num_classes": 3,
+        "class_names": None,
+        "input_shape": [8, 8, 3],
+        "normalization": {"mean": [0, 0, 0], "std": [1, 1, 1]},
+    }
+    run = runs.Run.create(tmp_path / "run", config)
+    run.save_model(binary_model(), "best")
+    (run.path / "model.tflite").write_bytes(binary_file(96))
+    assert cli.main(["benchmark", str(run.path), "--threads", "1", "--repeats", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert f"\n{run.path / 'model.tflite'}: {len(binary_file(96)):,} bytes" in printed
+    assert f"\n{run.path} (float32): " in printed
+    assert "1 LceBconv2d" in printed
 
 
 @pytest.mark.parametrize("inside", ["model.tflite", "export/model.tflite"])
