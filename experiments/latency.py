@@ -226,5 +226,7 @@ def measure(
         f"{here['cpu']}, {here['cores']} cores, load {here['load']:.1f} before; "
         f"{repeats} repeats, all in turns, a kernel and a number of threads each"
     )
+    if here["load"] > here["cores"] / 2:
+        head += "\nThe machine does other work: believe the fastest runs, not the medians."
     blocks = [head, _table(files, memory, measured), *map(str, comparisons), *map(str, breakdowns)]
     return "\n".join(blocks)

@@ -68,8 +68,9 @@ def test_run_is_measured_by_the_file_it_was_exported_to(tmp_path, capsys):
     assert "1 LceBconv2d" in printed
 
 
-@pytest.mark.parametrize("inside", ["model.tflite", "export/model.tflite"])
-def test_folder_of_a_file_is_measured(inside, tmp_path, capsys):
+@pytest.mark.parametrize(("inside", "load"), [("model.tflite", 0), ("export/model.tflite", 999)])
+def test_folder_of_a_file_is_measured(inside, load, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("os.getloadavg", lambda: (load, 0, 0))
     path = tmp_path / inside
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(float_file())
@@ -77,6 +78,7 @@ def test_folder_of_a_file_is_measured(inside, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert f"{path}: {len(float_file()):,} bytes" in printed
     assert "Where the time" not in printed
+    assert ("The machine does other work" in printed) == (load > 0)
 
 
 def test_kernel_that_cannot_run_a_file_stands_in_the_table(tmp_path, capsys):
