@@ -214,10 +214,7 @@ def measure(
             ],
             "latencies": [asdict(one) for one in measured.latencies],
             "failures": [asdict(one) for one in measured.failures],
-            "comparisons": [
-                {"speedup": one.speedup, "best_speedup": one.best_speedup, **asdict(one)}
-                for one in comparisons
-            ],
+            "comparisons": [{"speedup": one.speedup, **asdict(one)} for one in comparisons],
             "breakdowns": [asdict(one) for one in breakdowns],
         }
         text = json.dumps(values, indent=2) + "\n"

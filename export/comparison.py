@@ -19,20 +19,18 @@ class Comparison:
     Attributes:
         binary: latency of the binary file.
         other: latency of the other, on as many threads.
+        best_speedup: how many times as fast the binary file is by the fastest run of either with
+            any kernel, which other work of the machine changes least.
     """
 
     binary: Latency
     other: Latency
+    best_speedup: float
 
     @property
     def speedup(self) -> float:
         """How many times as fast the binary file is; below 1 where it is slower."""
         return self.other.median_ms / self.binary.median_ms
-
-    @property
-    def best_speedup(self) -> float:
-        """The same of the fastest runs, which another load of the machine changes least."""
-        return self.other.min_ms / self.binary.min_ms
 
     def __str__(self) -> str:
         one, other, ratio = self.binary, self.other, self.speedup
@@ -56,8 +54,16 @@ def compare(latencies: Sequence[Latency], binary: str, other: str) -> list[Compa
         other: name of the other.
     """
     threads = [{one.threads for one in latencies if one.name == name} for name in (binary, other)]
+
+    def best(name: str, count: int) -> float:
+        return min(one.min_ms for one in latencies if (one.name, one.threads) == (name, count))
+
     return [
-        Comparison(fastest(latencies, binary, count), fastest(latencies, other, count))
+        Comparison(
+            fastest(latencies, binary, count),
+            fastest(latencies, other, count),
+            best_speedup=best(other, count) / best(binary, count),
+        )
         for count in sorted(threads[0] & threads[1])
     ]
 
