@@ -168,6 +168,28 @@ def _parser() -> Parser:
     _add_run_arguments(export)
     export.set_defaults(run=_export)
 
+    benchmark = subparsers.add_parser(
+        "benchmark",
+        help="measure latency and memory of TFLite files and networks on this machine",
+        description="Measures latency and memory of TFLite files with every kernel of the "
+        "interpreters, all in turns. Of a network its binary file, its float32 and its int8 twin "
+        "are measured; a file is compared with the others given.",
+    )
+    benchmark.add_argument(
+        "files",
+        metavar="FILE",
+        nargs="+",
+        help="a .tflite file, a folder with a model.tflite, a run directory or a .keras file",
+    )
+    benchmark.option(
+        "--threads", metavar="N", type=int, nargs="+", default=[1, 2], help="numbers of threads"
+    )
+    benchmark.option("--repeats", metavar="N", type=int, default=50, help="times each is timed")
+    benchmark.option(
+        "--json", metavar="FILE", help="where to write all numbers; None means nowhere"
+    )
+    benchmark.set_defaults(run=_benchmark)
+
     demo = subparsers.add_parser(
         "demo",
         help="train, export and prove a ResNet-20 on handwritten digits",
@@ -248,6 +270,12 @@ def _export(options: argparse.Namespace) -> None:
     print(report)
 
 
+def _benchmark(options: argparse.Namespace) -> None:
+    from experiments import latency
+
+    print(latency.measure(options.files, options.threads, options.repeats, options.json))
+
+
 def _demo(options: argparse.Namespace) -> None:
     from experiments import demo
 
@@ -288,7 +316,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     if not hasattr(options, "run"):
         parser.error(
-            "a COMMAND is needed: train, recipes, evaluate, import, summary, report, export or demo"
+            "a COMMAND is needed: train, recipes, evaluate, import, summary, report, export, "
+            "benchmark or demo"
         )
     try:
         if options.run is not _recipes:

@@ -1,101 +1,158 @@
-"""Latency of TFLite files on this machine, one image at a time, on one thread."""
+"""Latency of TFLite files on this machine."""
 
+import random
 import time
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow as tf
-from larq_compute_engine.tflite.python.interpreter import Interpreter
 
-__all__ = ["KERNELS", "Latency", "benchmark", "fastest"]
+from export.kernels import KERNELS, kernels_of, runner, tensorflow_lite
 
-# The ways Larq Compute Engine has to run a binary convolution. On 64-bit ARM "optimized" is
-# hand-written assembly; on x86 it is not, and another one is usually faster.
-KERNELS = {
-    "optimized": {},
-    "reference": {"use_reference_bconv": True},
-    "indirect bgemm": {"use_indirect_bgemm": True},
-}
-FLOAT_KERNEL = "TFLite with XNNPACK"
+__all__ = ["KERNELS", "Benchmark", "Failure", "Latency", "benchmark", "fastest", "take_turns"]
+
 WARM_UP = 5
 REPEATS = 50
 
 
 @dataclass(frozen=True)
 class Latency:
-    """How long one image takes.
+    """How long one inference takes.
 
     Attributes:
         name: of the file.
-        kernel: what ran it.
+        kernel: what ran it, see `export.kernels`.
+        threads: number of threads.
         median_ms: median over the repeats, in milliseconds.
         p95_ms: 95th percentile.
+        min_ms: the fastest.
     """
 
     name: str
     kernel: str
+    threads: int
     median_ms: float
     p95_ms: float
+    min_ms: float
 
 
-def _lce_runner(flatbuffer: bytes, options: dict) -> Callable[[], object]:
-    interpreter = Interpreter(flatbuffer, num_threads=1, **options).interpreter
-    image = np.zeros(interpreter.input_shapes[0], np.float32)
-    return lambda: interpreter.predict([image])
+@dataclass(frozen=True)
+class Failure:
+    """A kernel that a file cannot run with.
 
-
-def tensorflow_lite(flatbuffer: bytes) -> tf.lite.Interpreter:
-    """TensorFlow Lite's own interpreter, on one thread.
-
-    Raises:
-        ValueError: the file is damaged.
+    Attributes:
+        name: of the file.
+        kernel: that refuses it.
+        reason: in the interpreter's words.
     """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "(?s).*tf.lite.Interpreter is deprecated")
-        return tf.lite.Interpreter(model_content=flatbuffer, num_threads=1)
+
+    name: str
+    kernel: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.name} cannot be run with {self.kernel}: {self.reason}"
 
 
-def _tflite_runner(flatbuffer: bytes) -> Callable[[], object]:
-    interpreter = tensorflow_lite(flatbuffer)
-    interpreter.allocate_tensors()
-    details = interpreter.get_input_details()[0]
-    interpreter.set_tensor(details["index"], np.zeros(details["shape"], np.float32))
-    return interpreter.invoke
+@dataclass(frozen=True)
+class Benchmark:
+    """What one run of the benchmark measured.
+
+    Attributes:
+        latencies: of each file with each kernel and number of threads.
+        failures: kernels that files cannot run with.
+    """
+
+    latencies: list[Latency]
+    failures: list[Failure]
 
 
-def benchmark(binary: bytes, float_twin: bytes) -> list[Latency]:
-    """Measures a file with every binary kernel, and its float32 twin with TensorFlow Lite.
+def take_turns(
+    runs: Mapping[Hashable, Callable[[], object]], repeats: int, seed: int = 0
+) -> dict[Hashable, np.ndarray]:
+    """Times functions that take turns, so that what else the machine does falls on each alike.
 
-    All take turns, so that what else the machine does falls on each alike: believe the ratios.
+    Each round has an order of its own. In its turn a function runs twice and the second run
+    counts: the first brings its data into the caches and lets the threads of the one before it,
+    which wait busily for a while, go to sleep.
 
     Args:
-        binary: a TFLite file for Larq Compute Engine with one float32 input.
-        float_twin: the same network in float32, for TensorFlow Lite.
+        runs: the functions.
+        repeats: rounds that count; 5 more come before them.
+        seed: of the orders.
 
     Returns:
-        One latency for each kernel, then that of the twin.
+        Milliseconds (repeats,) of each.
     """
-    runners = {("binary", name): _lce_runner(binary, options) for name, options in KERNELS.items()}
-    runners["float32", FLOAT_KERNEL] = _tflite_runner(float_twin)
-    seconds = {key: [] for key in runners}
-    for _ in range(WARM_UP + REPEATS):
-        for key, run in runners.items():
+    order, shuffle = list(runs), random.Random(seed).shuffle
+    milliseconds = {key: [] for key in runs}
+    for _ in range(WARM_UP + repeats):
+        shuffle(order)
+        for key in order:
+            runs[key]()
             start = time.perf_counter()
-            run()
-            seconds[key].append(time.perf_counter() - start)
-    return [
+            runs[key]()
+            milliseconds[key].append(1e3 * (time.perf_counter() - start))
+    return {key: np.array(values[WARM_UP:]) for key, values in milliseconds.items()}
+
+
+def benchmark(
+    files: Mapping[str, bytes],
+    threads: Sequence[int] = (1,),
+    repeats: int = REPEATS,
+    kernels: Mapping[str, Sequence[str]] | None = None,
+) -> Benchmark:
+    """Measures files with every kernel and number of threads, all taking turns.
+
+    Believe the ratios: see `take_turns`.
+
+    Args:
+        files: TFLite files by their names, with or without binary operators, with inputs of any
+            number, shape and type of numbers.
+        threads: numbers of threads.
+        repeats: how often each is timed.
+        kernels: of each file; None means all that may run it, see `export.kernels.kernels_of`.
+
+    Returns:
+        The latencies and the kernels that failed.
+
+    Raises:
+        ValueError: a file is damaged, or no kernel can run it.
+    """
+    runs, failures = {}, {}
+    for name, flatbuffer in files.items():
+        try:
+            tensorflow_lite(flatbuffer)  # before the engine, which crashes on damaged ones
+        except ValueError as error:
+            raise ValueError(f"{name} must be a TFLite file: {error}") from error
+        for kernel in kernels_of(flatbuffer) if kernels is None else kernels[name]:
+            for count in threads:
+                try:
+                    run = runner(flatbuffer, kernel, count)
+                    run()
+                except (RuntimeError, ValueError) as error:
+                    reason = " ".join(str(error).split())
+                    failures[name, kernel] = Failure(name, kernel, reason)
+                    break
+                runs[name, kernel, count] = run
+        if not any(key[0] == name for key in runs):
+            reasons = {one.reason for one in failures.values() if one.name == name}
+            raise ValueError(f"{name} cannot be run by any kernel: {'; '.join(sorted(reasons))}")
+    latencies = [
         Latency(
-            name,
-            kernel,
-            median_ms=1e3 * float(np.median(values[WARM_UP:])),
-            p95_ms=1e3 * float(np.percentile(values[WARM_UP:], 95)),
+            *key,
+            median_ms=float(np.median(values)),
+            p95_ms=float(np.percentile(values, 95)),
+            min_ms=float(values.min()),
         )
-        for (name, kernel), values in seconds.items()
+        for key, values in take_turns(runs, repeats).items()
     ]
+    return Benchmark(latencies, list(failures.values()))
 
 
-def fastest(latencies: list[Latency], name: str) -> Latency:
-    """The one of this name with the smallest median."""
-    return min((one for one in latencies if one.name == name), key=lambda one: one.median_ms)
+def fastest(latencies: Sequence[Latency], name: str, threads: int = 1) -> Latency:
+    """The one of this name and number of threads with the smallest median."""
+    return min(
+        (one for one in latencies if (one.name, one.threads) == (name, threads)),
+        key=lambda one: one.median_ms,
+    )

@@ -5,7 +5,7 @@ import platform
 import numpy as np
 from larq_compute_engine.tflite.python.interpreter import Interpreter
 
-from export.benchmark import KERNELS, tensorflow_lite
+from export.kernels import KERNELS, tensorflow_lite
 from recu_tf.classifiers import in_batches_of
 
 __all__ = ["checked_interpreter", "run"]

@@ -21,6 +21,12 @@ __all__ = ["ExportError", "Report", "export_run"]
 MOST_SMALL_IMAGES = 1000
 MOST_IMAGES = 256
 SMALL = 64
+# Less than `recu benchmark` measures: some kernels are slow on x86.
+REPEATS = 25
+KERNELS_OF = {
+    "binary": ["optimized", "reference", "indirect bgemm"],
+    "float32": ["TFLite with XNNPACK"],
+}
 
 
 class ExportError(Exception):
@@ -42,7 +48,7 @@ class Report:
         float_size: of the float32 TFLite file of the same network, in bytes.
         audit: its operators.
         verification: its outputs against Keras.
-        latencies: with each kernel, and of the float32 twin.
+        latencies: of the file and of its float32 twin, with each kernel, on one thread.
     """
 
     path: Path
@@ -147,7 +153,14 @@ def export_run(run: Run, which: str = "best", data_path: str | None = None) -> R
         raise ExportError("the file does not compute what the model does", verification)
     twin = convert_float_twin(model)
     report = Report(
-        path, len(flatbuffer), len(twin), audited, verification, benchmark(flatbuffer, twin)
+        path,
+        len(flatbuffer),
+        len(twin),
+        audited,
+        verification,
+        benchmark(
+            {"binary": flatbuffer, "float32": twin}, repeats=REPEATS, kernels=KERNELS_OF
+        ).latencies,
     )
     write_aside(path, lambda aside: aside.write_bytes(flatbuffer))
     return report

@@ -10,7 +10,17 @@ from conftest import few_digits, shared
 from experiments import cli, options, train
 from recu_tf import data, models, runs, schedules, settings
 
-COMMANDS = ("train", "recipes", "evaluate", "import", "summary", "report", "export", "demo")
+COMMANDS = (
+    "train",
+    "recipes",
+    "evaluate",
+    "import",
+    "summary",
+    "report",
+    "export",
+    "benchmark",
+    "demo",
+)
 
 
 def recu(*arguments):
@@ -135,6 +145,8 @@ def test_hyphens_do_for_underscores():
         ("summary resnet34_1w1a --dataset cifar10", "`name` must be one of resnet20_1w1a, "),
         ("summary nothing", "MODEL must be a run directory or one of resnet20_1w1a"),
         ("summary resnet20_1w1a --dataset mnist", "invalid choice: 'mnist'"),
+        ("benchmark", "the following arguments are required: FILE"),
+        ("benchmark nothing.tflite", "nothing.tflite does not exist; FILE must be a .tflite file"),
         ("demo --epochs 0", "`epochs` must be at least 1, got 0"),
     ],
 )

@@ -90,18 +90,6 @@ def test_float_twin_is_the_network_without_quantizers(network):
     assert len(flatbuffer) < len(twin)
 
 
-def test_benchmark_measures_every_kernel_and_the_twin(network):
-    model, _, flatbuffer = network
-    latencies = export.benchmark(flatbuffer, export.convert_float_twin(model))
-    assert [(one.name, one.kernel) for one in latencies] == [
-        ("binary", "optimized"),
-        ("binary", "reference"),
-        ("binary", "indirect bgemm"),
-        ("float32", "TFLite with XNNPACK"),
-    ]
-    assert all(0 < one.median_ms <= one.p95_ms for one in latencies)
-
-
 def test_kernels_agree(network):
     _, images, flatbuffer = network
     outputs = [
