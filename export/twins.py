@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from export.convert import _saved_for_one_image, _without_quantizers, convert_float_twin
+from export.convert import _saved, _without_quantizers, convert_float_twin
 
 __all__ = ["int8_twin", "twins"]
 
@@ -19,7 +19,7 @@ def int8_twin(model: tf.keras.Model, images: np.ndarray) -> bytes:
         A TFLite file that takes one image at a time, in float32, and computes in int8.
     """
     twin = tf.keras.models.clone_model(model, clone_function=_without_quantizers)
-    with _saved_for_one_image(twin) as directory:
+    with _saved(twin, 1) as directory:
         converter = tf.lite.TFLiteConverter.from_saved_model(directory)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = lambda: ([image[np.newaxis]] for image in images)
