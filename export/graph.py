@@ -46,9 +46,14 @@ class Step:
         return [one for one in tf.nest.flatten([self.args, self.kwargs]) if isinstance(one, Value)]
 
     @property
+    def values(self) -> list[Value]:
+        """The values that come out."""
+        return tf.nest.flatten(self.outputs)
+
+    @property
     def output(self) -> Value:
         """The only value that comes out."""
-        (output,) = tf.nest.flatten(self.outputs)
+        (output,) = self.values
         return output
 
 
@@ -117,7 +122,9 @@ def _steps(
             if node.is_input:
                 continue
             layer, tensors = node.layer, tf.nest.flatten(node.outputs)
-            step = Step(layer, layer.get_weights(), mapped(node.call_args), mapped(node.call_kwargs))
+            step = Step(
+                layer, layer.get_weights(), mapped(node.call_args), mapped(node.call_kwargs)
+            )
             if isinstance(layer, tf.keras.Model):
                 inner, outputs = _steps(layer, step.inputs, model)
                 steps += inner
@@ -153,13 +160,13 @@ def build_graph(
             )
 
         fresh = id(step.layer) not in copies
-        layer = copies.setdefault(id(step.layer), _copy(step.layer) if fresh else None)
+        if fresh:
+            copies[id(step.layer)] = _copy(step.layer)
+        layer = copies[id(step.layer)]
         outputs = layer(*mapped(step.args), **mapped(step.kwargs))
         if fresh and step.weights:
             layer.set_weights(step.weights)
-        for value, tensor in zip(
-            tf.nest.flatten(step.outputs), tf.nest.flatten(outputs), strict=True
-        ):
+        for value, tensor in zip(step.values, tf.nest.flatten(outputs), strict=True):
             tensors[value] = after(value, tensor)
     return tf.keras.Model(inputs, tensors[graph.output], name=name)
 

@@ -1,53 +1,48 @@
-"""int8 for whatever of a binary network is not binary."""
+"""int8 for what of a binary network is not binary.
 
-from collections import defaultdict
+Larq Compute Engine's converter takes no images to calibrate with. It makes an operator int8 when
+all its inputs and outputs went through a FakeQuant in Keras. Measured with version 0.16.0, one
+small model each:
+
+- Kernels need no FakeQuant: the converter folds batch norms and rounds the kernels itself, of
+  convolutions symmetrically for each output channel, of dense layers for the whole (a FakeQuant
+  for each channel there does not convert), biases to int32.
+- Convolutions of every kind with batch norm, scale, bias, ReLU, ReLU6 or hard tanh behind them are
+  one int8 operator if the FakeQuant stands behind the last of them; so are sums with such an
+  activation. Pools, pads, slices, turns, reshapes, means, PReLU and concatenations are int8
+  between two FakeQuants, those that only move numbers with the same range in both.
+- A batch norm on its own becomes a float32 MUL and ADD, and so is written as a depthwise 1x1
+  convolution, which is int8. A sum of three would be float32 in between, and is written as two.
+- Of two FakeQuants in a row the first is lost, with its clipping.
+- A binary convolution reads int8 and writes int8 through its factors in float32. But one that is
+  padded with zeros and writes int8 fails in all kernels except the reference one ("Zero-padding is
+  only supported by the reference kernel ... or when using float output"). So what follows it stays
+  float32 up to the next kernel that is not binary; networks with `pad_values=1` become int8 whole.
+- Where only signs are read of a binary convolution, it keeps its float32 or bit-packed output,
+  which is exact. int8 turns the signs of what lies within half a level of 0.
+- In float32 remain: layer normalisation, GELU, `Average`, a batch norm on vectors with no dense
+  layer around it, dense and depthwise layers with binary inputs, which the engine has no operator
+  for.
+
+Ranges are from the 1st percentile of the images' smallest to the 99th of their largest activation.
+On a ResNet-20 all in int8 88 % of 1,000 CIFAR-10 test images kept their class (accuracy 70.0 % in
+float32, 71.4 % in int8), with the means of the extremes 85 %; the logits keep their whole range.
+"""
 
 import numpy as np
 import tensorflow as tf
 
-from export.graph import Graph, Step, Value, build_graph, graph_of
-from export.splitting import is_binary, pads_with_ones, split, standalone_batch_norm
-from recu_tf.layers import (
-    ChannelScale,
-    HardTanh,
-    LearnableBias,
-    PadChannels,
-    Rotate180,
-    Subsample,
-)
+from export.graph import Value, build_graph, graph_of
+from export.placement import Placement
 
 __all__ = ["FakeQuant", "quantized"]
 
-L = tf.keras.layers
 BATCH = 32
+PERCENTILE = 99
+# Where all activations are 0, there still has to be a range.
+LEAST = 1e-9
 
-LINEAR = (L.Conv2D, L.DepthwiseConv2D, L.Conv2DTranspose, L.Dense)
-AFFINE = (L.BatchNormalization, ChannelScale, LearnableBias)
-SUM = (L.Add, L.Subtract, L.Multiply)
-# Operators that TensorFlow Lite wants the same range before and behind.
-SAME_RANGE = (
-    L.MaxPooling2D,
-    L.AveragePooling2D,
-    L.GlobalMaxPooling2D,
-    L.Flatten,
-    L.Reshape,
-    L.Permute,
-    L.ZeroPadding2D,
-    L.Cropping2D,
-    L.UpSampling2D,
-    L.Concatenate,
-    L.Maximum,
-    L.Minimum,
-    L.Dropout,
-    L.SpatialDropout2D,
-    L.GaussianNoise,
-    L.GaussianDropout,
-    PadChannels,
-    Rotate180,
-    Subsample,
-)
-# Operators whose int8 output has a range of TensorFlow Lite's own.
-FIXED_RANGES = {"softmax": (0, 255 / 256), "sigmoid": (0, 255 / 256), "tanh": (-1, 127 / 128)}
+Ranges = dict[Value, tuple[float, float]]
 
 
 @tf.keras.utils.register_keras_serializable(package="export")
@@ -58,7 +53,7 @@ class FakeQuant(tf.keras.layers.Layer):
 
     Args:
         minimum: the smallest level, at most 0.
-        maximum: the largest level, at least 0.
+        maximum: the largest level, at least 0 and more than `minimum`.
     """
 
     def __init__(self, minimum: float, maximum: float, **kwargs):
@@ -84,181 +79,72 @@ def quantized(model: tf.keras.Model, images: np.ndarray) -> tf.keras.Model:
             or more. The ranges are those of the activations they cause.
 
     Returns:
-        A model of the same inputs and outputs, of new layers.
+        A model with the same input and output, of new layers.
 
     Raises:
-        ValueError: there are no images, or images of another shape; the model is subclassed or not
-            in float32, or has several inputs or outputs.
+        ValueError: there are no images, or they have another shape or are not finite; the model is
+            subclassed or not in float32, or has several inputs or outputs.
     """
     graph = graph_of(model)
     if model.dtype_policy.name != "float32":
         raise ValueError(f"`model` must be in float32, got {model.dtype_policy.name}.")
-    shape = graph.input.shape[1:]
-    if images.ndim != 1 + len(shape) or not len(images) or images.shape[1:] != shape:
-        raise ValueError(
-            f"`images` must be one or more of shape {shape}, got an array of shape {images.shape}."
-        )
-    places = Places(graph)
-    ranges = calibrated(places, images.astype(np.float32, copy=False))
+    check_images(images, graph.input.shape[1:])
+    placement = Placement(graph)
+    ranges = _ranges(placement, *_extremes(placement, images.astype(np.float32, copy=False)))
 
     def after(value: Value, tensor: tf.Tensor) -> tf.Tensor:
         return FakeQuant(*ranges[value])(tensor) if value in ranges else tensor
 
-    return build_graph(places.graph, after, model.name)
+    return build_graph(placement.graph, after, model.name)
 
 
-class Places:
-    """Where FakeQuant goes in a graph.
-
-    Attributes:
-        graph: the graph, with every layer split that computes several operators.
-        group: the values that get a FakeQuant, each with the one that stands for all of its range.
-        fixed: ranges that TensorFlow Lite prescribes.
-    """
-
-    def __init__(self, graph: Graph):
-        made = {}
-        steps = [part for step in graph.steps for part in split(step, made)]
-        self.users: dict[Value, list[Step]] = defaultdict(list)
-        for step in steps:
-            for value in step.inputs:
-                self.users[value].append(step)
-        self.output = graph.output
-        self.group: dict[Value, Value] = {}
-        self.sources: set[Value] = set()
-        self.fixed: dict[Value, tuple[float, float]] = {}
-        self.inside: set[Value] = set()  # of an operator of the converter
-        self.state: dict[Value, str] = {}
-        self.graph = Graph(graph.input, [self._placed(step) for step in steps], graph.output)
-        for value in [graph.input, *(one for step in self.graph.steps for one in values_of(step))]:
-            if self._quantizable(value):
-                self.group[value] = value
-        self._join()
-
-    def _placed(self, step: Step) -> Step:
-        """Follows what the converter makes one operator of."""
-        layer, before = step.layer, step.inputs[0] if step.inputs else None
-        state = self.state.get(before)
-        alone = len(self.users[before]) == 1 and before is not self.output
-        now = "other"
-        if is_binary(layer):
-            now = "binary convolution"
-        elif isinstance(layer, LINEAR):
-            now = "linear" if activation_of(layer) == "linear" else "closed"
-        elif isinstance(layer, SUM):
-            now = "sum"
-        elif isinstance(layer, AFFINE) and alone and state in ("linear", *BINARY):
-            self.inside.add(before)
-            now = "linear" if state == "linear" else "binary"
-        elif is_clip(layer) and alone and state in ("linear", "sum", "open binary convolution"):
-            self.inside.add(before)
-            now = "binary" if state in BINARY else "closed"
-        elif isinstance(layer, L.BatchNormalization) and on_channels_of_images(step):
-            step, now = standalone_batch_norm(step), "linear"
-        elif isinstance(layer, HardTanh) and state in BINARY and self._only_signs(before):
-            now = "binary"
-        if now == "binary convolution" and pads_with_ones(layer):
-            now = "open binary convolution"
-        for value in values_of(step):
-            self.state[value] = now
-            if (name := activation_of(layer)) in FIXED_RANGES:
-                self.fixed[value] = FIXED_RANGES[name]
-        return step
-
-    def _only_signs(self, value: Value) -> bool:
-        """Whether nothing but the sign of a value matters: it feeds only binary convolutions."""
-        return bool(self.users[value]) and all(
-            is_binary(step.layer)
-            or (isinstance(step.layer, HardTanh) and self._only_signs(step.output))
-            for step in self.users[value]
+def check_images(images: np.ndarray, shape: tuple[int | None, ...]) -> None:
+    """Raises a ValueError unless there are finite images of this shape."""
+    if images.shape[1:] != tuple(shape) or not len(images):
+        raise ValueError(
+            f"`images` must be one or more of shape {tuple(shape)}, got an array of shape "
+            f"{images.shape}."
         )
-
-    def _quantizable(self, value: Value) -> bool:
-        if value.dtype != tf.float32 or value in self.inside:
-            return False
-        # Left in float32, a binary convolution's signs stay exact, and may stay bit-packed.
-        return not (self.state.get(value) in BINARY and self._only_signs(value))
-
-    def _join(self) -> None:
-        """Gives one range to all that TensorFlow Lite wants one range for."""
-        passed_on = set()
-        for step in self.graph.steps:
-            if isinstance(step.layer, SAME_RANGE):
-                outputs = values_of(step)
-                values = [self._root(one) for one in [*step.inputs, *outputs] if one in self.group]
-                for value in values:
-                    self.group[value] = values[0]
-                passed_on |= set(outputs)
-        self.group = {value: self._root(value) for value in self.group}
-        self.sources = set(self.group) - passed_on
-
-    def _root(self, value: Value) -> Value:
-        while self.group[value] is not value:
-            value = self.group[value]
-        return value
+    if not np.isfinite(images).all():
+        raise ValueError("`images` must be finite, got infinity or NaN.")
 
 
-BINARY = ("binary", "binary convolution", "open binary convolution")
-
-
-def values_of(step: Step) -> list[Value]:
-    """What comes out of a step."""
-    return tf.nest.flatten(step.outputs)
-
-
-def activation_of(layer: tf.keras.layers.Layer) -> str | None:
-    """The name of a layer's activation; None where it has none."""
-    if isinstance(layer, L.Softmax):
-        return "softmax"
-    return getattr(getattr(layer, "activation", None), "__name__", None)
-
-
-def is_clip(layer: tf.keras.layers.Layer) -> bool:
-    """Whether it is an activation that becomes part of the operator before it."""
-    if isinstance(layer, L.ReLU):
-        return not layer.negative_slope and not layer.threshold and layer.max_value in (None, 6)
-    if isinstance(layer, L.Activation):
-        return activation_of(layer) in ("relu", "relu6")
-    return isinstance(layer, HardTanh)
-
-
-def on_channels_of_images(step: Step) -> bool:
-    """Whether a batch norm is on the last axis of (batch, height, width, channels)."""
-    return len(step.output.shape) == 4 and list(step.layer.axis) in ([3], [-1])
-
-
-def calibrated(places: Places, images: np.ndarray) -> dict[Value, tuple[float, float]]:
-    """The range of each value that gets a FakeQuant."""
-    order = [value for value in places.group if value in places.sources]
+def _extremes(
+    placement: Placement, images: np.ndarray
+) -> tuple[list[Value], np.ndarray, np.ndarray]:
+    """Values that need a range, and the least and the largest number of each in each image."""
+    values = [value for value in placement.group if value in placement.sources]
     tensors = {}
-    build_graph(places.graph, lambda value, tensor: tensors.setdefault(value, tensor))
-    recorder = tf.keras.Model(tensors[places.graph.input], [tensors[value] for value in order])
+    model = build_graph(placement.graph, lambda value, one: tensors.setdefault(value, one))
+    recorder = tf.keras.Model(model.inputs, [tensors[value] for value in values])
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(input_signature=[tf.TensorSpec([None, *images.shape[1:]], tf.float32)])
     def extremes(batch):
-        flat = [tf.reshape(one, [tf.shape(batch)[0], -1]) for one in recorder(batch)]
-        return (
-            tf.stack([tf.reduce_min(one, 1) for one in flat]),
-            tf.stack([tf.reduce_max(one, 1) for one in flat]),
-        )
+        # Reduced at once, so that no more than a few activations are in memory.
+        rows = [
+            tf.reshape(one, [tf.shape(batch)[0], -1]) for one in tf.nest.flatten(recorder(batch))
+        ]
+        return tf.stack([[tf.reduce_min(row, 1), tf.reduce_max(row, 1)] for row in rows])
 
-    batches = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
-    lows, highs = (
-        np.concatenate(one, axis=1)
-        for one in zip(*[extremes(tf.constant(batch)) for batch in batches], strict=True)
-    )
-    return ranges_of(places, order, lows, highs)
+    starts = range(0, len(images), BATCH)
+    found = [extremes(images[start : start + BATCH]) for start in starts]
+    lows, highs = np.moveaxis(np.concatenate(found, axis=2), 1, 0)
+    return values, lows, highs
 
 
-def ranges_of(places, order, lows, highs):
-    ranges = {}
-    for value, low, high in zip(order, ESTIMATE(lows), ESTIMATE(highs), strict=True):
-        if value is places.output: pass
-        low, high = places.fixed.get(value, (float(low), float(high)))
-        low, high = min(low, 0.0), max(high, 0.0)
-        root = places.group[value]
-        known = ranges.get(root, (0.0, 0.0))
-        ranges[root] = min(low, known[0]), max(high, known[1], 1e-9)
-    return {value: ranges[root] for value, root in places.group.items()}
-
-ESTIMATE = lambda x: x.max(1) if x.max() > 0 and False else x.mean(1)
+def _ranges(
+    placement: Placement, values: list[Value], lows: np.ndarray, highs: np.ndarray
+) -> Ranges:
+    smallest = np.percentile(lows, 100 - PERCENTILE, axis=1)
+    largest = np.percentile(highs, PERCENTILE, axis=1)
+    of_group: Ranges = {}
+    for number, value in enumerate(values):
+        low, high = smallest[number], largest[number]
+        if value is placement.graph.output:
+            # Clipped, the best logits of an image could become equal.
+            low, high = lows[number].min(), highs[number].max()
+        low, high = placement.fixed.get(value, (low, high))
+        root = placement.group[value]
+        known = of_group.get(root, (0.0, LEAST))
+        of_group[root] = min(float(low), known[0]), max(float(high), known[1])
+    return {value: of_group[root] for value, root in placement.group.items()}
