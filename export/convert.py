@@ -76,6 +76,23 @@ def _without_quantizers(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
     return type(layer).from_config(config)
 
 
+def float_twin(model: tf.keras.Model) -> tf.keras.Model:
+    """The same network without its quantizers: the same layers with the latent weights.
+
+    Args:
+        model: a functional or sequential model.
+    """
+    twin = tf.keras.models.clone_model(model, clone_function=_without_quantizers)
+    for layer in model.layers:
+        latent = [
+            weight
+            for weight in layer.get_weights()
+            if weight.ndim or not isinstance(layer, lq.layers_base.BaseLayer)
+        ]
+        twin.get_layer(layer.name).set_weights(latent)
+    return twin
+
+
 def convert_float_twin(model: tf.keras.Model) -> bytes:
     """Converts the same network without its quantizers, in float32, with TensorFlow's converter.
 
@@ -88,14 +105,7 @@ def convert_float_twin(model: tf.keras.Model) -> bytes:
     Returns:
         A TFLite file that takes one image at a time.
     """
-    twin = tf.keras.models.clone_model(model, clone_function=_without_quantizers)
-    for layer in model.layers:
-        latent = [
-            weight
-            for weight in layer.get_weights()
-            if weight.ndim or not isinstance(layer, lq.layers_base.BaseLayer)
-        ]
-        twin.get_layer(layer.name).set_weights(latent)
     return _convert(
-        twin, lambda directory: tf.lite.TFLiteConverter.from_saved_model(directory).convert()
+        float_twin(model),
+        lambda directory: tf.lite.TFLiteConverter.from_saved_model(directory).convert(),
     )

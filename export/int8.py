@@ -121,9 +121,8 @@ def _extremes(
     @tf.function(input_signature=[tf.TensorSpec([None, *images.shape[1:]], tf.float32)])
     def extremes(batch):
         # Reduced at once, so that no more than a few activations are in memory.
-        rows = [
-            tf.reshape(one, [tf.shape(batch)[0], -1]) for one in tf.nest.flatten(recorder(batch))
-        ]
+        found = tf.nest.flatten(recorder(batch))
+        rows = [tf.reshape(one, [tf.shape(batch)[0], -1]) for one in found]
         return tf.stack([[tf.reduce_min(row, 1), tf.reduce_max(row, 1)] for row in rows])
 
     starts = range(0, len(images), BATCH)

@@ -1,6 +1,5 @@
 """Layers that compute several operators, as one layer for each, so that each can be quantized."""
 
-import larq as lq
 import tensorflow as tf
 
 from export.graph import Step, Value

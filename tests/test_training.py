@@ -293,9 +293,7 @@ def test_teacher_takes_the_labels_place(settings, monkeypatch, tmp_path):
         teacher.get_layer("linear").set_weights([np.zeros((16, 10)), 50 * np.eye(10)[label]])
         teacher.save(tmp_path / "teacher.keras")
         monkeypatch.setitem(data.DATASETS, "digits", dataset)
-        one_epoch = dataclasses.replace(
-            settings, epochs=1, teacher=str(tmp_path / "teacher.keras")
-        )
+        one_epoch = dataclasses.replace(settings, epochs=1, teacher=str(tmp_path / "teacher.keras"))
         return training.train(one_epoch, tmp_path / name).load_model("last").get_weights()
 
     taught = weights_taught(3, few, "run")
