@@ -73,6 +73,10 @@ def _without_quantizers(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
     config = layer.get_config()
     for quantizer in [key for key in config if key.endswith("_quantizer")]:
         config[quantizer] = None
+    if "pad_values" in config:
+        # Anything but zeros is an operator of its own, which a network in real numbers has no
+        # need of.
+        config["pad_values"] = 0
     return type(layer).from_config(config)
 
 
