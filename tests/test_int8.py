@@ -87,11 +87,11 @@ def test_classes_of_real_digits_stay(padded_with_ones):
     expected = model.predict(images, verbose=0)
     got = lce.testing.Interpreter(flatbuffer).predict(images)
     # Values within half a level of 0 turn their sign, and in a network of 8 channels, trained for
-    # seconds, that moves the closest decisions; with wrong ranges one class of ten would agree.
+    # seconds, that moves the closest decisions: 4 % here. With wrong ranges most would move.
     kept = np.mean(got.argmax(1) == expected.argmax(1))
     assert np.mean(expected.argmax(1) == labels) > 0.6
-    assert kept >= 0.75, kept
-    assert np.mean(got.argmax(1) == labels) >= np.mean(expected.argmax(1) == labels) - 0.1
+    assert kept >= 0.9, kept
+    assert np.mean(got.argmax(1) == labels) >= np.mean(expected.argmax(1) == labels) - 0.05
 
 
 @pytest.mark.slow
