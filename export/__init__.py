@@ -13,8 +13,9 @@ except ImportError as error:
 from export.audit import Audit, audit
 from export.benchmark import KERNELS, Latency, benchmark
 from export.classifier import tflite_classifier
-from export.convert import convert, convert_float_twin
+from export.convert import convert
 from export.runs import ExportError, Report, export_run
+from export.twins import convert_float_twin
 from export.verify import Verification, verify
 
 __all__ = [

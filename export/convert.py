@@ -1,22 +1,21 @@
-"""From a Keras model to a TFLite file for Larq Compute Engine, and to its float32 twin."""
+"""From a Keras model to a TFLite file for Larq Compute Engine."""
 
 import contextlib
 import tempfile
 from collections.abc import Iterator
 
-import larq as lq
 import larq_compute_engine as lce
 import tensorflow as tf
 
 from export.rewriting.float32 import other_precision
 
-__all__ = ["TARGETS", "convert", "convert_float_twin"]
+__all__ = ["TARGETS", "convert", "saved"]
 
 TARGETS = ("arm", "xcore")
 
 
 @contextlib.contextmanager
-def _saved(model: tf.keras.Model, batch_size: int) -> Iterator[str]:
+def saved(model: tf.keras.Model, batch_size: int) -> Iterator[str]:
     """Saves the model's inference for a fixed batch as a SavedModel, for as long as it lasts.
 
     Only that one function is traced; `model.save` traces every layer's own, five times as slow.
@@ -85,7 +84,7 @@ def convert(model: tf.keras.Model, batch_size: int = 1, target: str = "arm") -> 
     if target not in TARGETS:
         raise ValueError(f"`target` must be one of {', '.join(TARGETS)}, got {target!r}.")
     _check(model, batch_size)
-    with _saved(model, batch_size) as directory:
+    with saved(model, batch_size) as directory:
         try:
             return lce.convert_saved_model(directory, target=target)
         except Exception as error:  # the converter throws bare Exceptions
@@ -96,34 +95,3 @@ def _first_line(error: Exception) -> str:
     """What a converter says, without the operators and call stacks that it lists behind."""
     lines = [line.strip() for line in str(error).splitlines() if "error:" in line]
     return lines[0].split("error:", 1)[1].strip() if lines else str(error).strip().split("\n")[0]
-
-
-def _without_quantizers(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
-    config = layer.get_config()
-    for quantizer in [key for key in config if key.endswith("_quantizer")]:
-        config[quantizer] = None
-    return type(layer).from_config(config)
-
-
-def convert_float_twin(model: tf.keras.Model) -> bytes:
-    """Converts the same network without its quantizers, in float32, with TensorFlow's converter.
-
-    It is what the binary network is compared with in size and latency: the same layers with the
-    latent weights, and no sign in between. Its predictions mean nothing.
-
-    Args:
-        model: a float32 functional or sequential model.
-
-    Returns:
-        A TFLite file that takes one image at a time.
-    """
-    twin = tf.keras.models.clone_model(model, clone_function=_without_quantizers)
-    for layer in model.layers:
-        latent = [
-            weight
-            for weight in layer.get_weights()
-            if weight.ndim or not isinstance(layer, lq.layers_base.BaseLayer)
-        ]
-        twin.get_layer(layer.name).set_weights(latent)
-    with _saved(twin, 1) as directory:
-        return tf.lite.TFLiteConverter.from_saved_model(directory).convert()

@@ -7,7 +7,8 @@ import numpy as np
 
 from export.audit import Audit, audit
 from export.benchmark import Latency, benchmark, fastest
-from export.convert import convert, convert_float_twin
+from export.convert import convert
+from export.twins import convert_float_twin
 from export.verify import Verification, verify
 from recu_tf.evaluation import evaluation_set, readable
 from recu_tf.runs import Run, write_aside

@@ -93,7 +93,7 @@ def verify(
     labels: np.ndarray | None = None,
     source: str = "images",
     tolerance: float = TOLERANCE,
-    taken_apart: tf.keras.Model | None = None,
+    parts: tuple[tf.keras.Model, np.ndarray] | None = None,
 ) -> Verification:
     """Runs the file with the Larq Compute Engine interpreter and compares it with the model.
 
@@ -107,7 +107,7 @@ def verify(
         labels: int (count,), the true classes, if they are known.
         source: what the images are, in words, for the report.
         tolerance: in parts of the larger of 1 and the largest output.
-        taken_apart: the model that was converted, if it is another one of the same outputs.
+        parts: the model to take apart and its images, if it is another one that was converted.
 
     Returns:
         The comparison. Outputs that are not finite count as different.
@@ -143,7 +143,7 @@ def verify(
     verification = Verification(**values)
     if verification.alike:
         return verification
-    return Verification(**values, **_taken_apart(taken_apart or model, images, tolerance))
+    return Verification(**values, **_taken_apart(*(parts or (model, images)), tolerance))
 
 
 def _largest_difference(got: np.ndarray, expected: np.ndarray) -> float:

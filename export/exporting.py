@@ -1,0 +1,187 @@
+"""The way from a trained network to a TFLite file that is proved, or to none."""
+
+import resource
+import sys
+import time
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from export.audit import Audit, audit
+from export.convert import TARGETS, convert
+from export.images import (
+    DataSet,
+    Images,
+    calibration_images,
+    data_set_of,
+    verification_images,
+)
+from export.int8 import quantized
+from export.rewriting import Step, float32_model, rewrite
+from export.serving import pixels_of, with_pixel_input, with_softmax
+from export.sources import Source
+from export.verify import TOLERANCE, Verification, verify
+
+__all__ = ["ExportError", "Exported", "Options", "export_network"]
+
+# A level of 256, and one more for what is rounded twice.
+INT8_TOLERANCE = 2 / 128
+
+
+class ExportError(Exception):
+    """The file could not be proved, so there is none."""
+
+    exit_code = 1
+
+    def __init__(self, reason: str, report: Audit | Verification):
+        super().__init__(f"export failed, no file was written: {reason}\n{report}")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the file should be.
+
+    Attributes:
+        batch_size: images that it takes at a time.
+        uint8: whether it takes pixels from 0 to 255 and normalises them itself.
+        softmax: whether it gives probabilities for logits.
+        int8: whether what is not binary is in int8.
+        target: "arm" or "xcore".
+        strict: whether a layer that should be binary and is not fails the export; None means for
+            networks trained or imported here.
+    """
+
+    batch_size: int = 1
+    uint8: bool = False
+    softmax: bool = False
+    int8: bool = False
+    target: str = "arm"
+    strict: bool | None = None
+
+    def __post_init__(self):
+        if not isinstance(self.batch_size, int) or self.batch_size < 1:
+            raise ValueError(
+                f"`batch_size` must be a whole number from 1, got {self.batch_size!r}."
+            )
+        if self.target not in TARGETS:
+            raise ValueError(f"`target` must be one of {', '.join(TARGETS)}, got {self.target!r}.")
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A proved file and its proof.
+
+    Attributes:
+        flatbuffer: the TFLite file.
+        source: the network.
+        model: the network in float32, which the file was compared with unless it is in int8.
+        options: what the file should be.
+        dataset: of the images; None where no data set is known.
+        steps: of the rewriting.
+        audit: its operators.
+        verification: its outputs against Keras.
+        seconds: of the conversion alone.
+        peak_memory: of the whole process until then, in bytes.
+    """
+
+    flatbuffer: bytes
+    source: Source
+    model: tf.keras.Model
+    options: Options
+    dataset: DataSet | None
+    steps: list[Step]
+    audit: Audit
+    verification: Verification
+    seconds: float
+    peak_memory: int
+
+
+def _around(model: tf.keras.Model, options: Options, known: DataSet | None) -> tf.keras.Model:
+    if options.softmax:
+        model = with_softmax(model)
+    if options.uint8:
+        model = with_pixel_input(model, known.normalization)
+    return model
+
+
+def _check(source: Source, model: tf.keras.Model, images: Images, options: Options) -> None:
+    if not options.softmax or images.labels is None:
+        return
+    sums = model(images.pixels[:8], training=False).numpy().sum(axis=-1)
+    if abs(sums - 1).max() < 1e-3:
+        raise ValueError(f"`softmax`: {source.name} gives probabilities already.")
+
+
+def _peak_memory() -> int:
+    # Linux counts in kilobytes, macOS in bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def export_network(
+    source: Source,
+    options: Options = Options(),
+    dataset: str | None = None,
+    data_path: str | None = None,
+) -> Exported:
+    """Rewrites and converts a network, and proves the file.
+
+    Args:
+        source: the network, see `export.sources`.
+        options: what the file should be.
+        dataset: of its images, one of `recu_tf.data.DATASETS`; None means that of its run.
+        data_path: where the data set lies, if not where the training found it.
+
+    Returns:
+        The file and its proof. Nothing is written.
+
+    Raises:
+        ExportError: a layer that should be binary is not, or the outputs differ.
+        ValueError: the network cannot be converted, or an option does not fit it.
+        ImportError, OSError: the images cannot be read.
+    """
+    known = data_set_of(source, dataset, data_path)
+    if options.uint8 and known is None:
+        raise ValueError(
+            "`input` uint8 needs to know how images are normalised: `dataset` must name the "
+            "network's."
+        )
+    model = float32_model(source.model)
+    images = verification_images(source, known)
+    _check(source, model, images, options)
+    rewritten, steps = rewrite(model, images.pixels)
+    if options.int8:
+        rewritten = quantized(rewritten, calibration_images(known))
+    start = time.perf_counter()
+    flatbuffer = convert(_around(rewritten, options, known), options.batch_size, options.target)
+    seconds = time.perf_counter() - start
+    audited = audit(flatbuffer, _around(model, options, known))
+    strict = source.run is not None if options.strict is None else options.strict
+    if strict and not audited.passed:
+        raise ExportError("not every layer that should be binary is", audited)
+    # In int8 the file is a rounded network by intention: what must agree is the rounded one.
+    expected = rewritten if options.int8 else model
+    pixels = pixels_of(images.pixels, known.normalization) if options.uint8 else images.pixels
+    verification = verify(
+        flatbuffer,
+        _around(expected, options, known),
+        pixels,
+        images.labels,
+        images.source,
+        INT8_TOLERANCE if options.int8 else TOLERANCE,
+        parts=(rewritten, images.pixels),
+    )
+    if not verification.passed:
+        raise ExportError("the file does not compute what the model does", verification)
+    return Exported(
+        flatbuffer,
+        source,
+        model,
+        options,
+        known,
+        steps,
+        audited,
+        verification,
+        seconds,
+        _peak_memory(),
+    )

@@ -1,0 +1,181 @@
+"""A Keras model as a list of steps, to be changed and built again."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+__all__ = ["Graph", "Step", "Value", "build_graph", "graph_of"]
+
+
+class Value:
+    """What flows between steps; each is itself alone.
+
+    Attributes:
+        shape: with the batch in front, None where unknown.
+        dtype: of the numbers.
+    """
+
+    def __init__(self, shape: tuple[int | None, ...], dtype: tf.DType):
+        self.shape = shape
+        self.dtype = dtype
+
+
+@dataclass(eq=False)
+class Step:
+    """One call of a layer.
+
+    Attributes:
+        layer: what is called; when built again, a copy made from its configuration.
+        weights: of the layer, as its `get_weights` lists them.
+        args, kwargs: of the call, nested, with a `Value` wherever a tensor goes.
+        outputs: of the call, nested.
+    """
+
+    layer: tf.keras.layers.Layer
+    weights: list[np.ndarray]
+    args: Any
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    outputs: Any = None
+
+    @property
+    def inputs(self) -> list[Value]:
+        """The values that go in."""
+        return [one for one in tf.nest.flatten([self.args, self.kwargs]) if isinstance(one, Value)]
+
+    @property
+    def values(self) -> list[Value]:
+        """The values that come out."""
+        return tf.nest.flatten(self.outputs)
+
+    @property
+    def output(self) -> Value:
+        """The only value that comes out."""
+        (output,) = self.values
+        return output
+
+
+@dataclass
+class Graph:
+    """The steps of a model with one input and one output, in the order they can be taken.
+
+    Attributes:
+        input, output: of the model.
+        steps: the calls in between. Models within the model are taken apart.
+    """
+
+    input: Value
+    steps: list[Step]
+    output: Value
+
+
+def graph_of(model: tf.keras.Model) -> Graph:
+    """Takes a model apart.
+
+    Args:
+        model: functional or sequential with one input and one output; the models in it as well.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if not isinstance(model, tf.keras.Model):
+        raise ValueError(f"`model` must be a Keras model, got {type(model).__name__}.")
+    _check_functional(model, model)
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise ValueError(
+            f"`model` must have one input and one output, got {len(model.inputs)} and "
+            f"{len(model.outputs)}."
+        )
+    value = _value(model.inputs[0])
+    steps, (output,) = _steps(model, [value], model)
+    return Graph(value, steps, output)
+
+
+def _check_functional(part: tf.keras.Model, model: tf.keras.Model) -> None:
+    if not getattr(part, "_is_graph_network", False):
+        where = "" if part is model else f", and so must `{part.name}` in it"
+        raise ValueError(
+            "`model` must be functional or sequential with a known input shape"
+            f"{where}, got {type(part).__name__}: what it computes cannot be listed."
+        )
+
+
+def _value(tensor: Any) -> Value:
+    return Value(tuple(tensor.shape), tensor.dtype)
+
+
+def _steps(
+    part: tf.keras.Model, inputs: list[Value], model: tf.keras.Model
+) -> tuple[list[Step], list[Value]]:
+    """The steps of a model, called on these values, and the values that come out."""
+    _check_functional(part, model)
+    values = {id(tensor): value for tensor, value in zip(part.inputs, inputs, strict=True)}
+    steps = []
+
+    def mapped(structure):
+        return tf.nest.map_structure(lambda one: values.get(id(one), one), structure)
+
+    for depth in sorted(part._nodes_by_depth, reverse=True):
+        for node in part._nodes_by_depth[depth]:
+            if node.is_input:
+                continue
+            layer, tensors = node.layer, tf.nest.flatten(node.outputs)
+            step = Step(
+                layer, layer.get_weights(), mapped(node.call_args), mapped(node.call_kwargs)
+            )
+            if isinstance(layer, tf.keras.Model):
+                inner, outputs = _steps(layer, step.inputs, model)
+                steps += inner
+            else:
+                outputs = [_value(tensor) for tensor in tensors]
+                step.outputs = tf.nest.pack_sequence_as(node.outputs, outputs)
+                steps.append(step)
+            values |= {id(tensor): value for tensor, value in zip(tensors, outputs, strict=True)}
+    return steps, [values[id(tensor)] for tensor in part.outputs]
+
+
+def build_graph(
+    graph: Graph, after: Callable[[Value, tf.Tensor], tf.Tensor], name: str | None = None
+) -> tf.keras.Model:
+    """Builds a model of the steps, of new layers with the steps' weights.
+
+    Args:
+        graph: the steps.
+        after: is given each value with its symbolic tensor; what it returns goes on in its place.
+        name: of the model.
+
+    Raises:
+        ValueError: a layer cannot be made again from its configuration.
+    """
+    inputs = tf.keras.Input(graph.input.shape[1:], dtype=graph.input.dtype, name="image")
+    tensors = {graph.input: after(graph.input, inputs)}
+    copies = {}
+    for step in graph.steps:
+
+        def mapped(structure):
+            return tf.nest.map_structure(
+                lambda one: tensors[one] if isinstance(one, Value) else one, structure
+            )
+
+        fresh = id(step.layer) not in copies
+        if fresh:
+            copies[id(step.layer)] = _copy(step.layer)
+        layer = copies[id(step.layer)]
+        outputs = layer(*mapped(step.args), **mapped(step.kwargs))
+        if fresh and step.weights:
+            layer.set_weights(step.weights)
+        for value, tensor in zip(step.values, tf.nest.flatten(outputs), strict=True):
+            tensors[value] = after(value, tensor)
+    return tf.keras.Model(inputs, tensors[graph.output], name=name)
+
+
+def _copy(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
+    try:
+        return type(layer).from_config(layer.get_config())
+    except (NotImplementedError, TypeError) as error:
+        raise ValueError(
+            f"`model` must have layers that can be made from their configuration; `{layer.name}`, "
+            f"{type(layer).__name__}, cannot: {error}"
+        ) from error
