@@ -25,7 +25,9 @@ def saved(model: tf.keras.Model, batch_size: int) -> Iterator[str]:
 
     @tf.function(input_signature=[tf.TensorSpec(shape, inputs.dtype, "image")])
     def serve(image):
-        return {"logits": model(image, training=False)}
+        outputs = tf.nest.flatten(model(image, training=False))
+        # The file has its outputs in the order of their names.
+        return {f"output_{number:03}": one for number, one in enumerate(outputs)}
 
     function = serve.get_concrete_function()
     module = tf.Module()
@@ -46,11 +48,8 @@ def _check(model: tf.keras.Model, batch_size: int) -> None:
         raise ValueError(
             "`model` must know the size of its images; call it once, or give it an Input."
         )
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise ValueError(
-            f"`model` must have one input and one output, got {len(model.inputs)} and "
-            f"{len(model.outputs)}."
-        )
+    if len(model.inputs) != 1:
+        raise ValueError(f"`model` must have one input, got {len(model.inputs)}.")
     size, *shape = model.inputs[0].shape
     if None in shape:
         raise ValueError(f"`model` must have a fixed input size, got input shape {tuple(shape)}.")
@@ -70,7 +69,7 @@ def convert(model: tf.keras.Model, batch_size: int = 1, target: str = "arm") -> 
     The result is not proved: `export.audit` and `export.verify` do that.
 
     Args:
-        model: a float32 model with one input of a fixed size and one output.
+        model: a float32 model with one input of a fixed size.
         batch_size: images that the file takes at a time.
         target: what the file is for: "arm", and all else that the engine's interpreter runs on,
             or "xcore", which has an interpreter of its own.

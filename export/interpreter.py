@@ -6,9 +6,9 @@ import numpy as np
 from larq_compute_engine.tflite.python.interpreter import Interpreter
 
 from export.kernels import KERNELS, tensorflow_lite
-from recu_tf.classifiers import in_batches_of
+from recu_tf.classifiers import batches_of
 
-__all__ = ["checked_interpreter", "run"]
+__all__ = ["checked_interpreter", "run", "run_all"]
 
 ARM = ("aarch64", "arm64")
 
@@ -31,21 +31,32 @@ def checked_interpreter(flatbuffer: bytes):
         ) from error
 
 
-def run(flatbuffer: bytes, images: np.ndarray) -> np.ndarray:
+def run_all(flatbuffer: bytes, images: np.ndarray) -> list[np.ndarray]:
     """Runs a file on images.
 
     Args:
-        flatbuffer: a TFLite file with one input, of a fixed number of images, and one output.
+        flatbuffer: a TFLite file with one input, of a fixed number of images.
         images: (count, ...) of the type that the file takes; any count.
 
     Returns:
-        The outputs (count, ...).
+        Its outputs, each (count, ...).
 
     Raises:
         ValueError: as for `checked_interpreter`.
     """
     interpreter = checked_interpreter(flatbuffer)
-    predict = in_batches_of(
-        interpreter.input_shapes[0][0], lambda batch: interpreter.predict([batch])[0]
-    )
-    return predict(images)
+    size = interpreter.input_shapes[0][0]
+    batches = [interpreter.predict([batch]) for batch in batches_of(size, images)]
+    return [np.concatenate(one)[: len(images)] for one in zip(*batches, strict=True)]
+
+
+def run(flatbuffer: bytes, images: np.ndarray) -> np.ndarray:
+    """Runs a file with one output on images; see `run_all`.
+
+    Raises:
+        ValueError: as for `checked_interpreter`, or the file has more outputs.
+    """
+    outputs = run_all(flatbuffer, images)
+    if len(outputs) != 1:
+        raise ValueError(f"`flatbuffer` must have one output, got {len(outputs)}.")
+    return outputs[0]

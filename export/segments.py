@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from export.rewriting.graph import is_graph, nodes
+from export.rewriting.graph import consumers, is_graph, nodes
 
 __all__ = ["first_wrong_layer", "sections", "share_within"]
 
@@ -62,19 +62,25 @@ def sections(model: tf.keras.Model) -> list[list]:
 
 
 class _Parts:
-    """The files of the parts of a model, each from its images to one tensor in it."""
+    """The files of the parts of a model, each from its images to tensors in it."""
 
     def __init__(self, model, images, run, tolerance):
         self.model = model
+        self.images = images
         self.run = run
         self.tolerance = tolerance
         self.values = {id(model.inputs[0]): images}
 
+    def read(self, tensors: list) -> None:
+        """Finds what the file of the part up to some tensors gives for the images."""
+        part = tf.keras.Model(self.model.inputs, tensors)
+        for tensor, value in zip(tensors, self.run(part, self.images), strict=True):
+            self.values[id(tensor)] = value
+
     def value(self, tensor) -> np.ndarray:
         """What the file of the part up to a tensor gives for the images."""
         if id(tensor) not in self.values:
-            part = tf.keras.Model(self.model.inputs, tensor)
-            self.values[id(tensor)] = self.run(part, self.values[id(self.model.inputs[0])])
+            self.read([tensor])
         return self.values[id(tensor)]
 
     def right(self, inputs: list, output) -> bool:
@@ -95,7 +101,7 @@ class _Parts:
 def first_wrong_layer(
     model: tf.keras.Model,
     images: np.ndarray,
-    run: Callable[[tf.keras.Model, np.ndarray], np.ndarray],
+    run: Callable[[tf.keras.Model, np.ndarray], list[np.ndarray]],
     tolerance: float,
 ) -> str | None:
     """Names the first layer that a converted model gets wrong.
@@ -103,7 +109,8 @@ def first_wrong_layer(
     Args:
         model: functional or sequential, with one input and one output.
         images: what it takes; the first 16 are used.
-        run: converts a part of the model and runs the file: from the part and images to outputs.
+        run: converts a part of the model and runs the file: from the part and images to outputs,
+            one or more.
         tolerance: in parts of the larger of 1 and the largest number of a tensor.
 
     Returns:
@@ -116,9 +123,15 @@ def first_wrong_layer(
     if not is_graph(model):
         raise ValueError("`model` must be a graph of layers to be taken apart, got a subclass.")
     parts = _Parts(model, images[:IMAGES], run, tolerance)
+    ends = [tf.nest.flatten(section[-1].outputs)[0] for section in sections(model)]
+    # What several read already is not fused with what reads it: one more reader changes nothing,
+    # and all of these can be had of one file.
+    readers = consumers(model)
+    shared = [end for end in ends if len(readers[end._keras_history.layer.name]) > 1]
+    if shared:
+        parts.read(shared)
     start = model.inputs[0]
-    for section in sections(model):
-        (end,) = tf.nest.flatten(section[-1].outputs)
+    for section, end in zip(sections(model), ends, strict=True):
         if not parts.right([start], end):
             wrong = parts.wrong_step(section)
             if wrong is not None:

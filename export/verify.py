@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from export.convert import convert
-from export.interpreter import run
+from export.interpreter import run, run_all
 from export.segments import SHARE_WITHIN, first_wrong_layer, share_within
 
 __all__ = ["TOLERANCE", "Verification", "verify"]
@@ -93,6 +93,7 @@ def verify(
     labels: np.ndarray | None = None,
     source: str = "images",
     tolerance: float = TOLERANCE,
+    rounded: tf.keras.Model | None = None,
     parts: tuple[tf.keras.Model, np.ndarray] | None = None,
 ) -> Verification:
     """Runs the file with the Larq Compute Engine interpreter and compares it with the model.
@@ -107,6 +108,8 @@ def verify(
         labels: int (count,), the true classes, if they are known.
         source: what the images are, in words, for the report.
         tolerance: in parts of the larger of 1 and the largest output.
+        rounded: the model with its activations rounded to int8, where the file is in int8 by
+            intention: its outputs are what the file's are compared with.
         parts: the model to take apart and its images, if it is another one that was converted.
 
     Returns:
@@ -121,11 +124,9 @@ def verify(
             f"`images` must be one or more, with a label each, got {len(images)} images and "
             f"{count} labels."
         )
-    expected = model.predict(images, verbose=0)
+    outputs = model.predict(images, verbose=0)
+    expected = outputs if rounded is None else rounded.predict(images, verbose=0)
     got = run(flatbuffer, images)
-    classes = None
-    if expected.ndim == 2 and expected.shape == got.shape and expected.shape[1] > 1:
-        classes = got.argmax(axis=1), expected.argmax(axis=1)
     values = {
         "images": len(images),
         "share_within": share_within(got, expected, tolerance),
@@ -134,12 +135,12 @@ def verify(
         "tolerance": tolerance * max(1.0, float(np.abs(expected).max(initial=0))),
         "source": source,
     }
-    if classes:
-        finite = np.isfinite(got - expected).all(axis=1)
-        values["agreement"] = float(np.mean((classes[0] == classes[1]) & finite))
+    if expected.ndim == 2 and expected.shape == got.shape and expected.shape[1] > 1:
+        same = got.argmax(axis=1) == expected.argmax(axis=1)
+        values["agreement"] = float(np.mean(same & np.isfinite(got - expected).all(axis=1)))
         if labels is not None:
-            values["tflite_accuracy"] = float(np.mean(classes[0] == labels))
-            values["keras_accuracy"] = float(np.mean(classes[1] == labels))
+            values["tflite_accuracy"] = float(np.mean(got.argmax(axis=1) == labels))
+            values["keras_accuracy"] = float(np.mean(outputs.argmax(axis=1) == labels))
     verification = Verification(**values)
     if verification.alike:
         return verification
@@ -155,8 +156,8 @@ def _largest_difference(got: np.ndarray, expected: np.ndarray) -> float:
 def _taken_apart(model: tf.keras.Model, images: np.ndarray, tolerance: float) -> dict:
     """What looking at each layer says, as attributes of a `Verification`."""
 
-    def run_part(part: tf.keras.Model, values: np.ndarray) -> np.ndarray:
-        return run(convert(part), values)
+    def run_part(part: tf.keras.Model, values: np.ndarray) -> list[np.ndarray]:
+        return run_all(convert(part), values)
 
     try:
         wrong = first_wrong_layer(model, images, run_part, tolerance)

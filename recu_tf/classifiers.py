@@ -15,6 +15,7 @@ from recu_tf import runs
 
 __all__ = [
     "Classifier",
+    "batches_of",
     "check_origins",
     "in_batches_of",
     "keras_classifier",
@@ -43,6 +44,12 @@ class Classifier(NamedTuple):
     classes: int | None
 
 
+def batches_of(size: int, images: np.ndarray) -> list[np.ndarray]:
+    """Images in batches of exactly `size`; zeros fill the last one up."""
+    filled = np.pad(images, [(0, -len(images) % size), *[(0, 0)] * (images.ndim - 1)])
+    return [filled[at : at + size] for at in range(0, len(filled), size)]
+
+
 def in_batches_of(
     size: int, predict: Callable[[np.ndarray], np.ndarray]
 ) -> Callable[[tf.Tensor], np.ndarray]:
@@ -56,10 +63,7 @@ def in_batches_of(
     """
 
     def predict_any(images: tf.Tensor) -> np.ndarray:
-        images = np.asarray(images)
-        missing = -len(images) % size
-        filled = np.pad(images, [(0, missing), *[(0, 0)] * (images.ndim - 1)])
-        outputs = [predict(filled[at : at + size]) for at in range(0, len(filled), size)]
+        outputs = [predict(batch) for batch in batches_of(size, np.asarray(images))]
         return np.concatenate(outputs)[: len(images)]
 
     return predict_any

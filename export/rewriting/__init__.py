@@ -99,11 +99,11 @@ def rewrite(model: tf.keras.Model, images: np.ndarray) -> tuple[tf.keras.Model, 
     images = images[:IMAGES]
     outputs = _outputs(model, images)
     for name, step in STEPS.items():
-        plan = planned(model, step)
-        touched = tuple(layer for changes in plan.values() for layer in changes.layers)
-        if not touched:
-            continue
         try:
+            plan = planned(model, step)
+            touched = tuple(layer for changes in plan.values() for layer in changes.layers)
+            if not touched:
+                continue
             candidate = rebuilt(model, plan)
         except (NotImplementedError, TypeError, ValueError):
             # A layer that cannot be copied: the model is converted as it is.

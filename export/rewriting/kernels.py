@@ -1,25 +1,12 @@
 """Puts the numbers that kernel quantizers give in the place of the latent weights."""
 
 import larq as lq
-import numpy as np
 import tensorflow as tf
 
+from export.binary_layers import quantized_kernel
 from export.rewriting.graph import Changes, Layer
 
-__all__ = ["freeze_kernels", "quantized_kernel"]
-
-
-def quantized_kernel(layer: Layer) -> np.ndarray:
-    """What a layer's `kernel_quantizer` makes of its `kernel`, in inference.
-
-    Args:
-        layer: a built Larq layer with both.
-
-    Returns:
-        The kernel, of the shape and type of the latent one.
-    """
-    latent = getattr(layer.kernel, "latent_variable", layer.kernel)
-    return layer.kernel_quantizer(tf.convert_to_tensor(latent)).numpy()
+__all__ = ["freeze_kernels"]
 
 
 def _single_kernel(layer: Layer) -> bool:
@@ -27,6 +14,7 @@ def _single_kernel(layer: Layer) -> bool:
     return (
         isinstance(layer, lq.layers.QuantConv2D | lq.layers.QuantDense)
         and layer.kernel_quantizer is not None
+        and not isinstance(layer.kernel_quantizer, lq.quantizers.NoOp)
     )
 
 
@@ -39,7 +27,9 @@ def freeze_kernels(model: tf.keras.Model) -> Changes:
     changes = Changes()
     for layer in filter(_single_kernel, model.layers):
         config = layer.get_config()
-        config["kernel_quantizer"] = None
+        # It still says of how many bits the kernel is.
+        bits = getattr(layer.kernel_quantizer, "precision", None)
+        config["kernel_quantizer"] = bits and lq.quantizers.NoOp(precision=bits)
         weights = [quantized_kernel(layer)]
         if layer.use_bias:
             weights.append(layer.bias.numpy())

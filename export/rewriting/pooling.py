@@ -31,7 +31,7 @@ def _can_be_turned(layer: Layer | None, called: dict[str, int]) -> bool:
     """
     return (
         isinstance(layer, lq.layers.QuantConv2D)
-        and layer.kernel_quantizer is None
+        and isinstance(layer.kernel_quantizer, lq.quantizers.NoOp | None)
         and layer.groups == 1
         and called[layer.name] == 1
         and (layer.padding == "valid" or layer.pad_values == 0)
