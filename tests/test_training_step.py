@@ -1,4 +1,7 @@
+import os
 import re
+import subprocess
+import sys
 from functools import partial
 
 import larq as lq
@@ -64,3 +67,10 @@ def test_too_small_numbers_are_refused(option, least, capsys):
     with pytest.raises(SystemExit, match="2"):
         training_step.main([f"--{option}", str(least - 1)])
     assert f"must be at least {least}, got {least - 1}" in capsys.readouterr().err
+
+
+def test_benchmark_starts_where_nothing_selected_keras():
+    plain = {key: value for key, value in os.environ.items() if key != "TF_USE_LEGACY_KERAS"}
+    command = [sys.executable, "-m", "experiments.benchmarks.training_step", "--help"]
+    done = subprocess.run(command, env=plain, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
