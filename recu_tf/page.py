@@ -1,4 +1,4 @@
-"""The HTML of a report: tables, the frame of the page, and its style."""
+"""HTML pages that need nothing from outside: tables, the frame of the page, and its style."""
 
 from collections.abc import Sequence
 from html import escape
