@@ -55,6 +55,7 @@ th:first-child, td:first-child { text-align: left; }
 thead th { border-bottom: 2px solid var(--rule); vertical-align: bottom; }
 tbody th { font-weight: 500; }
 table.numbers td { white-space: nowrap; }
+table.numbers .word { text-align: left; }
 table.text th, table.text td { text-align: left; overflow-wrap: anywhere; vertical-align: top; }
 tr.differs > * { background: var(--mark); }
 tr.total > * { font-weight: 700; border-top: 2px solid var(--rule); }
@@ -88,6 +89,7 @@ def table(
     rows: Sequence[Sequence[str]],
     kinds: Sequence[str] = (),
     text: bool = False,
+    words: int = 1,
 ) -> str:
     """A table that scrolls sideways in itself where the window is narrow.
 
@@ -96,13 +98,21 @@ def table(
         header: of the columns.
         rows: the first entry of each is its heading; all are escaped here.
         kinds: a class for each row, if any.
-        text: whether the entries are words, set to the left.
+        text: whether all entries are words, set to the left and broken into lines.
+        words: how many of the first columns are set to the left all the same.
     """
-    head = "".join(f'<th scope="col">{escape(entry)}</th>' for entry in header)
+    left = ' class="word"'
+    head = "".join(
+        f'<th scope="col"{left if 0 < column < words else ""}>{escape(entry)}</th>'
+        for column, entry in enumerate(header)
+    )
     lines = []
     for number, row in enumerate(rows):
         kind = f' class="{kinds[number]}"' if kinds and kinds[number] else ""
-        cells = "".join(f"<td>{escape(entry)}</td>" for entry in row[1:])
+        cells = "".join(
+            f"<td{left if column < words else ''}>{escape(entry)}</td>"
+            for column, entry in enumerate(row[1:], 1)
+        )
         lines.append(f'<tr{kind}><th scope="row">{escape(row[0])}</th>{cells}</tr>')
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}">'
