@@ -19,7 +19,7 @@ body { margin: 0; background: var(--paper); color: var(--ink);
   font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
 header, main, footer { max-width: 1240px; margin: 0 auto; padding: 0 1rem; }
 header { padding-top: 1.5rem; }
-h1 { font-size: 1.6rem; margin: 0 0 .5rem; }
+h1 { font-size: 1.6rem; margin: 0 0 .5rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.25rem; margin: 2.5rem 0 .5rem; }
 h3 { font-size: 1rem; margin: 0 0 .4rem; overflow-wrap: anywhere; }
 p { margin: .3rem 0 .8rem; max-width: 48rem; }
