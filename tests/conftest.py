@@ -1,6 +1,7 @@
 """Seeds, and the reference vectors, which users do not have."""
 
 import os
+import shutil
 from pathlib import Path
 
 # Before anything imports TensorFlow, whatever order the imports below are sorted into.
@@ -50,6 +51,16 @@ def compile_classifier(model, optimizer):
     loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     top_5 = tf.keras.metrics.SparseTopKCategoricalAccuracy(5, "top_5")
     model.compile(optimizer, loss, ["accuracy", top_5])
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """The path of a browser; skips the test where none is installed."""
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        pytest.skip(f"needs a browser, none of {', '.join(names)} is installed")
+    return found
 
 
 @pytest.fixture(autouse=True)

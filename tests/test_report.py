@@ -4,15 +4,14 @@ import math
 import os
 import re
 import shutil
-import subprocess
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import larq as lq
 import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import few_digits
+from pages import Page, contrast, measured, opened
 
 from experiments import cli
 from experiments.report import charts, maps, report, tables
@@ -22,7 +21,6 @@ from recu_tf.settings import Settings
 
 LAYERS = [f"layer{stage}.0.conv{number}" for stage in (1, 2) for number in (1, 2)]
 IMAGES = 10
-VOID = {"meta", "link", "br"}
 
 
 def line(epoch, **more):
@@ -101,44 +99,6 @@ def copy(trained, path):
     change_config(run, epochs=5)
     write_lines(run, *(line(epoch) for epoch in range(5)))
     return runs.Run.open(path)
-
-
-class Page(HTMLParser):
-    """Reads a page: its elements, the text in them, and whether all of them are closed."""
-
-    def __init__(self, path):
-        super().__init__()
-        self.elements, self.texts, self._open = [], [], []
-        self.source = path.read_text("utf-8")
-        self.feed(self.source)
-        assert not self._open
-        self.text = " ".join(self.texts)
-
-    def handle_starttag(self, tag, attributes):
-        self.elements.append((tag, dict(attributes)))
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.elements.append((tag, dict(attributes)))
-
-    def handle_endtag(self, tag):
-        assert self._open.pop() == tag
-
-    def handle_data(self, text):
-        if self._open[-1:] != ["style"]:
-            self.texts.append(text)
-
-    def all(self, tag, **attributes):
-        return [
-            found
-            for name, found in self.elements
-            if name == tag and all(found.get(key) == value for key, value in attributes.items())
-        ]
-
-    @property
-    def sections(self):
-        return [found["id"] for found in self.all("section")]
 
 
 def test_page_shows_all_there_is_of_a_run(run):
@@ -437,97 +397,6 @@ def test_command_writes_the_page_and_says_where(run, tmp_path, capsys):
 
 
 # In a real browser.
-
-MEASURE = """<script>addEventListener("load", () => {
-  const box = element => { const b = element.getBoundingClientRect();
-    return [b.left, b.top, b.right, b.bottom]; };
-  const pictures = [...document.querySelectorAll("svg")];
-  const outside = [];
-  for (const picture of pictures) {
-    const [left, top, right, bottom] = box(picture);
-    for (const text of picture.querySelectorAll("text")) {
-      const [l, t, r, b] = box(text);
-      if (l < left - 1 || t < top - 1 || r > right + 1 || b > bottom + 1)
-        outside.push(text.textContent);
-    }
-  }
-  const overlapping = [];
-  for (const picture of pictures) {
-    const texts = [...picture.querySelectorAll("text")];
-    texts.forEach((one, at) => { for (const other of texts.slice(at + 1)) {
-      const [a, b] = [box(one), box(other)];
-      const across = Math.min(a[2], b[2]) - Math.max(a[0], b[0]);
-      const down = Math.min(a[3], b[3]) - Math.max(a[1], b[1]);
-      if (across > 2 && down > 4) overlapping.push([one.textContent, other.textContent]);
-    } });
-  }
-  const style = getComputedStyle(document.body);
-  const measured = document.createElement("pre");
-  measured.id = "measured";
-  measured.textContent = JSON.stringify({
-    window: innerWidth, page: document.documentElement.scrollWidth,
-    sizes: pictures.map(picture => { const b = box(picture); return [b[2] - b[0], b[3] - b[1]]; }),
-    outside, overlapping, ink: style.color, paper: style.backgroundColor,
-    runs: [1, 2, 3, 4, 5, 6, 7, 8].map(number => { const probe = document.createElement("i");
-      probe.className = "run" + number; document.body.append(probe);
-      return getComputedStyle(probe).color; }),
-  });
-  document.body.append(measured);
-});</script></body>"""
-
-
-@pytest.fixture(scope="session")
-def browser():
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None:
-        pytest.skip(f"needs a browser, none of {', '.join(names)} is installed")
-    return found
-
-
-def opened(browser, path, width=1280, dark=False):
-    """What the browser's console says about a page, and the page as it stands in it."""
-    result = subprocess.run(
-        [
-            browser,
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--enable-logging=stderr",
-            f"--user-data-dir={path.parent / 'profile'}",
-            f"--window-size={width},900",
-            f"--blink-settings=preferredColorScheme={0 if dark else 1}",
-            "--dump-dom",
-            path.as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
-    return [text for text in result.stderr.splitlines() if "CONSOLE" in text], result.stdout
-
-
-def measured(browser, path, **how):
-    """The measures that a script takes of a copy of the page in the browser."""
-    probe = path.with_name("probe.html")
-    source = path.read_text("utf-8").replace("default-src", "x-not-enforced")
-    probe.write_text(source.replace("</body>", MEASURE), "utf-8")
-    _, dom = opened(browser, probe, **how)
-    text = re.search(r'<pre id="measured">(.*?)</pre>', dom, re.DOTALL)[1]
-    return json.loads(text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
-
-
-def contrast(one, other):
-    """The contrast ratio of WCAG 2 between two colours as CSS computes them."""
-
-    def luminance(colour):
-        parts = np.array([int(part) for part in re.findall(r"\d+", colour)[:3]]) / 255
-        linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
-        return linear @ [0.2126, 0.7152, 0.0722]
-
-    darker, lighter = sorted((luminance(one), luminance(other)))
-    return (lighter + 0.05) / (darker + 0.05)
 
 
 @pytest.fixture

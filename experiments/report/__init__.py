@@ -13,8 +13,8 @@ import recu_tf
 from experiments.report import contents as report_contents
 from experiments.report import sections as report_sections
 from experiments.report import tables as report_tables
-from experiments.report.page import page
 from recu_tf import runs
+from recu_tf.page import page
 
 __all__ = ["report"]
 

@@ -10,8 +10,8 @@ from experiments.report import charts as charts
 from experiments.report import maps as maps
 from experiments.report import tables as tables
 from experiments.report.contents import EDGES, Contents
-from experiments.report.page import table
 from recu_tf import metrics
+from recu_tf.page import table
 
 __all__ = ["sections"]
 

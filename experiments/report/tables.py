@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 
 from experiments.report.contents import Contents
-from experiments.report.page import table
+from recu_tf.page import table
 
 __all__ = ["NOTHING", "confused_pairs", "memory_tables", "settings_table", "summary"]
 

@@ -1,4 +1,4 @@
-"""The HTML of a report: tables, the frame of the page, and its style."""
+"""HTML pages that need nothing from outside: tables, the frame of the page, and its style."""
 
 from collections.abc import Sequence
 from html import escape
@@ -19,7 +19,7 @@ body { margin: 0; background: var(--paper); color: var(--ink);
   font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
 header, main, footer { max-width: 1240px; margin: 0 auto; padding: 0 1rem; }
 header { padding-top: 1.5rem; }
-h1 { font-size: 1.6rem; margin: 0 0 .5rem; }
+h1 { font-size: 1.6rem; margin: 0 0 .5rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.25rem; margin: 2.5rem 0 .5rem; }
 h3 { font-size: 1rem; margin: 0 0 .4rem; overflow-wrap: anywhere; }
 p { margin: .3rem 0 .8rem; max-width: 48rem; }
@@ -55,6 +55,7 @@ th:first-child, td:first-child { text-align: left; }
 thead th { border-bottom: 2px solid var(--rule); vertical-align: bottom; }
 tbody th { font-weight: 500; }
 table.numbers td { white-space: nowrap; }
+table.numbers .word { text-align: left; }
 table.text th, table.text td { text-align: left; overflow-wrap: anywhere; vertical-align: top; }
 tr.differs > * { background: var(--mark); }
 tr.total > * { font-weight: 700; border-top: 2px solid var(--rule); }
@@ -88,6 +89,7 @@ def table(
     rows: Sequence[Sequence[str]],
     kinds: Sequence[str] = (),
     text: bool = False,
+    words: int = 1,
 ) -> str:
     """A table that scrolls sideways in itself where the window is narrow.
 
@@ -96,13 +98,21 @@ def table(
         header: of the columns.
         rows: the first entry of each is its heading; all are escaped here.
         kinds: a class for each row, if any.
-        text: whether the entries are words, set to the left.
+        text: whether all entries are words, set to the left and broken into lines.
+        words: how many of the first columns are set to the left all the same.
     """
-    head = "".join(f'<th scope="col">{escape(entry)}</th>' for entry in header)
+    left = ' class="word"'
+    head = "".join(
+        f'<th scope="col"{left if 0 < column < words else ""}>{escape(entry)}</th>'
+        for column, entry in enumerate(header)
+    )
     lines = []
     for number, row in enumerate(rows):
         kind = f' class="{kinds[number]}"' if kinds and kinds[number] else ""
-        cells = "".join(f"<td>{escape(entry)}</td>" for entry in row[1:])
+        cells = "".join(
+            f"<td{left if column < words else ''}>{escape(entry)}</td>"
+            for column, entry in enumerate(row[1:], 1)
+        )
         lines.append(f'<tr{kind}><th scope="row">{escape(row[0])}</th>{cells}</tr>')
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}">'

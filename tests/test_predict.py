@@ -1,0 +1,412 @@
+import importlib.util
+import io
+import json
+import platform
+import re
+import subprocess
+import sys
+import venv
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from bundles import NAMES, NORMALIZATION, exported, small_bundle, small_network
+from PIL import Image
+
+from export import predict
+from export.bundle import write
+from export.interpreter import run
+from recu_tf.data import resizing
+
+FOLLOWED_BY_NAME = re.compile(r"^ +([\d.]+)%  (.*)$", re.MULTILINE)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write(tmp_path / "export", small_bundle())
+    return tmp_path / "export"
+
+
+def program(folder):
+    """The copy of the script in a folder, as a module."""
+    spec = importlib.util.spec_from_file_location("copied_predict", folder / "predict.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def picture(height, width, channels=3, seed=0):
+    """A picture with something to see at every scale, uint8."""
+    rng = np.random.default_rng(seed)
+    coarse = tf.image.resize(rng.uniform(0, 255, (5, 6, channels)), (height, width)).numpy()
+    return np.clip(coarse + rng.normal(0, 12, coarse.shape), 0, 255).astype(np.uint8)
+
+
+def save_pictures(directory, count, height=32, width=32):
+    paths = [directory / f"{number}.png" for number in range(count)]
+    for number, path in enumerate(paths):
+        Image.fromarray(picture(height, width, seed=number)).save(path)
+    return paths
+
+
+def softmax(logits):
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def keras_probabilities(paths):
+    """What the Keras network gives, with everything computed anew here."""
+    pixels = np.stack([np.asarray(Image.open(path)) for path in paths]).astype("float32") / 255
+    mean, std = np.float32(NORMALIZATION.mean), np.float32(NORMALIZATION.std)
+    return softmax(small_network()[0].predict((pixels - mean) / std, verbose=0))
+
+
+def printed_probabilities(output):
+    """What the script printed with --top 10: (images, classes)."""
+    found = [(float(percent) / 100, name) for percent, name in FOLLOWED_BY_NAME.findall(output)]
+    rows = [dict(map(reversed, found[at : at + 10])) for at in range(0, len(found), 10)]
+    return np.array([[row[name] for name in NAMES] for row in rows])
+
+
+def share_alike(got, expected):
+    # As printed, to a hundredth of a per cent. A sign that turned may change an image in some.
+    return np.mean(np.abs(got - expected).max(axis=1) < 2e-4)
+
+
+def test_classes_and_probabilities_are_those_of_keras(folder, tmp_path, capsys, monkeypatch):
+    paths = save_pictures(tmp_path, 8)
+    monkeypatch.chdir(tmp_path)
+    assert program(folder).main([*map(str, paths), "--top", "10", "--threads", "2"]) == 0
+    got, expected = printed_probabilities(capsys.readouterr().out), keras_probabilities(paths)
+    assert got.shape == (8, 10)
+    assert share_alike(got, expected) >= 0.75
+    assert np.mean(got.argmax(axis=1) == expected.argmax(axis=1)) >= 0.75
+
+
+def test_likeliest_come_first_and_as_many_as_asked_for(folder, tmp_path, capsys):
+    paths = save_pictures(tmp_path, 2, 50, 41)
+    program(folder).main([*map(str, paths), "--top", "3"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [lines[0], lines[4]] == [str(path) for path in paths]
+    assert len(lines) == 8
+    percents = [float(line.split("%")[0]) for line in lines[1:4]]
+    assert percents == sorted(percents, reverse=True)
+
+
+def test_batches_are_filled_up(tmp_path, capsys):
+    paths = save_pictures(tmp_path, 4)
+    outputs = []
+    for size in (1, 3):
+        folder = tmp_path / f"batch{size}"
+        write(folder, exported(*small_network(), batch_size=size))
+        program(folder).main([*map(str, paths), "--top", "10"])
+        outputs.append(printed_probabilities(capsys.readouterr().out))
+    assert outputs[1].shape == (4, 10)
+    assert share_alike(outputs[1], outputs[0]) >= 0.75
+
+
+def network_of(*layers, channels=3, dtype="float32"):
+    x = inputs = tf.keras.Input((16, 16, channels), dtype=dtype)
+    for layer in layers:
+        x = layer(x)
+    x = tf.keras.layers.Conv2D(10, 3, strides=2, bias_initializer="normal")(x)
+    return tf.keras.Model(inputs, tf.keras.layers.GlobalAveragePooling2D()(x))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_pixels_go_in_as_they_are_where_the_network_takes_them(dtype, channels, tmp_path, capsys):
+    scale = tf.keras.layers.Rescaling(1 / 127.5, -1)
+    model = network_of(scale, channels=channels, dtype=dtype)
+    pixels = picture(16, 16, channels)
+    images = pixels[np.newaxis].astype(dtype)
+    bundle = exported(model, images, normalization=None, takes_pixels=dtype == "float32")
+    assert bundle.input_type == dtype
+    write(tmp_path / "export", bundle)
+    Image.fromarray(pixels.squeeze()).save(tmp_path / "x.png")
+    program(tmp_path / "export").main([str(tmp_path / "x.png"), "--top", "10"])
+    got = printed_probabilities(capsys.readouterr().out)
+    assert share_alike(got, softmax(model.predict(images, verbose=0))) == 1
+
+
+def test_probabilities_of_the_file_are_taken_as_they_are(tmp_path, capsys):
+    logits = network_of()
+    model = tf.keras.Model(logits.inputs, tf.keras.layers.Softmax()(logits.outputs[0]))
+    pixels = picture(16, 16)
+    bundle = exported(model, np.zeros((1, 16, 16, 3), np.float32), softmax=True)
+    write(tmp_path / "export", bundle)
+    Image.fromarray(pixels).save(tmp_path / "x.png")
+    program(tmp_path / "export").main([str(tmp_path / "x.png"), "--top", "10"])
+    got = printed_probabilities(capsys.readouterr().out)
+    expected = run(bundle.flatbuffer, NORMALIZATION(pixels[np.newaxis]).numpy())
+    assert share_alike(got, expected) == 1
+
+
+def test_classes_without_names_are_numbers(tmp_path, capsys):
+    write(tmp_path / "export", small_bundle(class_names=None))
+    (path,) = save_pictures(tmp_path, 1)
+    program(tmp_path / "export").main([str(path), "--top", "10"])
+    names = {name for _, name in FOLLOWED_BY_NAME.findall(capsys.readouterr().out)}
+    assert names == set(map(str, range(10)))
+
+
+# Images, as the evaluation sees them.
+
+
+@pytest.mark.parametrize(("height", "width"), [(300, 421), (421, 300), (97, 60), (257, 256)])
+def test_images_are_resized_as_in_the_evaluation(height, width):
+    pixels = picture(height, width)
+    for resize, prepare in (
+        ({"shorter_side": 256, "crop": [224, 224]}, resizing.shorter_side_crop),
+        ({"exact": [224, 224]}, resizing.whole_image),
+    ):
+        got = np.asarray(predict.resized(Image.fromarray(pixels), resize)).astype(int)
+        assert got.shape == (224, 224, 3)
+        # Pillow rounds after each of the two directions, so that a grey level may differ.
+        assert np.abs(got - prepare(pixels).numpy()).max() <= 1
+
+
+def test_long_strip_takes_no_more_memory_than_its_middle():
+    strip = Image.new("RGB", (60_000, 2))
+    # All of it with a shorter side of 256 would be 7,680,000 pixels wide.
+    resize = {"shorter_side": 256, "crop": [224, 224]}
+    assert predict.resized(strip, resize).size == (224, 224)
+
+
+def test_images_are_normalised_as_in_the_evaluation(tmp_path):
+    (path,) = save_pictures(tmp_path, 1)
+    network = SimpleNamespace(
+        shape=(1, 32, 32, 3),
+        values="normalized",
+        resize={"exact": [32, 32]},
+        mean=list(NORMALIZATION.mean),
+        std=list(NORMALIZATION.std),
+    )
+    got = predict.prepared(path, network)
+    assert got.dtype == np.float32
+    expected = NORMALIZATION(picture(32, 32)[np.newaxis])[0]
+    # Multiplying and subtracting in one rounding or in two.
+    np.testing.assert_allclose(got, expected, rtol=0, atol=1e-6)
+
+
+def image_of_mode(mode):
+    grey, colour = picture(20, 30, 1)[..., 0], picture(20, 30)
+    if mode == "I;16":
+        wide = grey.astype(np.uint16) * 256 + np.arange(30, dtype=np.uint16)
+        return Image.fromarray(wide)
+    if mode == "P with transparency":
+        image = Image.fromarray(colour).quantize(64)
+        image.info["transparency"] = 3
+        return image
+    image = Image.fromarray(colour).convert(mode)
+    if mode.endswith("A"):
+        image.putalpha(Image.fromarray(grey))
+    return image
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "P with transparency", "RGBA", "I;16"])
+def test_images_of_every_mode_are_read_as_in_the_evaluation(mode, tmp_path):
+    image_of_mode(mode).save(tmp_path / "x.png")
+    with Image.open(tmp_path / "x.png") as image:
+        assert image.mode in (mode.split()[0], "I")  # older versions of Pillow call I;16 so
+    got = np.asarray(predict.opened(tmp_path / "x.png", 3))
+    np.testing.assert_array_equal(got, resizing.decoded((tmp_path / "x.png").read_bytes()))
+    assert predict.opened(tmp_path / "x.png", 1).mode == "L"
+
+
+def test_images_are_turned_as_the_camera_was_held(tmp_path):
+    image = Image.fromarray(picture(20, 30))
+    exif = image.getexif()
+    exif[0x0112] = 6  # to be turned by 90 degrees to the right
+    image.save(tmp_path / "x.png", exif=exif)
+    got = np.asarray(predict.opened(tmp_path / "x.png", 3))
+    np.testing.assert_array_equal(got, np.rot90(picture(20, 30), -1))
+
+
+def bomb(path):
+    # A PNG of 60,000 by 60,000 pixels, by its header.
+    data = io.BytesIO()
+    Image.new("1", (1, 1)).save(data, "png")
+    path.write_bytes(data.getvalue().replace((1).to_bytes(4, "big") * 2, b"\0\0\xea\x60" * 2))
+
+
+def postscript(path):
+    # Pillow would start another program for it.
+    path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda path: None, "x.png does not exist"),
+        (lambda path: path.mkdir(), "x.png is not a file"),
+        (lambda path: path.write_text("text"), "x.png cannot be read as an image: cannot identify"),
+        (postscript, "x.png cannot be read as an image: cannot identify"),
+        (bomb, "x.png cannot be read as an image: "),
+        (
+            lambda path: Image.fromarray(np.ones((4, 4), np.float32)).save(path, "TIFF"),
+            "x.png cannot be read as an image: its values are not those of 8 or 16 bits",
+        ),
+    ],
+)
+def test_what_is_no_image_is_refused_in_one_line(make, message, folder, tmp_path, capsys):
+    make(tmp_path / "x.png")
+    assert program(folder).main([str(tmp_path / "x.png")]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert captured.err.startswith("predict.py: error: ")
+    assert message in captured.err
+
+
+def test_image_cut_off_is_refused(folder, tmp_path, capsys):
+    (path,) = save_pictures(tmp_path, 1)
+    path.write_bytes(path.read_bytes()[:-900])
+    assert program(folder).main([str(path)]) == 2
+    assert "0.png cannot be read as an image: " in capsys.readouterr().err
+
+
+# The folder.
+
+
+def change(folder, **changes):
+    told = json.loads((folder / "model.json").read_text())
+    for name, value in changes.items():
+        part, _, key = name.rpartition("__")
+        (told[part] if part else told)[key] = value
+    (folder / "model.json").write_text(json.dumps(told))
+
+
+def damage_model(folder):
+    content = bytearray((folder / "model.tflite").read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / "model.tflite").write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (damage_model, "model.tflite is damaged or another file: its SHA-256 is not that of"),
+        (lambda folder: (folder / "model.tflite").unlink(), "model.tflite cannot be read: No such"),
+        (lambda folder: (folder / "model.json").unlink(), "model.json cannot be read: No such"),
+        (lambda folder: (folder / "model.json").write_text("{"), "model.json is damaged: "),
+        (lambda folder: (folder / "model.json").write_text("[]"), "model.json is damaged: "),
+        (lambda folder: change(folder, format=9), "model.json must have format 1, got 9"),
+        (lambda folder: change(folder, output=None), "model.json is damaged: "),
+        (
+            lambda folder: change(folder, input__values="unknown"),
+            'put into model.json, under `input`, `"values": "pixels"`',
+        ),
+        (
+            lambda folder: change(folder, input__shape=[1, 32, 32, 4]),
+            "the network takes 4 channels, and images have 1 or 3",
+        ),
+        (
+            lambda folder: change(folder, input__shape=[1, 16, 16, 3]),
+            "not ((1, 16, 16, 3), 'float32') of model.json",
+        ),
+        (
+            lambda folder: change(folder, output__shape=[1, 8, 8, 2]),
+            "the network gives values of shape (1, 8, 8, 2), which are no classes",
+        ),
+    ],
+)
+def test_mistakes_in_the_folder_are_said_in_one_line(spoil, message, folder, tmp_path, capsys):
+    (path,) = save_pictures(tmp_path, 1)
+    spoil(folder)
+    assert program(folder).main([str(path)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert message in captured.err
+
+
+@pytest.mark.parametrize("arguments", [[], ["x.png", "--top", "0"], ["x.png", "--threads", "many"]])
+def test_wrong_arguments_have_exit_code_2(arguments, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        predict.main(arguments)
+    assert "predict.py: error: " in capsys.readouterr().err
+
+
+# What it needs, and what it does not.
+
+
+@pytest.mark.parametrize(
+    ("machine", "message"),
+    [
+        ("x86_64", f"larq-compute-engine is missing: {predict.INSTALL}"),
+        ("aarch64", "larq-compute-engine has no wheel for aarch64: run model.tflite there with"),
+        ("armv7l", "larq-compute-engine has no wheel for armv7l: run model.tflite there with"),
+    ],
+)
+def test_missing_engine_is_told_with_what_can_be_done(machine, message, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    with pytest.raises(predict.Refused, match=re.escape(message)) as refused:
+        predict.load_interpreter_class()
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("package", ["numpy", "PIL"])
+def test_missing_package_is_told_with_the_command(package, folder):
+    code = (
+        f"import runpy, sys; sys.modules[{package!r}] = None; sys.argv = ['predict.py', 'x.png']; "
+        f"runpy.run_path({str(folder / 'predict.py')!r}, run_name='__main__')"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 2
+    assert result.stderr == f"predict.py: error: {package} is missing: {predict.INSTALL}\n"
+
+
+def test_command_stands_in_the_first_lines():
+    assert f"\n    {predict.INSTALL}\n" in predict.__doc__
+
+
+def test_tensorflow_and_this_project_are_not_loaded(folder, tmp_path):
+    (path,) = save_pictures(tmp_path, 1)
+    code = (
+        f"import runpy, sys; sys.argv = ['predict.py', {str(path)!r}]\n"
+        "try:\n"
+        f"    runpy.run_path({str(folder / 'predict.py')!r}, run_name='__main__')\n"
+        "except SystemExit as end:\n"
+        "    code = end.code\n"
+        "print(code, *sorted({name.split('.')[0] for name in sys.modules}))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    code, *loaded = result.stdout.splitlines()[-1].split()
+    assert code == "0", result.stderr
+    assert "larq_compute_engine" in loaded
+    assert not {"tensorflow", "tf_keras", "keras", "larq", "recu_tf", "export"} & set(loaded)
+
+
+@pytest.mark.slow
+def test_fresh_environment_with_the_told_packages_is_enough(folder, tmp_path):
+    """What the first lines of the script say, from pip; no TensorFlow and not this project."""
+    venv.create(tmp_path / "fresh", with_pip=True)
+    python = str(tmp_path / "fresh" / "bin" / "python")
+    packages = re.findall(r'[^\s"]+', predict.INSTALL.removeprefix("pip install"))
+    # Not what the shell's or pip's own settings would add.
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    installed = subprocess.run(
+        [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages],
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    if "Temporary failure in name resolution" in installed.stderr:
+        pytest.skip("needs pip's index")
+    assert installed.returncode == 0, installed.stderr
+
+    def fresh(*arguments):
+        return subprocess.run(
+            [python, *arguments], cwd="/", env=environment, capture_output=True, text=True
+        )
+
+    paths = save_pictures(tmp_path, 8)
+    result = fresh(str(folder / "predict.py"), *map(str, paths), "--top", "10")
+    assert result.returncode == 0, result.stderr
+    got, expected = printed_probabilities(result.stdout), keras_probabilities(paths)
+    assert share_alike(got, expected) >= 0.75
+    for name in ("tensorflow", "tf_keras", "larq", "recu_tf", "export"):
+        assert f"No module named '{name}'" in fresh("-c", f"import {name}").stderr
