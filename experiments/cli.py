@@ -13,7 +13,7 @@ import sys
 import warnings
 from pathlib import Path
 
-from experiments import train
+from experiments import exports, train
 from experiments.options import DATASETS, MODELS, Parser
 from experiments.quiet import quiet_standard_error
 from experiments.recipes import RECIPES
@@ -158,15 +158,16 @@ def _parser() -> Parser:
     )
     report.set_defaults(run=_report)
 
-    export = subparsers.add_parser(
+    exporter = subparsers.add_parser(
         "export",
-        help="write a TFLite file for Larq Compute Engine and prove it",
-        description="Writes RUN/model.tflite for Larq Compute Engine and proves that it computes "
-        "what the trained network computes. Where it does not, no file is left and the exit code "
-        "is 1.",
+        help="write a folder with a TFLite file for Larq Compute Engine that is proved",
+        description="Converts a trained network for Larq Compute Engine, proves that the file "
+        "computes what the network computes, and writes a folder: model.tflite, labels.txt, "
+        "model.json, report.html and predict.py, which needs neither TensorFlow nor this project. "
+        "Where the file cannot be proved, nothing is left and the exit code is 1.",
     )
-    _add_run_arguments(export)
-    export.set_defaults(run=_export)
+    exports.add_arguments(exporter)
+    exporter.set_defaults(run=exports.run)
 
     benchmark = subparsers.add_parser(
         "benchmark",
@@ -258,16 +259,6 @@ def _report(options: argparse.Namespace) -> None:
     from experiments import report
 
     print(f"Wrote {report.report(options.directories, options.out, options.data_path)}")
-
-
-def _export(options: argparse.Namespace) -> None:
-    import export
-    from recu_tf import runs
-
-    run = runs.Run.open(options.directory)
-    with quiet_standard_error():
-        report = export.export_run(run, options.which, options.data_path)
-    print(report)
 
 
 def _benchmark(options: argparse.Namespace) -> None:

@@ -73,6 +73,6 @@ def demo(results: Path, epochs: int) -> str:
     seconds = time.perf_counter() - start
     print("Exporting the best model and proving the file")
     with quiet_standard_error():
-        report = export.export_run(run)
+        report = export.export_bundle(export.load(run.path))
     print(report, end="\n\n")
     return _table(report, seconds)

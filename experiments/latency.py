@@ -4,6 +4,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+
 import export
 from experiments.machine import machine
 from experiments.quiet import quiet_standard_error
@@ -12,13 +14,17 @@ from export.comparison import Breakdown, Comparison, breakdown, compare
 from export.kernels import FLOAT_KERNELS, KERNELS, has_binary_operators, kernels_of
 from export.memory import loaded_memory
 from export.twins import twins
-from recu_tf.classifiers import load_keras_file
-from recu_tf.runs import Run, write_aside
+from recu_tf.runs import write_aside
 
 __all__ = ["measure"]
 
 INSIDE = ("model.tflite", "export/model.tflite")
-ALLOWED = "a .tflite file, a folder with a model.tflite in it, a run directory or a .keras file"
+ALLOWED = (
+    "a .tflite file, a folder with a model.tflite in it, a run directory, a .keras file, a .h5 "
+    "file or a SavedModel directory"
+)
+# For the steps of the rewriting.
+PROOF_IMAGES = 8
 
 
 @dataclass(frozen=True)
@@ -75,22 +81,17 @@ def _files(path: Path) -> list[File]:
     if path.suffix == ".tflite" and path.is_file():
         return [_file(path, str(path), "")]
     inside = [path / name for name in INSIDE if (path / name).is_file()]
-    if (path / "best.keras").is_file():
-        model = Run.open(path).load_model()
-    elif path.suffix == ".keras" and path.is_file():
-        model = load_keras_file(path)
-    elif inside:
+    if inside and not (path / "config.json").is_file():
         return [_file(inside[0], str(inside[0]), "")]
-    elif (path / "config.json").is_file():
-        model = Run.open(path).load_model()  # says what is missing
-    else:
-        raise ValueError(f"{path} must be {ALLOWED}; it is none.")
+    model = export.float32_model(export.load(path).model)
     name = str(path)
     try:
         if inside:
             main = _file(inside[0], str(inside[0]), name)
         else:
-            flatbuffer = export.convert(model)
+            shape = (PROOF_IMAGES, *model.input_shape[1:])
+            images = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+            flatbuffer = export.convert(export.rewrite(model, images)[0])
             main = File(name, flatbuffer, name, has_binary_operators(flatbuffer))
         made = twins(model)
     except ValueError as error:
@@ -151,10 +152,10 @@ def measure(
     """Measures files and networks in one run, all taking turns.
 
     Args:
-        paths: TFLite files of any kind, folders with a `model.tflite`, run directories and
-            `.keras` files. Of a network its binary file (the exported one, where the run has one),
-            its float32 twin and its int8 twin are measured. Files given as such count as of one
-            network.
+        paths: TFLite files of any kind, folders with a `model.tflite`, and networks: what
+            `export.load` takes. Of a network its binary file (the exported one, where the run has
+            one), its float32 twin and its int8 twin are measured. Files given as such count as of
+            one network.
         threads: numbers of threads.
         repeats: how often each is timed.
         json_path: where to write all numbers; None means nowhere.

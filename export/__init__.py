@@ -11,25 +11,40 @@ except ImportError as error:
     ) from error
 
 from export.audit import Audit, audit
-from export.benchmark import KERNELS, Latency, benchmark
+from export.benchmark import Benchmark, Latency, benchmark
 from export.classifier import tflite_classifier
 from export.convert import convert
-from export.runs import ExportError, Report, export_run
-from export.twins import convert_float_twin
+from export.exporting import Exported, ExportError, Options, export_network
+from export.int8 import quantized
+from export.kernels import KERNELS
+from export.report import Report, export_bundle
+from export.rewriting import float32_model, rewrite
+from export.sources import Source, load
+from export.twins import convert_float_twin, convert_int8_twin
 from export.verify import Verification, verify
 
 __all__ = [
     "KERNELS",
     "Audit",
+    "Benchmark",
     "ExportError",
+    "Exported",
     "Latency",
+    "Options",
     "Report",
+    "Source",
     "Verification",
     "audit",
     "benchmark",
     "convert",
     "convert_float_twin",
-    "export_run",
+    "convert_int8_twin",
+    "export_bundle",
+    "export_network",
+    "float32_model",
+    "load",
+    "quantized",
+    "rewrite",
     "tflite_classifier",
     "verify",
 ]

@@ -22,7 +22,7 @@ from export.serving import pixels_of, with_pixel_input, with_softmax
 from export.sources import Source
 from export.verify import TOLERANCE, Verification, verify
 
-__all__ = ["ExportError", "Exported", "Options", "export_network"]
+__all__ = ["DEFAULTS", "ExportError", "Exported", "Options", "export_network"]
 
 # The converter rounds kernels to int8 as well, which Keras does not: the sums of a convolution
 # move by a few levels of 256.
@@ -66,6 +66,9 @@ class Options:
             )
         if self.target not in TARGETS:
             raise ValueError(f"`target` must be one of {', '.join(TARGETS)}, got {self.target!r}.")
+
+
+DEFAULTS = Options()
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ def _peak_memory() -> int:
 
 def export_network(
     source: Source,
-    options: Options = Options(),
+    options: Options = DEFAULTS,
     dataset: str | None = None,
     data_path: str | None = None,
 ) -> Exported:

@@ -25,12 +25,14 @@ class Source:
         name: of what it was read from, for people.
         directory: where its bundle goes unless told otherwise.
         run: the run directory that it lies in, if any.
+        file: that it was read from; None where it is no file.
     """
 
     model: tf.keras.Model
     name: str
     directory: Path
     run: Run | None = None
+    file: Path | None = None
 
     @property
     def normalization(self) -> Normalization | None:
@@ -61,7 +63,8 @@ def load(path: str | os.PathLike, which: str | None = None) -> Source:
         raise FileNotFoundError(f"{path} does not exist; it must be {FORMATS}.")
     if (path / "config.json").exists():
         run = Run.open(path)
-        return Source(run.load_model(which or "best"), str(path), path / "export", run)
+        which = which or "best"
+        return Source(run.load_model(which), str(path), path / "export", run, run.model_path(which))
     if which is not None:
         raise ValueError(f"`which` is for run directories, {path} holds one network.")
     if (path / "saved_model.pb").exists():
@@ -73,7 +76,13 @@ def load(path: str | os.PathLike, which: str | None = None) -> Source:
         model = LOADERS[path.suffix](path)
     else:
         raise ValueError(f"{path} must be {FORMATS}; it is none.")
-    return Source(model, str(path), path.with_name(f"{path.stem}_export"), _run_of(path, model))
+    return Source(
+        model,
+        str(path),
+        path.with_name(f"{path.stem}_export"),
+        _run_of(path, model),
+        path if path.is_file() else None,
+    )
 
 
 def _run_of(path: Path, model: tf.keras.Model) -> Run | None:

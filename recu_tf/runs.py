@@ -27,7 +27,7 @@ import tensorflow as tf
 
 from recu_tf.data import Normalization
 
-__all__ = ["WHICH", "Run"]
+__all__ = ["WHICH", "Run", "versions"]
 
 FORMAT = 1
 WHICH = ("best", "last")
@@ -35,7 +35,8 @@ CONFIG_ASIDE = ".config.partial.json"
 KEYS = ("versions", "settings", "num_classes", "class_names", "input_shape", "normalization")
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """The versions of Python, of this library and of what it stands on."""
     names = ("recu_tf", "tensorflow", "tf-keras", "larq", "numpy")
     return {"python": platform.python_version(), **{name: metadata.version(name) for name in names}}
 
@@ -137,7 +138,7 @@ class Run:
             OSError: the directory cannot be made.
         """
         path = cls.check_free(path)
-        config = {"format": FORMAT, "versions": _versions(), **config}
+        config = {"format": FORMAT, "versions": versions(), **config}
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -128,7 +128,7 @@ def test_hyphens_do_for_underscores():
         ("evaluate", "recu evaluate: error: the following arguments are required: PATH"),
         ("evaluate nowhere", "nowhere does not exist; it must be a run directory, a .keras file"),
         ("evaluate nowhere --which worst", "argument --which: invalid choice: 'worst'"),
-        ("export nowhere", "nowhere is not a run directory: it has no config.json"),
+        ("export nowhere", "nowhere does not exist; it must be a run directory, a .keras file"),
         ("train --init_from nowhere --dataset digits -a resnet20_1w1a", "got 'nowhere'"),
         ("train --dataset tinyimagenet --data_path nowhere", "must hold the folder nowhere/train"),
         ("train --model vgg_small_1w1a --dataset imagenet", "must be one of resnet18_1w1a, "),
@@ -158,7 +158,8 @@ def test_errors_reach_the_shell_without_traceback():
     result = recu("export", "nowhere")
     assert result.returncode == 2
     assert result.stderr == (
-        "recu: error: nowhere is not a run directory: it has no config.json.\n"
+        "recu: error: nowhere does not exist; it must be a run directory, a .keras file, a .h5 "
+        "file or a SavedModel directory.\n"
     )
 
 
@@ -187,7 +188,10 @@ def test_run_goes_from_training_to_a_proved_file(run, capsys):
     assert "Binary convolutions: 4 of 4" in printed
     assert "Verification on 10 test images of digits: passed" in printed
     assert "indirect bgemm" in printed
-    assert (run / "model.tflite").read_bytes()[4:8] == b"TFL3"
+    assert (run / "export" / "model.tflite").read_bytes()[4:8] == b"TFL3"
+    assert "Rewriting: freeze quantized kernels: 4 layers, outputs unchanged" in printed
+    assert "resnet20_1w1a" not in (run / "export" / "predict.py").read_text()
+    assert json.loads((run / "export" / "model.json").read_text())["class_names"][3] == "3"
 
 
 @pytest.mark.slow
@@ -220,14 +224,17 @@ def test_run_directory_is_not_overwritten(run, capsys):
 
 @pytest.mark.parametrize("step", ["audit", "verify"])
 def test_export_that_cannot_be_proved_leaves_no_file(step, run, capsys, monkeypatch):
-    (run / "model.tflite").write_text("of an earlier export")
+    earlier = run / "export"
+    earlier.mkdir(exist_ok=True)
+    (earlier / "model.json").write_text('{"format": 1, "input": 0, "output": 0, "files": 0}')
     failing = type("Failing", (), {"passed": False, "__str__": lambda self: "the report"})()
-    monkeypatch.setattr(importlib.import_module("export.runs"), step, lambda *_: failing)
+    module = importlib.import_module("export.exporting")
+    monkeypatch.setattr(module, step, lambda *_, **__: failing)
     assert cli.main(["export", str(run)]) == 1
     error = capsys.readouterr().err
     assert error.startswith("recu: export failed, no file was written: ")
     assert "the report" in error
-    assert not (run / "model.tflite").exists()
+    assert not earlier.exists()
     assert not list(run.glob(".*partial*"))
 
 
@@ -237,7 +244,7 @@ def test_demo_prints_what_was_won_and_keeps_earlier_ones(monkeypatch, tmp_path, 
     for name in ("demo", "demo-2"):
         assert cli.main(["demo", "--epochs", "1", "--results_dir", str(tmp_path)]) == 0
         printed = capsys.readouterr().out
-        assert (tmp_path / name / "model.tflite").exists()
+        assert (tmp_path / name / "export" / "model.tflite").exists()
         table = [line for line in printed.splitlines() if line.startswith("|")]
         assert [line.split("|")[1].strip() for line in table] == [
             "accuracy, Keras",

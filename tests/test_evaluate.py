@@ -65,7 +65,7 @@ def test_a_network_is_as_good_in_every_format(checkpoint, tmp_path, capsys):
     elsewhere.mkdir()
     network.save(elsewhere / "a.keras")
     network.save(elsewhere / "saved", save_format="tf")
-    (elsewhere / "a.tflite").write_bytes((run / "model.tflite").read_bytes())
+    (elsewhere / "a.tflite").write_bytes((run / "export" / "model.tflite").read_bytes())
 
     expected = printed(capsys, run)
     assert expected[0] == f"{run / 'best.keras'} on {IMAGES} test images of digits"
@@ -74,7 +74,7 @@ def test_a_network_is_as_good_in_every_format(checkpoint, tmp_path, capsys):
     for arguments in (
         (run, "--which", "last", "-bt", "7"),
         (run / "last.keras",),
-        (run / "model.tflite",),
+        (run / "export" / "model.tflite",),
         (checkpoint, *NETWORK),
         (elsewhere / "a.keras", *digits, "--batch-size-test", "1"),
         (elsewhere / "saved", *digits),

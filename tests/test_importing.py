@@ -10,6 +10,7 @@ from test_pytorch import CHECKPOINT, NETWORKS, Malicious, published_weights
 
 import export
 from experiments import cli
+from export.images import data_set_of, verification_images
 from recu_tf import data, pytorch, runs
 from recu_tf.importing import import_checkpoint
 from recu_tf.runs import Run
@@ -61,7 +62,7 @@ def test_imported_checkpoint_reaches_its_top_1_before_and_after_export(tmp_path,
     assert "top-1 69.3" in capsys.readouterr().out
     assert cli.main(["export", str(run.path)]) == 0
     assert "Verification on 1000 test images of cifar10: passed" in capsys.readouterr().out
-    flatbuffer = (run.path / "model.tflite").read_bytes()
+    flatbuffer = (run.path / "export" / "model.tflite").read_bytes()
     logits = Interpreter(flatbuffer, num_threads=2, use_indirect_bgemm=True).predict(images)
     assert abs(int((logits.argmax(1) == labels).sum()) - 6936) <= 2
 
@@ -128,10 +129,11 @@ def test_network_whose_images_are_not_at_hand_is_verified_on_random_ones(
     state_dict = published_weights("cifar_resnet18a")
     checkpoint = saved(tmp_path / "a.pth", {f"module.{n}": v for n, v in state_dict.items()})
     run = import_checkpoint(checkpoint, tmp_path / "run")
+    source = export.load(run.path)
     with pytest.raises(OSError, match="nothing in elsewhere"):
         # Told where to look, it does not make do with something else.
-        export.runs.verification_images(run, "elsewhere")
-    images = export.runs.verification_images(run)
+        verification_images(source, data_set_of(source, data_path="elsewhere"))
+    images = verification_images(source, data_set_of(source))
     assert images.pixels.shape == (256, 32, 32, 3)
     assert images.labels is None
     assert images.source == "random images, for lack of real ones (nothing in None)"

@@ -1,0 +1,152 @@
+"""An export from the network to the folder on disk, and what to tell of it."""
+
+import hashlib
+import os
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from shutil import rmtree
+
+from export.audit import Audit
+from export.benchmark import Latency, benchmark, fastest
+from export.bundle import Bundle, check_free, write
+from export.exporting import DEFAULTS, Exported, Options, export_network
+from export.sources import Source
+from export.twins import convert_float_twin
+from export.verify import Verification
+from recu_tf.runs import versions
+
+__all__ = ["Report", "export_bundle"]
+
+# Less than `recu benchmark` measures: some kernels are slow on x86.
+REPEATS = 25
+KERNELS_OF = {
+    "binary": ["optimized", "reference", "indirect bgemm"],
+    "float32": ["TFLite with XNNPACK"],
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """A proved export that lies on disk.
+
+    Attributes:
+        directory: of the bundle.
+        exported: the file and its proof.
+        float_size: of the float32 TFLite file of the same network, in bytes.
+        latencies: with each kernel, and of the float32 twin.
+    """
+
+    directory: Path
+    exported: Exported
+    float_size: int
+    latencies: list[Latency]
+
+    @property
+    def path(self) -> Path:
+        """Of the TFLite file."""
+        return self.directory / "model.tflite"
+
+    @property
+    def size(self) -> int:
+        """Of the TFLite file, in bytes."""
+        return len(self.exported.flatbuffer)
+
+    @property
+    def audit(self) -> Audit:
+        """The operators of the file."""
+        return self.exported.audit
+
+    @property
+    def verification(self) -> Verification:
+        """The outputs of the file against Keras'."""
+        return self.exported.verification
+
+    def __str__(self) -> str:
+        latencies = [
+            f"  {one.name:<8} {one.median_ms:8.2f} ms  (p95 {one.p95_ms:.2f})  {one.kernel}"
+            for one in self.latencies
+        ]
+        binary = fastest(self.latencies, "binary")
+        twin = fastest(self.latencies, "float32")
+        return "\n".join(
+            [
+                *(f"Rewriting: {step}" for step in self.exported.steps),
+                str(self.audit),
+                str(self.verification),
+                f"Conversion: {self.exported.seconds:.1f} s, peak memory of the process "
+                f"{self.exported.peak_memory / 1e6:,.0f} MB",
+                f"Size: {self.size:,} bytes, float32 {self.float_size:,} bytes "
+                f"({self.float_size / self.size:.1f} times as large)",
+                f"Latency of {self.exported.options.batch_size} at a time on one thread, float32 "
+                "one at a time:"
+                if self.exported.options.batch_size > 1
+                else "Latency of one image on one thread:",
+                *latencies,
+                f"Fastest here: {binary.kernel}, {binary.median_ms / twin.median_ms:.2f} times "
+                "the latency of float32",
+                f"Written: {self.directory}",
+            ]
+        )
+
+
+def export_bundle(
+    source: Source,
+    directory: str | os.PathLike | None = None,
+    options: Options = DEFAULTS,
+    dataset: str | None = None,
+    data_path: str | None = None,
+) -> Report:
+    """Exports a network, proves the file, measures it and writes the folder.
+
+    A folder of an earlier export is removed first, so that what is there is always proved.
+
+    Args:
+        source: the network, see `export.sources`.
+        directory: of the bundle; None means `source.directory`.
+        options: what the file should be.
+        dataset: of its images, one of `recu_tf.data.DATASETS`; None means that of its run.
+        data_path: where the data set lies, if not where the training found it.
+
+    Returns:
+        The report.
+
+    Raises:
+        ExportError, ValueError, ImportError, OSError: see `export_network` and
+            `export.bundle.check_free`. No folder is left.
+    """
+    directory = check_free(directory or source.directory)
+    if len(source.model.inputs) != 1 or source.model.inputs[0].shape.rank != 4:
+        shapes = ", ".join(str(tuple(one.shape)) for one in source.model.inputs or [])
+        raise ValueError(
+            f"{source.name} must take images (batch, height, width, channels), one input; it "
+            f"takes {shapes or 'what only its code knows'}."
+        )
+    if directory.exists():
+        rmtree(directory)
+    exported = export_network(source, options, dataset, data_path)
+    twin = convert_float_twin(exported.model)
+    files = {"binary": exported.flatbuffer, "float32": twin}
+    latencies = benchmark(files, repeats=REPEATS, kernels=KERNELS_OF).latencies
+    known = exported.dataset
+    file = source.file
+    bundle = Bundle(
+        name=source.name,
+        flatbuffer=exported.flatbuffer,
+        float_size=len(twin),
+        softmax=options.softmax,
+        audit=exported.audit,
+        verification=exported.verification,
+        latencies=latencies,
+        steps=exported.steps,
+        options=asdict(options),
+        versions={**versions(), "larq-compute-engine": metadata.version("larq-compute-engine")},
+        seconds=exported.seconds,
+        peak_memory=exported.peak_memory,
+        normalization=known and known.normalization,
+        class_names=source.class_names,
+        dataset=known and known.name,
+        source_sha256=file and hashlib.sha256(file.read_bytes()).hexdigest(),
+    )
+    write(directory, bundle)
+    return Report(directory, exported, len(twin), latencies)
