@@ -172,17 +172,14 @@ def _latency(latencies: Sequence[Latency]) -> str:
 def _layers(audit: Audit) -> str:
     if not audit.expected:
         return "<p>No layer has a kernel and an input of one bit.</p>"
+    binary = [layer for layer in audit.expected if layer not in audit.lost]
+    told = f"<p>Binary in the file: {escape(', '.join(binary))}.</p>" if binary else ""
     if not audit.lost:
-        return f"<p>Binary in the file: {escape(', '.join(audit.expected))}.</p>"
-    rows = [[layer, audit.lost.get(layer, "binary")] for layer in audit.expected]
-    kinds = ["differs" if layer in audit.lost else "" for layer in audit.expected]
-    return table(
-        f"{_count(len(audit.lost), 'layer')} not binary, and why",
-        ("Layer", "In the file"),
-        rows,
-        kinds,
-        text=True,
-    )
+        return told
+    rows = [[layer, why] for layer, why in audit.lost.items()]
+    caption = f"{_count(len(rows), 'layer')} not binary, and why"
+    kinds = ["differs"] * len(rows)
+    return table(caption, ("Layer", "Reason"), rows, kinds, text=True) + told
 
 
 def _rewriting(steps: Sequence[Step]) -> str:
