@@ -5,6 +5,7 @@ import platform
 import numpy as np
 from larq_compute_engine.tflite.python.interpreter import Interpreter
 
+from export.flatbuffer import read
 from export.kernels import KERNELS, tensorflow_lite
 from recu_tf.classifiers import batches_of
 
@@ -39,7 +40,8 @@ def run_all(flatbuffer: bytes, images: np.ndarray) -> list[np.ndarray]:
         images: (count, ...) of the type that the file takes; any count.
 
     Returns:
-        Its outputs, each (count, ...).
+        Its outputs, each (count, ...), in the order of the model's that `export.convert` made it
+        of.
 
     Raises:
         ValueError: as for `checked_interpreter`.
@@ -47,7 +49,12 @@ def run_all(flatbuffer: bytes, images: np.ndarray) -> list[np.ndarray]:
     interpreter = checked_interpreter(flatbuffer)
     size = interpreter.input_shapes[0][0]
     batches = [interpreter.predict([batch]) for batch in batches_of(size, images)]
-    return [np.concatenate(one)[: len(images)] for one in zip(*batches, strict=True)]
+    outputs = [np.concatenate(one)[: len(images)] for one in zip(*batches, strict=True)]
+    # The converter lists them in an order of its own, and ends their names with their numbers.
+    numbers = [one.name.rpartition(":")[2] for one in read(flatbuffer).outputs]
+    if len(outputs) > 1 and all(number.isdigit() for number in numbers):
+        outputs = [outputs[place] for place in np.argsort([int(one) for one in numbers])]
+    return outputs
 
 
 def run(flatbuffer: bytes, images: np.ndarray) -> np.ndarray:

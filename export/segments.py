@@ -1,11 +1,12 @@
 """The first layer at which a converted file leaves the model, if there is one.
 
 A value that lies within rounding of 0 may have one sign in Keras and the other in the engine, and
-all behind it differs, although nothing is wrong. So the model is taken apart. The part that leads
-to a layer is converted by itself, and what Keras makes of the *file's* numbers in front of the
-layer is compared with the file's numbers behind it. A layer whose own step is right cannot be
-blamed for a sign that turned before it. First the tensors that all paths go through are looked at,
-then, in front of the first of these that is wrong, every layer.
+all behind it differs, although nothing is wrong. So the model is taken apart at marks: the tensors
+in front of its convolutions and dense layers, and those that several layers read. The part of the
+model up to a mark is converted by itself, and the file's numbers there are compared with what
+Keras makes of the *file's* numbers at the marks before. A step that is right cannot be blamed for a
+sign that turned before it. Where one is wrong, the layers between the marks are looked at in the
+same way, one after the other.
 """
 
 from collections.abc import Callable
@@ -13,9 +14,10 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from export.rewriting.graph import consumers, is_graph, nodes
+from export.binary_layers import has_kernel
+from export.rewriting.graph import is_graph, nodes
 
-__all__ = ["first_wrong_layer", "sections", "share_within"]
+__all__ = ["first_wrong_layer", "marks", "share_within"]
 
 # More would show nothing new: a wrong layer is wrong on every image.
 IMAGES = 16
@@ -39,61 +41,83 @@ def share_within(got: np.ndarray, expected: np.ndarray, tolerance: float) -> flo
     return float(within.reshape(len(within), -1).all(axis=1).mean())
 
 
-def sections(model: tf.keras.Model) -> list[list]:
-    """The calls of layers in a functional model, from one tensor to the next that all paths cross.
+def _outputs(node) -> list:
+    return tf.nest.flatten(node.outputs)
+
+
+def _readers(model: tf.keras.Model) -> dict[int, list]:
+    """The layers that read each tensor of a model, by its `id`; None is the model's end."""
+    found = {}
+    for node in nodes(model):
+        for *_, tensor in node.iterate_inbound():
+            found.setdefault(id(tensor), []).append(node.layer)
+    for tensor in model.outputs:
+        found.setdefault(id(tensor), []).append(None)
+    return found
+
+
+def marks(model: tf.keras.Model) -> list[tuple[list, bool]]:
+    """Where a functional model is taken apart, from front to back.
 
     Returns:
-        Lists of nodes of Keras; the last node of each gives that tensor.
+        The calls of layers up to each mark, which the last of them gives, and whether several
+        layers read it: then the converter fuses it with none, and one more reader changes nothing.
     """
-    order = [node for node in nodes(model) if not node.is_input]
-    last_read = {id(tensor): len(order) for tensor in model.outputs}
-    for number, node in enumerate(order):
-        for *_, tensor in node.iterate_inbound():
-            last_read[id(tensor)] = max(number, last_read.get(id(tensor), 0))
-    alive = {id(tensor) for tensor in model.inputs}
-    found = [[]]
-    for number, node in enumerate(order):
-        found[-1].append(node)
-        outputs = {id(tensor) for tensor in tf.nest.flatten(node.outputs)}
-        alive = {one for one in alive | outputs if last_read.get(one, 0) > number}
-        if alive == outputs and len(outputs) == 1:
-            found.append([])
-    return found if found[-1] else found[:-1]
+    readers = _readers(model)
+    found, part = [], []
+    for node in nodes(model):
+        if node.is_input:
+            continue
+        part.append(node)
+        read_by = [one for tensor in _outputs(node) for one in readers.get(id(tensor), [])]
+        shared = len(read_by) > 1
+        if len(_outputs(node)) == 1 and (
+            shared or any(one is None or has_kernel(one) for one in read_by)
+        ):
+            found.append((part, shared))
+            part = []
+    return found
 
 
 class _Parts:
-    """The files of the parts of a model, each from its images to tensors in it."""
+    """The numbers at tensors in a model, as the files of its parts give them."""
 
     def __init__(self, model, images, run, tolerance):
-        self.model = model
-        self.images = images
+        self.inputs = model.inputs
         self.run = run
         self.tolerance = tolerance
         self.values = {id(model.inputs[0]): images}
+        # What no fusion crosses, so that a part may begin there.
+        self.beginnings = {id(model.inputs[0])}
 
-    def read(self, tensors: list) -> None:
-        """Finds what the file of the part up to some tensors gives for the images."""
-        part = tf.keras.Model(self.model.inputs, tensors)
-        for tensor, value in zip(tensors, self.run(part, self.images), strict=True):
-            self.values[id(tensor)] = value
+    def read(self, start, tensors: list) -> None:
+        """Finds the numbers at some tensors by the file of the part from another to them."""
+        found = self.run(tf.keras.Model(start, tensors), self.values[id(start)])
+        self.values |= {id(one): value for one, value in zip(tensors, found, strict=True)}
 
-    def value(self, tensor) -> np.ndarray:
-        """What the file of the part up to a tensor gives for the images."""
-        if id(tensor) not in self.values:
-            self.read([tensor])
-        return self.values[id(tensor)]
+    def before(self, part: list) -> list:
+        """The tensors that the calls of a part read and do not make."""
+        made = {id(tensor) for node in part for tensor in _outputs(node)}
+        read = {id(one): one for node in part for *_, one in node.iterate_inbound()}
+        return [one for key, one in read.items() if key not in made]
 
     def right(self, inputs: list, output) -> bool:
         """Whether the file leads from some tensors to another as Keras does."""
+        for one in inputs:
+            if id(one) not in self.values:
+                self.read(self.inputs[0], [one])
+        if id(output) not in self.values:
+            local = len(inputs) == 1 and id(inputs[0]) in self.beginnings
+            self.read(inputs[0] if local else self.inputs[0], [output])
         step = tf.keras.Model(inputs, output)
-        expected = step([tf.constant(self.value(one)) for one in inputs], training=False).numpy()
-        return share_within(self.value(output), expected, self.tolerance) >= SHARE_WITHIN
+        expected = step([tf.constant(self.values[id(one)]) for one in inputs], training=False)
+        got = self.values[id(output)]
+        return share_within(got, expected.numpy(), self.tolerance) >= SHARE_WITHIN
 
-    def wrong_step(self, section: list) -> str | None:
-        """The name of the first layer in a section whose own step is wrong."""
-        for node in section:
-            inputs = list({id(one): one for *_, one in node.iterate_inbound()}.values())
-            if not all(self.right(inputs, one) for one in tf.nest.flatten(node.outputs)):
+    def wrong_layer(self, part: list) -> str | None:
+        """The name of the first layer in a part whose own step is wrong."""
+        for node in part:
+            if not all(self.right(self.before([node]), one) for one in _outputs(node)):
                 return node.layer.name
         return None
 
@@ -123,18 +147,22 @@ def first_wrong_layer(
     if not is_graph(model):
         raise ValueError("`model` must be a graph of layers to be taken apart, got a subclass.")
     parts = _Parts(model, images[:IMAGES], run, tolerance)
-    ends = [tf.nest.flatten(section[-1].outputs)[0] for section in sections(model)]
-    # What several read already is not fused with what reads it: one more reader changes nothing,
-    # and all of these can be had of one file.
-    readers = consumers(model)
-    shared = [end for end in ends if len(readers[end._keras_history.layer.name]) > 1]
+    found = marks(model)
+    shared = [_outputs(part[-1])[0] for part, several in found if several]
     if shared:
-        parts.read(shared)
-    start = model.inputs[0]
-    for section, end in zip(sections(model), ends, strict=True):
-        if not parts.right([start], end):
-            wrong = parts.wrong_step(section)
+        parts.read(model.inputs[0], shared)
+        parts.beginnings |= {id(one) for one in shared}
+    readers = _readers(model)
+    for part, _ in found:
+        within = [node.layer for node in part]
+        ends = [
+            tensor
+            for node in part
+            for tensor in _outputs(node)
+            if any(one not in within for one in readers.get(id(tensor), []))
+        ]
+        if not all(parts.right(parts.before(part), end) for end in ends):
+            wrong = parts.wrong_layer(part)
             if wrong is not None:
                 return wrong
-        start = end
     return None

@@ -10,6 +10,7 @@ other pixels. Two forms are exact:
   one, between two layers that turn.
 """
 
+import larq as lq
 import numpy as np
 import tensorflow as tf
 
@@ -106,7 +107,9 @@ def _axes(pad: Layer, convolution: Layer) -> list[tuple[int, Pair, int, int]] | 
 
 
 def _turned(convolution: Layer) -> tuple[Layer, list[np.ndarray]]:
-    config = {**convolution.get_config(), "padding": "same"}
+    # The converter looks for a sign right before the convolution; that of a sign is the sign.
+    sign = lq.quantizers.SteSign()
+    config = {**convolution.get_config(), "padding": "same", "input_quantizer": sign}
     kernel, *others = convolution.get_weights()
     layer = TurnedConvolution(
         type(convolution).from_config(config), name=f"{convolution.name}.turned"
@@ -133,7 +136,7 @@ def exact_padding(model: tf.keras.Model) -> Changes:
         binary = reads_sign_only(sources[pad.name][0]) and all(
             _turned_is_same(*axis) for axis in axes
         )
-        if binary and isinstance(convolution, tf.keras.layers.Conv2D):
+        if binary and isinstance(convolution, lq.layers.QuantConv2D):
             changes.replace(convolution, *_turned(convolution))
             new = tf.keras.layers.Activation("linear", name=pad.name)
         else:
