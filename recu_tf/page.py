@@ -56,7 +56,9 @@ thead th { border-bottom: 2px solid var(--rule); vertical-align: bottom; }
 tbody th { font-weight: 500; }
 table.numbers td { white-space: nowrap; }
 table.numbers .word { text-align: left; }
-table.text th, table.text td { text-align: left; overflow-wrap: anywhere; vertical-align: top; }
+table.text th, table.text td {
+  text-align: left; vertical-align: top; overflow-wrap: anywhere; min-width: 5em;
+}
 table.text tbody th { min-width: 10rem; }
 tr.differs > * { background: var(--mark); }
 tr.total > * { font-weight: 700; border-top: 2px solid var(--rule); }
