@@ -3,6 +3,7 @@
 import platform
 
 import numpy as np
+from larq_compute_engine.mlir.python import tflite_schema as schema
 from larq_compute_engine.tflite.python.interpreter import Interpreter
 
 from export.kernels import KERNELS, tensorflow_lite
@@ -39,7 +40,7 @@ def run_all(flatbuffer: bytes, images: np.ndarray) -> list[np.ndarray]:
         images: (count, ...) of the type that the file takes; any count.
 
     Returns:
-        Its outputs, each (count, ...).
+        Its outputs, each (count, ...), in the order of their names in the file's signature.
 
     Raises:
         ValueError: as for `checked_interpreter`.
@@ -47,7 +48,19 @@ def run_all(flatbuffer: bytes, images: np.ndarray) -> list[np.ndarray]:
     interpreter = checked_interpreter(flatbuffer)
     size = interpreter.input_shapes[0][0]
     batches = [interpreter.predict([batch]) for batch in batches_of(size, images)]
-    return [np.concatenate(one)[: len(images)] for one in zip(*batches, strict=True)]
+    outputs = [np.concatenate(one)[: len(images)] for one in zip(*batches, strict=True)]
+    return [outputs[position] for position in _positions(flatbuffer, len(outputs))]
+
+
+def _positions(flatbuffer: bytes, count: int) -> list[int]:
+    """Where the outputs are that the signature lists: the converter shuffles several."""
+    model = schema.Model.GetRootAs(flatbuffer, 0)
+    if count == 1 or not model.SignatureDefsLength():
+        return list(range(count))
+    signature = model.SignatureDefs(0)
+    named = [signature.Outputs(number) for number in range(signature.OutputsLength())]
+    indices = model.Subgraphs(0).OutputsAsNumpy().tolist()
+    return [indices.index(one.TensorIndex()) for one in sorted(named, key=lambda one: one.Name())]
 
 
 def run(flatbuffer: bytes, images: np.ndarray) -> np.ndarray:
