@@ -24,9 +24,12 @@ from export.verify import TOLERANCE, Verification, verify
 
 __all__ = ["DEFAULTS", "ExportError", "Exported", "Options", "export_network"]
 
-# The converter rounds kernels to int8 as well, which Keras does not: the sums of a convolution
-# move by a few levels of 256.
-INT8_TOLERANCE = 0.05
+# Keras computes with the kernels of the file and with its levels, 255 to a range: see
+# `export.int8`. What is left are values between two levels, which each may round its own way. That
+# moves a number by one level, 1/127.5 of the largest where the range is symmetric and the images
+# fill it, and by 1/64 where they fill half of it. A level that turns a sign is found by taking the
+# model apart.
+INT8_TOLERANCE = 1 / 64
 
 
 class ExportError(Exception):

@@ -6,7 +6,8 @@ small model each:
 
 - Kernels need no FakeQuant: the converter folds batch norms and rounds the kernels itself, of
   convolutions symmetrically for each output channel, of dense layers for the whole (a FakeQuant
-  for each channel there does not convert), biases to int32.
+  for each channel there does not convert), biases to int32. They are rounded beforehand all the
+  same, as `export.int8_kernels` says, so that Keras computes with the kernels of the file.
 - Convolutions of every kind with batch norm, scale, bias, ReLU, ReLU6 or hard tanh behind them are
   one int8 operator if the FakeQuant stands behind the last of them; so are sums with such an
   activation. Pools, pads, slices, turns, reshapes, means, PReLU and concatenations are int8
@@ -33,6 +34,7 @@ import numpy as np
 import tensorflow as tf
 
 from export.graph import Value, build_graph, graph_of
+from export.int8_kernels import round_kernels
 from export.placement import Placement
 
 __all__ = ["FakeQuant", "quantized"]
@@ -79,7 +81,8 @@ def quantized(model: tf.keras.Model, images: np.ndarray) -> tf.keras.Model:
             or more. The ranges are those of the activations they cause.
 
     Returns:
-        A model with the same input and output, of new layers.
+        A model with the same input and output, of new layers. It computes what an exact file of
+        it computes, but for activations that lie between two levels.
 
     Raises:
         ValueError: there are no images, or they have another shape or are not finite; the model is
@@ -90,6 +93,7 @@ def quantized(model: tf.keras.Model, images: np.ndarray) -> tf.keras.Model:
         raise ValueError(f"`model` must be in float32, got {model.dtype_policy.name}.")
     check_images(images, graph.input.shape[1:])
     placement = Placement(graph)
+    round_kernels(placement.graph)
     ranges = _ranges(placement, *_extremes(placement, images.astype(np.float32, copy=False)))
 
     def after(value: Value, tensor: tf.Tensor) -> tf.Tensor:

@@ -3,9 +3,9 @@
 import platform
 
 import numpy as np
+from larq_compute_engine.mlir.python import tflite_schema as schema
 from larq_compute_engine.tflite.python.interpreter import Interpreter
 
-from export.flatbuffer import read
 from export.kernels import KERNELS, tensorflow_lite
 from recu_tf.classifiers import batches_of
 
@@ -40,8 +40,7 @@ def run_all(flatbuffer: bytes, images: np.ndarray) -> list[np.ndarray]:
         images: (count, ...) of the type that the file takes; any count.
 
     Returns:
-        Its outputs, each (count, ...), in the order of the model's that `export.convert` made it
-        of.
+        Its outputs, each (count, ...), in the order of their names in the file's signature.
 
     Raises:
         ValueError: as for `checked_interpreter`.
@@ -50,11 +49,18 @@ def run_all(flatbuffer: bytes, images: np.ndarray) -> list[np.ndarray]:
     size = interpreter.input_shapes[0][0]
     batches = [interpreter.predict([batch]) for batch in batches_of(size, images)]
     outputs = [np.concatenate(one)[: len(images)] for one in zip(*batches, strict=True)]
-    # The converter lists them in an order of its own, and ends their names with their numbers.
-    numbers = [one.name.rpartition(":")[2] for one in read(flatbuffer).outputs]
-    if len(outputs) > 1 and all(number.isdigit() for number in numbers):
-        outputs = [outputs[place] for place in np.argsort([int(one) for one in numbers])]
-    return outputs
+    return [outputs[position] for position in _positions(flatbuffer, len(outputs))]
+
+
+def _positions(flatbuffer: bytes, count: int) -> list[int]:
+    """Where the outputs are that the signature lists: the converter shuffles several."""
+    model = schema.Model.GetRootAs(flatbuffer, 0)
+    if count == 1 or not model.SignatureDefsLength():
+        return list(range(count))
+    signature = model.SignatureDefs(0)
+    named = [signature.Outputs(number) for number in range(signature.OutputsLength())]
+    indices = model.Subgraphs(0).OutputsAsNumpy().tolist()
+    return [indices.index(one.TensorIndex()) for one in sorted(named, key=lambda one: one.Name())]
 
 
 def run(flatbuffer: bytes, images: np.ndarray) -> np.ndarray:

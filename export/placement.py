@@ -19,7 +19,7 @@ from recu_tf.layers import (
     Subsample,
 )
 
-__all__ = ["Placement"]
+__all__ = ["Placement", "is_linear"]
 
 L = tf.keras.layers
 LINEAR = (L.Conv2D, L.DepthwiseConv2D, L.Conv2DTranspose, L.Dense)
@@ -77,7 +77,7 @@ class Placement:
     def _placed(self, step: Step) -> Step:
         """Follows what the converter makes one operator of, and what stays in float32."""
         layer = step.layer
-        real = not _is_linear(layer) and any(value in self._real for value in step.inputs)
+        real = not is_linear(layer) and any(value in self._real for value in step.inputs)
         state = self._next_state(step)
         if state == "other" and not real and _is_batch_norm_of_images(step):
             step, state = standalone_batch_norm(step), "linear"
@@ -96,7 +96,7 @@ class Placement:
         layer = step.layer
         if is_binary(layer):
             return BINARY[2] if pads_with_ones(layer) else BINARY[1]
-        if _is_linear(layer):
+        if is_linear(layer):
             return "linear" if _activation(layer) in (None, "linear") else "closed"
         if isinstance(layer, SUM):
             return "sum"
@@ -127,7 +127,7 @@ class Placement:
         if value.dtype != tf.float32 or value in self._inside:
             return False
         if value in self._real:
-            return any(_is_linear(step.layer) for step in self._users[value])
+            return any(is_linear(step.layer) for step in self._users[value])
         # In float32 a binary convolution's signs stay exact, and may stay bit-packed.
         return not (self._state.get(value) in BINARY and self._only_signs(value))
 
@@ -149,7 +149,7 @@ class Placement:
         return value
 
 
-def _is_linear(layer: tf.keras.layers.Layer) -> bool:
+def is_linear(layer: tf.keras.layers.Layer) -> bool:
     """Whether it has a kernel that the converter makes int8."""
     quantizer = getattr(layer, "input_quantizer", None)
     return isinstance(layer, LINEAR) and getattr(quantizer, "precision", None) != 1

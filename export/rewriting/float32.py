@@ -18,7 +18,8 @@ def other_precision(model: tf.keras.Model) -> list[str]:
 def _with_float32(config: object) -> object:
     """A configuration with every policy in it replaced, as wrappers hold those of others."""
     if isinstance(config, list | tuple):
-        return type(config)(map(_with_float32, config))
+        # Keras wraps the lists that layers hold, and its wrappers take nothing but lists.
+        return (tuple if isinstance(config, tuple) else list)(map(_with_float32, config))
     if not isinstance(config, dict):
         return config
     return {
@@ -32,11 +33,24 @@ def _is_policy(value: object) -> bool:
     return isinstance(name, str) and "float" in name
 
 
+def _lambda(layer: tf.keras.layers.Lambda) -> tf.keras.layers.Lambda:
+    return tf.keras.layers.Lambda(
+        layer.function,
+        mask=layer.mask,
+        arguments=layer.arguments,
+        name=layer.name,
+        dtype="float32",
+    )
+
+
 def in_float32(model: tf.keras.Model) -> Changes:
     """Gives every layer the precision float32."""
     changes = Changes()
     for layer in model.layers:
-        if not isinstance(layer, tf.keras.Model | tf.keras.layers.Lambda):
+        if isinstance(layer, tf.keras.layers.Lambda):
+            # Not of its configuration, in which its code is bytes.
+            changes.replace(layer, _lambda(layer), [])
+        elif not isinstance(layer, tf.keras.Model):
             new = type(layer).from_config(_with_float32(layer.get_config()))
             changes.replace(layer, new, layer.get_weights())
     return changes

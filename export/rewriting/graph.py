@@ -1,5 +1,6 @@
 """Who reads what in a functional model, and copies of one with some of its layers replaced."""
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -46,10 +47,7 @@ def nodes(model: tf.keras.Model) -> list:
 
 def calls(model: tf.keras.Model) -> dict[str, int]:
     """How often each layer is called in a model, by name; a shared one more than once."""
-    counts = {layer.name: 0 for layer in model.layers}
-    for node in nodes(model):
-        counts[node.layer.name] += 1
-    return counts
+    return Counter(node.layer.name for node in nodes(model))
 
 
 def consumers(model: tf.keras.Model) -> dict[str, list[Layer | None]]:
@@ -57,7 +55,8 @@ def consumers(model: tf.keras.Model) -> dict[str, list[Layer | None]]:
 
     None among them stands for the end of the model: its output is read by others.
     """
-    readers = {layer.name: [] for layer in model.layers}
+    # A sequential model does not count its input among its layers.
+    readers = defaultdict(list)
     for node in nodes(model):
         for inbound, *_ in node.iterate_inbound():
             readers[inbound.name].append(node.layer)

@@ -7,10 +7,9 @@ other pixels. Two forms are exact:
 - Only what the last window reads is padded behind, or one row or column more. That is not the same
   on both sides, and is left alone. It keeps a convolution from being binary, though.
 - Turned by 180 degrees, image and kernel, SAME is the padding wanted. A binary convolution stays
-  one, between two layers that turn.
+  one, between two layers that turn, if the sign comes after the first of them.
 """
 
-import larq as lq
 import numpy as np
 import tensorflow as tf
 
@@ -60,33 +59,38 @@ def _turned_is_same(size: int, padding: Pair, window: int, stride: int) -> bool:
 
 @tf.keras.utils.register_keras_serializable(package="recu_tf")
 class TurnedConvolution(tf.keras.layers.Layer):
-    """A convolution between two turns by 180 degrees.
+    """A convolution of signs between two turns by 180 degrees.
 
     Shape: (batch, height, width, channels) to what the convolution gives.
 
     Args:
         convolution: a layer of images.
+        quantizer: the layer that gives the signs. The converter wants nothing between it and the
+            convolution.
     """
 
-    def __init__(self, convolution: Layer, **kwargs):
+    def __init__(self, convolution: Layer, quantizer: Layer, **kwargs):
         super().__init__(**kwargs)
         self.convolution = convolution
+        self.quantizer = quantizer
         self.turn = Rotate180()
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Turns, convolves and turns back."""
-        return self.turn(self.convolution(self.turn(inputs)))
+        """Turns, takes the signs, convolves and turns back."""
+        return self.turn(self.convolution(self.quantizer(self.turn(inputs))))
 
     def get_config(self) -> dict:
         """The constructor's arguments."""
-        convolution = tf.keras.layers.serialize(self.convolution)
-        return {**super().get_config(), "convolution": convolution}
+        layers = {"convolution": self.convolution, "quantizer": self.quantizer}
+        serialized = {name: tf.keras.layers.serialize(one) for name, one in layers.items()}
+        return {**super().get_config(), **serialized}
 
     @classmethod
     def from_config(cls, config: dict) -> "TurnedConvolution":
         """The layer of a configuration."""
-        convolution = tf.keras.layers.deserialize(config.pop("convolution"))
-        return cls(convolution, **config)
+        names = ("convolution", "quantizer")
+        layers = {name: tf.keras.layers.deserialize(config[name]) for name in names}
+        return cls(**{**config, **layers})
 
 
 def _axes(pad: Layer, convolution: Layer) -> list[tuple[int, Pair, int, int]] | None:
@@ -106,15 +110,26 @@ def _axes(pad: Layer, convolution: Layer) -> list[tuple[int, Pair, int, int]] | 
     return axes
 
 
-def _turned(convolution: Layer) -> tuple[Layer, list[np.ndarray]]:
-    # The converter looks for a sign right before the convolution; that of a sign is the sign.
-    sign = lq.quantizers.SteSign()
-    config = {**convolution.get_config(), "padding": "same", "input_quantizer": sign}
+def _turned(convolution: Layer, quantizer: Layer) -> tuple[Layer, list[np.ndarray]]:
+    config = {**convolution.get_config(), "padding": "same"}
+    if "pad_values" in config:
+        # Whatever it says for VALID, which pads nothing.
+        config["pad_values"] = 0
     kernel, *others = convolution.get_weights()
     layer = TurnedConvolution(
-        type(convolution).from_config(config), name=f"{convolution.name}.turned"
+        type(convolution).from_config(config), _copy(quantizer), name=f"{convolution.name}.turned"
     )
     return layer, [kernel[::-1, ::-1], *others]
+
+
+def _copy(layer: Layer) -> Layer:
+    return type(layer).from_config(layer.get_config())
+
+
+def _gives_signs(layer: Layer) -> bool:
+    """Whether it is a quantizer itself, not a layer that has one."""
+    has_own = getattr(layer, "input_quantizer", None) is not None
+    return not has_own and not layer.weights and reads_sign_only(layer)
 
 
 def exact_padding(model: tf.keras.Model) -> Changes:
@@ -133,11 +148,14 @@ def exact_padding(model: tf.keras.Model) -> Changes:
         padding = [safe_padding(*axis) for axis in axes]
         if padding == [None, None]:
             continue
-        binary = reads_sign_only(sources[pad.name][0]) and all(
-            _turned_is_same(*axis) for axis in axes
-        )
-        if binary and isinstance(convolution, lq.layers.QuantConv2D):
-            changes.replace(convolution, *_turned(convolution))
+        (before,) = sources[pad.name]
+        binary = _gives_signs(before) and all(_turned_is_same(*axis) for axis in axes)
+        if binary and isinstance(convolution, tf.keras.layers.Conv2D):
+            changes.replace(convolution, *_turned(convolution, before))
+            if len(readers[before.name]) == called[before.name] == 1:
+                # Else the signs are taken twice, which changes nothing.
+                nothing = tf.keras.layers.Activation("linear", name=before.name)
+                changes.replace(before, nothing, [])
             new = tf.keras.layers.Activation("linear", name=pad.name)
         else:
             exact = tuple(safe or given for safe, given in zip(padding, pad.padding, strict=True))

@@ -67,7 +67,7 @@ def pool_last(model: tf.keras.Model) -> Changes:
         turned = []
         if (turn < 0).any():
             # Layers that pass on what they get, as a dropped hard tanh does, are looked through.
-            turned = _behind(norm, readers)
+            turned = _behind(norm, readers, called)
             if not norm.center or not all(_can_be_turned(layer, called) for layer in turned):
                 continue
         changes.replace(pool, type(norm).from_config(norm.get_config()), _turned_norm(norm, turn))
@@ -79,12 +79,15 @@ def pool_last(model: tf.keras.Model) -> Changes:
     return changes
 
 
-def _behind(layer: Layer, readers: dict[str, list[Layer | None]]) -> list[Layer | None]:
+def _behind(
+    layer: Layer, readers: dict[str, list[Layer | None]], called: dict[str, int]
+) -> list[Layer | None]:
     found = []
     for reader in readers[layer.name]:
         passes_on = (
             isinstance(reader, tf.keras.layers.Activation)
             and reader.activation is tf.keras.activations.linear
+            and called[reader.name] == 1
         )
-        found += _behind(reader, readers) if passes_on else [reader]
+        found += _behind(reader, readers, called) if passes_on else [reader]
     return found
