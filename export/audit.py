@@ -119,13 +119,14 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def audit(flatbuffer: bytes, model: tf.keras.Model | None = None) -> Audit:
+def audit(flatbuffer: bytes, model: tf.keras.Model | None = None, target: str = "arm") -> Audit:
     """Lists the operators of a TFLite file and looks for each layer that should be binary.
 
     Args:
         flatbuffer: the file, such as `export.convert` makes.
         model: the Keras model it was made of. Without it, layers are called as the file calls
             them, none is expected to be binary, and none can be lost.
+        target: that it was converted for.
 
     Returns:
         The audit.
@@ -143,7 +144,7 @@ def audit(flatbuffer: bytes, model: tf.keras.Model | None = None) -> Audit:
     lost = {}
     binary = {id(layer): layer for layer in found.values() if layers.is_binary(layer)}
     for layer in binary.values():
-        why = reason(layer, titles, file, owners, model)
+        why = reason(layer, titles, file, owners, model, target)
         if why:
             lost[titles[id(layer)]] = why
     return Audit(rows(file, names), tuple(titles[one] for one in binary), lost)

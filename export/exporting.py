@@ -162,7 +162,7 @@ def export_network(
     start = time.perf_counter()
     flatbuffer = convert(_around(rewritten, options, known), options.batch_size, options.target)
     seconds = time.perf_counter() - start
-    audited = audit(flatbuffer, _around(model, options, known))
+    audited = audit(flatbuffer, _around(model, options, known), options.target)
     strict = source.run is not None if options.strict is None else options.strict
     if strict and not audited.passed:
         raise ExportError("not every layer that should be binary is", audited)

@@ -34,6 +34,7 @@ def reason(
     file: File,
     owners: list[Layer | None],
     model: tf.keras.Model,
+    target: str = "arm",
 ) -> str | None:
     """Finds why a layer that should be binary is not, or not as the engine can run it.
 
@@ -43,6 +44,7 @@ def reason(
         file: what the converter made of the model.
         owners: the layer of each operator of the file.
         model: the model.
+        target: what the file is for, "arm" or "xcore".
 
     Returns:
         The reasons, one sentence after another, or None where the layer is binary.
@@ -67,6 +69,7 @@ def reason(
     operator = wrong[0]
     chain = _chain(operator, file, names)
     found = [*_computed_kernel(layer, operator), *kernel_faults(layer), *_groups(layer)]
+    found += _padded_with_zeros(layer, target)
     # Where the sign stands right before the convolution, what was found is enough; to look at the
     # values takes a run of the model.
     if not found or not chain or chain[0][0].name not in BITS:
@@ -105,6 +108,16 @@ def _computed_kernel(layer: Layer, operator: Operator) -> list[str]:
         "its kernel is computed anew in every run; the kernel quantizer "
         f"{_called(layers.kernel_quantizers(layer)[0])} may depend on the kernel alone, on no "
         "random numbers and no input."
+    ]
+
+
+def _padded_with_zeros(layer: Layer, target: str) -> list[str]:
+    # Measured: of the same layer, padded with ones or not at all, the converter makes a binary one.
+    if target != "xcore" or layer.padding != "same" or getattr(layer, "pad_values", 0) != 0:
+        return []
+    return [
+        "it is padded with zeros, with which the target xcore has no binary convolution; pad with "
+        "ones (`pad_values=1`) or not at all, and train it so."
     ]
 
 

@@ -302,3 +302,13 @@ def test_file_of_another_model_is_not_taken_for_this_one():
     other = tf.keras.Model(inputs, K.Conv2D(4, 1, name="other")(inputs), name="two")
     audited = export.audit(export.convert(other), model)
     assert audited.lost == {"wanted": "no operator of the file could be traced to it."}
+
+
+def test_target_xcore_wants_ones_or_no_padding():
+    inputs = K.Input((8, 8, 32))
+    x = convolution("zeros", 32)(inputs)
+    x = convolution("ones", 32, pad_values=1)(x)
+    model = tf.keras.Model(inputs, convolution("unpadded", 32, padding="valid")(x))
+    audited = export.audit(export.convert(model, target="xcore"), model, "xcore")
+    assert list(audited.lost) == ["zeros"]
+    assert "padded with zeros, with which the target xcore has no binary conv" in str(audited)
