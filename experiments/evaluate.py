@@ -69,14 +69,14 @@ def _settings(
     return replace(settings, **{name: one for name, one in told.items() if one is not None})
 
 
-def _file_classifier(kind: str, path: Path) -> Classifier:
+def _file_classifier(kind: str, path: Path, normalization: data.Normalization) -> Classifier:
     try:
         if kind == "saved_model":
             return classifiers.saved_model_classifier(path)
         if kind == "tflite":
             import export
 
-            return export.tflite_classifier(path.read_bytes())
+            return export.tflite_classifier(path.read_bytes(), normalization)
         return classifiers.keras_classifier(classifiers.load_keras_file(path))
     except ValueError as error:
         raise error if str(path) in str(error) else ValueError(f"{path}: {error}") from error
@@ -152,6 +152,7 @@ def evaluate(
     else:
         run = _run_around(path, dataset)
     settings = _settings(run, path, dataset, data_path, batch_size_test)
+    normalization = (run or data.DATASETS[settings.dataset]).normalization
     with quiet_standard_error():
         if kind == "run":
             classifier = classifiers.keras_classifier(run.load_model(which or "best"))
@@ -159,12 +160,12 @@ def evaluate(
             network = pytorch.from_state_dict(state_dict, model, dataset)
             classifier = classifiers.keras_classifier(network)
         else:
-            classifier = _file_classifier(kind, path)
+            classifier = _file_classifier(kind, path, normalization)
     _check_classes(classifier, settings, path)
     batches, count = data.evaluation_set(
         settings.dataset,
         settings.data_path,
-        run.normalization if run else None,
+        normalization,
         settings.batch_size_test,
     )
     _check_shape(classifier, batches.element_spec[0].shape[1:], settings, path)

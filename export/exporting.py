@@ -18,11 +18,12 @@ from export.images import (
 )
 from export.int8 import quantized
 from export.rewriting import Step, float32_model, rewrite
+from export.rewriting.float32 import float32_policy
 from export.serving import pixels_of, with_pixel_input, with_softmax
 from export.sources import Source
 from export.verify import TOLERANCE, Verification, verify
 
-__all__ = ["DEFAULTS", "ExportError", "Exported", "Options", "export_network"]
+__all__ = ["DEFAULTS", "ExportError", "Exported", "Options", "check_network", "export_network"]
 
 # Keras computes with the kernels of the file and with its levels, 255 to a range: see
 # `export.int8`. What is left are values between two levels, which each may round its own way. That
@@ -111,6 +112,20 @@ def _around(model: tf.keras.Model, options: Options, known: DataSet | None) -> t
     return model
 
 
+def check_network(source: Source) -> None:
+    """Raises a ValueError unless a network leads from one image of a fixed size to one output."""
+    model = source.model
+    inputs, outputs = model.inputs or [], model.outputs or []
+    shapes = [tuple(one.shape) for one in inputs]
+    if len(inputs) != 1 or len(shapes[0]) != 4 or None in shapes[0][1:]:
+        raise ValueError(
+            f"{source.name} must take images (batch, height, width, channels) of a fixed size, one "
+            f"input; it takes {', '.join(map(str, shapes)) or 'what only its code knows'}."
+        )
+    if len(outputs) != 1:
+        raise ValueError(f"{source.name} must have one output, got {len(outputs)}.")
+
+
 def _check(source: Source, model: tf.keras.Model, images: Images, options: Options) -> None:
     if not options.softmax or images.labels is None:
         return
@@ -125,6 +140,7 @@ def _peak_memory() -> int:
     return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
+@float32_policy()
 def export_network(
     source: Source,
     options: Options = DEFAULTS,
@@ -144,9 +160,11 @@ def export_network(
 
     Raises:
         ExportError: a layer that should be binary is not, or the outputs differ.
-        ValueError: the network cannot be converted, or an option does not fit it.
+        ValueError: the network has another input than one image of a fixed size, or more than one
+            output, it cannot be converted, or an option does not fit it.
         ImportError, OSError: the images cannot be read.
     """
+    check_network(source)
     known = data_set_of(source, dataset, data_path)
     if options.uint8 and known is None:
         raise ValueError(

@@ -10,7 +10,7 @@ from shutil import rmtree
 from export.audit import Audit
 from export.benchmark import Latency, benchmark, fastest
 from export.bundle import Bundle, check_free, write
-from export.exporting import DEFAULTS, Exported, Options, export_network
+from export.exporting import DEFAULTS, Exported, Options, check_network, export_network
 from export.sources import Source
 from export.twins import convert_float_twin
 from export.verify import Verification
@@ -116,12 +116,7 @@ def export_bundle(
             `export.bundle.check_free`. No folder is left.
     """
     directory = check_free(directory or source.directory)
-    if len(source.model.inputs) != 1 or source.model.inputs[0].shape.rank != 4:
-        shapes = ", ".join(str(tuple(one.shape)) for one in source.model.inputs or [])
-        raise ValueError(
-            f"{source.name} must take images (batch, height, width, channels), one input; it "
-            f"takes {shapes or 'what only its code knows'}."
-        )
+    check_network(source)
     if directory.exists():
         rmtree(directory)
     exported = export_network(source, options, dataset, data_path)

@@ -87,6 +87,11 @@ def load_saved_model(path: Path) -> tf.keras.Model:
             f"{path} must have one input and one output, got {len(inputs)} and "
             f"{len(function.structured_outputs)}."
         )
+    if inputs[0].shape.rank is None:
+        raise ValueError(
+            f"{path} must take images (batch, height, width, channels), got an input of unknown "
+            "shape."
+        )
     image = tf.keras.Input(inputs[0].shape[1:], inputs[0].shape[0], dtype=inputs[0].dtype)
     return tf.keras.Model(image, SavedFunction(module, name="saved_model")(image))
 

@@ -95,7 +95,8 @@ def rebuilt(model: tf.keras.Model, plan: Plan) -> tf.keras.Model:
         plan: of `planned`.
 
     Returns:
-        The copy, with the weights of the model where the plan does not give others.
+        The copy, with the weights of the model where the plan does not give others. Inputs of real
+        numbers are float32.
 
     Raises:
         NotImplementedError, TypeError, ValueError: a layer cannot be copied, as its `get_config`
@@ -118,7 +119,25 @@ def rebuilt(model: tf.keras.Model, plan: Plan) -> tf.keras.Model:
             made.append((new, layer.get_weights()))
         return new
 
-    copy = tf.keras.models.clone_model(model, clone_function=clone)
+    copy = tf.keras.models.clone_model(model, _other_inputs(model), clone_function=clone)
     for layer, weights in made:
         layer.set_weights(weights)
     return copy
+
+
+def _other_inputs(model: tf.keras.Model) -> list | None:
+    """Inputs of a copy; None where Keras may copy those of the model, which it does as they are."""
+    if not any(_is_other_float(one.dtype) for one in model.inputs):
+        return None
+    return [
+        tf.keras.Input(
+            one.shape[1:],
+            one.shape[0],
+            dtype="float32" if _is_other_float(one.dtype) else one.dtype,
+        )
+        for one in model.inputs
+    ]
+
+
+def _is_other_float(dtype: tf.DType) -> bool:
+    return dtype.is_floating and dtype != tf.float32
