@@ -18,7 +18,8 @@ def other_precision(model: tf.keras.Model) -> list[str]:
 def _with_float32(config: object) -> object:
     """A configuration with every policy in it replaced, as wrappers hold those of others."""
     if isinstance(config, list | tuple):
-        return type(config)(map(_with_float32, config))
+        # What Keras tracks is of types of its own, which take a list.
+        return [_with_float32(one) for one in config]
     if not isinstance(config, dict):
         return config
     return {

@@ -44,9 +44,14 @@ def nodes(model: tf.keras.Model) -> list:
     return [node for depth in depths for node in model._nodes_by_depth[depth]]
 
 
+def _names(model: tf.keras.Model) -> set[str]:
+    """Of all layers; a sequential model does not count its input among them."""
+    return {node.layer.name for node in nodes(model)}
+
+
 def calls(model: tf.keras.Model) -> dict[str, int]:
     """How often each layer is called in a model, by name; a shared one more than once."""
-    counts = {layer.name: 0 for layer in model.layers}
+    counts = dict.fromkeys(_names(model), 0)
     for node in nodes(model):
         counts[node.layer.name] += 1
     return counts
@@ -57,7 +62,7 @@ def consumers(model: tf.keras.Model) -> dict[str, list[Layer | None]]:
 
     None among them stands for the end of the model: its output is read by others.
     """
-    readers = {layer.name: [] for layer in model.layers}
+    readers = {name: [] for name in _names(model)}
     for node in nodes(model):
         for inbound, *_ in node.iterate_inbound():
             readers[inbound.name].append(node.layer)
