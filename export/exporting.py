@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from export.audit import Audit, audit
+from export.binary_layers import paths, titles
+from export.checks import check_network, check_outputs
 from export.convert import TARGETS, convert
 from export.images import (
     DataSet,
@@ -109,11 +111,31 @@ def _around(model: tf.keras.Model, options: Options, known: DataSet | None) -> t
 
 
 def _check(source: Source, model: tf.keras.Model, images: Images, options: Options) -> None:
-    if not options.softmax or images.labels is None:
-        return
-    sums = model(images.pixels[:8], training=False).numpy().sum(axis=-1)
-    if abs(sums - 1).max() < 1e-3:
+    outputs = check_outputs(model, images.pixels[:8])
+    if options.softmax and abs(outputs.sum(axis=-1) - 1).max() < 1e-3:
         raise ValueError(f"`softmax`: {source.name} gives probabilities already.")
+
+
+def _reason(model: tf.keras.Model, audited: Audit, steps: list[Step]) -> str:
+    """What is wrong with a file of other outputs, and what to do about it if that is known."""
+    reason = "the file does not compute what the model does"
+    layers = paths(model)
+    names = titles(layers)
+    rewritten = {name for step in steps for name in step.layers}
+    padded = {
+        names[id(layer)]
+        for layer in layers.values()
+        if getattr(layer, "padding", None) == "valid" and layer.name not in rewritten
+    }
+    same = {row.layer for row in audited.rows if row.padding == "SAME"}
+    mistaken = sorted(same & padded)
+    if not mistaken:
+        return reason
+    return (
+        f"{reason}: the converter took the padding in front of {', '.join(mistaken)} for SAME, "
+        "which puts the windows elsewhere. Pad with a ZeroPadding2D layer that one convolution "
+        "reads, called once and in the same functional model: that is rewritten"
+    )
 
 
 def _peak_memory() -> int:
@@ -144,6 +166,7 @@ def export_network(
         ValueError: the network cannot be converted, or an option does not fit it.
         ImportError, OSError: the images cannot be read.
     """
+    check_network(source.model)
     known = data_set_of(source, dataset, data_path)
     if options.uint8 and known is None:
         raise ValueError(
@@ -175,7 +198,7 @@ def export_network(
         parts=(rewritten, images.pixels),
     )
     if not verification.passed:
-        raise ExportError("the file does not compute what the model does", verification)
+        raise ExportError(_reason(model, audited, steps), verification)
     return Exported(
         flatbuffer,
         source,

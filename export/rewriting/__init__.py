@@ -70,7 +70,11 @@ def float32_model(model: tf.keras.Model) -> tf.keras.Model:
     policies = other_precision(model)
     if not policies:
         return model
-    if is_graph(model):
+    inputs = [one.dtype.name for one in model.inputs or [] if one.dtype.is_floating]
+    if set(inputs) - {"float32"}:
+        # A copy has the inputs of the model.
+        reason = f"its input is in {', '.join(inputs)}"
+    elif is_graph(model):
         try:
             return rebuilt(model, planned(model, in_float32))
         except (NotImplementedError, TypeError, ValueError) as error:
