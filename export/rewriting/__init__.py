@@ -126,7 +126,7 @@ def _outputs(model: tf.keras.Model, images: np.ndarray) -> np.ndarray:
 def _share_within(got: np.ndarray, expected: np.ndarray) -> float:
     if got.shape != expected.shape:
         return 0.0
-    largest = np.abs(expected).max(initial=1.0, where=np.isfinite(expected))
+    largest = np.abs(expected).max(initial=0.0, where=np.isfinite(expected))
     # What is not finite must stay what it is.
     close = np.isclose(got, expected, rtol=0, atol=TOLERANCE * largest, equal_nan=True)
     return float(close.reshape(len(got), -1).all(axis=1).mean())
