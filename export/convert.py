@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import larq_compute_engine as lce
 import tensorflow as tf
 
+from export.checks import check_input
 from export.rewriting.float32 import other_precision
 
 __all__ = ["TARGETS", "convert", "saved"]
@@ -40,19 +41,10 @@ def saved(model: tf.keras.Model, batch_size: int) -> Iterator[str]:
 
 
 def _check(model: tf.keras.Model, batch_size: int) -> None:
-    if not isinstance(model, tf.keras.Model):
-        raise ValueError(f"`model` must be a Keras model, got {type(model).__name__}.")
     if not isinstance(batch_size, int) or batch_size < 1:
         raise ValueError(f"`batch_size` must be a whole number from 1, got {batch_size!r}.")
-    if not model.inputs:
-        raise ValueError(
-            "`model` must know the size of its images; call it once, or give it an Input."
-        )
-    if len(model.inputs) != 1:
-        raise ValueError(f"`model` must have one input, got {len(model.inputs)}.")
-    size, *shape = model.inputs[0].shape
-    if None in shape:
-        raise ValueError(f"`model` must have a fixed input size, got input shape {tuple(shape)}.")
+    check_input(model)
+    size = model.inputs[0].shape[0]
     if size not in (None, batch_size):
         raise ValueError(f"`batch_size` must be {size}, which the model is for, got {batch_size}.")
     policies = other_precision(model)

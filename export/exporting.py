@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from export.audit import Audit, audit
+from export.binary_layers import paths, titles
+from export.checks import check_network, check_outputs
 from export.convert import TARGETS, convert
 from export.images import (
     DataSet,
@@ -23,7 +25,7 @@ from export.serving import pixels_of, with_pixel_input, with_softmax
 from export.sources import Source
 from export.verify import TOLERANCE, Verification, verify
 
-__all__ = ["DEFAULTS", "ExportError", "Exported", "Options", "check_network", "export_network"]
+__all__ = ["DEFAULTS", "ExportError", "Exported", "Options", "export_network"]
 
 # Keras computes with the kernels of the file and with its levels, 255 to a range: see
 # `export.int8`. What is left are values between two levels, which each may round its own way. That
@@ -112,26 +114,32 @@ def _around(model: tf.keras.Model, options: Options, known: DataSet | None) -> t
     return model
 
 
-def check_network(source: Source) -> None:
-    """Raises a ValueError unless a network leads from one image of a fixed size to one output."""
-    model = source.model
-    inputs, outputs = model.inputs or [], model.outputs or []
-    shapes = [tuple(one.shape) for one in inputs]
-    if len(inputs) != 1 or len(shapes[0]) != 4 or None in shapes[0][1:]:
-        raise ValueError(
-            f"{source.name} must take images (batch, height, width, channels) of a fixed size, one "
-            f"input; it takes {', '.join(map(str, shapes)) or 'what only its code knows'}."
-        )
-    if len(outputs) != 1:
-        raise ValueError(f"{source.name} must have one output, got {len(outputs)}.")
-
-
 def _check(source: Source, model: tf.keras.Model, images: Images, options: Options) -> None:
-    if not options.softmax or images.labels is None:
-        return
-    sums = model(images.pixels[:8], training=False).numpy().sum(axis=-1)
-    if abs(sums - 1).max() < 1e-3:
+    outputs = check_outputs(model, images.pixels[:8])
+    if options.softmax and abs(outputs.sum(axis=-1) - 1).max() < 1e-3:
         raise ValueError(f"`softmax`: {source.name} gives probabilities already.")
+
+
+def _reason(model: tf.keras.Model, audited: Audit, steps: list[Step]) -> str:
+    """What is wrong with a file of other outputs, and what to do about it if that is known."""
+    reason = "the file does not compute what the model does"
+    layers = paths(model)
+    names = titles(layers)
+    rewritten = {name for step in steps for name in step.layers}
+    padded = {
+        names[id(layer)]
+        for layer in layers.values()
+        if getattr(layer, "padding", None) == "valid" and layer.name not in rewritten
+    }
+    same = {row.layer for row in audited.rows if row.padding == "SAME"}
+    mistaken = sorted(same & padded)
+    if not mistaken:
+        return reason
+    return (
+        f"{reason}: the converter took the padding in front of {', '.join(mistaken)} for SAME, "
+        "which puts the windows elsewhere. Pad with a ZeroPadding2D layer that one convolution "
+        "reads, called once and in the same functional model: that is rewritten"
+    )
 
 
 def _peak_memory() -> int:
@@ -164,7 +172,7 @@ def export_network(
             output, it cannot be converted, or an option does not fit it.
         ImportError, OSError: the images cannot be read.
     """
-    check_network(source)
+    check_network(source.model)
     known = data_set_of(source, dataset, data_path)
     if options.uint8 and known is None:
         raise ValueError(
@@ -196,7 +204,7 @@ def export_network(
         parts=(rewritten, images.pixels),
     )
     if not verification.passed:
-        raise ExportError("the file does not compute what the model does", verification)
+        raise ExportError(_reason(model, audited, steps), verification)
     return Exported(
         flatbuffer,
         source,

@@ -6,6 +6,7 @@ import numpy as np
 from larq_compute_engine.mlir.python import tflite_schema as schema
 from larq_compute_engine.tflite.python.interpreter import Interpreter
 
+from export.flatbuffer import read
 from export.kernels import KERNELS, tensorflow_lite
 from recu_tf.classifiers import batches_of
 
@@ -28,8 +29,20 @@ def checked_interpreter(flatbuffer: bytes):
         return Interpreter(flatbuffer, num_threads=1, **kernel).interpreter
     except (ValueError, RuntimeError) as error:
         raise ValueError(
-            f"`flatbuffer` must be a TFLite file that Larq Compute Engine can run: {error}"
+            f"`flatbuffer` must be a TFLite file that Larq Compute Engine can run: "
+            f"{_missing(flatbuffer) or error}"
         ) from error
+
+
+def _missing(flatbuffer: bytes) -> str:
+    """The operators of a file that neither the engine nor TensorFlow Lite has, in words."""
+    try:
+        names = {one.name for one in read(flatbuffer).operators}
+    except ValueError:
+        return ""
+    # Their own are in capitals, or begin with the engine's mark.
+    others = sorted(name for name in names if not name.isupper() and not name.startswith("Lce"))
+    return f"it needs {', '.join(others)}, which only TensorFlow has." if others else ""
 
 
 def run_all(flatbuffer: bytes, images: np.ndarray) -> list[np.ndarray]:

@@ -10,7 +10,8 @@ from shutil import rmtree
 from export.audit import Audit
 from export.benchmark import Latency, benchmark, fastest
 from export.bundle import Bundle, check_free, write
-from export.exporting import DEFAULTS, Exported, Options, check_network, export_network
+from export.checks import check_network
+from export.exporting import DEFAULTS, Exported, Options, export_network
 from export.sources import Source
 from export.twins import convert_float_twin
 from export.verify import Verification
@@ -116,7 +117,12 @@ def export_bundle(
             `export.bundle.check_free`. No folder is left.
     """
     directory = check_free(directory or source.directory)
-    check_network(source)
+    check_network(source.model)
+    shape = tuple(source.model.inputs[0].shape)
+    if len(shape) != 4:
+        raise ValueError(
+            f"{source.name} must take images (batch, height, width, channels), it takes {shape}."
+        )
     if directory.exists():
         rmtree(directory)
     exported = export_network(source, options, dataset, data_path)

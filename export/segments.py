@@ -31,11 +31,11 @@ def share_within(got: np.ndarray, expected: np.ndarray, tolerance: float) -> flo
     Args:
         got: (images, ...); what is not finite is not within.
         expected: of the same shape.
-        tolerance: in parts of the larger of 1 and the largest expected number.
+        tolerance: in parts of the largest expected number.
     """
     if got.shape != expected.shape:
         return 0.0
-    allowed = tolerance * max(1.0, float(np.abs(expected).max(initial=0)))
+    allowed = tolerance * np.abs(expected).max(initial=0)
     with np.errstate(invalid="ignore"):
         within = np.abs(got - expected) <= allowed
     return float(within.reshape(len(within), -1).all(axis=1).mean())
@@ -135,7 +135,7 @@ def first_wrong_layer(
         images: what it takes; the first 16 are used.
         run: converts a part of the model and runs the file: from the part and images to outputs,
             one or more.
-        tolerance: in parts of the larger of 1 and the largest number of a tensor.
+        tolerance: in parts of the largest number of a tensor.
 
     Returns:
         Its name; None where every step is right, so that what differs at the end are signs of

@@ -11,7 +11,7 @@ from export.segments import SHARE_WITHIN, first_wrong_layer, share_within
 
 __all__ = ["TOLERANCE", "Verification", "verify"]
 
-TOLERANCE = 1e-3  # of the larger of 1 and the largest output
+TOLERANCE = 1e-3  # of the largest output
 AGREEMENT = 0.98
 
 
@@ -107,7 +107,7 @@ def verify(
         images: (count, height, width, channels), of the type that the model takes.
         labels: int (count,), the true classes, if they are known.
         source: what the images are, in words, for the report.
-        tolerance: in parts of the larger of 1 and the largest output.
+        tolerance: in parts of the largest output.
         rounded: the model with its activations rounded to int8, where the file is in int8 by
             intention: its outputs are what the file's are compared with.
         parts: the model to take apart and its images, if it is another one that was converted.
@@ -132,7 +132,7 @@ def verify(
         "share_within": share_within(got, expected, tolerance),
         "agreement": None,
         "largest_difference": _largest_difference(got, expected),
-        "tolerance": tolerance * max(1.0, float(np.abs(expected).max(initial=0))),
+        "tolerance": float(tolerance * np.abs(expected).max(initial=0)),
         "source": source,
     }
     if expected.ndim == 2 and expected.shape == got.shape and expected.shape[1] > 1:

@@ -10,10 +10,11 @@ other pixels. Two forms are exact:
   one, between two layers that turn, if the sign comes after the first of them.
 """
 
+import larq as lq
 import numpy as np
 import tensorflow as tf
 
-from export.rewriting.graph import Changes, Layer, calls, consumers, producers
+from export.rewriting.graph import Changes, Layer, calls, consumers, nodes, producers
 from export.rewriting.hard_tanh import reads_sign_only
 from recu_tf.layers import Rotate180
 
@@ -93,9 +94,10 @@ class TurnedConvolution(tf.keras.layers.Layer):
         return cls(**{**config, **layers})
 
 
-def _axes(pad: Layer, convolution: Layer) -> list[tuple[int, Pair, int, int]] | None:
+def _axes(
+    size: tuple[int | None, ...], pad: Layer, convolution: Layer
+) -> list[tuple[int, Pair, int, int]] | None:
     """Size, padding, window and stride of each axis that the converter could mistake."""
-    size = pad.input_shape[1:3]
     windows = [
         (kernel - 1) * dilation + 1
         for kernel, dilation in zip(convolution.kernel_size, convolution.dilation_rate, strict=True)
@@ -142,7 +144,9 @@ def exact_padding(model: tf.keras.Model) -> Changes:
         convolution = readers[pad.name][0]
         if len(readers[pad.name]) != 1 or not _mistaken(convolution, called):
             continue
-        axes = _axes(pad, convolution)
+        # Of the call in this model; the layer may be called in others too.
+        shape = next(node.input_shapes for node in nodes(model) if node.layer is pad)
+        axes = _axes(shape[1:3], pad, convolution)
         if axes is None or pad.data_format != "channels_last":
             continue
         padding = [safe_padding(*axis) for axis in axes]
@@ -171,5 +175,5 @@ def _mistaken(layer: Layer | None, called: dict[str, int]) -> bool:
         isinstance(layer, kinds)
         and layer.padding == "valid"
         and called[layer.name] == 1
-        and getattr(layer, "input_quantizer", None) is None
+        and isinstance(getattr(layer, "input_quantizer", None), lq.quantizers.NoOp | None)
     )

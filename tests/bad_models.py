@@ -1,0 +1,359 @@
+"""Models with something wrong, or odd, about them; the names say what. Paddings have a file."""
+
+import larq as lq
+import numpy as np
+import tensorflow as tf
+from bad_parts import Apply, K, binary, classifier, normalised
+
+SHAPE = (8, 8, 32)
+
+
+def _behind(layers):
+    return classifier(lambda x: layers(binary("convolution")(x)), SHAPE)
+
+
+def _between_sign_and_convolution(layer, **options):
+    def layers(x):
+        x = layer(Apply(lq.math.sign, name="sign")(x))
+        return binary("convolution", input_quantizer=None, **options)(x)
+
+    return classifier(layers, SHAPE)
+
+
+def _with_kernel(change):
+    model = classifier(binary("convolution", kernel_quantizer=lq.quantizers.NoOp(1)), SHAPE)
+    kernel = np.random.default_rng(0).choice([-1.0, 1.0], (3, 3, 32, 32))
+    change(kernel)
+    model.get_layer("convolution").set_weights([kernel])
+    return model
+
+
+def scale_of_three_dimensions():
+    return _behind(Apply(lambda x: x * tf.reshape(tf.range(1.0, 33), (1, 1, 32)), name="scale"))
+
+
+def transpose_between_sign_and_convolution():
+    turn = Apply(lambda x: tf.transpose(x, [0, 2, 1, 3]), name="turn")
+    return _between_sign_and_convolution(turn)
+
+
+def scale_between_sign_and_convolution():
+    return _between_sign_and_convolution(Apply(lambda x: 3 * x, name="three"))
+
+
+def filter_of_zeros():
+    return _with_kernel(lambda kernel: kernel[..., 3].fill(0))
+
+
+def kernel_of_zeros():
+    return _with_kernel(lambda kernel: kernel.fill(0))
+
+
+def filter_of_two_magnitudes():
+    return _with_kernel(lambda kernel: kernel[0, 0, 0, 5:6].fill(2))
+
+
+def ternary_kernel():
+    return classifier(binary("convolution", kernel_quantizer="ste_tern"), SHAPE)
+
+
+def kernel_with_nan():
+    return _with_kernel(lambda kernel: kernel[0, 0, 0, 5:6].fill(np.nan))
+
+
+def latent_kernel_with_nan():
+    model = classifier(binary("convolution"), SHAPE)
+    kernel = model.get_layer("convolution").get_weights()[0]
+    kernel[0, 0, 0, 5] = np.nan
+    model.get_layer("convolution").set_weights([kernel])
+    return model
+
+
+def float_kernel_with_nan():
+    model = classifier(K.Conv2D(8, 3, name="stem"), (8, 8, 3))
+    kernel, bias = model.get_layer("stem").get_weights()
+    kernel[0, 0, 0, 5] = np.nan
+    model.get_layer("stem").set_weights([kernel, bias])
+    return model
+
+
+def batch_norm_with_nan():
+    model = _behind(K.BatchNormalization(name="norm"))
+    model.get_layer("norm").moving_variance.assign(np.full(32, np.nan))
+    return model
+
+
+def nan_before_a_sign():
+    """The sign of NaN is -1 here, as `NaN >= 0` is false, and the outputs are finite."""
+    model = classifier(
+        lambda x: binary("second")(K.BatchNormalization(name="norm")(binary("first")(x))), SHAPE
+    )
+    model.get_layer("norm").moving_variance.assign(np.full(32, np.nan))
+    return model
+
+
+def logits_that_overflow():
+    return _behind(Apply(lambda x: tf.exp(100 * tf.abs(x) + 100), name="exponential"))
+
+
+def grouped_with_16_channels():
+    return classifier(binary("convolution", groups=2), SHAPE)
+
+
+def bare_sign():
+    return classifier(
+        lambda x: binary("convolution", input_quantizer=None)(Apply(tf.sign, name="bare")(x)), SHAPE
+    )
+
+
+def binary_dense():
+    def layers(x):
+        dense = lq.layers.QuantDense(
+            32, name="dense", input_quantizer="ste_sign", kernel_quantizer="ste_sign"
+        )
+        return dense(x)
+
+    return classifier(layers, SHAPE)
+
+
+def mixed_precision():
+    tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        return _behind(K.BatchNormalization())
+    finally:
+        tf.keras.mixed_precision.set_global_policy("float32")
+
+
+def double_precision():
+    tf.keras.backend.set_floatx("float64")
+    try:
+        return _behind(K.BatchNormalization())
+    finally:
+        tf.keras.backend.set_floatx("float32")
+
+
+def dynamic_size():
+    return classifier(binary("convolution"), (None, None, 32))
+
+
+def fixed_batch():
+    inputs = tf.keras.Input(batch_shape=(4, *SHAPE))
+    return tf.keras.Model(inputs, K.GlobalAveragePooling2D()(binary("convolution")(inputs)))
+
+
+def lambda_layer():
+    return _behind(K.Lambda(lambda x: tf.minimum(x, 3.0), name="lambda"))
+
+
+def noise_when_used():
+    return _behind(Apply(lambda x: x + 100 * tf.random.normal(tf.shape(x)), name="noise"))
+
+
+def dropout_when_used():
+    drop = K.Dropout(0.5, name="dropout")
+    return _behind(lambda x: drop(x, training=True))
+
+
+def python_in_the_graph():
+    def layers(x):
+        return tf.ensure_shape(tf.numpy_function(np.sin, [x], tf.float32), [None, *SHAPE])
+
+    return _behind(Apply(layers, name="python"))
+
+
+def operator_that_tflite_lacks():
+    return _behind(Apply(lambda x: tf.math.igamma(2.0, tf.abs(x)), name="igamma"))
+
+
+def untrained_batch_norms():
+    """Sums of signs are often 0, and so is what the next sign reads."""
+    inputs = tf.keras.Input(SHAPE)
+    x = inputs
+    for name in ("first", "second", "third"):
+        x = binary(name, padding="same", pad_values=1.0)(x)
+        x = K.BatchNormalization(name=f"{name}.norm")(x)
+    return tf.keras.Model(inputs, K.Dense(10)(K.GlobalAveragePooling2D()(x)))
+
+
+def untrained_batch_norms_with_negative_factors():
+    model = untrained_batch_norms()
+    for name in ("first", "second", "third"):
+        model.get_layer(f"{name}.norm").gamma.assign(-np.ones(32))
+    return model
+
+
+def batch_norm_factors_of_zero():
+    model = untrained_batch_norms()
+    norm = model.get_layer("first.norm")
+    norm.gamma.assign(np.zeros(32))
+    norm.beta.assign(np.linspace(-1, 1, 32))
+    return model
+
+
+def max_pool_before_negative_batch_norm_factors():
+    def layers(x):
+        x = K.MaxPool2D(name="pool")(binary("first")(x))
+        return binary("second")(K.BatchNormalization(name="norm")(x))
+
+    return classifier(layers, SHAPE)
+
+
+def max_pool_before_batch_norm_of_rows():
+    """A batch norm that is not of channels."""
+    return classifier(
+        lambda x: K.BatchNormalization(axis=1)(K.MaxPool2D()(binary("convolution")(x))), SHAPE
+    )
+
+
+def max_pool_before_negative_batch_norm_factors_and_a_sum():
+    def layers(x):
+        x = K.BatchNormalization()(K.MaxPool2D(name="pool")(binary("first")(x)))
+        return K.Add()([x, binary("second")(x)])
+
+    return classifier(layers, SHAPE)
+
+
+def two_inputs():
+    inputs = [tf.keras.Input(SHAPE, name=name) for name in ("left", "right")]
+    x = K.Add()(list(map(binary("convolution"), inputs)))
+    return tf.keras.Model(inputs, K.GlobalAveragePooling2D()(x))
+
+
+def two_outputs():
+    inputs = tf.keras.Input(SHAPE)
+    x = K.GlobalAveragePooling2D()(binary("convolution")(inputs))
+    return tf.keras.Model(inputs, [K.Dense(10)(x), K.Dense(4)(x)])
+
+
+def outputs_with_names():
+    inputs = tf.keras.Input(SHAPE)
+    x = K.GlobalAveragePooling2D()(binary("convolution")(inputs))
+    return tf.keras.Model(inputs, {"classes": K.Dense(10)(x)})
+
+
+def no_layers():
+    inputs = tf.keras.Input(SHAPE)
+    return tf.keras.Model(inputs, inputs)
+
+
+def no_binary_layer():
+    return classifier(lambda x: K.ReLU()(K.Conv2D(8, 3)(x)), (8, 8, 3))
+
+
+def ends_in_softmax():
+    model = _behind(K.BatchNormalization())
+    return tf.keras.Model(model.inputs, K.Softmax()(model.outputs[0]))
+
+
+def images_as_outputs():
+    inputs = tf.keras.Input(SHAPE)
+    return tf.keras.Model(inputs, K.UpSampling2D()(binary("convolution", strides=2)(inputs)))
+
+
+def vectors_as_inputs():
+    inputs = tf.keras.Input((32,))
+    return tf.keras.Model(inputs, K.Dense(10)(inputs))
+
+
+def whole_numbers_as_inputs():
+    inputs = tf.keras.Input(SHAPE, dtype="int32")
+    x = K.GlobalAveragePooling2D()(binary("convolution")(K.Rescaling(0.5, -3)(inputs)))
+    return tf.keras.Model(inputs, K.Dense(10)(x))
+
+
+def pixels_as_inputs():
+    inputs = tf.keras.Input(SHAPE, dtype="uint8")
+    x = K.Rescaling(1 / 128, -1)(inputs)
+    return tf.keras.Model(inputs, K.GlobalAveragePooling2D()(binary("convolution")(x)))
+
+
+def hard_tanh_with_two_readers():
+    def layers(x):
+        x = K.BatchNormalization()(binary("first")(x))
+        x = K.Activation(lq.activations.hard_tanh, name="hard_tanh")(x)
+        return K.Add()([x, K.BatchNormalization()(binary("second")(x))])
+
+    return classifier(layers, SHAPE)
+
+
+def convolution_called_twice():
+    def layers(x):
+        convolution = binary("convolution")
+        return convolution(K.BatchNormalization()(convolution(x)))
+
+    return classifier(layers, SHAPE)
+
+
+def _block(name):
+    inputs = tf.keras.Input(SHAPE)
+    x = K.Activation(lq.activations.hard_tanh, name="hard_tanh")(inputs)
+    x = K.BatchNormalization(name="norm")(binary("convolution")(x))
+    return tf.keras.Model(inputs, x, name=name)
+
+
+def nested_models_whose_layers_have_the_same_names():
+    one, other = _block("one"), _block("other")
+    return classifier(lambda x: other(one(x)), SHAPE)
+
+
+def nested_model_called_twice():
+    block = _block("block")
+    return classifier(lambda x: block(block(x)), SHAPE)
+
+
+def deep_and_narrow():
+    """Whatever sign turns in the first of its layers turns others in all behind it."""
+
+    def layers(x):
+        for number in range(12):
+            y = K.BatchNormalization()(binary(f"convolution{number}")(x))
+            x = K.Add()([x, y])
+        return x
+
+    return classifier(layers, SHAPE)
+
+
+class Subclassed(tf.keras.Model):
+    """A model that only its code knows."""
+
+    def __init__(self):
+        super().__init__()
+        self.convolution = binary("convolution")
+        self.norm = K.BatchNormalization()
+        self.pool = K.GlobalAveragePooling2D()
+
+    def call(self, inputs):
+        return self.pool(self.norm(self.convolution(inputs)))
+
+
+def subclassed_model():
+    model = Subclassed()
+    model(np.zeros((1, *SHAPE), np.float32))
+    return normalised(model)
+
+
+def subclassed_model_never_called():
+    return Subclassed()
+
+
+def subclassed_model_between_input_and_output():
+    inputs = tf.keras.Input(SHAPE)
+    return normalised(tf.keras.Model(inputs, Subclassed()(inputs)))
+
+
+def sequential_model():
+    return normalised(
+        tf.keras.Sequential(
+            [
+                tf.keras.Input(SHAPE),
+                binary("convolution"),
+                K.MaxPool2D(),
+                K.BatchNormalization(),
+                K.GlobalAveragePooling2D(),
+            ]
+        )
+    )
+
+
+def sequential_model_never_built():
+    return tf.keras.Sequential([binary("convolution"), K.GlobalAveragePooling2D()])
