@@ -10,6 +10,7 @@ from shutil import rmtree
 from export.audit import Audit
 from export.benchmark import Latency, benchmark, fastest
 from export.bundle import Bundle, check_free, write
+from export.checks import check_network
 from export.exporting import DEFAULTS, Exported, Options, export_network
 from export.sources import Source
 from export.twins import convert_float_twin
@@ -116,11 +117,11 @@ def export_bundle(
             `export.bundle.check_free`. No folder is left.
     """
     directory = check_free(directory or source.directory)
-    if len(source.model.inputs) != 1 or source.model.inputs[0].shape.rank != 4:
-        shapes = ", ".join(str(tuple(one.shape)) for one in source.model.inputs or [])
+    check_network(source.model)
+    shape = tuple(source.model.inputs[0].shape)
+    if len(shape) != 4:
         raise ValueError(
-            f"{source.name} must take images (batch, height, width, channels), one input; it "
-            f"takes {shapes or 'what only its code knows'}."
+            f"{source.name} must take images (batch, height, width, channels), it takes {shape}."
         )
     if directory.exists():
         rmtree(directory)
