@@ -92,5 +92,7 @@ def _run_of(path: Path, model: tf.keras.Model) -> Run | None:
     except ValueError:
         # Other programs call files config.json as well.
         return None
-    shapes = None if run is None else (tuple(run.config["input_shape"]), run.config["num_classes"])
-    return run if shapes == (model.input_shape[1:], model.output_shape[-1]) else None
+    if run is None:
+        return None
+    ends = [tuple(one.shape[1:]) for one in [*(model.inputs or []), *(model.outputs or [])]]
+    return run if ends == [tuple(run.config["input_shape"]), (run.config["num_classes"],)] else None

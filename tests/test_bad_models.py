@@ -163,6 +163,30 @@ def test_bad_model_is_refused_before_its_conversion(name, monkeypatch):
         exported(name)
 
 
+@pytest.mark.parametrize("name", REFUSED)
+def test_bad_model_leaves_no_folder(name, tmp_path):
+    source = export.Source(cases()[name](), name, tmp_path / "bundle")
+    with pytest.raises(ValueError, match=REFUSED[name]):
+        export.export_bundle(source)
+    assert not source.directory.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix"),
+    [
+        ("outputs_with_names", ".keras"),
+        ("outputs_with_names", ".h5"),
+        ("two_inputs", ".keras"),
+        ("sequential_model_never_built", ".keras"),
+    ],
+)
+def test_bad_model_in_a_file_is_refused(name, suffix, tmp_path):
+    path = tmp_path / f"model{suffix}"
+    cases()[name]().save(path)
+    with pytest.raises(ValueError, match=REFUSED[name]):
+        export.export_bundle(export.load(path))
+
+
 @pytest.mark.parametrize("name", NOT_CONVERTED)
 def test_bad_model_that_the_engine_cannot_run_is_refused(name):
     with pytest.raises(ValueError, match=NOT_CONVERTED[name]):
