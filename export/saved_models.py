@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 from tf_keras.protobuf import saved_metadata_pb2
 
 from export.rewriting.graph import is_graph
@@ -45,7 +46,7 @@ def _layers_are_known(path: Path) -> bool:
             check_origins(one, path)
             if node.identifier == "_tf_keras_layer" and one.get("class_name") == "Custom":
                 return False
-    except (OSError, ValueError):
+    except (DecodeError, OSError, ValueError):
         # No such file: not a Keras model's. Code in it, or a damaged one: the graph says it all.
         return False
     return True

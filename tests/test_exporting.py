@@ -1,0 +1,173 @@
+import sys
+from pathlib import Path
+
+import larq as lq
+import pytest
+import tensorflow as tf
+from conftest import assert_close, few_digits
+
+import export
+from export import ExportError, Options, Source, export_network
+from export.interpreter import run
+from recu_tf import data
+from recu_tf.layers import HardTanh
+
+L = tf.keras.layers
+
+
+@pytest.fixture(autouse=True)
+def _few_digits(monkeypatch):
+    few_digits(monkeypatch, train=64, test=40)
+
+
+def network(sign=None, strided=False, head=None):
+    """For digits, with one binary convolution."""
+    image = tf.keras.Input((32, 32, 3))
+    x = L.ZeroPadding2D(1)(image) if strided else image
+    padding = "valid" if strided else "same"
+    x = L.Conv2D(32, 3, 2, padding=padding, use_bias=False, name="stem")(x)
+    x = HardTanh()(L.BatchNormalization()(x))
+    y = sign(x) if sign else x
+    y = lq.layers.QuantConv2D(
+        32,
+        3,
+        2,
+        padding="same",
+        pad_values=1,
+        input_quantizer=None if sign else "ste_sign",
+        kernel_quantizer="ste_sign",
+        kernel_constraint="weight_clip",
+        use_bias=False,
+        name="binary",
+    )(y)
+    y = L.GlobalAveragePooling2D()(L.BatchNormalization()(y))
+    return tf.keras.Model(image, L.Dense(10, head, name="head")(y))
+
+
+def source(model):
+    return Source(model, "a network", Path("nowhere"))
+
+
+def digits():
+    pixels, labels = data.load("digits", "test")
+    return pixels, data.DATASETS["digits"].normalization(pixels).numpy(), labels
+
+
+def test_pixels_in_and_probabilities_out_four_at_a_time():
+    model = network()
+    exported = export_network(
+        source(model), Options(batch_size=4, uint8=True, softmax=True), "digits"
+    )
+    assert exported.verification.passed
+    assert exported.verification.source == "test images of digits"
+    assert exported.audit.binary == 1
+    pixels, images, _ = digits()
+    expected = tf.nn.softmax(model(images)).numpy()
+    # Sums in another order.
+    assert_close(run(exported.flatbuffer, pixels), expected, 1e-4)
+
+
+def test_random_images_are_called_so():
+    verification = export_network(source(network())).verification
+    assert verification.passed
+    assert verification.source == ("random images, for lack of real ones (no data set is known)")
+    assert verification.keras_accuracy is None
+
+
+class BareSign(lq.quantizers.SteSign):
+    """A sign of one bit, as far as it says, that is 0 at 0 and that the converter leaves alone."""
+
+    def call(self, inputs):
+        return tf.sign(inputs)
+
+
+def test_layer_that_is_not_binary_fails_where_it_is_said_to_have_to_be():
+    model = network(sign=BareSign())
+    exported = export_network(source(model), Options(strict=False))
+    assert exported.audit.binary == 0
+    assert export_network(source(model)).audit.binary == 0
+    model = network()
+    model.get_layer("binary").input_quantizer = BareSign()
+    assert not export_network(source(model)).audit.passed
+    with pytest.raises(ExportError, match="not every layer that should be binary is"):
+        export_network(source(model), Options(strict=True))
+
+
+def test_int8_is_proved_on_real_images():
+    exported = export_network(source(network(strided=True)), Options(int8=True), "digits")
+    assert exported.verification.passed
+    assert exported.verification.wrong_layer is None
+    assert exported.audit.binary == 1
+
+
+def test_miscompiled_int8_fails(monkeypatch):
+    """A converter that mirrors one kernel, in every file that it makes."""
+
+    def mirroring(model, *arguments):
+        stems = [layer for layer in model.submodules if layer.name == "stem"]
+        kernels = [layer.get_weights() for layer in stems]
+        for layer in stems:
+            layer.set_weights([layer.get_weights()[0][::-1, ::-1]])
+        flatbuffer = export.convert(model, *arguments)
+        for layer, kernel in zip(stems, kernels, strict=True):
+            layer.set_weights(kernel)
+        return flatbuffer
+
+    # The names export.exporting and export.verify may be those of functions.
+    for module in ("export.exporting", "export.verify"):
+        monkeypatch.setattr(sys.modules[module], "convert", mirroring)
+    with pytest.raises(ExportError, match="the file does not compute what the model does"):
+        export_network(source(network(strided=True)), Options(int8=True), "digits")
+
+
+def test_xcore_is_a_target():
+    assert export_network(source(network()), Options(target="xcore")).verification.passed
+
+
+@pytest.mark.parametrize(
+    ("options", "arguments", "match"),
+    [
+        ({}, {"data_path": "somewhere"}, "`data_path` needs `dataset`, which a network"),
+        ({"uint8": True}, {}, "`input` uint8 needs to know how images are normalised"),
+        ({"int8": True}, {}, "`int8` is calibrated on real training images: `dataset` must"),
+        ({"batch_size": 0}, {}, "`batch_size` must be a whole number from 1, got 0"),
+        ({"target": "mips"}, {}, "`target` must be one of arm, xcore, got 'mips'"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(options, arguments, match):
+    with pytest.raises(ValueError, match=match):
+        export_network(source(network()), Options(**options), **arguments)
+
+
+def test_softmax_of_probabilities_is_refused():
+    with pytest.raises(ValueError, match="`softmax`: a network gives probabilities already"):
+        export_network(source(network(head="softmax")), Options(softmax=True), "digits")
+
+
+def test_networks_that_are_no_graph_from_image_to_output_are_refused():
+    image = tf.keras.Input((8, 8, 3))
+    for outputs, shape in (([image, image], "must have one output, got 2"),):
+        with pytest.raises(ValueError, match=shape):
+            export_network(source(tf.keras.Model(image, outputs)))
+    image = tf.keras.Input((None, None, 3))
+    model = tf.keras.Model(image, L.GlobalAveragePooling2D()(image))
+    with pytest.raises(ValueError, match=r"of a fixed size, one input; it takes .*None"):
+        export_network(source(model))
+
+
+def test_network_in_mixed_precision_is_exported_while_the_policy_is_in_force():
+    tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    exported = export_network(source(network()), Options(softmax=True, uint8=True), "digits")
+    assert exported.verification.passed
+    assert tf.keras.mixed_precision.global_policy().name == "mixed_bfloat16"
+
+
+def test_file_with_pixels_is_a_classifier_of_normalised_images():
+    model = network()
+    _, images, _ = digits()
+    exported = export_network(source(model), Options(uint8=True), "digits")
+    normalization = data.DATASETS["digits"].normalization
+    classifier = export.tflite_classifier(exported.flatbuffer, normalization)
+    assert_close(classifier.predict(images), model(images).numpy(), 1e-4)
+    with pytest.raises(ValueError, match="`normalization` must be given for a file that takes pix"):
+        export.tflite_classifier(exported.flatbuffer)

@@ -1,0 +1,77 @@
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import few_digits
+
+from experiments import cli
+
+L = tf.keras.layers
+TEST_IMAGES = 20
+
+
+@pytest.fixture(autouse=True)
+def _few_digits(monkeypatch):
+    few_digits(monkeypatch, train=64, test=TEST_IMAGES)
+
+
+@pytest.fixture
+def network(tmp_path):
+    image = tf.keras.Input((32, 32, 3))
+    x = L.Conv2D(8, 3, 2, padding="same", activation="relu")(image)
+    model = tf.keras.Model(image, L.Dense(10)(L.GlobalAveragePooling2D()(x)))
+    model.save(tmp_path / "a.keras")
+    return tmp_path / "a.keras"
+
+
+def complaint(capsys, *arguments):
+    assert cli.main(["export", *map(str, arguments)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    return captured.err
+
+
+def options_of(directory):
+    return json.loads((directory / "model.json").read_text())
+
+
+@pytest.mark.slow
+def test_every_option_reaches_the_file_and_the_file_is_evaluated(network, tmp_path, capsys):
+    out = tmp_path / "bundle"
+    arguments = ("--out", out, "--dataset", "digits", "-b", 2, "--input", "uint8", "--softmax")
+    more = ("--int8", "--target", "arm", "--strict")
+    assert cli.main(["export", *map(str, (network, *arguments, *more))]) == 0
+    printed = capsys.readouterr().out
+    assert f"Verification on {TEST_IMAGES} test images of digits: passed" in printed
+    assert f"Written: {out}" in printed
+    interpreter = tf.lite.Interpreter(str(out / "model.tflite"))
+    interpreter.allocate_tensors()
+    (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
+    assert taken["dtype"] == np.uint8
+    assert taken["shape"].tolist() == [2, 32, 32, 3]
+    assert given["dtype"] == np.float32
+    types = {one["dtype"] for one in interpreter.get_tensor_details()}
+    assert np.int8 in types
+
+    evaluated = []
+    for path in (network, out / "model.tflite"):
+        assert cli.main(["evaluate", str(path), "--dataset", "digits"]) == 0
+        evaluated.append(capsys.readouterr().out.splitlines()[-3:])
+    top_1 = [float(lines[0].split()[1].removesuffix("%")) for lines in evaluated]
+    # Of 20 images one may change its class by what int8 rounds.
+    assert abs(top_1[0] - top_1[1]) <= 100 / TEST_IMAGES
+    loss = [float(lines[2].split()[1]) for lines in evaluated]
+    assert loss[0] == pytest.approx(loss[1], rel=0.05)
+
+
+def test_options_that_do_not_fit_are_refused_in_one_line(network, tmp_path, capsys):
+    error = complaint(capsys, network, "--which", "best")
+    assert "`which` is for run directories" in error
+    assert "`batch_size` must be a whole number from 1, got 0" in complaint(
+        capsys, network, "--batch-size", 0
+    )
+    assert "`data_path` needs `dataset`" in complaint(capsys, network, "--data_path", tmp_path)
+    assert "`input` uint8 needs to know" in complaint(capsys, network, "--input", "uint8")
+    assert "does not exist" in complaint(capsys, tmp_path / "nowhere")
+    assert not (tmp_path / "a_export").exists()

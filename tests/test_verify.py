@@ -1,0 +1,144 @@
+import sys
+
+import larq as lq
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import compile_classifier, small_resnet
+from tiny_files import binary_file, binary_model
+
+import export
+from export.rewriting.graph import is_graph
+from export.verify import Verification
+from recu_tf import optimizers
+from recu_tf.quantizers import ReCU, StandardizedApproxSign
+
+L = tf.keras.layers
+
+
+def images_for(model, count=16):
+    shape = (count, *model.input_shape[1:])
+    return np.random.default_rng(0).normal(size=shape).astype("float32")
+
+
+@pytest.fixture(scope="module")
+def network():
+    """Trained a little, so that it knows its images by heart, and its file."""
+    tf.keras.utils.set_random_seed(0)
+    model = small_resnet((16, 16, 3), 10)
+    compile_classifier(model, optimizers.SGD(0.05))
+    images = images_for(model)
+    model.fit(images, np.arange(16) % 10, epochs=5, verbose=0)
+    return model, images, export.convert(model)
+
+
+def test_right_file_passes_with_the_accuracy_of_both(network):
+    model, images, flatbuffer = network
+    labels = model.predict(images, verbose=0).argmax(1)
+    verification = export.verify(flatbuffer, model, images, labels, "images of noise")
+    assert verification.alike
+    assert verification.passed
+    assert verification.images == 16
+    assert verification.keras_accuracy == 1
+    assert verification.tflite_accuracy >= 0.98
+    assert not verification.taken_apart
+    assert str(verification).startswith("Verification on 16 images of noise: passed\n")
+    assert "top-1 accuracy: Keras 100.00%" in str(verification)
+    unknown = export.verify(flatbuffer, model, images)
+    assert (unknown.keras_accuracy, unknown.tflite_accuracy) == (None, None)
+
+
+@pytest.mark.parametrize("kernel", [ReCU, None])
+def test_silent_miscompilation_is_caught_and_named(kernel):
+    """Upstream makes SAME of a symmetric padding before a strided convolution."""
+    inputs = tf.keras.Input((8, 8, 32))
+    x = L.ZeroPadding2D(1)(StandardizedApproxSign()(inputs))
+    x = lq.layers.QuantConv2D(
+        32, 3, strides=2, kernel_quantizer=kernel and kernel(), use_bias=False, name="strided"
+    )(x)
+    model = tf.keras.Model(inputs, L.GlobalAveragePooling2D()(x))
+    verification = export.verify(export.convert(model), model, images_for(model))
+    assert not verification.passed
+    assert verification.share_within == 0
+    assert verification.wrong_layer == "strided"
+    assert "FAILED" in str(verification)
+    assert "first wrong layer: strided" in str(verification)
+
+
+def test_outputs_that_are_not_finite_fail(network, monkeypatch):
+    model, images, flatbuffer = network
+    nothing = np.full((16, 10), np.nan, np.float32)
+    # The name export.verify is the function's.
+    module = sys.modules["export.verify"]
+    monkeypatch.setattr(module, "run", lambda flatbuffer, images: nothing)
+    monkeypatch.setattr(module, "first_wrong_layer", lambda *arguments: "head")
+    verification = export.verify(flatbuffer, model, images, np.zeros(16, int))
+    assert not verification.passed
+    assert (verification.share_within, verification.agreement) == (0, 0)
+
+
+def test_outputs_of_another_shape_fail(network):
+    _, images, _ = network
+    verification = export.verify(binary_file(), binary_model(), images[:, :8, :8])
+    assert verification.passed
+    other = tf.keras.Sequential([tf.keras.Input((8, 8, 3)), L.Flatten(), L.Dense(4)])
+    verification = export.verify(binary_file(), other, images[:, :8, :8])
+    assert (verification.share_within, verification.agreement) == (0, None)
+    assert verification.largest_difference == np.inf
+
+
+class Subclass(tf.keras.Model):
+    """A model whose layers only its code knows, like or unlike a file."""
+
+    def __init__(self, model, factor):
+        super().__init__()
+        self.model, self.factor = model, factor
+
+    def call(self, inputs):
+        return self.factor * self.model(inputs)
+
+
+def test_what_cannot_be_taken_apart_fails_where_it_differs(network):
+    model, images, flatbuffer = network
+    like, unlike = Subclass(model, 1.0), Subclass(model, 2.0)
+    assert not is_graph(like)
+    assert export.verify(flatbuffer, like, images).passed
+    verification = export.verify(flatbuffer, unlike, images)
+    assert not verification.passed
+    assert not verification.taken_apart
+    assert "first wrong layer: not known, `model` must be a graph" in str(verification)
+
+
+def test_file_of_another_network_fails(network):
+    """Its own layers are right; so they are not what is looked at, where many classes differ."""
+    model, images, flatbuffer = network
+    broken = tf.keras.models.clone_model(model)
+    rng = np.random.default_rng(1)
+    broken.set_weights([one + 0.5 * rng.normal(size=one.shape) for one in model.get_weights()])
+    verification = export.verify(flatbuffer, broken, images)
+    assert not verification.alike
+
+
+def test_passing_needs_agreement_and_nearness():
+    alike = {"images": 8, "largest_difference": 0.1, "tolerance": 1e-3}
+    assert Verification(share_within=0.75, agreement=0.98, **alike).passed
+    assert Verification(share_within=0.75, agreement=None, **alike).passed
+    assert not Verification(share_within=0.74, agreement=1, **alike).passed
+    assert not Verification(share_within=1, agreement=0.97, **alike).passed
+    apart = {**alike, "share_within": 0.1, "agreement": 0.5, "taken_apart": True}
+    assert Verification(**apart).passed
+    assert not Verification(**apart, wrong_layer="stem").passed
+
+
+def test_verification_without_images_is_refused(network):
+    model, images, flatbuffer = network
+    with pytest.raises(ValueError, match="`images` must be one or more, with a label each"):
+        export.verify(flatbuffer, model, images[:0], np.zeros(0))
+    with pytest.raises(ValueError, match="got 16 images and 3 labels"):
+        export.verify(flatbuffer, model, images, np.zeros(3))
+
+
+def test_damaged_file_is_refused(network):
+    model, images, flatbuffer = network
+    with pytest.raises(ValueError, match="must be a TFLite file that Larq Compute Engine can run"):
+        export.verify(flatbuffer[: len(flatbuffer) // 2], model, images)
