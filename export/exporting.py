@@ -11,6 +11,7 @@ from export.audit import Audit, audit
 from export.binary_layers import paths, titles
 from export.checks import check_network, check_outputs
 from export.convert import TARGETS, convert
+from export.graph import flat
 from export.images import (
     DataSet,
     Images,
@@ -114,6 +115,16 @@ def _around(model: tf.keras.Model, options: Options, known: DataSet | None) -> t
     return model
 
 
+def _in_one(model: tf.keras.Model) -> tf.keras.Model:
+    """The model with the layers of those within, so that it can be taken apart, where it can be."""
+    if not any(isinstance(layer, tf.keras.Model) for layer in model.layers):
+        return model
+    try:
+        return flat(model)
+    except ValueError:
+        return model
+
+
 def _check(source: Source, model: tf.keras.Model, images: Images, options: Options) -> None:
     outputs = check_outputs(model, images.pixels[:8])
     if options.softmax and abs(outputs.sum(axis=-1) - 1).max() < 1e-3:
@@ -201,7 +212,7 @@ def export_network(
         images.source,
         INT8_TOLERANCE if options.int8 else TOLERANCE,
         _around(rewritten, options, known) if options.int8 else None,
-        parts=(rewritten, images.pixels),
+        parts=_in_one(_around(rewritten, options, known)),
     )
     if not verification.passed:
         raise ExportError(_reason(model, audited, steps), verification)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["Graph", "Step", "Value", "build_graph", "graph_of"]
+__all__ = ["Graph", "Step", "Value", "build_graph", "flat", "graph_of"]
 
 
 class Value:
@@ -169,6 +169,15 @@ def build_graph(
         for value, tensor in zip(step.values, tf.nest.flatten(outputs), strict=True):
             tensors[value] = after(value, tensor)
     return tf.keras.Model(inputs, tensors[graph.output], name=name)
+
+
+def flat(model: tf.keras.Model) -> tf.keras.Model:
+    """A copy of a model in which the layers of the models within are its own.
+
+    Raises:
+        ValueError: see `graph_of` and `build_graph`.
+    """
+    return build_graph(graph_of(model), lambda value, tensor: tensor, model.name)
 
 
 def _copy(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:

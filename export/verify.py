@@ -94,7 +94,7 @@ def verify(
     source: str = "images",
     tolerance: float = TOLERANCE,
     rounded: tf.keras.Model | None = None,
-    parts: tuple[tf.keras.Model, np.ndarray] | None = None,
+    parts: tf.keras.Model | None = None,
 ) -> Verification:
     """Runs the file with the Larq Compute Engine interpreter and compares it with the model.
 
@@ -110,7 +110,7 @@ def verify(
         tolerance: in parts of the largest output.
         rounded: the model with its activations rounded to int8, where the file is in int8 by
             intention: its outputs are what the file's are compared with.
-        parts: the model to take apart and its images, if it is another one that was converted.
+        parts: the model to take apart, if it is another one that was converted.
 
     Returns:
         The comparison. Outputs that are not finite count as different.
@@ -144,7 +144,7 @@ def verify(
     verification = Verification(**values)
     if verification.alike:
         return verification
-    return Verification(**values, **_taken_apart(*(parts or (model, images)), tolerance))
+    return Verification(**values, **_taken_apart(parts or model, images, got, tolerance))
 
 
 def _largest_difference(got: np.ndarray, expected: np.ndarray) -> float:
@@ -153,14 +153,16 @@ def _largest_difference(got: np.ndarray, expected: np.ndarray) -> float:
     return float(np.abs(got - expected).max())
 
 
-def _taken_apart(model: tf.keras.Model, images: np.ndarray, tolerance: float) -> dict:
+def _taken_apart(
+    model: tf.keras.Model, images: np.ndarray, outputs: np.ndarray, tolerance: float
+) -> dict:
     """What looking at each layer says, as attributes of a `Verification`."""
 
     def run_part(part: tf.keras.Model, values: np.ndarray) -> list[np.ndarray]:
         return run_all(convert(part), values)
 
     try:
-        wrong = first_wrong_layer(model, images, run_part, tolerance)
+        wrong = first_wrong_layer(model, images, run_part, tolerance, outputs)
     except ValueError as error:
         return {"not_taken_apart": str(error)}
     return {"taken_apart": True, "wrong_layer": wrong}

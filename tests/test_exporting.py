@@ -146,12 +146,13 @@ def test_softmax_of_probabilities_is_refused():
 
 def test_networks_that_are_no_graph_from_image_to_output_are_refused():
     image = tf.keras.Input((8, 8, 3))
-    for outputs, shape in (([image, image], "must have one output, got 2"),):
-        with pytest.raises(ValueError, match=shape):
-            export_network(source(tf.keras.Model(image, outputs)))
+    with pytest.raises(ValueError, match="must give one tensor, got list of 2"):
+        export_network(source(tf.keras.Model(image, [image, image])))
     image = tf.keras.Input((None, None, 3))
     model = tf.keras.Model(image, L.GlobalAveragePooling2D()(image))
-    with pytest.raises(ValueError, match=r"of a fixed size, one input; it takes .*None"):
+    with pytest.raises(
+        ValueError, match=r"must have a fixed input size, got input shape \(None, N"
+    ):
         export_network(source(model))
 
 

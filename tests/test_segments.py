@@ -5,7 +5,7 @@ import tensorflow as tf
 
 import export
 from export.interpreter import run_all
-from export.segments import first_wrong_layer, sections, share_within
+from export.segments import first_wrong_layer, marks, share_within
 from recu_tf.quantizers import ReCU, StandardizedApproxSign
 
 L = tf.keras.layers
@@ -109,13 +109,12 @@ def test_layer_whose_numbers_are_not_finite_is_named(layer):
     model = ties()
 
     def run(part, images):
-        outputs = keras(part, images)
-        names = [one._keras_history.layer.name for one in part.outputs]
-        behind = {one.name for one in part.layers} & {layer}
-        return [
-            np.full_like(one, np.nan) if behind and name == layer else one
-            for one, name in zip(outputs, names, strict=True)
+        behind = [
+            layer in {one.name for one in tf.keras.Model(part.inputs, output).layers}
+            for output in part.outputs
         ]
+        outputs = zip(keras(part, images), behind, strict=True)
+        return [np.full_like(one, np.nan) if damaged else one for one, damaged in outputs]
 
     assert first_wrong_layer(model, images_for(model), run, TOLERANCE) == layer
 
@@ -133,12 +132,18 @@ def test_outputs_of_a_file_come_in_the_order_of_the_model():
         np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5)
 
 
-def test_sections_end_where_all_paths_cross():
+def test_marks_stand_before_kernels_and_where_several_read():
     model = mistaken_padding()
-    names = [[node.layer.name for node in section] for section in sections(model)]
-    assert names[0] == ["stem"]
-    assert sorted(names[1]) == ["pad", "shortcut", "strided", "sum"]
-    assert [one[-1] for one in names[2:]] == [model.layers[-2].name, "head"]
+    found = {part[-1].layer.name: shared for part, shared in marks(model)}
+    assert found == {"stem": True, "pad": False, model.layers[-2].name: False, "head": False}
+    assert sum(len(part) for part, _ in marks(model)) == len(model.layers) - 1
+
+
+def test_outputs_of_another_file_are_told():
+    model = mistaken_padding()
+    images = images_for(model)
+    other = keras(tf.keras.models.clone_model(model), images)[0]
+    assert first_wrong_layer(model, images, keras, TOLERANCE, other) == "head"
 
 
 def test_shared_layers_and_models_within_are_taken_apart():
