@@ -13,6 +13,7 @@ from export.benchmark import Benchmark, Failure, Latency, benchmark, fastest
 from export.comparison import Breakdown, Comparison, breakdown, compare
 from export.kernels import FLOAT_KERNELS, KERNELS, has_binary_operators, kernels_of
 from export.memory import loaded_memory
+from export.sources import LOADERS
 from export.twins import twins
 from recu_tf.runs import write_aside
 
@@ -83,6 +84,9 @@ def _files(path: Path) -> list[File]:
     inside = [path / name for name in INSIDE if (path / name).is_file()]
     if inside and not (path / "config.json").is_file():
         return [_file(inside[0], str(inside[0]), "")]
+    kinds = [(path / name).exists() for name in ("config.json", "saved_model.pb")]
+    if not any(kinds) and path.suffix not in LOADERS:
+        raise ValueError(f"{path} must be {ALLOWED}; it is none.")
     model = export.float32_model(export.load(path).model)
     name = str(path)
     try:

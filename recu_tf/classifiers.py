@@ -45,7 +45,12 @@ class Classifier(NamedTuple):
 
 
 def batches_of(size: int, images: np.ndarray) -> list[np.ndarray]:
-    """Images in batches of exactly `size`; zeros fill the last one up."""
+    """Images in batches of one size; zeros fill the last one up.
+
+    Args:
+        size: images of a batch.
+        images: (count, ...), one or more.
+    """
     filled = np.pad(images, [(0, -len(images) % size), *[(0, 0)] * (images.ndim - 1)])
     return [filled[at : at + size] for at in range(0, len(filled), size)]
 

@@ -107,7 +107,7 @@ DIFFERENT = {
         MISTAKEN.format("convolution"),
         "convolution",
     ),
-    "before_nested_model": (MISTAKEN.format("convolution"), "inner"),
+    "before_nested_model": (MISTAKEN.format("convolution"), "convolution"),
     "inside_subclassed_model": (MISTAKEN.format("strided"), "inner"),
     "before_strided_convolution_called_twice": (MISTAKEN.format("convolution"), "convolution"),
     "noise_when_used": ("the file does not compute what the model does", "noise"),

@@ -226,7 +226,8 @@ def test_ranges_are_those_of_the_images():
     assert ranges[0] == pytest.approx((-2, 3), abs=0.1)
     assert ranges[1] == ranges[2] == pytest.approx((0, 3), abs=0.1)
     logits = model.predict(images, verbose=0)
-    assert ranges[3] == pytest.approx((logits.min(), logits.max()), rel=1e-5)
+    # The kernel is rounded to 127 levels before.
+    assert ranges[3] == pytest.approx((logits.min(), logits.max()), rel=1e-2)
 
 
 def test_model_itself_is_left_as_it_was():
