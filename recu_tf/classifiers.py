@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +26,11 @@ __all__ = [
 ]
 
 SIGNATURE = "serving_default"
+# Parts of the names of TensorFlow's functions that read, write, load or call something.
+BEYOND_NUMBERS = (
+    "(io|raw_ops|data|train|summary|saved_model|queue|lookup|distribute|debugging|config|autograph)$"
+    "|py_|numpy_function|load_|print|.*file|function$|.*Variable"
+)
 # Where layers and functions of a `.keras` file may come from.
 PACKAGES = ("builtins", "keras", "larq", "recu_tf", "tf_keras")
 
@@ -187,6 +193,7 @@ def check_origins(config: object, path: str | os.PathLike) -> None:
         ValueError: it has a `Lambda`, or something that is not of Keras, Larq or this library.
     """
     for one in _dictionaries(config):
+        _check_function(one, path)
         package = str(one.get("module") or "builtins").split(".")[0]
         if one.get("class_name") == "Lambda" or package not in PACKAGES:
             raise ValueError(
@@ -194,6 +201,19 @@ def check_origins(config: object, path: str | os.PathLike) -> None:
                 f"{one.get('class_name')} of {one.get('module')}, and may have those of "
                 f"{', '.join(PACKAGES[1:])} without Lambda."
             )
+
+
+def _check_function(config: dict, path: str | os.PathLike) -> None:
+    """Refuses a layer that is a function of TensorFlow's which does more than to compute."""
+    if config.get("class_name") != "TFOpLambda":
+        return
+    inner = config.get("config")
+    name = str(inner.get("function")) if isinstance(inner, dict) else ""
+    if any(re.match(BEYOND_NUMBERS, part) for part in name.split(".")):
+        raise ValueError(
+            f"{path} was refused and nothing in it was executed: it has a layer that calls "
+            f"tf.{name}, which does more than to compute with numbers."
+        )
 
 
 def _dictionaries(value: object) -> Iterator[dict]:

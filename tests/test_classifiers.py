@@ -108,6 +108,22 @@ def test_functions_from_elsewhere_are_refused_before_they_are_imported(tmp_path)
         classifiers.load_keras_file(tmp_path / "b.keras")
 
 
+@pytest.mark.parametrize(
+    "function", ["io.write_file", "raw_ops.ReadFile", "py_function", "compat.v1.py_func"]
+)
+def test_tensorflow_functions_that_do_more_than_compute_are_refused(function, tmp_path):
+    inputs = tf.keras.Input((8,))
+    tf.keras.Model(inputs, tf.nn.relu(inputs)).save(tmp_path / "a.keras")
+    with zipfile.ZipFile(tmp_path / "a.keras") as archive:
+        config = archive.read("config.json").decode()
+    assert '"function": "nn.relu"' in config
+    assert len(classifiers.load_keras_file(tmp_path / "a.keras").layers) == 2
+    with zipfile.ZipFile(tmp_path / "b.keras", "w") as archive:
+        archive.writestr("config.json", config.replace("nn.relu", function))
+    with pytest.raises(ValueError, match=f"nothing in it was executed: .* calls tf.{function}"):
+        classifiers.load_keras_file(tmp_path / "b.keras")
+
+
 @pytest.mark.parametrize("content", [b"", b"damaged", None])
 def test_damaged_keras_file_is_refused(content, tmp_path):
     path = tmp_path / "a.keras"
