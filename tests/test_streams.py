@@ -219,7 +219,8 @@ def test_broken_test_images_stop_the_evaluation_or_are_left_out(tmp_path, capfd)
 def test_another_number_of_classes_is_refused(tmp_path):
     name, path = image_folder(tmp_path)
     for split, make in (("train", data.training_set), ("val", data.evaluation_set)):
-        write(tmp_path / split / "cat" / "0.png", noise(30, 40))
+        for one in ("cat", "dog"):
+            write(tmp_path / split / one / "0.png", noise(30, 40))
         with pytest.raises(ValueError, match=rf"`data_path`: {path} has 2 classes, the network 3"):
             make(name, path, num_classes=3)
         make(name, path, num_classes=2)

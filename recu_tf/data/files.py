@@ -108,7 +108,7 @@ def tiny_imagenet_files(split: str, data_path: str | None) -> ImageFiles:
         )
     root = Path(data_path)
     classes = tuple(path.name for path in _subfolders(root / "train"))
-    if not (root / "train" / classes[0] / "images").is_dir():
+    if split == "train" and not (root / "train" / classes[0] / "images").is_dir():
         raise FileNotFoundError(
             f"`data_path` must hold Tiny-ImageNet as its archive unpacks it, with the folder "
             f"{root / 'train' / classes[0] / 'images'}; other images are the data set folder."
