@@ -73,6 +73,7 @@ def test_names_longer_than_the_file_keeps_do_not_matter():
     assert layers_with_kernel(tf.keras.Model(inputs, x)) == names
 
 
+@pytest.mark.slow
 def test_kernels_are_recognised_behind_what_was_folded_into_them():
     tf.keras.utils.set_random_seed(0)
     x = inputs = tf.keras.Input((8, 8, 3))
