@@ -19,22 +19,6 @@ from experiments.quiet import quiet_standard_error
 from experiments.recipes import RECIPES
 
 
-def _add_run_arguments(parser: Parser) -> None:
-    parser.add_argument("directory", metavar="RUN", help="a run directory made by recu train")
-    parser.option(
-        "--which",
-        choices=("best", "last"),
-        default="best",
-        help="model of the epoch with the best top-1, or of the last epoch",
-    )
-    parser.option(
-        "--data_path",
-        metavar="DIR",
-        help="where the data set lies: a data directory of tensorflow-datasets, or a folder of "
-        "images; None means that of the training (digits come with scikit-learn and have none)",
-    )
-
-
 def _add_evaluate_arguments(parser: Parser) -> None:
     parser.add_argument(
         "path",

@@ -8,11 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 __all__ = [
-    "binary_convolutions",
     "filters",
     "has_kernel",
     "input_quantizer",
     "is_binary",
+    "is_binary_convolution",
     "kernel_quantizers",
     "latent_kernel",
     "paths",
@@ -78,13 +78,9 @@ def is_binary(layer: Layer) -> bool:
     return len(quantizers) > 1 and all(getattr(one, "precision", None) == 1 for one in quantizers)
 
 
-def binary_convolutions(model: tf.keras.Model) -> list[tf.keras.layers.Conv2D]:
-    """The two-dimensional convolutions of a model whose kernel and input are binary."""
-    return [
-        layer
-        for layer in model.submodules
-        if isinstance(layer, tf.keras.layers.Conv2D) and is_binary(layer)
-    ]
+def is_binary_convolution(layer: Layer) -> bool:
+    """Whether a layer is a two-dimensional convolution whose kernel and input are binary."""
+    return isinstance(layer, tf.keras.layers.Conv2D) and is_binary(layer)
 
 
 def has_kernel(layer: Layer) -> bool:

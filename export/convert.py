@@ -10,7 +10,7 @@ import tensorflow as tf
 from export.checks import check_input
 from export.rewriting.float32 import other_precision
 
-__all__ = ["TARGETS", "convert", "saved"]
+__all__ = ["TARGETS", "check_file", "convert", "saved"]
 
 TARGETS = ("arm", "xcore")
 
@@ -40,9 +40,15 @@ def saved(model: tf.keras.Model, batch_size: int) -> Iterator[str]:
         yield directory
 
 
-def _check(model: tf.keras.Model, batch_size: int) -> None:
+def check_file(batch_size: int, target: str) -> None:
+    """Raises a ValueError unless files of this batch size and target can be made."""
     if not isinstance(batch_size, int) or batch_size < 1:
         raise ValueError(f"`batch_size` must be a whole number from 1, got {batch_size!r}.")
+    if target not in TARGETS:
+        raise ValueError(f"`target` must be one of {', '.join(TARGETS)}, got {target!r}.")
+
+
+def _check(model: tf.keras.Model, batch_size: int) -> None:
     check_input(model)
     size = model.inputs[0].shape[0]
     if size not in (None, batch_size):
@@ -72,8 +78,7 @@ def convert(model: tf.keras.Model, batch_size: int = 1, target: str = "arm") -> 
     Raises:
         ValueError: an argument is none of these, or a model that the converter cannot take.
     """
-    if target not in TARGETS:
-        raise ValueError(f"`target` must be one of {', '.join(TARGETS)}, got {target!r}.")
+    check_file(batch_size, target)
     _check(model, batch_size)
     with saved(model, batch_size) as directory:
         try:

@@ -10,7 +10,7 @@ import tensorflow as tf
 from export.audit import Audit, audit
 from export.binary_layers import paths, titles
 from export.checks import check_network, check_outputs
-from export.convert import TARGETS, convert
+from export.convert import check_file, convert
 from export.graph import flat
 from export.images import (
     DataSet,
@@ -67,12 +67,7 @@ class Options:
     strict: bool | None = None
 
     def __post_init__(self):
-        if not isinstance(self.batch_size, int) or self.batch_size < 1:
-            raise ValueError(
-                f"`batch_size` must be a whole number from 1, got {self.batch_size!r}."
-            )
-        if self.target not in TARGETS:
-            raise ValueError(f"`target` must be one of {', '.join(TARGETS)}, got {self.target!r}.")
+        check_file(self.batch_size, self.target)
 
 
 DEFAULTS = Options()

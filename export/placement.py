@@ -8,8 +8,9 @@ from collections import defaultdict
 
 import tensorflow as tf
 
+from export.binary_layers import is_binary_convolution
 from export.graph import Graph, Step, Value
-from export.splitting import FUSED, is_binary, pads_with_ones, split, standalone_batch_norm
+from export.splitting import FUSED, pads_with_ones, split, standalone_batch_norm
 from recu_tf.layers import (
     ChannelScale,
     HardTanh,
@@ -81,7 +82,7 @@ class Placement:
         state = self._next_state(step)
         if state == "other" and not real and _is_batch_norm_of_images(step):
             step, state = standalone_batch_norm(step), "linear"
-        if is_binary(layer):
+        if is_binary_convolution(layer):
             # Only float32 outputs of zero-padded ones are known to every kernel of the engine.
             real = not pads_with_ones(layer)
         for value in step.values:
@@ -94,7 +95,7 @@ class Placement:
 
     def _next_state(self, step: Step) -> str:
         layer = step.layer
-        if is_binary(layer):
+        if is_binary_convolution(layer):
             return BINARY[2] if pads_with_ones(layer) else BINARY[1]
         if is_linear(layer):
             return "linear" if _activation(layer) in (None, "linear") else "closed"
@@ -118,7 +119,7 @@ class Placement:
     def _only_signs(self, value: Value) -> bool:
         """Whether nothing but the sign of a value matters: it feeds only binary convolutions."""
         return bool(self._users[value]) and all(
-            is_binary(step.layer)
+            is_binary_convolution(step.layer)
             or (isinstance(step.layer, HardTanh) and self._only_signs(step.output))
             for step in self._users[value]
         )

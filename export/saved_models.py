@@ -8,7 +8,7 @@ from google.protobuf.message import DecodeError
 from tf_keras.protobuf import saved_metadata_pb2
 
 from export.rewriting.graph import is_graph
-from recu_tf.classifiers import PACKAGES, SIGNATURE, check_origins
+from recu_tf.classifiers import PACKAGES, SIGNATURE, check_origins, load_signature
 
 __all__ = ["SavedFunction", "load_saved_model"]
 
@@ -72,16 +72,8 @@ def load_saved_model(path: Path) -> tf.keras.Model:
             model = None
         if model is not None and is_graph(model) and _is_made_of_classes(model):
             return model
-    try:
-        module = tf.saved_model.load(str(path))
-    except Exception as error:  # protobuf, TensorFlow and the disk each have their own
-        raise ValueError(f"{path} is a damaged SavedModel: {error}") from error
-    function = module.signatures.get(SIGNATURE)
-    if function is None:
-        raise ValueError(
-            f"{path} must have the signature {SIGNATURE}, got "
-            f"{', '.join(module.signatures) or 'none'}."
-        )
+    module = load_signature(path)
+    function = module.signatures[SIGNATURE]
     inputs = list(function.structured_input_signature[1].values())
     if len(inputs) != 1 or len(function.structured_outputs) != 1:
         raise ValueError(

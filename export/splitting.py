@@ -2,20 +2,13 @@
 
 import tensorflow as tf
 
+from export.binary_layers import is_binary_convolution
 from export.graph import Step, Value
 
-__all__ = ["FUSED", "is_binary", "split", "standalone_batch_norm"]
+__all__ = ["FUSED", "split", "standalone_batch_norm"]
 
 # The activations that the converter makes part of the operator before them.
 FUSED = ("linear", "relu", "relu6")
-
-
-def is_binary(layer: tf.keras.layers.Layer) -> bool:
-    """Whether it is a convolution whose input and kernel are quantized to one bit."""
-    quantizers = [getattr(layer, f"{one}_quantizer", None) for one in ("input", "kernel")]
-    return isinstance(layer, tf.keras.layers.Conv2D) and all(
-        getattr(one, "precision", None) == 1 for one in quantizers
-    )
 
 
 def pads_with_ones(layer: tf.keras.layers.Conv2D) -> bool:
@@ -54,7 +47,7 @@ def _activation_to_split(layer: tf.keras.layers.Layer) -> bool:
     name = getattr(layer.activation, "__name__", None)
     if name == "linear":
         return False
-    return name not in FUSED or (is_binary(layer) and not pads_with_ones(layer))
+    return name not in FUSED or (is_binary_convolution(layer) and not pads_with_ones(layer))
 
 
 def _activation(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:

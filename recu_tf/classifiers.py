@@ -22,6 +22,7 @@ __all__ = [
     "keras_classifier",
     "load_h5_file",
     "load_keras_file",
+    "load_signature",
     "saved_model_classifier",
 ]
 
@@ -225,6 +226,30 @@ def _dictionaries(value: object) -> Iterator[dict]:
             yield from _dictionaries(one)
 
 
+def load_signature(path: str | os.PathLike):
+    """Loads a SavedModel that has the signature `serving_default`, as `saved_model_classifier`.
+
+    Args:
+        path: its directory.
+
+    Returns:
+        What `tf.saved_model.load` gives.
+
+    Raises:
+        ValueError: the directory is damaged, or has no such signature.
+    """
+    try:
+        module = tf.saved_model.load(os.fspath(Path(path)))
+    except Exception as error:  # protobuf, TensorFlow and the disk each have their own
+        raise ValueError(f"{path} is a damaged SavedModel: {error}") from error
+    if SIGNATURE not in module.signatures:
+        raise ValueError(
+            f"{path} must have the signature {SIGNATURE}, got "
+            f"{', '.join(module.signatures) or 'none'}."
+        )
+    return module
+
+
 def saved_model_classifier(path: str | os.PathLike) -> Classifier:
     """A classifier of a SavedModel's signature `serving_default`.
 
@@ -239,16 +264,8 @@ def saved_model_classifier(path: str | os.PathLike) -> Classifier:
         ValueError: the directory is damaged, or has no such signature from one tensor of images to
             one of outputs.
     """
-    try:
-        module = tf.saved_model.load(os.fspath(Path(path)))
-    except Exception as error:  # protobuf, TensorFlow and the disk each have their own
-        raise ValueError(f"{path} is a damaged SavedModel: {error}") from error
-    signature = module.signatures.get(SIGNATURE)
-    if signature is None:
-        raise ValueError(
-            f"{path} must have the signature {SIGNATURE}, got "
-            f"{', '.join(module.signatures) or 'none'}."
-        )
+    module = load_signature(path)
+    signature = module.signatures[SIGNATURE]
     inputs, outputs = signature.structured_input_signature[1], signature.structured_outputs
 
     def predict(images):
