@@ -1,22 +1,20 @@
 """The parts of a TFLite file as files of their own, to see what takes its time."""
 
 import math
-import struct
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 import flatbuffers
-from flatbuffers import flexbuffers
 from larq_compute_engine.mlir.python import tflite_schema as schema
 
+from export.flatbuffer import BINARY_CONVOLUTION, Operator, read
 from export.kernels import tensorflow_lite
+from export.rows import macs
 
 __all__ = ["OTHER", "Part", "multiply_accumulates", "parts"]
 
-BINARY_CONVOLUTION = "LceBconv2d"
 OTHER = "other operators"
 # The engine packs the signs of 32 channels into a word; a kernel for 64-bit ARM takes 128 bits.
-WORD = 32
 WIDTHS = (32, 64, 128, 256)
 FEW_WORDS = {
     "binary convolutions of 1 to 32 channels": "the engine packs the signs of 32 channels into a "
@@ -45,48 +43,6 @@ class Part:
     flatbuffer: bytes = field(repr=False)
 
 
-def _read(flatbuffer: bytes) -> schema.ModelT:
-    tensorflow_lite(flatbuffer)  # checks the file, which the schema's reader takes on trust
-    return schema.ModelT.InitFromObj(schema.Model.GetRootAs(flatbuffer, 0))
-
-
-def _names(file: schema.ModelT) -> list[str]:
-    builtin = {code: name for name, code in vars(schema.BuiltinOperator).items() if name.isupper()}
-    return [
-        code.customCode.decode(errors="replace")
-        if code.customCode
-        # Files written before there were more than 127 operators use the older field.
-        else builtin.get(max(code.builtinCode, code.deprecatedBuiltinCode), "unknown")
-        for code in file.operatorCodes
-    ]
-
-
-def _channels_in(operator: schema.OperatorT) -> int:
-    try:
-        return int(flexbuffers.Loads(bytes(operator.customOptions))["channels_in"])
-    except (IndexError, KeyError, TypeError, struct.error) as error:
-        raise ValueError(f"a {BINARY_CONVOLUTION} lacks its `channels_in`: {error}") from error
-
-
-def _multiply_accumulates(
-    name: str, operator: schema.OperatorT, tensors: list[schema.TensorT]
-) -> int:
-    """Of one operator; 0 of all but convolutions and fully connected layers."""
-    if name not in (BINARY_CONVOLUTION, "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
-        return 0
-    kernel = [int(size) for size in tensors[operator.inputs[1]].shape]
-    outputs = [int(size) for size in tensors[operator.outputs[0]].shape]
-    if name == "FULLY_CONNECTED":
-        return math.prod(outputs) * kernel[-1]
-    pixels, (filters, height, width, channels) = math.prod(outputs[:-1]), kernel
-    if name == "DEPTHWISE_CONV_2D":
-        filters, channels = channels, 1
-    elif name == BINARY_CONVOLUTION:
-        # In words, of one group; an output may be packed as well.
-        channels = min(WORD * channels, _channels_in(operator))
-    return pixels * filters * height * width * channels
-
-
 def multiply_accumulates(flatbuffer: bytes) -> int:
     """Multiply-accumulates of one inference, in convolutions and fully connected layers.
 
@@ -96,20 +52,15 @@ def multiply_accumulates(flatbuffer: bytes) -> int:
     Raises:
         ValueError: the file is damaged.
     """
-    file = _read(flatbuffer)
-    names, graph = _names(file), file.subgraphs[0]
-    return sum(
-        _multiply_accumulates(names[one.opcodeIndex], one, graph.tensors) for one in graph.operators
-    )
+    return sum(macs(operator) for operator in read(flatbuffer).operators)
 
 
-def _part_name(name: str, operator: schema.OperatorT) -> str:
-    if name != BINARY_CONVOLUTION:
+def _part_name(operator: Operator) -> str:
+    if operator.name != BINARY_CONVOLUTION:
         return OTHER
-    channels = _channels_in(operator)
     lower = 0
     for upper in WIDTHS:
-        if channels <= upper:
+        if operator.options["channels_in"] <= upper:
             return f"binary convolutions of {lower + 1} to {upper} channels"
         lower = upper
     return f"binary convolutions of more than {WIDTHS[-1]} channels"
@@ -117,7 +68,8 @@ def _part_name(name: str, operator: schema.OperatorT) -> str:
 
 def _alone(flatbuffer: bytes, chosen: list[int]) -> bytes:
     """A file with some operators of a file; tensors that others would compute become variables."""
-    file = _read(flatbuffer)
+    tensorflow_lite(flatbuffer)  # checks the file, which the schema's reader takes on trust
+    file = schema.ModelT.InitFromObj(schema.Model.GetRootAs(flatbuffer, 0))
     graph = file.subgraphs[0]
     graph.operators = [graph.operators[index] for index in chosen]
     given = {*graph.inputs, *(index for one in graph.operators for index in one.outputs)}
@@ -148,26 +100,18 @@ def parts(flatbuffer: bytes) -> list[Part]:
     Raises:
         ValueError: the file is damaged.
     """
-    file = _read(flatbuffer)
-    names, graph = _names(file), file.subgraphs[0]
+    operators = [one for one in read(flatbuffer).operators if one.graph == 0]
     chosen = defaultdict(list)
-    for index, operator in enumerate(graph.operators):
-        name = names[operator.opcodeIndex]
-        channels = _channels_in(operator) if name == BINARY_CONVOLUTION else math.inf
-        chosen[channels, _part_name(name, operator)].append(index)
+    for index, operator in enumerate(operators):
+        chosen[operator.options.get("channels_in", math.inf), _part_name(operator)].append(index)
     merged = defaultdict(list)
     for (_, name), indices in sorted(chosen.items(), key=lambda item: item[0][0]):
         merged[name] += indices
     return [
         Part(
             name,
-            dict(Counter(names[graph.operators[i].opcodeIndex] for i in indices).most_common()),
-            sum(
-                _multiply_accumulates(
-                    names[graph.operators[i].opcodeIndex], graph.operators[i], graph.tensors
-                )
-                for i in indices
-            ),
+            dict(Counter(operators[index].name for index in indices).most_common()),
+            sum(macs(operators[index]) for index in indices),
             FEW_WORDS.get(name, ""),
             _alone(flatbuffer, sorted(indices)),
         )

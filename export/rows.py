@@ -8,7 +8,7 @@ import numpy as np
 from export.flatbuffer import BINARY_CONVOLUTION, File, Operator
 from export.tracing import KERNEL_INPUT
 
-__all__ = ["Row", "rows"]
+__all__ = ["Row", "macs", "rows"]
 
 INTEGERS = ("INT8", "UINT8", "INT16")
 
@@ -60,7 +60,7 @@ def rows(file: File, names: list[str]) -> tuple[Row, ...]:
             if one is not None and one.constant is not None and one.buffer not in counted
         }
         counted |= constants.keys()
-        macs = _macs(operator)
+        count = macs(operator)
         binary = operator.name == BINARY_CONVOLUTION
         found.append(
             Row(
@@ -73,8 +73,8 @@ def rows(file: File, names: list[str]) -> tuple[Row, ...]:
                 packed_input=_packed(operator, operator.inputs),
                 packed_output=_packed(operator, operator.outputs),
                 constant_bytes=sum(constants.values()),
-                binary_macs=macs if binary else 0,
-                float_macs=0 if binary else macs,
+                binary_macs=count if binary else 0,
+                float_macs=0 if binary else count,
             )
         )
     return tuple(found)
@@ -116,7 +116,7 @@ def _fused(operator: Operator) -> tuple[str, ...]:
     return tuple(fused)
 
 
-def _macs(operator: Operator) -> int:
+def macs(operator: Operator) -> int:
     """Multiply-accumulates of a convolution or dense operator; 0 for all others."""
     place = KERNEL_INPUT.get(operator.name)
     tensor = operator.inputs[place] if place and len(operator.inputs) > place else None
