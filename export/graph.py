@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from export.rewriting.graph import is_graph, nodes
+
 __all__ = ["Graph", "Step", "Value", "build_graph", "flat", "graph_of"]
 
 
@@ -94,7 +96,7 @@ def graph_of(model: tf.keras.Model) -> Graph:
 
 
 def _check_functional(part: tf.keras.Model, model: tf.keras.Model) -> None:
-    if not getattr(part, "_is_graph_network", False):
+    if not is_graph(part):
         where = "" if part is model else f", and so must `{part.name}` in it"
         raise ValueError(
             "`model` must be functional or sequential with a known input shape"
@@ -117,22 +119,19 @@ def _steps(
     def mapped(structure):
         return tf.nest.map_structure(lambda one: values.get(id(one), one), structure)
 
-    for depth in sorted(part._nodes_by_depth, reverse=True):
-        for node in part._nodes_by_depth[depth]:
-            if node.is_input:
-                continue
-            layer, tensors = node.layer, tf.nest.flatten(node.outputs)
-            step = Step(
-                layer, layer.get_weights(), mapped(node.call_args), mapped(node.call_kwargs)
-            )
-            if isinstance(layer, tf.keras.Model):
-                inner, outputs = _steps(layer, step.inputs, model)
-                steps += inner
-            else:
-                outputs = [_value(tensor) for tensor in tensors]
-                step.outputs = tf.nest.pack_sequence_as(node.outputs, outputs)
-                steps.append(step)
-            values |= {id(tensor): value for tensor, value in zip(tensors, outputs, strict=True)}
+    for node in nodes(part):
+        if node.is_input:
+            continue
+        layer, tensors = node.layer, tf.nest.flatten(node.outputs)
+        step = Step(layer, layer.get_weights(), mapped(node.call_args), mapped(node.call_kwargs))
+        if isinstance(layer, tf.keras.Model):
+            inner, outputs = _steps(layer, step.inputs, model)
+            steps += inner
+        else:
+            outputs = [_value(tensor) for tensor in tensors]
+            step.outputs = tf.nest.pack_sequence_as(node.outputs, outputs)
+            steps.append(step)
+        values |= {id(tensor): value for tensor, value in zip(tensors, outputs, strict=True)}
     return steps, [values[id(tensor)] for tensor in part.outputs]
 
 
