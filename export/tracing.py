@@ -3,7 +3,8 @@
 Names alone do not tell. The converter joins those of all that it fused and cuts them off after 50
 characters, the last operator's is lost, and where two layers binarise the same input, both read
 what is named after one of them. So an operator with a kernel is first looked up by the signs of
-its filters, which no fusion changes but by turning whole filters, and only then by name.
+its filters, which no fusion changes but by turning whole filters, then by name, and last, as a
+batch norm in front of a dense layer changes more, by the shape that only one layer is left with.
 """
 
 from collections import defaultdict
@@ -88,7 +89,7 @@ def _owners(name: str, paths: dict[str, tf.keras.layers.Layer]) -> list[tf.keras
 
 
 def _candidates(
-    operator: Operator, kernels: dict, paths: dict, used: list
+    operator: Operator, kernels: dict, spare: dict, paths: dict, used: list
 ) -> list[tf.keras.layers.Layer]:
     """The layers that an operator with a kernel can be, the likeliest first."""
     kernel = kernel_of(operator)
@@ -102,7 +103,12 @@ def _candidates(
         return named + [layer for layer in same if not any(layer is one for one in used)] + same
     # An input may be named after the layer before.
     named = outputs + [layer for layer in inputs if not any(layer is one for one in used)]
-    return [layer for layer in named if layers.has_kernel(layer)]
+    named = [layer for layer in named if layers.has_kernel(layer)]
+    if named or kernel is None:
+        return named
+    # A batch norm in front, which the converter multiplied into the kernel, leaves only its shape.
+    alone = spare.get(kernel.shape, [])
+    return alone if len(alone) == 1 else []
 
 
 def trace(file: File, model: tf.keras.Model) -> list[tf.keras.layers.Layer | None]:
@@ -122,11 +128,16 @@ def trace(file: File, model: tf.keras.Model) -> list[tf.keras.layers.Layer | Non
         filters = layers.filters(layer)
         if filters is not None:
             kernels[_fingerprint(filters)].append(layer)
+    known = {_fingerprint(one) for one in map(kernel_of, file.operators) if one is not None}
+    spare = defaultdict(list)
+    for fingerprint, owners in kernels.items():
+        if fingerprint not in known:
+            spare[fingerprint[0]] += owners
     found: list[tf.keras.layers.Layer | None] = []
     used: list[tf.keras.layers.Layer] = []
     for operator in file.operators:
         if operator.name in KERNEL_INPUT:
-            owners = _candidates(operator, kernels, paths, used)
+            owners = _candidates(operator, kernels, spare, paths, used)
             used += owners[:1]
         else:
             # Its own name is its output's; an input's is another operator's.

@@ -35,6 +35,17 @@ def test_names_that_are_alike_are_told_apart():
     assert layers_with_kernel(tf.keras.Model(inputs, x, name="net")) == names
 
 
+def test_dense_layer_is_known_although_a_batch_norm_is_multiplied_into_its_kernel():
+    inputs = tf.keras.Input((6, 6, 8))
+    norm = K.BatchNormalization()
+    x = norm(K.GlobalAveragePooling2D(keepdims=True)(binary("conv", 32)(inputs)))
+    # The converter does so where the dense layer has a bias that is not 0.
+    dense = K.Dense(10, bias_initializer="ones", name="fc")
+    model = tf.keras.Model(inputs, dense(K.Flatten()(x)))
+    norm.set_weights([np.linspace(-1, 1, 32) * (i + 0.5) + (i == 3) * 9 for i in range(4)])
+    assert layers_with_kernel(model) == ["conv", "fc"]
+
+
 def test_nested_models_and_layers_called_twice():
     inner_inputs = tf.keras.Input((6, 6, 32))
     inner = tf.keras.Model(inner_inputs, K.BatchNormalization()(binary("conv")(inner_inputs)))
