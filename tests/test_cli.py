@@ -8,6 +8,7 @@ import pytest
 from conftest import few_digits, shared
 
 from experiments import cli, options, train
+from experiments.commands import command_parser
 from recu_tf import data, models, runs, schedules, settings
 
 COMMANDS = (
@@ -75,7 +76,7 @@ def test_names_written_in_the_command_line_are_the_library_s():
 
 
 def test_train_has_a_flag_for_every_setting_with_its_default():
-    parser = cli._parser()._subparsers._group_actions[0].choices["train"]
+    parser = command_parser()._subparsers._group_actions[0].choices["train"]
     assert parser.settings == vars(settings.Settings())
 
 
@@ -92,13 +93,13 @@ def test_help_explains_every_option_without_tensorflow(command):
     )
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith(f"usage: recu {command}")
-    parser = cli._parser()._subparsers._group_actions[0].choices[command]
+    parser = command_parser()._subparsers._group_actions[0].choices[command]
     for action in parser._actions:
         assert action.help, action.dest
 
 
 def test_hyphens_do_for_underscores():
-    parsed = cli._parser().parse_args(["train", "--batch-size", "7", "--no-warm-up"])
+    parsed = command_parser().parse_args(["train", "--batch-size", "7", "--no-warm-up"])
     assert (parsed.batch_size, parsed.warm_up) == (7, False)
 
 

@@ -8,6 +8,7 @@ import pytest
 from conftest import few_digits, shared
 
 from experiments import cli, train
+from experiments.commands import command_parser
 from experiments.recipes import RECIPES
 from recu_tf import runs
 from recu_tf.settings import Settings
@@ -23,7 +24,7 @@ SMALL = "--dataset digits -a resnet20_1w1a -b 12 -bt 5"
 
 
 def resolved(command):
-    return train.resolve(cli._parser().parse_args(["train", *shlex.split(command)]))
+    return train.resolve(command_parser().parse_args(["train", *shlex.split(command)]))
 
 
 def test_published_commands_mean_what_they_meant():
