@@ -1,0 +1,85 @@
+"""Small models with binary layers, and what becomes of them when they are rewritten."""
+
+import larq as lq
+import numpy as np
+import tensorflow as tf
+
+import export
+
+L = tf.keras.layers
+
+
+def images_for(model, count=8):
+    shape = (count, *model.input_shape[1:])
+    return np.random.default_rng(0).normal(size=shape).astype("float32")
+
+
+def binary(filters=32, **options):
+    signs = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign"}
+    padding = {"padding": "same", "pad_values": 0}
+    return lq.layers.QuantConv2D(filters, 3, use_bias=False, **{**signs, **padding, **options})
+
+
+def with_uneven_norms(model):
+    """Batch norms with averages, and factors of both signs, as trained ones have."""
+    rng = np.random.default_rng(1)
+    for layer in model.submodules:
+        if isinstance(layer, L.BatchNormalization):
+            for weight in layer.weights:
+                positive = "variance" in weight.name
+                weight.assign(
+                    rng.uniform(0.5, 2, weight.shape) if positive else rng.normal(size=weight.shape)
+                )
+    return model
+
+
+def head(x):
+    return L.Dense(3)(L.GlobalAveragePooling2D()(x))
+
+
+def rewritten(model):
+    """The rewritten model and its steps by name, after the outputs were found to be the same."""
+    images = images_for(model)
+    new, steps = export.rewrite(model, images)
+    expected = model(images, training=False).numpy()
+    # Float sums in another order; no sign is that close to 0 with these seeds.
+    np.testing.assert_allclose(new(images, training=False), expected, rtol=0, atol=2e-5)
+    assert all(step.kept for step in steps)
+    return new, {step.name: step for step in steps}
+
+
+def operators(model):
+    return export.audit(export.convert(model), model).operators
+
+
+def right(model, original=None):
+    """Whether the converted model computes what the model does."""
+    return export.verify(export.convert(model), original or model, images_for(model)).alike
+
+
+def hard_tanh_between_norm_and_signs(readers=1, also_read=False, activation=None):
+    image = tf.keras.Input((8, 8, 32))
+    x = L.BatchNormalization()(image)
+    x = clipped = (activation or L.Activation("hard_tanh"))(x)
+    branches = [binary()(x) for _ in range(readers)]
+    x = L.Add()(branches) if readers > 1 else branches[0]
+    if also_read:
+        x = L.Add()([x, clipped])
+    return with_uneven_norms(tf.keras.Model(image, head(x)))
+
+
+def pool_before_norm(pad_values=0, also_read=False, positive=False, norm=None, padding="same"):
+    image = tf.keras.Input((8, 8, 32))
+    x = pool = L.MaxPooling2D(2)(binary()(image))
+    x = (norm or L.BatchNormalization())(x)
+    y = binary(pad_values=pad_values, padding=padding)(x)
+    y = L.Flatten()(y)
+    if also_read == "norm":
+        y = L.Concatenate()([y, L.Flatten()(x)])
+    if also_read == "pool":
+        y = L.Concatenate()([y, L.Flatten()(pool)])
+    model = with_uneven_norms(tf.keras.Model(image, L.Dense(3)(y)))
+    if positive:
+        layer = next(one for one in model.layers if isinstance(one, L.BatchNormalization))
+        layer.gamma.assign(tf.abs(layer.gamma))
+    return model
