@@ -7,6 +7,8 @@ import larq as lq
 import numpy as np
 import tensorflow as tf
 
+from export.latent_scope import restored_scope
+
 __all__ = [
     "filters",
     "has_kernel",
@@ -101,7 +103,7 @@ def quantized_kernel(layer: Layer) -> np.ndarray | None:
     """The kernel that a layer computes with, quantized if it has a quantizer; None without one."""
     for name in KERNELS:
         if getattr(layer, name, None) is not None:
-            with lq.context.quantized_scope(True):
+            with restored_scope(), lq.context.quantized_scope(True):
                 return tf.convert_to_tensor(getattr(layer, name)).numpy()
     return None
 

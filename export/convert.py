@@ -8,6 +8,7 @@ import larq_compute_engine as lce
 import tensorflow as tf
 
 from export.checks import check_input
+from export.latent_scope import restored_scope
 from export.rewriting.float32 import other_precision
 
 __all__ = ["TARGETS", "check_file", "convert", "saved"]
@@ -61,6 +62,7 @@ def _check(model: tf.keras.Model, batch_size: int) -> None:
         )
 
 
+@restored_scope()
 def convert(model: tf.keras.Model, batch_size: int = 1, target: str = "arm") -> bytes:
     """Converts a Keras model for Larq Compute Engine.
 

@@ -20,6 +20,7 @@ from export.images import (
     verification_images,
 )
 from export.int8 import quantized
+from export.latent_scope import restored_scope
 from export.rewriting import Step, float32_model, rewrite
 from export.rewriting.float32 import float32_policy
 from export.serving import pixels_of, with_pixel_input, with_softmax
@@ -154,6 +155,7 @@ def _peak_memory() -> int:
     return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
+@restored_scope()
 @float32_policy()
 def export_network(
     source: Source,

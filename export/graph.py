@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from export.latent_scope import restored_scope
 from export.rewriting.graph import is_graph, nodes
 
 __all__ = ["Graph", "Step", "Value", "build_graph", "flat", "graph_of"]
@@ -170,6 +171,7 @@ def build_graph(
     return tf.keras.Model(inputs, tensors[graph.output], name=name)
 
 
+@restored_scope()
 def flat(model: tf.keras.Model) -> tf.keras.Model:
     """A copy of a model in which the layers of the models within are its own.
 

@@ -35,6 +35,7 @@ import tensorflow as tf
 
 from export.graph import Value, build_graph, graph_of
 from export.int8_kernels import round_kernels
+from export.latent_scope import restored_scope
 from export.placement import Placement
 
 __all__ = ["FakeQuant", "quantized"]
@@ -72,6 +73,7 @@ class FakeQuant(tf.keras.layers.Layer):
         return {**super().get_config(), "minimum": self.minimum, "maximum": self.maximum}
 
 
+@restored_scope()
 def quantized(model: tf.keras.Model, images: np.ndarray) -> tf.keras.Model:
     """Puts a FakeQuant wherever the converter needs one to make int8 of what is not binary.
 

@@ -14,6 +14,7 @@ import tensorflow as tf
 from export import binary_layers as layers
 from export.flatbuffer import BINARY_CONVOLUTION, File, Operator, Tensor
 from export.kernel_faults import NOT_FINITE, kernel_faults
+from export.latent_scope import restored_scope
 from export.tracing import KERNEL_INPUT, computes
 
 __all__ = ["reason"]
@@ -226,6 +227,7 @@ def _not_binary(values: np.ndarray, quantizer: str) -> str:
     )
 
 
+@restored_scope()
 def _values(layer: Layer, model: tf.keras.Model) -> np.ndarray | None:
     """What a layer convolves, in an image of random numbers; None where that cannot be computed."""
     parents = [one for one in (model, *model.submodules) if isinstance(one, tf.keras.Model)]

@@ -7,6 +7,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tf_keras.protobuf import saved_metadata_pb2
 
+from export.latent_scope import restored_scope
 from export.rewriting.graph import is_graph
 from recu_tf.classifiers import PACKAGES, SIGNATURE, check_origins, load_signature
 
@@ -67,7 +68,8 @@ def load_saved_model(path: Path) -> tf.keras.Model:
     """
     if _layers_are_known(path):
         try:
-            model = tf.keras.models.load_model(path, compile=False)
+            with restored_scope():
+                model = tf.keras.models.load_model(path, compile=False)
         except Exception:  # whatever Keras stumbles over, the graph may be whole
             model = None
         if model is not None and is_graph(model) and _is_made_of_classes(model):

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from export.binary_layers import has_kernel
+from export.latent_scope import restored_scope
 from export.rewriting.graph import is_graph, nodes
 
 __all__ = ["first_wrong_layer", "marks", "share_within"]
@@ -157,6 +158,7 @@ class _Parts:
         return None
 
 
+@restored_scope()
 def first_wrong_layer(
     model: tf.keras.Model,
     images: np.ndarray,

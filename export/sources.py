@@ -6,6 +6,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from export.latent_scope import restored_scope
 from recu_tf.classifiers import load_h5_file, load_keras_file
 from recu_tf.data import Normalization
 from recu_tf.runs import Run
@@ -45,6 +46,7 @@ class Source:
         return self.run.config["class_names"] if self.run else None
 
 
+@restored_scope()
 def load(path: str | os.PathLike, which: str | None = None) -> Source:
     """Reads a trained network, without executing code that it brings along.
 

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from export.convert import saved
 from export.int8 import check_images
+from export.latent_scope import restored_scope
 
 __all__ = ["convert_float_twin", "convert_int8_twin", "float_twin", "twins"]
 
@@ -41,6 +42,7 @@ def float_twin(model: tf.keras.Model) -> tf.keras.Model:
     return twin
 
 
+@restored_scope()
 def convert_float_twin(model: tf.keras.Model) -> bytes:
     """Converts the same network without its quantizers, in float32, with TensorFlow's converter.
 
@@ -57,6 +59,7 @@ def convert_float_twin(model: tf.keras.Model) -> bytes:
         return tf.lite.TFLiteConverter.from_saved_model(directory).convert()
 
 
+@restored_scope()
 def convert_int8_twin(model: tf.keras.Model, images: np.ndarray) -> bytes:
     """Converts the same network without its quantizers, in int8, with TensorFlow's converter.
 

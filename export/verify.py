@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from export.convert import convert
 from export.interpreter import run, run_all
+from export.latent_scope import restored_scope
 from export.segments import SHARE_WITHIN, first_wrong_layer, share_within
 
 __all__ = ["TOLERANCE", "Verification", "verify"]
@@ -86,6 +87,7 @@ class Verification:
         return "\n".join(lines)
 
 
+@restored_scope()
 def verify(
     flatbuffer: bytes,
     model: tf.keras.Model,

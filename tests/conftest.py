@@ -7,6 +7,7 @@ from pathlib import Path
 # Before anything imports TensorFlow, whatever order the imports below are sorted into.
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
+import larq as lq
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -68,6 +69,10 @@ def _seed():
     tf.keras.utils.set_random_seed(0)
     yield
     tf.keras.mixed_precision.set_global_policy("float32")
+    # Left open, layers tell their signs for their latent weights from then on.
+    scope_is_open = lq.context.should_quantize()
+    lq.context.quantized_scope(False).__enter__()
+    assert not scope_is_open
 
 
 def small_resnet(input_shape, num_classes, pad_values=0, rotated=False, name="small"):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from export.latent_scope import restored_scope
 from export.rewriting.float32 import float32_policy, in_float32, other_precision
 from export.rewriting.graph import is_graph, planned, rebuilt
 from export.rewriting.hard_tanh import drop_hard_tanh
@@ -61,6 +62,7 @@ class Step:
         return f"{self.name}: not done, it changed the outputs ({', '.join(self.layers)})"
 
 
+@restored_scope()
 @float32_policy()
 def float32_model(model: tf.keras.Model) -> tf.keras.Model:
     """The model itself, or the same in float32 if its precision is another.
@@ -88,6 +90,7 @@ def float32_model(model: tf.keras.Model) -> tf.keras.Model:
     )
 
 
+@restored_scope()
 @float32_policy()
 def rewrite(model: tf.keras.Model, images: np.ndarray) -> tuple[tf.keras.Model, list[Step]]:
     """Rewrites a model for the converter.
