@@ -36,7 +36,7 @@ setup(
         # Older ones can be made to run code by a file even when asked for weights only
         # (CVE-2025-32434, CVE-2026-24747); newer ones are not tried.
         "torch": ["torch>=2.10,<2.14"],
-        "test": ["pytest>=8", "ruff==0.17.6", "pillow>=10"],
+        "test": ["pytest>=8", "pytest-xdist>=3.6,<4", "ruff==0.17.6", "pillow>=10"],
     },
     entry_points={"console_scripts": ["recu=experiments.cli:main"]},
     classifiers=[
