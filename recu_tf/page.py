@@ -60,6 +60,7 @@ table.text th, table.text td {
   text-align: left; vertical-align: top; overflow-wrap: anywhere; min-width: 5em;
 }
 table.text tbody th { min-width: 10rem; }
+table.text thead th { overflow-wrap: normal; }
 tr.differs > * { background: var(--mark); }
 tr.total > * { font-weight: 700; border-top: 2px solid var(--rule); }
 summary { cursor: pointer; padding: .3rem 0; }
