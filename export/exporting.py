@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from export.audit import Audit, audit
-from export.binary_layers import paths, titles
 from export.checks import check_network, check_outputs
 from export.convert import check_file, convert
 from export.graph import flat
@@ -20,12 +19,14 @@ from export.images import (
     verification_images,
 )
 from export.int8 import quantized
+from export.interpreter import other_operators
 from export.latent_scope import restored_scope
 from export.rewriting import Step, float32_model, rewrite
 from export.rewriting.float32 import float32_policy
 from export.serving import pixels_of, with_pixel_input, with_softmax
 from export.sources import Source
 from export.verify import TOLERANCE, Verification, verify
+from export.windows import moved_windows
 
 __all__ = ["DEFAULTS", "ExportError", "Exported", "Options", "export_network"]
 
@@ -42,7 +43,7 @@ class ExportError(Exception):
 
     exit_code = 1
 
-    def __init__(self, reason: str, report: Audit | Verification):
+    def __init__(self, reason: str, report: Audit | Verification | str):
         super().__init__(f"export failed, no file was written: {reason}\n{report}")
 
 
@@ -127,25 +128,30 @@ def _check(source: Source, model: tf.keras.Model, images: Images, options: Optio
         raise ValueError(f"`softmax`: {source.name} gives probabilities already.")
 
 
-def _reason(model: tf.keras.Model, audited: Audit, steps: list[Step]) -> str:
-    """What is wrong with a file of other outputs, and what to do about it if that is known."""
-    reason = "the file does not compute what the model does"
-    layers = paths(model)
-    names = titles(layers)
-    rewritten = {name for step in steps for name in step.layers}
-    padded = {
-        names[id(layer)]
-        for layer in layers.values()
-        if getattr(layer, "padding", None) == "valid" and layer.name not in rewritten
-    }
-    same = {row.layer for row in audited.rows if row.padding == "SAME"}
-    mistaken = sorted(same & padded)
-    if not mistaken:
-        return reason
-    return (
-        f"{reason}: the converter took the padding in front of {', '.join(mistaken)} for SAME, "
-        "which puts the windows elsewhere. Pad with a ZeroPadding2D layer that one convolution "
-        "reads, called once and in the same functional model: that is rewritten"
+def _check_windows(flatbuffer: bytes, model: tf.keras.Model) -> None:
+    moved = moved_windows(flatbuffer, model)
+    if moved:
+        raise ExportError(
+            "the file does not compute what the model does: the converter took the padding in "
+            f"front of {', '.join(moved)} for SAME, which puts the windows elsewhere. Pad with a "
+            "ZeroPadding2D layer right in front, which only that convolution reads, called once "
+            "and in the same functional model: that is rewritten",
+            f"  first wrong layer: {moved[0]}",
+        )
+
+
+def _check_operators(audited: Audit) -> None:
+    others = other_operators(row.operator for row in audited.rows)
+    if not others:
+        return
+    named = {row.layer for row in audited.rows if row.operator in others and row.layer}
+    where = f" (of {', '.join(sorted(named))})" if named else ""
+    advice = ""
+    if "Erfc" in others:
+        advice = " The GELU of a tanh, tf.nn.gelu(x, approximate=True), needs no Erfc."
+    raise ValueError(
+        f"`model` must be one that Larq Compute Engine can run: it needs {', '.join(others)}"
+        f"{where}, which only TensorFlow has.{advice}"
     )
 
 
@@ -196,7 +202,9 @@ def export_network(
     start = time.perf_counter()
     flatbuffer = convert(_around(rewritten, options, known), options.batch_size, options.target)
     seconds = time.perf_counter() - start
+    _check_windows(flatbuffer, _around(rewritten, options, known))
     audited = audit(flatbuffer, _around(model, options, known), options.target)
+    _check_operators(audited)
     strict = source.run is not None if options.strict is None else options.strict
     if strict and not audited.passed:
         raise ExportError("not every layer that should be binary is", audited)
@@ -212,7 +220,7 @@ def export_network(
         parts=_in_one(_around(rewritten, options, known)),
     )
     if not verification.passed:
-        raise ExportError(_reason(model, audited, steps), verification)
+        raise ExportError("the file does not compute what the model does", verification)
     return Exported(
         flatbuffer,
         source,

@@ -19,6 +19,8 @@ __all__ = ["DataSet", "Images", "calibration_images", "data_set_of", "verificati
 MOST_SMALL_IMAGES = 1000
 MOST_IMAGES = 256
 SMALL = 64
+# Usual are 1 / 255 and 1 / 127.5.
+LARGEST_PIXEL_SCALE = 0.1
 CALIBRATION_IMAGES = 256
 CALIBRATION_BATCH = 64
 
@@ -96,20 +98,29 @@ def verification_images(source: Source, known: DataSet | None) -> Images:
         ImportError, OSError, ValueError: the data set cannot be read, although its path is known,
             or its images or classes are not the network's.
     """
-    shape = source.model.input_shape[1:]
     if known is None:
-        return _random_images(shape, "no data set is known")
+        return _random_images(source.model, "no data set is known")
     try:
         return _test_images(source, known)
     except (ImportError, OSError) as error:
         if known.promised:
             raise
-        return _random_images(shape, " ".join(str(error).split()))
+        return _random_images(source.model, " ".join(str(error).split()))
 
 
-def _random_images(shape: tuple[int, ...], reason: str) -> Images:
-    pixels = np.random.default_rng(0).normal(size=(MOST_IMAGES, *shape)).astype(np.float32)
-    return Images(pixels, None, f"random images, for lack of real ones ({reason})")
+def _random_images(model: tf.keras.Model, reason: str) -> Images:
+    rng, shape = np.random.default_rng(0), (MOST_IMAGES, *model.input_shape[1:])
+    if _scales_pixels(model):
+        pixels, kind = rng.integers(0, 256, shape), "random images of pixels from 0 to 255"
+    else:
+        pixels, kind = rng.normal(size=shape), "random images"
+    return Images(pixels.astype(np.float32), None, f"{kind}, for lack of real ones ({reason})")
+
+
+def _scales_pixels(model: tf.keras.Model) -> bool:
+    """Whether a model scales pixels itself, so that normalised images would all be black to it."""
+    layers = [layer for layer in model.submodules if isinstance(layer, tf.keras.layers.Rescaling)]
+    return any(0 < np.max(layer.scale) < LARGEST_PIXEL_SCALE for layer in layers)
 
 
 def _test_images(source: Source, known: DataSet) -> Images:

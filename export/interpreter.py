@@ -1,6 +1,7 @@
 """Runs TFLite files with the interpreter of Larq Compute Engine, a batch after the other."""
 
 import platform
+from collections.abc import Iterable
 
 import numpy as np
 from larq_compute_engine.mlir.python import tflite_schema as schema
@@ -10,7 +11,7 @@ from export.flatbuffer import read
 from export.kernels import KERNELS, tensorflow_lite
 from recu_tf.classifiers import batches_of
 
-__all__ = ["checked_interpreter", "run", "run_all"]
+__all__ = ["checked_interpreter", "other_operators", "run", "run_all"]
 
 ARM = ("aarch64", "arm64")
 
@@ -34,14 +35,19 @@ def checked_interpreter(flatbuffer: bytes):
         ) from error
 
 
+def other_operators(names: Iterable[str]) -> list[str]:
+    """Those of these operators that neither the engine nor TensorFlow Lite has, each once."""
+    # Their own are in capitals, or begin with the engine's mark.
+    return sorted({name for name in names if not name.isupper() and not name.startswith("Lce")})
+
+
 def _missing(flatbuffer: bytes) -> str:
     """The operators of a file that neither the engine nor TensorFlow Lite has, in words."""
     try:
         names = {one.name for one in read(flatbuffer).operators}
     except ValueError:
         return ""
-    # Their own are in capitals, or begin with the engine's mark.
-    others = sorted(name for name in names if not name.isupper() and not name.startswith("Lce"))
+    others = other_operators(names)
     return f"it needs {', '.join(others)}, which only TensorFlow has." if others else ""
 
 

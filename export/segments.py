@@ -28,17 +28,16 @@ SHARE_WITHIN = 0.75
 ROUNDING = 2.0**-20
 
 
-def share_within(got: np.ndarray, expected: np.ndarray, tolerance: float) -> float:
-    """The share of images whose every number lies within a tolerance of what is expected.
+def share_within(got: np.ndarray, expected: np.ndarray, allowed: float) -> float:
+    """The share of images whose every number lies within a distance of what is expected.
 
     Args:
         got: (images, ...); what is not finite is not within.
         expected: of the same shape.
-        tolerance: in parts of the largest expected number.
+        allowed: the distance.
     """
     if got.shape != expected.shape:
         return 0.0
-    allowed = tolerance * np.abs(expected).max(initial=0)
     with np.errstate(invalid="ignore"):
         within = np.abs(got - expected) <= allowed
     return float(within.reshape(len(within), -1).all(axis=1).mean())
@@ -140,7 +139,8 @@ class _Parts:
             local = len(inputs) == 1 and id(inputs[0]) in self.beginnings
             self.read(inputs[0] if local else self.inputs[0], [output])
         got, expected = self.values[id(output)], self.keras(inputs, output)
-        if share_within(got, expected, self.tolerance) >= SHARE_WITHIN:
+        allowed = self.tolerance * np.abs(expected).max(initial=0)
+        if share_within(got, expected, allowed) >= SHARE_WITHIN:
             return True
         # What is left where numbers cancel is their rounding. A sum with a kernel is not spared.
         maker = _maker(output)

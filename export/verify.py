@@ -12,8 +12,12 @@ from export.segments import SHARE_WITHIN, first_wrong_layer, share_within
 
 __all__ = ["TOLERANCE", "Verification", "verify"]
 
-TOLERANCE = 1e-3  # of the largest output
+TOLERANCE = 1e-3  # of the outputs' spread
 AGREEMENT = 0.98
+# Rounding in float32 leaves this much of the largest output, a few bits.
+ROUNDING = 2.0**-20
+# Of the largest output. Where images change less, rounding hides what a wrong layer would change.
+LEAST_SPREAD = 20 * ROUNDING
 
 
 @dataclass(frozen=True)
@@ -31,11 +35,16 @@ class Verification:
         keras_accuracy: top-1 of the Keras model, from 0 to 1; None where labels are unknown.
         tflite_accuracy: top-1 of the file, from 0 to 1; None where labels are unknown.
         source: what the images are, in words.
+        reference: what the file is compared with, in words.
+        keras_agreement: share of images with the same top-1 as the model itself, where the file is
+            compared with another; None else.
         taken_apart: whether every layer's own step was looked at, since more images differ than
             may.
         wrong_layer: the first layer whose own step is wrong; None where none is, or none was
             looked for.
         not_taken_apart: why no layer could be looked at, in words; None where it could.
+        alike_images: whether the images all have the same outputs, but for rounding, so that
+            nothing can be told by them.
     """
 
     images: int
@@ -46,9 +55,12 @@ class Verification:
     keras_accuracy: float | None = None
     tflite_accuracy: float | None = None
     source: str = "images"
+    reference: str = "Keras"
+    keras_agreement: float | None = None
     taken_apart: bool = False
     wrong_layer: str | None = None
     not_taken_apart: str | None = None
+    alike_images: bool = False
 
     @property
     def alike(self) -> bool:
@@ -59,17 +71,27 @@ class Verification:
     @property
     def passed(self) -> bool:
         """Whether the outputs are alike, or what differs are signs within rounding of 0."""
-        return self.alike or (self.taken_apart and self.wrong_layer is None)
+        right = self.alike or (self.taken_apart and self.wrong_layer is None)
+        return right and not self.alike_images
+
+    @property
+    def outcome(self) -> str:
+        """Whether it passed, and how, in words."""
+        if not self.passed:
+            return "FAILED"
+        return "passed" if self.alike else "passed, layer by layer"
 
     def __str__(self) -> str:
         lines = [
-            f"Verification on {self.images} {self.source}: {'passed' if self.passed else 'FAILED'}",
-            f"  within {self.tolerance:.1e} of Keras: {self.share_within:.1%} "
+            f"Verification on {self.images} {self.source}: {self.outcome}",
+            f"  within {self.tolerance:.1e} of {self.reference}: {self.share_within:.1%} "
             f"(at least {SHARE_WITHIN:.0%})",
             f"  largest difference: {self.largest_difference:.1e}",
         ]
         if self.agreement is not None:
             lines.insert(2, f"  same top-1: {self.agreement:.1%} (at least {AGREEMENT:.0%})")
+        if self.keras_agreement is not None:
+            lines.insert(3, f"  same top-1 as Keras itself: {self.keras_agreement:.1%}")
         if self.wrong_layer is not None:
             lines.append(f"  first wrong layer: {self.wrong_layer}")
         elif self.taken_apart:
@@ -79,6 +101,11 @@ class Verification:
             )
         elif self.not_taken_apart is not None:
             lines.append(f"  first wrong layer: not known, {self.not_taken_apart}")
+        if self.alike_images:
+            lines.append(
+                "  nothing is proved: the model gives the same for all of these images. Name the "
+                "data set that it is for"
+            )
         if self.keras_accuracy is not None:
             lines.append(
                 f"  top-1 accuracy: Keras {self.keras_accuracy:.2%}, "
@@ -109,7 +136,8 @@ def verify(
         images: (count, height, width, channels), of the type that the model takes.
         labels: int (count,), the true classes, if they are known.
         source: what the images are, in words, for the report.
-        tolerance: in parts of the largest output.
+        tolerance: in parts of the outputs' spread, the largest distance of one from its mean over
+            the images; of the largest output, if there is one image.
         rounded: the model with its activations rounded to int8, where the file is in int8 by
             intention: its outputs are what the file's are compared with.
         parts: the model to take apart, if it is another one that was converted.
@@ -129,17 +157,25 @@ def verify(
     outputs = model.predict(images, verbose=0)
     expected = outputs if rounded is None else rounded.predict(images, verbose=0)
     got = run(flatbuffer, images)
+    largest = float(np.abs(expected).max(initial=0))
+    spread = _spread(expected)
+    allowed = max(tolerance * spread, ROUNDING * largest)
     values = {
         "images": len(images),
-        "share_within": share_within(got, expected, tolerance),
+        "share_within": share_within(got, expected, allowed),
         "agreement": None,
         "largest_difference": _largest_difference(got, expected),
-        "tolerance": float(tolerance * np.abs(expected).max(initial=0)),
+        "tolerance": allowed,
         "source": source,
+        "alike_images": spread <= LEAST_SPREAD * largest,
     }
+    if rounded is not None:
+        values["reference"] = "Keras with activations rounded to int8"
     if expected.ndim == 2 and expected.shape == got.shape and expected.shape[1] > 1:
         same = got.argmax(axis=1) == expected.argmax(axis=1)
         values["agreement"] = float(np.mean(same & np.isfinite(got - expected).all(axis=1)))
+        if rounded is not None:
+            values["keras_agreement"] = float(np.mean(got.argmax(axis=1) == outputs.argmax(axis=1)))
         if labels is not None:
             values["tflite_accuracy"] = float(np.mean(got.argmax(axis=1) == labels))
             values["keras_accuracy"] = float(np.mean(outputs.argmax(axis=1) == labels))
@@ -147,6 +183,12 @@ def verify(
     if verification.alike:
         return verification
     return Verification(**values, **_taken_apart(parts or model, images, got, tolerance))
+
+
+def _spread(outputs: np.ndarray) -> float:
+    """How far an output lies from its mean over the images at most."""
+    mean = outputs.mean(axis=0) if len(outputs) > 1 else 0
+    return float(np.abs(outputs - mean).max(initial=0))
 
 
 def _largest_difference(got: np.ndarray, expected: np.ndarray) -> float:

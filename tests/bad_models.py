@@ -165,6 +165,10 @@ def operator_that_tflite_lacks():
     return _behind(Apply(lambda x: tf.math.igamma(2.0, tf.abs(x)), name="igamma"))
 
 
+def exact_gelu():
+    return _behind(Apply(tf.nn.gelu, name="gelu"))
+
+
 def untrained_batch_norms():
     """Sums of signs are often 0, and so is what the next sign reads."""
     inputs = tf.keras.Input(SHAPE)
@@ -182,12 +186,20 @@ def untrained_batch_norms_with_negative_factors():
     return model
 
 
-def batch_norm_factors_of_zero():
+def _with_factors(factors):
     model = untrained_batch_norms()
     norm = model.get_layer("first.norm")
-    norm.gamma.assign(np.zeros(32))
+    norm.gamma.assign(factors)
     norm.beta.assign(np.linspace(-1, 1, 32))
     return model
+
+
+def batch_norm_factors_of_zero():
+    return _with_factors(np.arange(32) % 2)
+
+
+def first_batch_norm_of_constants():
+    return _with_factors(np.zeros(32))
 
 
 def max_pool_before_negative_batch_norm_factors():

@@ -18,6 +18,8 @@ def padded(kind, size=(8, 8), window=(3, 3), padding=1, strides=2, dilation=1, s
         x = lq.layers.QuantConv2D(32, window, strides, kernel_quantizer=ReCU(), use_bias=False)(x)
     elif kind == "depthwise":
         x = L.DepthwiseConv2D(window, strides)(x)
+    elif kind == "separable":
+        x = L.SeparableConv2D(32, window, strides)(x)
     else:
         x = L.Conv2D(32, window, strides, dilation_rate=dilation)(x)
     return tf.keras.Model(image, x)
@@ -37,6 +39,7 @@ PADDING = "pad strided convolutions exactly"
         ({"strides": 1, "dilation": 2, "padding": 2}, False),
         ({"kind": "depthwise"}, True),
         ({"kind": "depthwise", "signs": True}, True),
+        ({"kind": "separable"}, True),
         ({"padding": ((1, 0), (1, 0))}, False),
         ({"kind": "binary", "signs": True}, True),
         ({"kind": "binary", "signs": True, "size": (9, 9)}, False),

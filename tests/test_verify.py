@@ -144,3 +144,39 @@ def test_damaged_file_is_refused(network):
     model, images, flatbuffer = network
     with pytest.raises(ValueError, match="must be a TFLite file that Larq Compute Engine can run"):
         export.verify(flatbuffer[: len(flatbuffer) // 2], model, images)
+
+
+def hidden(end, bias):
+    """A miscompiled convolution behind which images hardly change the outputs."""
+    inputs = tf.keras.Input((8, 8, 32))
+    x = L.Conv2D(8, 3, strides=2)(L.ZeroPadding2D(1)(inputs))
+    dense = L.Dense(4, end, bias_initializer=tf.keras.initializers.Constant(bias))
+    return tf.keras.Model(inputs, dense(L.GlobalAveragePooling2D()(x)))
+
+
+@pytest.mark.parametrize(("end", "bias"), [(None, 500), ("sigmoid", 8), ("softmax", [9, 0, 0, 0])])
+def test_difference_is_measured_by_what_images_change(end, bias):
+    tf.keras.utils.set_random_seed(0)
+    model = hidden(end, bias)
+    images = images_for(model)
+    verification = export.verify(export.convert(model), model, images)
+    outputs = model(images).numpy()
+    # Next to the largest output it is nothing.
+    assert verification.largest_difference < 1e-2 * np.abs(outputs).max()
+    assert not verification.alike
+    assert not verification.alike_images
+    assert not verification.passed
+
+
+def test_nothing_is_proved_by_images_that_all_give_the_same():
+    """The activation is dead on these images, not on others."""
+    inputs = tf.keras.Input((8, 8, 32))
+    x = L.Conv2D(8, 3, bias_initializer=tf.keras.initializers.Constant(-99))(inputs)
+    model = tf.keras.Model(inputs, L.Dense(4)(L.GlobalAveragePooling2D()(L.ReLU()(x))))
+    flatbuffer, images = export.convert(model), images_for(model)
+    verification = export.verify(flatbuffer, model, images)
+    assert verification.alike
+    assert not verification.passed
+    assert "nothing is proved: the model gives the same for all of these" in str(verification)
+    assert export.verify(flatbuffer, model, 100 * images).passed
+    assert export.verify(flatbuffer, model, 100 * images[:1]).passed

@@ -18,7 +18,7 @@ from export.rewriting.graph import Changes, Layer, calls, consumers, nodes, prod
 from export.rewriting.hard_tanh import reads_sign_only
 from recu_tf.layers import Rotate180
 
-__all__ = ["TurnedConvolution", "exact_padding", "safe_padding"]
+__all__ = ["TurnedConvolution", "exact_padding", "safe_padding", "same_padding"]
 
 Pair = tuple[int, int]
 
@@ -38,15 +38,15 @@ def safe_padding(size: int, padding: Pair, window: int, stride: int) -> Pair | N
     before, behind = padding
     windows = (size + before + behind - window) // stride + 1
     read = (windows - 1) * stride + window - size - before
-    if (before, max(read, 0)) == _same(size, window, stride):
+    if (before, max(read, 0)) == same_padding(size, window, stride):
         return None
     # A stride's worth of rows less one may follow that no window reads.
     choices = range(max(read, 0), max(read + stride, 0))
     return next(((before, number) for number in choices if number != before), None)
 
 
-def _same(size: int, window: int, stride: int) -> Pair:
-    """What SAME pads one axis with, before and behind."""
+def same_padding(size: int, window: int, stride: int) -> Pair:
+    """What SAME pads one axis of this size with, before and behind."""
     total = max((-(-size // stride) - 1) * stride + window - size, 0)
     return total // 2, total - total // 2
 
@@ -55,7 +55,9 @@ def _turned_is_same(size: int, padding: Pair, window: int, stride: int) -> bool:
     before, behind = padding
     windows = (size + before + behind - window) // stride + 1
     read = (windows - 1) * stride + window - size - before
-    return windows == -(-size // stride) and (max(read, 0), before) == _same(size, window, stride)
+    return windows == -(-size // stride) and (max(read, 0), before) == same_padding(
+        size, window, stride
+    )
 
 
 @tf.keras.utils.register_keras_serializable(package="recu_tf")
@@ -170,7 +172,10 @@ def exact_padding(model: tf.keras.Model) -> Changes:
 
 def _mistaken(layer: Layer | None, called: dict[str, int]) -> bool:
     """Whether a layer is a strided convolution that reads the padding itself."""
-    kinds = tf.keras.layers.Conv2D | tf.keras.layers.DepthwiseConv2D
+    # Only the depthwise part of a separable one reads it, and moves.
+    kinds = (
+        tf.keras.layers.Conv2D | tf.keras.layers.DepthwiseConv2D | tf.keras.layers.SeparableConv2D
+    )
     return (
         isinstance(layer, kinds)
         and layer.padding == "valid"
