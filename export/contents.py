@@ -25,7 +25,7 @@ class Bundle:
         name: what was exported.
         flatbuffer: the TFLite file, with one input (batch, height, width, channels) of float32 or
             uint8, and one output.
-        float_size: of the float32 TFLite file of the same network, in bytes.
+        float_size: of the float32 TFLite file of the same network, in bytes; None without one.
         softmax: whether the file gives probabilities, not logits.
         audit: of the file.
         verification: of the file.
@@ -50,7 +50,7 @@ class Bundle:
 
     name: str
     flatbuffer: bytes
-    float_size: int
+    float_size: int | None
     softmax: bool
     audit: Audit
     verification: Verification

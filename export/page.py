@@ -42,7 +42,7 @@ def report_page(bundle: Bundle, created: datetime) -> str:
     sections = [
         ("use", "Use", _use(bundle)),
         ("verification", "Verification", _verification(bundle.verification)),
-        ("latency", "Latency", _latency(bundle.latencies)),
+        ("latency", "Latency", _latency(bundle.latencies, bundle.input_shape[0])),
         ("layers", "Layers", _layers(bundle.audit)),
         ("rewriting", "Rewriting", _rewriting(bundle.steps)),
         ("operators", "Operators", _operators(bundle.audit)),
@@ -64,7 +64,9 @@ def _size(*lengths: int) -> str:
     return " \N{MULTIPLICATION SIGN} ".join(map(str, lengths))
 
 
-def _bytes(size: int, twin: int) -> str:
+def _bytes(size: int, twin: int | None) -> str:
+    if twin is None:
+        return f"{size:,} bytes"
     return f"{size:,} bytes, {twin / size:.1f} times smaller than in float32 ({twin:,} bytes)"
 
 
@@ -77,7 +79,7 @@ def _lead(bundle: Bundle) -> str:
         ("Binary", binary if audit.expected else "no layer, and none should be"),
         (
             "Verification",
-            f"{_outcome(verification)}, on {verification.images:,} {verification.source}",
+            f"{verification.outcome}, on {verification.images:,} {verification.source}",
         ),
     ]
     if verification.keras_accuracy is not None:
@@ -120,14 +122,10 @@ def _use(bundle: Bundle) -> str:
     )
 
 
-def _outcome(found: Verification) -> str:
-    return "passed" if found.passed else "FAILED"
-
-
 def _verification(found: Verification) -> str:
     rows = [
         [
-            f"Images within {found.tolerance:.1e} of Keras",
+            f"Images within {found.tolerance:.1e} of {found.reference}",
             f"{found.share_within:.1%}",
             f"{SHARE_WITHIN:.0%}",
         ],
@@ -135,21 +133,25 @@ def _verification(found: Verification) -> str:
     ]
     if found.agreement is not None:
         rows.insert(1, ["Same top-1 class", f"{found.agreement:.1%}", f"{AGREEMENT:.0%}"])
+    if found.keras_agreement is not None:
+        rows.insert(2, ["Same top-1 class as Keras", f"{found.keras_agreement:.1%}", NOTHING])
     if found.keras_accuracy is not None:
         rows.append(["Top-1 accuracy in Keras", f"{found.keras_accuracy:.2%}", NOTHING])
         rows.append(["Top-1 accuracy of the file", f"{found.tflite_accuracy:.2%}", NOTHING])
     notes = ""
     if found.taken_apart and found.wrong_layer is None:
         notes = (
-            "<p>More images differ than that, so the network was taken apart. Every layer's own "
+            "<p>More images differ than may, so the network was taken apart. Every layer's own "
             "step is right: what differs are signs of values within rounding of 0, and all behind "
             "them.</p>"
         )
-    caption = f"The file against Keras on {found.images:,} {found.source}: {_outcome(found)}"
-    return notes + table(caption, ("", "Found", "At least"), rows)
+    caption = (
+        f"The file against {found.reference} on {found.images:,} {found.source}: {found.outcome}"
+    )
+    return table(caption, ("", "Found", "At least"), rows) + notes
 
 
-def _latency(latencies: Sequence[Latency]) -> str:
+def _latency(latencies: Sequence[Latency], images: int) -> str:
     if not latencies:
         return ""
     ranked = sorted(latencies, key=lambda one: one.median_ms)
@@ -165,7 +167,9 @@ def _latency(latencies: Sequence[Latency]) -> str:
         for one in ranked
     ]
     header = ("File", "Kernel", "Threads", "Median", "95th percentile", "Least", "Times the first")
-    caption = "Milliseconds for one run, on the machine of the export; all took turns"
+    caption = (
+        f"Milliseconds for {_count(images, 'image')}, on the machine of the export; all took turns"
+    )
     return table(caption, header, rows, words=2)
 
 

@@ -34,13 +34,14 @@ class Report:
     Attributes:
         directory: of the bundle.
         exported: the file and its proof.
-        float_size: of the float32 TFLite file of the same network, in bytes.
+        float_size: of the float32 TFLite file of the same network, in bytes; None where none can be
+            made, as of the graph of a SavedModel.
         latencies: with each kernel, and of the float32 twin.
     """
 
     directory: Path
     exported: Exported
-    float_size: int
+    float_size: int | None
     latencies: list[Latency]
 
     @property
@@ -68,8 +69,7 @@ class Report:
             f"  {one.name:<8} {one.median_ms:8.2f} ms  (p95 {one.p95_ms:.2f})  {one.kernel}"
             for one in self.latencies
         ]
-        binary = fastest(self.latencies, "binary")
-        twin = fastest(self.latencies, "float32")
+        images = self.exported.options.batch_size
         return "\n".join(
             [
                 *(f"Rewriting: {step}" for step in self.exported.steps),
@@ -77,18 +77,34 @@ class Report:
                 str(self.verification),
                 f"Conversion: {self.exported.seconds:.1f} s, peak memory of the process "
                 f"{self.exported.peak_memory / 1e6:,.0f} MB",
-                f"Size: {self.size:,} bytes, float32 {self.float_size:,} bytes "
-                f"({self.float_size / self.size:.1f} times as large)",
-                f"Latency of {self.exported.options.batch_size} at a time on one thread, float32 "
-                "one at a time:"
-                if self.exported.options.batch_size > 1
-                else "Latency of one image on one thread:",
+                f"Size: {self.size:,} bytes{self._than_float()}",
+                f"Latency of {'one image' if images == 1 else f'{images} images'} on one thread:",
                 *latencies,
-                f"Fastest here: {binary.kernel}, {binary.median_ms / twin.median_ms:.2f} times "
-                "the latency of float32",
+                f"Fastest here: {self._fastest()}",
                 f"Written: {self.directory}",
             ]
         )
+
+    def _than_float(self) -> str:
+        if self.float_size is None:
+            return ", no float32 twin can be made to compare it with"
+        times = self.float_size / self.size
+        return f", float32 {self.float_size:,} bytes ({times:.1f} times as large)"
+
+    def _fastest(self) -> str:
+        binary = fastest(self.latencies, "binary")
+        if self.float_size is None:
+            return binary.kernel
+        twin = fastest(self.latencies, "float32")
+        times = binary.median_ms / twin.median_ms
+        return f"{binary.kernel}, {times:.2f} times the latency of float32 ({twin.kernel})"
+
+
+def _float_twin(exported: Exported) -> bytes | None:
+    try:
+        return convert_float_twin(exported.model, exported.options.batch_size)
+    except ValueError:
+        return None
 
 
 def export_bundle(
@@ -126,15 +142,15 @@ def export_bundle(
     if directory.exists():
         rmtree(directory)
     exported = export_network(source, options, dataset, data_path)
-    twin = convert_float_twin(exported.model)
-    files = {"binary": exported.flatbuffer, "float32": twin}
+    twin = _float_twin(exported)
+    files = {"binary": exported.flatbuffer} | ({} if twin is None else {"float32": twin})
     latencies = benchmark(files, repeats=REPEATS, kernels=KERNELS_OF).latencies
     known = exported.dataset
     file = source.file
     bundle = Bundle(
         name=source.name,
         flatbuffer=exported.flatbuffer,
-        float_size=len(twin),
+        float_size=twin and len(twin),
         softmax=options.softmax,
         audit=exported.audit,
         verification=exported.verification,
@@ -150,4 +166,4 @@ def export_bundle(
         source_sha256=file and hashlib.sha256(file.read_bytes()).hexdigest(),
     )
     write(directory, bundle)
-    return Report(directory, exported, len(twin), latencies)
+    return Report(directory, exported, twin and len(twin), latencies)

@@ -1,5 +1,8 @@
 """The same network in float32 and in int8, to compare a binary one with."""
 
+import contextlib
+from collections.abc import Iterator
+
 import larq as lq
 import numpy as np
 import tensorflow as tf
@@ -14,15 +17,31 @@ __all__ = ["convert_float_twin", "convert_int8_twin", "float_twin", "twins"]
 MOST_IMAGES = 32
 
 
+@contextlib.contextmanager
+def _making(name: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # cloning and converting have many of their own
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"the {name} twin cannot be made: {reason}") from error
+
+
 def _without_quantizers(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
-    config = layer.get_config()
+    try:
+        config = layer.get_config()
+    except NotImplementedError:  # whose message is a page about how to write one
+        raise ValueError(
+            f"`{layer.name}`, {type(layer).__name__}, does not tell how it was made"
+        ) from None
     for quantizer in [key for key in config if key.endswith("_quantizer")]:
         config[quantizer] = None
     if "pad_values" in config:
         # Anything but zeros is an operator of its own, which a network in real numbers has no
         # need of.
         config["pad_values"] = 0
-    return type(layer).from_config(config)
+    copy = type(layer).from_config(config)
+    copy._name = layer.name  # which layers without a get_config of their own may not take
+    return copy
 
 
 def float_twin(model: tf.keras.Model) -> tf.keras.Model:
@@ -43,7 +62,7 @@ def float_twin(model: tf.keras.Model) -> tf.keras.Model:
 
 
 @restored_scope()
-def convert_float_twin(model: tf.keras.Model) -> bytes:
+def convert_float_twin(model: tf.keras.Model, batch_size: int = 1) -> bytes:
     """Converts the same network without its quantizers, in float32, with TensorFlow's converter.
 
     It is what the binary network is compared with in size and latency: the same layers with the
@@ -51,11 +70,16 @@ def convert_float_twin(model: tf.keras.Model) -> bytes:
 
     Args:
         model: a float32 functional or sequential model.
+        batch_size: images that the file takes at a time.
 
     Returns:
-        A TFLite file that takes one image at a time.
+        A TFLite file.
+
+    Raises:
+        ValueError: a layer cannot be made without its quantizers, or TensorFlow's converter cannot
+            take the network.
     """
-    with saved(float_twin(model), 1) as directory:
+    with _making("float32"), saved(float_twin(model), batch_size) as directory:
         return tf.lite.TFLiteConverter.from_saved_model(directory).convert()
 
 
@@ -71,11 +95,11 @@ def convert_int8_twin(model: tf.keras.Model, images: np.ndarray) -> bytes:
         A TFLite file that takes one image at a time, float32 outside and int8 inside.
 
     Raises:
-        ValueError: there are no images, or they have another shape or are not finite.
+        ValueError: there are no images, or they have another shape or are not finite; or as
+            `convert_float_twin`.
     """
-    twin = float_twin(model)
-    check_images(images, twin.input_shape[1:])
-    with saved(twin, 1) as directory:
+    check_images(images, model.input_shape[1:])
+    with _making("int8"), saved(float_twin(model), 1) as directory:
         converter = tf.lite.TFLiteConverter.from_saved_model(directory)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = lambda: (
@@ -100,13 +124,4 @@ def twins(model: tf.keras.Model) -> dict[str, bytes]:
         ValueError: TensorFlow's converter cannot take the network.
     """
     images = np.random.default_rng(0).normal(size=(8, *model.input_shape[1:])).astype(np.float32)
-    made = {}
-    for name, make in {
-        "float32": lambda: convert_float_twin(model),
-        "int8": lambda: convert_int8_twin(model, images),
-    }.items():
-        try:
-            made[name] = make()
-        except Exception as error:  # cloning and converting have many of their own
-            raise ValueError(f"the {name} twin cannot be made: {error}") from error
-    return made
+    return {"float32": convert_float_twin(model), "int8": convert_int8_twin(model, images)}

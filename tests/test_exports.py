@@ -75,3 +75,32 @@ def test_options_that_do_not_fit_are_refused_in_one_line(network, tmp_path, caps
     assert "`input` uint8 needs to know" in complaint(capsys, network, "--input", "uint8")
     assert "does not exist" in complaint(capsys, tmp_path / "nowhere")
     assert not (tmp_path / "a_export").exists()
+
+
+def test_graph_of_a_saved_model_is_exported_without_a_twin(network, tmp_path, capsys):
+    model = tf.keras.models.load_model(network)
+    tf.saved_model.save(model, str(tmp_path / "saved"))
+    out = tmp_path / "bundle"
+    assert cli.main(["export", str(tmp_path / "saved"), "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "bytes, no float32 twin can be made to compare it with" in printed
+    assert "256 random images, for lack of real ones" in printed
+    assert (out / "report.html").exists()
+    assert cli.main(["benchmark", str(tmp_path / "saved")]) == 2
+    assert "`saved_model`, SavedFunction, does not tell how it was made" in capsys.readouterr().err
+
+
+def test_network_that_scales_pixels_itself_is_proved_on_pixels(tmp_path, capsys):
+    image = tf.keras.Input((16, 16, 3))
+    x = tf.pad(L.Rescaling(1 / 255)(image), [[0, 0], [3, 3], [3, 3], [0, 0]])
+    x = L.GlobalAveragePooling2D()(L.Conv2D(8, 7, strides=2, name="stem")(x))
+    tf.keras.Model(image, L.Dense(3)(x)).save(tmp_path / "wrong.keras")
+    assert cli.main(["export", str(tmp_path / "wrong.keras")]) == 1
+    error = capsys.readouterr().err
+    assert "the converter took the padding in front of stem for SAME" in error
+    assert "first wrong layer: stem" in error
+    assert not (tmp_path / "wrong_export").exists()
+    x = L.Conv2D(8, 7, strides=2, padding="same")(L.Rescaling(1 / 127.5, -1)(image))
+    tf.keras.Model(image, L.Dense(3)(L.GlobalAveragePooling2D()(x))).save(tmp_path / "right.keras")
+    assert cli.main(["export", str(tmp_path / "right.keras")]) == 0
+    assert "256 random images of pixels from 0 to 255, for lack" in capsys.readouterr().out

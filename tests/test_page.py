@@ -89,7 +89,21 @@ def test_step_that_was_not_done_and_signs_within_rounding_are_told(tmp_path):
     assert "not done: it changed the outputs" in page.text
     assert "act1, act2" in page.text
     assert "Every layer's own step is right" in page.text
-    assert "passed, on 16 random images" in page.text
+    assert "passed, layer by layer, on 16 random images" in page.text
+
+
+def test_int8_is_compared_with_keras_in_int8_and_with_keras_itself(tmp_path):
+    found = replace(small_bundle().verification, reference="rounded Keras", keras_agreement=0.875)
+    page = written(tmp_path / "report.html", verification=found)
+    assert "of rounded Keras" in page.text
+    assert "Same top-1 class as Keras" in page.text
+    assert "87.5%" in page.text
+
+
+def test_network_without_a_float32_twin_has_a_size(tmp_path):
+    page = written(tmp_path / "report.html", float_size=None)
+    assert "bytes" in page.text
+    assert "smaller than in float32" not in page.text
 
 
 def test_what_is_not_known_is_left_out_or_said(tmp_path):

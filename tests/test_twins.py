@@ -4,7 +4,7 @@ from tiny_files import binary_model
 
 from export import kernels
 from export.parts import multiply_accumulates
-from export.twins import twins
+from export.twins import convert_float_twin, twins
 
 
 def test_twins_do_the_same_work_in_float_and_in_int8():
@@ -21,16 +21,31 @@ def test_twins_do_the_same_work_in_float_and_in_int8():
     assert "int8" in kinds["int8"]
 
 
-def test_network_that_cannot_be_cloned_is_refused():
-    class Own(tf.keras.layers.Layer):
-        def __init__(self, factor):
-            super().__init__()
-            self.factor = factor
+class Own(tf.keras.layers.Layer):
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
 
-        def call(self, images):
-            return tf.reduce_mean(self.factor * images, [1, 2])
+    def call(self, images):
+        factor = self.factor() if callable(self.factor) else self.factor
+        return tf.reduce_mean(factor * images, [1, 2])
 
+
+def test_layer_that_does_not_name_itself_has_a_twin():
     inputs = tf.keras.Input((8, 8, 3))
-    model = tf.keras.Model(inputs, Own(2.0)(inputs))
-    with pytest.raises(ValueError, match="the float32 twin cannot be made: "):
+    twin = convert_float_twin(tf.keras.Model(inputs, Own(2.0)(inputs)))
+    assert kernels.runner(twin, "TFLite")()[0].shape == (1, 3)
+
+
+def test_network_that_cannot_be_cloned_is_refused():
+    inputs = tf.keras.Input((8, 8, 3))
+    layer = Own(lambda: 2.0)
+    model = tf.keras.Model(inputs, layer(inputs))
+    message = f"the float32 twin cannot be made: `{layer.name}`, Own, does not tell how it was made"
+    with pytest.raises(ValueError, match=message):
         twins(model)
+
+
+def test_twin_takes_as_many_images_as_the_file_it_is_measured_with():
+    twin = convert_float_twin(binary_model(), batch_size=3)
+    assert kernels.runner(twin, "TFLite")()[0].shape == (3, 3)
