@@ -1,5 +1,8 @@
+import contextlib
 import importlib
+import io
 import json
+import shutil
 import subprocess
 import sys
 
@@ -46,24 +49,26 @@ def complaint(capsys, *arguments):
     return captured.err
 
 
-@pytest.fixture
-def run(monkeypatch, tmp_path, capsys):
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
     """A run directory, made through the command line."""
-    few_digits(monkeypatch)
+    results = tmp_path_factory.mktemp("results")
     what = "--dataset digits -a resnet20_1w1a"
     flags = "--epochs 2 -b 12 -bt 5 --lr 0.02 --no-warm_up --lr_type linear --seed 3"
-    arguments = [
-        "train",
-        *what.split(),
-        *flags.split(),
-        "--results-dir",
-        str(tmp_path),
-        "--save",
-        "run",
-    ]
-    assert cli.main(arguments) == 0
-    assert f"Next: recu evaluate {tmp_path / 'run'}" in capsys.readouterr().out
-    return tmp_path / "run"
+    place = ["--results-dir", str(results), "--save", "run"]
+    printed = io.StringIO()
+    with pytest.MonkeyPatch.context() as monkeypatch, contextlib.redirect_stdout(printed):
+        few_digits(monkeypatch)
+        assert cli.main(["train", *what.split(), *flags.split(), *place]) == 0
+    assert f"Next: recu evaluate {results / 'run'}" in printed.getvalue()
+    return results / "run"
+
+
+@pytest.fixture
+def run(trained, monkeypatch, tmp_path):
+    """A copy of it."""
+    few_digits(monkeypatch)
+    return shutil.copytree(trained, tmp_path / "run")
 
 
 def test_names_written_in_the_command_line_are_the_library_s():
@@ -228,7 +233,8 @@ def test_export_that_cannot_be_proved_leaves_no_file(step, run, capsys, monkeypa
     earlier = run / "export"
     earlier.mkdir(exist_ok=True)
     (earlier / "model.json").write_text('{"format": 1, "input": 0, "output": 0, "files": 0}')
-    failing = type("Failing", (), {"passed": False, "__str__": lambda self: "the report"})()
+    found = {"passed": False, "rows": (), "__str__": lambda self: "the report"}
+    failing = type("Failing", (), found)()
     module = importlib.import_module("export.exporting")
     monkeypatch.setattr(module, step, lambda *_, **__: failing)
     assert cli.main(["export", str(run)]) == 1
