@@ -159,7 +159,8 @@ def command_parser() -> Parser:
         "files",
         metavar="FILE",
         nargs="+",
-        help="a .tflite file, a folder with a model.tflite, a run directory or a .keras file",
+        help="a .tflite file, a folder with a model.tflite in it, a run directory, a .keras file, "
+        "a .h5 file or a SavedModel directory",
     )
     benchmark.option(
         "--threads", metavar="N", type=int, nargs="+", default=[1, 2], help="numbers of threads"

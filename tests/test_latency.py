@@ -5,6 +5,7 @@ from test_cli import complaint
 from tiny_files import binary_file, binary_model, damaged, float_file
 
 from experiments import cli, latency
+from experiments.commands import command_parser
 from export.kernels import KERNELS, kernels_of
 from recu_tf import runs
 
@@ -90,6 +91,12 @@ def test_kernel_that_cannot_run_a_file_stands_in_the_table(tmp_path, capsys):
     assert "Grouped binary convolutions are not supported with this kernel" in printed
     (row,) = [line for line in printed.splitlines() if line.startswith("  reference ")]
     assert row.endswith("fastest") or "indirect bgemm with XNNPACK" in printed
+
+
+def test_help_names_all_that_can_be_measured():
+    parser = command_parser()._subparsers._group_actions[0].choices["benchmark"]
+    (action,) = (one for one in parser._actions if one.dest == "files")
+    assert action.help == latency.ALLOWED
 
 
 def test_bad_arguments_are_refused_before_any_work(files, tmp_path, capsys, monkeypatch):
