@@ -26,6 +26,7 @@ ALLOWED = (
 )
 # For the steps of the rewriting.
 PROOF_IMAGES = 8
+UNRELATED = "It is not known whether the files that were given as such compute the same."
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class File:
     Attributes:
         name: in the table.
         flatbuffer: its bytes.
-        network: what it was made of; files of one network are compared with each other.
+        network: what it was made of, "" where that is not known; files of one network are compared
+            with each other.
         binary: whether it has binary operators.
     """
 
@@ -230,5 +232,9 @@ def measure(
     )
     if here["load"] > here["cores"] / 2:
         head += "\nThe machine does other work: believe the fastest runs, not the medians."
-    blocks = [head, _table(files, memory, measured), *map(str, comparisons), *map(str, breakdowns)]
+    blocks = [head, _table(files, memory, measured), *map(str, comparisons)]
+    unknown = {one.name for one in files if not one.network}
+    if any(one.binary.name in unknown for one in comparisons):
+        blocks.append(UNRELATED)
+    blocks += map(str, breakdowns)
     return "\n".join(blocks)

@@ -33,16 +33,22 @@ class Comparison:
         return self.other.median_ms / self.binary.median_ms
 
     def __str__(self) -> str:
-        one, other, ratio = self.binary, self.other, self.speedup
-        verdict = (
-            f"{ratio:.2f} times as fast as" if ratio >= 1 else f"{1 / ratio:.2f} times as slow as"
-        )
+        one, other = self.binary, self.other
+        # Both ratios in the direction of the first.
+        slow = self.speedup < 1
+        ratio, best = (1 / x if slow else x for x in (self.speedup, self.best_speedup))
+        direction = f"times as {'slow' if slow else 'fast'}"
         threads = "1 thread" if one.threads == 1 else f"{one.threads} threads"
         return (
-            f"{one.name} on {threads} is {verdict} {other.name}: "
-            f"{one.median_ms:.2f} ms ({one.kernel}) against {other.median_ms:.2f} ms "
-            f"({other.kernel}); by their fastest runs {self.best_speedup:.2f} times as fast"
+            f"{one.name} on {threads} is {_digits(ratio)} {direction} as {other.name}: "
+            f"{_digits(one.median_ms)} ms ({one.kernel}) against {_digits(other.median_ms)} ms "
+            f"({other.kernel}); by their fastest runs {_digits(best)} {direction}"
         )
+
+
+def _digits(value: float) -> str:
+    """Two decimals, or two digits where these would be lost."""
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
 
 
 def compare(latencies: Sequence[Latency], binary: str, other: str) -> list[Comparison]:

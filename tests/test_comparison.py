@@ -30,6 +30,28 @@ def test_files_are_compared_by_their_fastest_kernels():
     assert "mine on 2 threads is 1.50 times as slow as float32: 1.50 ms" in str(two)
 
 
+@pytest.mark.parametrize(
+    ("mine", "other", "told"),
+    [
+        (
+            latency("mine", "reference", 1, 5.1, 4.0),
+            latency("other", "TFLite", 1, 0.1, 0.004),
+            "mine on 1 thread is 51.00 times as slow as other: 5.10 ms (reference) against "
+            "0.10 ms (TFLite); by their fastest runs 1000.00 times as slow",
+        ),
+        (
+            latency("mine", "reference", 1, 0.0041, 0.002),
+            latency("other", "TFLite", 1, 0.0082, 0.00001),
+            "mine on 1 thread is 2.00 times as fast as other: 0.0041 ms (reference) against "
+            "0.0082 ms (TFLite); by their fastest runs 0.005 times as fast",
+        ),
+    ],
+)
+def test_both_ratios_are_told_in_one_direction_and_never_as_nothing(mine, other, told):
+    (made,) = compare([mine, other], "mine", "other")
+    assert str(made) == told
+
+
 def test_reasons_are_told_by_rates_and_shares_only_where_a_file_is_slower():
     parts = [
         PartLatency("few", {"LceBconv2d": 3}, 10_000_000, 1.0, "few words"),

@@ -26,6 +26,7 @@ def test_files_are_measured_compared_and_written_as_json(files, tmp_path, capsys
     assert f"{files[0]}: {len(binary_file()):,} bytes" in printed
     assert printed.count("  fastest\n") == 4  # of two files on one thread and on two
     assert f"{files[0]} on 2 threads is " in printed
+    assert printed.count(latency.UNRELATED) == 1
     assert f"Where the time of {files[0]} goes (1 thread, " in printed
     values = json.loads(path.read_text())
     assert values["machine"]["cores"] >= 1
@@ -49,6 +50,7 @@ def test_network_is_measured_with_its_twins(tmp_path, capsys):
     for twin in ("float32", "int8"):
         assert f" {path} ({twin}): " in printed
     assert printed.count(" on 1 thread is ") == 2
+    assert latency.UNRELATED not in printed
 
 
 def test_run_is_measured_by_the_file_it_was_exported_to(tmp_path, capsys):
