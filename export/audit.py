@@ -1,7 +1,7 @@
 """What is in a TFLite file, against what should be."""
 
 import dataclasses
-from collections import Counter
+from collections import Counter, defaultdict
 
 import tensorflow as tf
 
@@ -79,8 +79,16 @@ class Audit:
         ]
         if self.lost:
             lines.append(f"Not binary: {', '.join(self.lost)}")
-            lines += [f"  {layer}: {why}" for layer, why in self.lost.items()]
+            alike = defaultdict(list)
+            for layer, why in self.lost.items():
+                alike[why].append(layer)
+            lines += [f"  {_these(names, self.lost)}: {why}" for why, names in alike.items()]
         return "\n".join(lines)
+
+
+def _these(names: list[str], lost: dict[str, str]) -> str:
+    # All of several stand in the line above.
+    return "each" if len(names) == len(lost) > 1 else ", ".join(names)
 
 
 def _table(rows: tuple[Row, ...]) -> list[str]:
