@@ -2,7 +2,7 @@
 
 import argparse
 
-from experiments.options import DATASETS, Parser
+from experiments.options import DATASETS, Parser, from_one
 from experiments.quiet import quiet_standard_error
 
 __all__ = ["add_arguments", "run"]
@@ -39,7 +39,7 @@ def add_arguments(parser: Parser) -> None:
         "images; None means that of the training (digits come with scikit-learn and have none)",
     )
     parser.option(
-        "--batch_size", "-b", type=int, default=1, help="images that the file takes at a time"
+        "--batch_size", "-b", type=from_one, default=1, help="images that the file takes at a time"
     )
     parser.option(
         "--input",

@@ -2,7 +2,7 @@
 
 import argparse
 
-__all__ = ["DATASETS", "MODELS", "Parser", "milestones"]
+__all__ = ["DATASETS", "MODELS", "Parser", "from_one", "milestones"]
 
 # Written here, not imported, so that --help stays fast; a test compares them with the library's.
 MODELS = (
@@ -36,6 +36,13 @@ class Parser(argparse.ArgumentParser):
         """Prints one line and ends with exit code 2."""
         self.exit(2, f"{self.prog}: error: {message}\n")
 
+    def add_argument(self, *names: str, **kwargs) -> argparse.Action:
+        """Adds an argument; text that it takes must not be empty."""
+        takes_text = kwargs.get("action", "store") == "store"
+        if takes_text and "type" not in kwargs and "choices" not in kwargs:
+            kwargs["type"] = _text
+        return super().add_argument(*names, **kwargs)
+
     def option(self, *names: str, **kwargs) -> argparse.Action:
         """Adds an option under its published name, --like_this, and as --like-this."""
         hyphens = [name.replace("_", "-") for name in names if "_" in name]
@@ -50,6 +57,23 @@ class Parser(argparse.ArgumentParser):
         kwargs["help"] += f" (default: {told})"
         action = self.option(*names, default=argparse.SUPPRESS, **kwargs)
         self.settings[action.dest] = default
+
+
+def _text(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError(f"must have at least one character, got {text!r}")
+    return text
+
+
+def from_one(text: str) -> int:
+    """A whole number from 1."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1, got {text!r}")
+    return number
 
 
 def milestones(text: str) -> tuple[int, ...]:

@@ -49,6 +49,30 @@ def complaint(capsys, *arguments):
     return captured.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("export", ""), "PATH"),
+        (("export", "net.keras", "--out", ""), "--out"),
+        (("export", "net.keras", "--data-path="), "--data_path/--data-path"),
+        (("evaluate", ""), "PATH"),
+        (("benchmark", "net.keras", ""), "FILE"),
+        (("benchmark", "net.keras", "--json", ""), "--json"),
+        (("summary", ""), "MODEL"),
+        (("report", ""), "RUN"),
+        (("import", "", "--out", "x"), "CHECKPOINT"),
+        (("import", "x.pth", "--out", ""), "--out"),
+        (("train", "--save", ""), "--save"),
+        (("demo", "--results_dir", ""), "--results_dir/--results-dir"),
+    ],
+)
+def test_empty_arguments_are_refused_by_name(arguments, named, capsys):
+    told = (
+        f"recu {arguments[0]}: error: argument {named}: must have at least one character, got ''\n"
+    )
+    assert complaint(capsys, *arguments) == told
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A run directory, made through the command line."""
@@ -151,6 +175,11 @@ def test_hyphens_do_for_underscores():
         ("summary resnet34_1w1a --dataset cifar10", "`name` must be one of resnet20_1w1a, "),
         ("summary nothing", "MODEL must be a run directory or one of resnet20_1w1a"),
         ("summary resnet20_1w1a --dataset mnist", "invalid choice: 'mnist'"),
+        (
+            "export net.keras -b x",
+            "argument --batch_size/-b/--batch-size: must be a whole number from 1, got 'x'",
+        ),
+        ("export net.keras -b 0", "must be a whole number from 1, got '0'"),
         ("benchmark", "the following arguments are required: FILE"),
         ("benchmark nothing.tflite", "nothing.tflite does not exist; FILE must be a .tflite file"),
         ("demo --epochs 0", "`epochs` must be at least 1, got 0"),

@@ -68,9 +68,6 @@ def test_every_option_reaches_the_file_and_the_file_is_evaluated(network, tmp_pa
 def test_options_that_do_not_fit_are_refused_in_one_line(network, tmp_path, capsys):
     error = complaint(capsys, network, "--which", "best")
     assert "`which` is for run directories" in error
-    assert "`batch_size` must be a whole number from 1, got 0" in complaint(
-        capsys, network, "--batch-size", 0
-    )
     assert "`data_path` needs `dataset`" in complaint(capsys, network, "--data_path", tmp_path)
     assert "`input` uint8 needs to know" in complaint(capsys, network, "--input", "uint8")
     assert "does not exist" in complaint(capsys, tmp_path / "nowhere")
