@@ -41,6 +41,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -83,8 +84,13 @@ def check_free(directory: str | os.PathLike) -> Path:
     parent = next(one for one in path.parents if one.exists())
     if not parent.is_dir():
         raise NotADirectoryError(f"{path} cannot be made: {parent} is a file.")
-    if not os.access(parent, os.W_OK | os.X_OK):
-        raise PermissionError(f"{path} cannot be made: {parent} cannot be written to.")
+    try:
+        # Permissions alone do not tell: nobody can make a folder in /proc.
+        os.rmdir(tempfile.mkdtemp(prefix=".", dir=parent))
+    except OSError as error:
+        raise PermissionError(
+            f"{path} cannot be made: {parent} cannot be written to ({error.strerror})."
+        ) from error
     return path
 
 
