@@ -15,6 +15,7 @@ import importlib.util
 import json
 import platform
 import sys
+import warnings
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -88,7 +89,11 @@ def opened(path: Path, channels: int) -> Image.Image:
         Refused: there is no such file, or no image that Pillow can read.
     """
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with warnings.catch_warnings():
+            # Of images that are large and can be read; larger ones are refused.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(path, formats=FORMATS)
+        with image:
             image = ImageOps.exif_transpose(image)
             if image.mode.startswith(("I", "F")):
                 values = np.asarray(image)

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import venv
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
@@ -222,6 +223,21 @@ def test_images_are_turned_as_the_camera_was_held(tmp_path):
     image.save(tmp_path / "x.png", exif=exif)
     got = np.asarray(predict.opened(tmp_path / "x.png", 3))
     np.testing.assert_array_equal(got, np.rot90(picture(20, 30), -1))
+
+
+def test_large_image_is_read_without_a_warning(folder, tmp_path, capsys, monkeypatch):
+    (path,) = save_pictures(tmp_path, 1)
+    width, height = Image.open(path).size
+    # Pillow warns above its limit, and refuses above twice that.
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", width * height - 1)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        assert program(folder).main([str(path)]) == 0
+    assert [one for one in warned if one.category is Image.DecompressionBombWarning] == []
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", width * height // 2 - 1)
+    assert program(folder).main([str(path)]) == 2
+    assert "could be decompression bomb" in capsys.readouterr().err
 
 
 def bomb(path):
