@@ -20,7 +20,8 @@ class Row:
     Attributes:
         layer: the layer it came from; "" where none could be found.
         operator: its name, such as "LceBconv2d".
-        kind: "binary", "int8", "float32" or "other", by what it computes with.
+        kind: "binary", "int8", "float32" or "other", by what it computes with; "int8" only where
+            the integers stand for real numbers.
         padding: "SAME" or "VALID"; "" where it has none.
         strides: height and width; None where it has none.
         fused: what the converter fused into it, of "scale", "bias", an activation, and "sign".
@@ -83,9 +84,11 @@ def rows(file: File, names: list[str]) -> tuple[Row, ...]:
 def _kind(operator: Operator) -> str:
     if operator.name.startswith("Lce"):
         return "binary"
-    types = {one.dtype for one in (*operator.inputs[:2], *operator.outputs) if one is not None}
-    if types & set(INTEGERS):
+    tensors = [one for one in (*operator.inputs[:2], *operator.outputs) if one is not None]
+    # Without a scale they are whole numbers, such as pixels or places.
+    if any(one.quantized and one.dtype in INTEGERS for one in tensors):
         return "int8"
+    types = {one.dtype for one in tensors}
     return "float32" if "FLOAT32" in types else "other"
 
 

@@ -19,6 +19,10 @@ __all__ = ["KERNEL_INPUT", "computes", "kernel_of", "trace"]
 
 LONGEST_NAME = 50
 
+# To int8 and back: called as a value that they only pass on, or as the model, which may have the
+# name of a layer at its other end.
+CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
+
 # Where these have their kernel among their inputs.
 KERNEL_INPUT = {
     BINARY_CONVOLUTION: 1,
@@ -120,7 +124,8 @@ def trace(file: File, model: tf.keras.Model) -> list[tf.keras.layers.Layer | Non
 
     Returns:
         For each operator of the file the layer that it computes, the last one where several were
-        fused, or that of the convolution; None where none could be found.
+        fused, or that of the convolution; None where none could be found, and for what only goes
+        to int8 or back.
     """
     paths = layers.paths(model)
     kernels = defaultdict(list)
@@ -139,6 +144,8 @@ def trace(file: File, model: tf.keras.Model) -> list[tf.keras.layers.Layer | Non
         if operator.name in KERNEL_INPUT:
             owners = _candidates(operator, kernels, spare, paths, used)
             used += owners[:1]
+        elif operator.name in CONVERSIONS:
+            owners = []
         else:
             # Its own name is its output's; an input's is another operator's.
             owners = [owner for one in operator.outputs for owner in _owners(one.name, paths)]

@@ -103,3 +103,14 @@ def test_int8_and_float32_are_told_apart():
     assert rows["CONV_2D"].constant_bytes == 4 * 3 * 3 * 3 + 4 * np.dtype(np.int32).itemsize
     assert rows["QUANTIZE"].kind == "int8"
     assert rows_of(K.Softmax(), shape=(8,))["SOFTMAX"].kind == "float32"
+
+
+def test_pixels_are_whole_numbers_and_no_int8():
+    pixels = tf.keras.Input((8, 8, 3), dtype=tf.uint8)
+    x = K.Lambda(lambda x: tf.cast(x, tf.float32))(pixels)
+    model = tf.keras.Model(pixels, K.Softmax()(x))
+    rows = export.audit(export.convert(model)).rows
+    assert [(row.operator, row.kind) for row in rows] == [
+        ("CAST", "float32"),
+        ("SOFTMAX", "float32"),
+    ]

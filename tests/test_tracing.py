@@ -6,6 +6,7 @@ import tensorflow as tf
 import export
 from export import binary_layers, tracing
 from export.flatbuffer import read
+from export.int8 import quantized
 
 K = tf.keras.layers
 KERNELS = tuple(tracing.KERNEL_INPUT)
@@ -143,3 +144,15 @@ def test_a_model_within_another_is_traced_as_well(name):
     found = [one.name for one in owners if one is not None and binary_layers.is_binary(one)]
     assert set(found) == {"conv", "second"}
     assert export.audit(export.convert(around), model).passed
+
+
+def test_conversions_to_int8_and_back_belong_to_no_layer():
+    x = inputs = tf.keras.Input((8, 8, 3))
+    x = K.ReLU(name="relu")(K.Conv2D(4, 3, name="conv")(x))
+    x = K.Softmax(name="probabilities")(K.Flatten()(x))
+    model = tf.keras.Model(inputs, x, name="probabilities")
+    images = np.random.default_rng(0).normal(size=(8, 8, 8, 3)).astype(np.float32)
+    audited = export.audit(export.convert(quantized(model, images)), model)
+    found = {row.operator: row.layer for row in audited.rows}
+    assert (found["QUANTIZE"], found["DEQUANTIZE"]) == ("", "")
+    assert (found["CONV_2D"], found["SOFTMAX"]) == ("conv", "probabilities")
