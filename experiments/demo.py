@@ -6,7 +6,6 @@ from pathlib import Path
 
 import export
 from experiments.quiet import quiet_standard_error
-from export.benchmark import fastest
 from recu_tf import training
 from recu_tf.settings import Settings
 
@@ -23,7 +22,7 @@ def _free_directory(results: Path) -> Path:
 
 
 def _table(report: export.Report, seconds: float) -> str:
-    binary, twin = (fastest(report.latencies, name) for name in ("binary", "float32"))
+    binary, twin = report.fastest, report.fastest_twin
     audited, proved = report.audit, report.verification
     operators = sum(audited.operators.values())
     rows = [

@@ -63,6 +63,14 @@ class Audit:
         """Whether every layer that should be binary is."""
         return not self.lost
 
+    @property
+    def reasons(self) -> dict[str, list[str]]:
+        """The layers that are not binary, by why they are not."""
+        found = defaultdict(list)
+        for layer, why in self.lost.items():
+            found[why].append(layer)
+        return dict(found)
+
     def as_dict(self) -> dict[str, object]:
         """The audit as JSON can hold it, with the totals."""
         totals = ("operators", "binary", "constant_bytes", "binary_macs", "float_macs", "passed")
@@ -79,16 +87,11 @@ class Audit:
         ]
         if self.lost:
             lines.append(f"Not binary: {', '.join(self.lost)}")
-            alike = defaultdict(list)
-            for layer, why in self.lost.items():
-                alike[why].append(layer)
-            lines += [f"  {_these(names, self.lost)}: {why}" for why, names in alike.items()]
+            for why, layers in self.reasons.items():
+                # All of several stand in the line above.
+                every = len(layers) == len(self.lost) > 1
+                lines.append(f"  {'each' if every else ', '.join(layers)}: {why}")
         return "\n".join(lines)
-
-
-def _these(names: list[str], lost: dict[str, str]) -> str:
-    # All of several stand in the line above.
-    return "each" if len(names) == len(lost) > 1 else ", ".join(names)
 
 
 def _table(rows: tuple[Row, ...]) -> list[str]:

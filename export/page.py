@@ -180,10 +180,10 @@ def _layers(audit: Audit) -> str:
     told = f"<p>Binary in the file: {escape(', '.join(binary))}.</p>" if binary else ""
     if not audit.lost:
         return told
-    rows = [[layer, why] for layer, why in audit.lost.items()]
-    caption = f"{_count(len(rows), 'layer')} not binary, and why"
+    rows = [[", ".join(layers), why] for why, layers in audit.reasons.items()]
+    caption = f"{_count(len(audit.lost), 'layer')} not binary, and why"
     kinds = ["differs"] * len(rows)
-    return table(caption, ("Layer", "Reason"), rows, kinds, text=True) + told
+    return table(caption, ("Layers", "Reason"), rows, kinds, text=True) + told
 
 
 def _rewriting(steps: Sequence[Step]) -> str:

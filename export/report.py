@@ -21,10 +21,7 @@ __all__ = ["Report", "export_bundle"]
 
 # Less than `recu benchmark` measures: some kernels are slow on x86.
 REPEATS = 25
-KERNELS_OF = {
-    "binary": ["optimized", "reference", "indirect bgemm"],
-    "float32": ["TFLite with XNNPACK"],
-}
+EXPORTED, TWIN = "exported", "float32"
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,7 @@ class Report:
         exported: the file and its proof.
         float_size: of the float32 TFLite file of the same network, in bytes; None where none can be
             made, as of the graph of a SavedModel.
-        latencies: with each kernel, and of the float32 twin.
+        latencies: of the file and of its float32 twin, with each kernel.
     """
 
     directory: Path
@@ -53,6 +50,16 @@ class Report:
     def size(self) -> int:
         """Of the TFLite file, in bytes."""
         return len(self.exported.flatbuffer)
+
+    @property
+    def fastest(self) -> Latency:
+        """Of the file, with the kernel that is the fastest here."""
+        return fastest(self.latencies, EXPORTED)
+
+    @property
+    def fastest_twin(self) -> Latency | None:
+        """Of the float32 twin; None without one."""
+        return None if self.float_size is None else fastest(self.latencies, TWIN)
 
     @property
     def audit(self) -> Audit:
@@ -80,7 +87,7 @@ class Report:
                 f"Size: {self.size:,} bytes{self._than_float()}",
                 f"Latency of {'one image' if images == 1 else f'{images} images'} on one thread:",
                 *latencies,
-                f"Fastest here: {self._fastest()}",
+                f"Fastest here: {self._compared()}",
                 f"Written: {self.directory}",
             ]
         )
@@ -91,13 +98,14 @@ class Report:
         times = self.float_size / self.size
         return f", float32 {self.float_size:,} bytes ({times:.1f} times as large)"
 
-    def _fastest(self) -> str:
-        binary = fastest(self.latencies, "binary")
-        if self.float_size is None:
-            return binary.kernel
-        twin = fastest(self.latencies, "float32")
-        times = binary.median_ms / twin.median_ms
-        return f"{binary.kernel}, {times:.2f} times the latency of float32 ({twin.kernel})"
+    def _compared(self) -> str:
+        if self.fastest_twin is None:
+            return self.fastest.kernel
+        times = self.fastest.median_ms / self.fastest_twin.median_ms
+        return (
+            f"{self.fastest.kernel}, {times:.2f} times the latency of float32 "
+            f"({self.fastest_twin.kernel})"
+        )
 
 
 def _float_twin(exported: Exported) -> bytes | None:
@@ -143,8 +151,8 @@ def export_bundle(
         rmtree(directory)
     exported = export_network(source, options, dataset, data_path)
     twin = _float_twin(exported)
-    files = {"binary": exported.flatbuffer} | ({} if twin is None else {"float32": twin})
-    latencies = benchmark(files, repeats=REPEATS, kernels=KERNELS_OF).latencies
+    files = {EXPORTED: exported.flatbuffer} | ({} if twin is None else {TWIN: twin})
+    latencies = benchmark(files, repeats=REPEATS).latencies
     known = exported.dataset
     file = source.file
     bundle = Bundle(

@@ -31,9 +31,9 @@ def exported(model, images, batch_size=1, **changes):
         "audit": export.audit(flatbuffer, model),
         "verification": export.verify(flatbuffer, model, images, labels, "random images"),
         "latencies": [
-            Latency("binary", "optimized", 1, 2.71, 2.85, 2.7),
+            Latency("exported", "optimized", 1, 2.71, 2.85, 2.7),
             Latency("float32", "TFLite with XNNPACK", 1, 1.42, 1.5, 1.4),
-            Latency("binary", "indirect bgemm", 1, 0.71, 0.85, 0.7),
+            Latency("exported", "indirect bgemm", 1, 0.71, 0.85, 0.7),
         ],
         "steps": steps,
         "options": {"batch_size": batch_size, "int8": False, "target": "arm", "strict": True},
