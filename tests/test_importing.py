@@ -99,7 +99,7 @@ def kind(reference):
 @pytest.mark.parametrize(
     "reference",
     [
-        pytest.param(name, marks=[] if name == "cifar_resnet18a" else [pytest.mark.slow])
+        pytest.param(name, marks=[] if name == "cifar_resnet20" else [pytest.mark.slow])
         for name in NETWORKS
     ],
 )
