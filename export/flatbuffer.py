@@ -7,12 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from larq_compute_engine.mlir.python import tflite_schema as schema
 
-from export.operator_options import (
-    binary_convolution_options,
-    builtin_options,
-    custom_options,
-    names_of,
-)
+from export.operator_options import builtin_options, engine_options, names_of
 
 __all__ = ["BINARY_CONVOLUTION", "File", "Operator", "Tensor", "read"]
 
@@ -95,7 +90,7 @@ class Operator:
         options: those it has of: `padding` ("SAME" or "VALID"), `strides` and `dilation` (height,
             width), `activation` ("RELU" and so on, "NONE" for none), `depth_multiplier`, `window`
             (height, width of a pooling); for a binary convolution `channels_in` and `pad_values`
-            too. Options of other custom operators go by their own names.
+            too. Those of operators that are not TensorFlow Lite's or the engine's are left out.
     """
 
     graph: int
@@ -248,11 +243,14 @@ def _operator(
         raise ValueError(f"{name} lacks an output")
     if operator.CustomOptionsLength():
         budget.spend(operator.CustomOptionsLength())
-        options = custom_options(operator.CustomOptionsAsNumpy().tobytes())
+        options = engine_options(name, operator.CustomOptionsAsNumpy().tobytes())
     else:
         options = builtin_options(operator)
-    if name == BINARY_CONVOLUTION:
-        options = binary_convolution_options(options)
-        if len(inputs) < 2 or inputs[1] is None or len(inputs[1].shape) != 4:
-            raise ValueError(f"{name} lacks a kernel")
+    if name == BINARY_CONVOLUTION and (
+        "channels_in" not in options
+        or len(inputs) < 2
+        or inputs[1] is None
+        or len(inputs[1].shape) != 4
+    ):
+        raise ValueError(f"{name} lacks its options or a kernel")
     return Operator(graph, name, inputs, outputs, options)

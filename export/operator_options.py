@@ -3,7 +3,7 @@
 from flatbuffers import flexbuffers
 from larq_compute_engine.mlir.python import tflite_schema as schema
 
-__all__ = ["binary_convolution_options", "builtin_options", "custom_options", "names_of"]
+__all__ = ["builtin_options", "engine_options", "names_of"]
 
 
 def names_of(enumeration: type) -> dict[int, str]:
@@ -39,13 +39,33 @@ def builtin_options(operator: schema.Operator) -> dict[str, object]:
     return {name: value for name, value in found.items() if value not in (None, (None, None))}
 
 
-def custom_options(encoded: bytes) -> dict[str, object]:
-    """The options of a custom operator that are numbers or texts, by their own names.
+def engine_options(name: str, encoded: bytes) -> dict[str, object]:
+    """The options of one of the engine's own operators, by the names that builtin ones have.
+
+    Args:
+        name: of the operator; others than those of the engine that have options have none here.
+        encoded: its options, as they stand in the file.
 
     Raises:
-        ValueError: they claim to be longer than they are. What the readers of flexbuffers raise on
-            others that are damaged is as they will.
+        ValueError: they are not numbers, or claim to be longer than they are. What the readers of
+            flexbuffers raise on others that are damaged is as they will.
+        KeyError: one is missing or unknown.
     """
+    translate = {"LceBconv2d": _convolution_options, "LceBMaxPool2d": _pool_options}.get(name)
+    if translate is None:
+        return {}
+    options = _entries(encoded)
+    if not all(isinstance(value, int) for value in options.values()):
+        raise ValueError(f"the options of {name} are not numbers")
+    common = {
+        "padding": PADDINGS[options["padding"]],
+        "strides": (options["stride_height"], options["stride_width"]),
+    }
+    return common | translate(options)
+
+
+def _entries(encoded: bytes) -> dict[str, object]:
+    """The options that are numbers or texts."""
     root = flexbuffers.GetRoot(encoded)
     if not root.IsMap:
         return {}
@@ -61,20 +81,14 @@ def custom_options(encoded: bytes) -> dict[str, object]:
     }
 
 
-def binary_convolution_options(options: dict[str, object]) -> dict[str, object]:
-    """The custom options of a binary convolution, by the names that other convolutions' have.
-
-    Raises:
-        ValueError: they are not numbers.
-        KeyError: one is missing or unknown.
-    """
-    if not all(isinstance(value, int) for value in options.values()):
-        raise ValueError("the options of a binary convolution are not numbers")
+def _convolution_options(options: dict[str, int]) -> dict[str, object]:
     return {
-        "padding": PADDINGS[options["padding"]],
-        "strides": (options["stride_height"], options["stride_width"]),
         "dilation": (options["dilation_height_factor"], options["dilation_width_factor"]),
         "activation": ACTIVATIONS[options["fused_activation_function"]],
         "channels_in": options["channels_in"],
         "pad_values": options["pad_values"],
     }
+
+
+def _pool_options(options: dict[str, int]) -> dict[str, object]:
+    return {"window": (options["filter_height"], options["filter_width"])}

@@ -1,5 +1,7 @@
 import json
+import re
 
+import larq as lq
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -85,6 +87,18 @@ def test_graph_of_a_saved_model_is_exported_without_a_twin(network, tmp_path, ca
     assert (out / "report.html").exists()
     assert cli.main(["benchmark", str(tmp_path / "saved")]) == 2
     assert "`saved_model`, SavedFunction, does not tell how it was made" in capsys.readouterr().err
+
+
+def test_network_that_pools_bits_has_a_report(tmp_path, capsys):
+    image = tf.keras.Input((16, 16, 3))
+    binary = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign"}
+    x = lq.layers.QuantConv2D(32, 3, name="first", **binary)(L.Conv2D(32, 3)(image))
+    x = L.BatchNormalization()(L.MaxPool2D()(x))
+    x = lq.layers.QuantConv2D(32, 3, name="second", **binary)(x)
+    tf.keras.Model(image, L.Dense(3)(L.GlobalAveragePooling2D()(x))).save(tmp_path / "pool.keras")
+    assert cli.main(["export", str(tmp_path / "pool.keras")]) == 0
+    assert "LceBMaxPool2d" in (tmp_path / "pool_export" / "report.html").read_text("utf-8")
+    assert re.search(r"LceBMaxPool2d +binary +VALID", capsys.readouterr().out)
 
 
 def test_network_that_scales_pixels_itself_is_proved_on_pixels(tmp_path, capsys):

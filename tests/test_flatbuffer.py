@@ -88,6 +88,22 @@ def test_options_are_those_of_the_layers(plain):
     assert (pool["window"], pool["strides"], pool["padding"]) == ((2, 1), (1, 1), "VALID")
 
 
+@pytest.mark.parametrize(
+    ("window", "stride", "padding"), [((2, 3), 2, "valid"), ((3, 3), 1, "same")]
+)
+def test_options_of_binary_pools_are_decoded(window, stride, padding):
+    inputs = tf.keras.Input((8, 6, 32))
+    signs = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign"}
+    x = K.MaxPool2D(window, stride, padding)(lq.quantizers.SteSign()(inputs))
+    model = tf.keras.Model(inputs, lq.layers.QuantConv2D(32, 2, **signs)(x))
+    operators = {one.name: one for one in flatbuffer.read(export.convert(model)).operators}
+    assert operators["LceBMaxPool2d"].options == {
+        "padding": padding.upper(),
+        "strides": (stride, stride),
+        "window": window,
+    }
+
+
 def test_constants_are_the_weights(plain):
     model, content = plain
     operators = {one.name: one for one in flatbuffer.read(content).operators}
