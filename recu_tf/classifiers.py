@@ -1,8 +1,10 @@
 """Trained networks of several formats as one thing: a function from images to outputs."""
 
+import importlib.util
 import json
 import os
 import re
+import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,7 +35,8 @@ BEYOND_NUMBERS = (
     "|py_|numpy_function|load_|print|.*file|function$|.*Variable"
 )
 # Where layers and functions of a `.keras` file may come from.
-PACKAGES = ("builtins", "keras", "larq", "recu_tf", "tf_keras")
+PACKAGES = ("builtins", "keras", "larq", "larq_zoo", "recu_tf", "tf_keras")
+ZOO = "larq_zoo"
 
 
 class Classifier(NamedTuple):
@@ -146,7 +149,7 @@ def load_keras_file(path: str | os.PathLike) -> tf.keras.Model:
 
     Raises:
         ValueError: the file is damaged, has a `Lambda` layer, or wants layers or functions from
-            elsewhere than Keras, Larq and this library.
+            elsewhere than Keras, Larq, larq-zoo and this library.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -154,10 +157,7 @@ def load_keras_file(path: str | os.PathLike) -> tf.keras.Model:
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
         raise ValueError(f"{path} is damaged or no .keras file: {error}") from error
     check_origins(config, path)
-    try:
-        return runs.load_keras(path)
-    except Exception as error:  # zip, JSON, HDF5 and Keras each have their own
-        raise ValueError(f"{path} cannot be loaded: {error}") from error
+    return _loaded(runs.load_keras, path)
 
 
 def load_h5_file(path: str | os.PathLike) -> tf.keras.Model:
@@ -177,10 +177,24 @@ def load_h5_file(path: str | os.PathLike) -> tf.keras.Model:
     except (OSError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged or no .h5 file: {error}") from error
     check_origins(config, path)
+    return _loaded(lambda path: tf.keras.models.load_model(path, compile=False), path)
+
+
+def _loaded(
+    load: Callable[[str | os.PathLike], tf.keras.Model], path: str | os.PathLike
+) -> tf.keras.Model:
     try:
-        return tf.keras.models.load_model(path, compile=False)
-    except Exception as error:  # JSON, HDF5 and Keras each have their own
-        raise ValueError(f"{path} cannot be loaded: {error}") from error
+        try:
+            return load(path)
+        except Exception:
+            # Its networks name functions that Keras knows only once it is imported.
+            if ZOO in sys.modules or not importlib.util.find_spec(ZOO):
+                raise
+            importlib.import_module(ZOO)
+            return load(path)
+    except Exception as error:  # zip, JSON, HDF5 and Keras each have their own
+        advice = "" if ZOO in sys.modules else " (Networks of larq-zoo need that installed.)"
+        raise ValueError(f"{path} cannot be loaded: {error}{advice}") from error
 
 
 def check_origins(config: object, path: str | os.PathLike) -> None:
@@ -191,7 +205,8 @@ def check_origins(config: object, path: str | os.PathLike) -> None:
         path: of the file that it comes from.
 
     Raises:
-        ValueError: it has a `Lambda`, or something that is not of Keras, Larq or this library.
+        ValueError: it has a `Lambda`, or something that is not of Keras, Larq, larq-zoo or this
+            library.
     """
     for one in _dictionaries(config):
         _check_function(one, path)

@@ -1,4 +1,7 @@
+import importlib.util
 import json
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -29,6 +32,38 @@ def test_keras_classifier_takes_any_number_of_images(images):
     for count in (5, 1):
         # Sums of 192 products, in another order.
         np.testing.assert_allclose(made.predict(images[:count]), model(images[:count]), atol=1e-5)
+
+
+SAVES_QUICKNET = """
+import recu_tf, larq_zoo
+network = larq_zoo.sota.QuickNetSmall(input_shape=(32, 32, 3), num_classes=2, weights=None)
+network.save("network.keras")
+"""
+LOADS_QUICKNET = """
+from recu_tf import classifiers
+classifiers.load_keras_file("network.keras").get_layer("quant_conv2d")
+"""
+
+
+def test_networks_of_larq_zoo_are_loaded_by_who_has_not_imported_it(tmp_path):
+    pytest.importorskip("larq_zoo", reason="needs larq-zoo, the extra zoo")
+    for program in (SAVES_QUICKNET, LOADS_QUICKNET):
+        subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
+
+
+def test_network_with_an_unknown_function_is_refused(tmp_path, monkeypatch):
+    def unknown(shape, dtype=None):
+        return tf.zeros(shape, dtype)
+
+    model = tf.keras.Sequential(
+        [tf.keras.Input((2,)), tf.keras.layers.Dense(2, kernel_initializer=unknown)]
+    )
+    model.save(tmp_path / "model.h5")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.delitem(sys.modules, "larq_zoo", raising=False)
+    message = r"cannot be loaded: .*unknown.*\(Networks of larq-zoo need that installed\.\)"
+    with pytest.raises(ValueError, match=f"(?s){message}"):
+        classifiers.load_h5_file(tmp_path / "model.h5")
 
 
 @pytest.mark.parametrize("size", [1, 2, 8])
