@@ -26,7 +26,6 @@ from export.rewriting.float32 import float32_policy
 from export.serving import pixels_of, with_pixel_input, with_softmax
 from export.sources import Source
 from export.verify import TOLERANCE, Verification, verify
-from export.windows import moved_windows
 
 __all__ = ["DEFAULTS", "ExportError", "Exported", "Options", "export_network"]
 
@@ -43,7 +42,7 @@ class ExportError(Exception):
 
     exit_code = 1
 
-    def __init__(self, reason: str, report: Audit | Verification | str):
+    def __init__(self, reason: str, report: Audit | Verification):
         super().__init__(f"export failed, no file was written: {reason}\n{report}")
 
 
@@ -128,16 +127,17 @@ def _check(source: Source, model: tf.keras.Model, images: Images, options: Optio
         raise ValueError(f"`softmax`: {source.name} gives probabilities already.")
 
 
-def _check_windows(flatbuffer: bytes, model: tf.keras.Model) -> None:
-    moved = moved_windows(flatbuffer, model)
-    if moved:
-        raise ExportError(
-            "the file does not compute what the model does: the converter took the padding in "
-            f"front of {', '.join(moved)} for SAME, which puts the windows elsewhere. Pad with a "
-            "ZeroPadding2D layer right in front, which only that convolution reads, called once "
-            "and in the same functional model: that is rewritten",
-            f"  first wrong layer: {moved[0]}",
-        )
+def _different(verification: Verification) -> str:
+    """What is wrong with a file of other outputs, and what to do about it if that is known."""
+    reason = "the file does not compute what the model does"
+    if not verification.moved:
+        return reason
+    return (
+        f"{reason}: the converter took the padding in front of {', '.join(verification.moved)} for "
+        "SAME, which puts the windows elsewhere. Pad with a ZeroPadding2D layer right in front, "
+        "which only that convolution reads, called once and in the same functional model: that is "
+        "rewritten"
+    )
 
 
 def _check_operators(audited: Audit) -> None:
@@ -202,7 +202,6 @@ def export_network(
     start = time.perf_counter()
     flatbuffer = convert(_around(rewritten, options, known), options.batch_size, options.target)
     seconds = time.perf_counter() - start
-    _check_windows(flatbuffer, _around(rewritten, options, known))
     audited = audit(flatbuffer, _around(model, options, known), options.target)
     _check_operators(audited)
     strict = source.run is not None if options.strict is None else options.strict
@@ -220,7 +219,7 @@ def export_network(
         parts=_in_one(_around(rewritten, options, known)),
     )
     if not verification.passed:
-        raise ExportError("the file does not compute what the model does", verification)
+        raise ExportError(_different(verification), verification)
     return Exported(
         flatbuffer,
         source,

@@ -138,17 +138,11 @@ def _verification(found: Verification) -> str:
     if found.keras_accuracy is not None:
         rows.append(["Top-1 accuracy in Keras", f"{found.keras_accuracy:.2%}", NOTHING])
         rows.append(["Top-1 accuracy of the file", f"{found.tflite_accuracy:.2%}", NOTHING])
-    notes = ""
-    if found.taken_apart and found.wrong_layer is None:
-        notes = (
-            "<p>More images differ than may, so the network was taken apart. Every layer's own "
-            "step is right: what differs are signs of values within rounding of 0, and all behind "
-            "them.</p>"
-        )
+    note = f"<p>{escape(found.note[0].upper() + found.note[1:])}.</p>" if found.note else ""
     caption = (
         f"The file against {found.reference} on {found.images:,} {found.source}: {found.outcome}"
     )
-    return table(caption, ("", "Found", "At least"), rows) + notes
+    return table(caption, ("", "Found", "At least"), rows) + note
 
 
 def _latency(latencies: Sequence[Latency], images: int) -> str:

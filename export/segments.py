@@ -150,6 +150,11 @@ class _Parts:
         largest = max(float(np.abs(one).max(initial=0)) for one in read)
         return bool(np.abs(got - expected).max(initial=0) <= ROUNDING * largest)
 
+    def alike(self, output) -> bool:
+        """Whether all images have the same numbers at a tensor."""
+        values = self.values[id(output)]
+        return len(values) > 1 and bool((values == values[:1]).all())
+
     def wrong_layer(self, part: list) -> str | None:
         """The name of the first layer in a part whose own step is wrong."""
         for node in part:
@@ -181,10 +186,12 @@ def first_wrong_layer(
         values within rounding of 0.
 
     Raises:
-        ValueError: the model is no graph of layers and cannot be taken apart.
+        ValueError: the model is no graph of layers, or a graph of one, and cannot be taken apart.
     """
     if not is_graph(model):
         raise ValueError("`model` must be a graph of layers to be taken apart, got a subclass.")
+    if sum(not node.is_input for node in nodes(model)) < 2:
+        raise ValueError("`model` must have two layers or more to be taken apart, got one.")
     parts = _Parts(model, images[:IMAGES], run, tolerance)
     if outputs is not None:
         parts.values[id(model.outputs[0])] = outputs[:IMAGES]
@@ -203,7 +210,9 @@ def first_wrong_layer(
             for tensor in _outputs(node)
             if any(one not in within for one in readers.get(id(tensor), []))
         ]
-        if not all(parts.right(parts.before(part), end) for end in ends):
+        right = all(parts.right(parts.before(part), end) for end in ends)
+        # What all images have alike hides what led to it.
+        if not right or all(parts.alike(end) for end in ends):
             wrong = parts.wrong_layer(part)
             if wrong is not None:
                 return wrong

@@ -9,6 +9,7 @@ from export.convert import convert
 from export.interpreter import run, run_all
 from export.latent_scope import restored_scope
 from export.segments import SHARE_WITHIN, first_wrong_layer, share_within
+from export.windows import moved_windows
 
 __all__ = ["TOLERANCE", "Verification", "verify"]
 
@@ -43,8 +44,9 @@ class Verification:
         wrong_layer: the first layer whose own step is wrong; None where none is, or none was
             looked for.
         not_taken_apart: why no layer could be looked at, in words; None where it could.
-        alike_images: whether the images all have the same outputs, but for rounding, so that
-            nothing can be told by them.
+        alike_images: whether the images all have the same outputs, but for rounding, so that these
+            prove nothing, and every layer's own step has to be looked at.
+        moved: layers whose convolution looks through other windows, by sizes alone.
     """
 
     images: int
@@ -61,6 +63,7 @@ class Verification:
     wrong_layer: str | None = None
     not_taken_apart: str | None = None
     alike_images: bool = False
+    moved: tuple[str, ...] = ()
 
     @property
     def alike(self) -> bool:
@@ -71,15 +74,39 @@ class Verification:
     @property
     def passed(self) -> bool:
         """Whether the outputs are alike, or what differs are signs within rounding of 0."""
-        right = self.alike or (self.taken_apart and self.wrong_layer is None)
-        return right and not self.alike_images
+        proved = self.alike and not self.alike_images
+        return (proved or self.taken_apart) and self.wrong_layer is None
 
     @property
     def outcome(self) -> str:
         """Whether it passed, and how, in words."""
         if not self.passed:
             return "FAILED"
-        return "passed" if self.alike else "passed, layer by layer"
+        return "passed, layer by layer" if self.taken_apart else "passed"
+
+    @property
+    def note(self) -> str | None:
+        """What looking at each layer said, in words; None where there was no need to."""
+        if self.wrong_layer is not None:
+            return f"first wrong layer: {self.wrong_layer}"
+        if self.taken_apart and self.alike_images:
+            return (
+                "the model gives the same for all of these images, so every layer's own step was "
+                "looked at: each is right"
+            )
+        if self.taken_apart:
+            return (
+                "every layer's own step is right: what differs are signs of values within rounding "
+                "of 0"
+            )
+        if self.not_taken_apart is None:
+            return None
+        if self.alike_images:
+            return (
+                "nothing is proved: the model gives the same for all of these images, and "
+                f"{self.not_taken_apart} The data set that it is for may show more"
+            )
+        return f"first wrong layer: not known, {self.not_taken_apart}"
 
     def __str__(self) -> str:
         lines = [
@@ -92,20 +119,8 @@ class Verification:
             lines.insert(2, f"  same top-1: {self.agreement:.1%} (at least {AGREEMENT:.0%})")
         if self.keras_agreement is not None:
             lines.insert(3, f"  same top-1 as Keras itself: {self.keras_agreement:.1%}")
-        if self.wrong_layer is not None:
-            lines.append(f"  first wrong layer: {self.wrong_layer}")
-        elif self.taken_apart:
-            lines.append(
-                "  every layer's own step is right: what differs are signs of values within "
-                "rounding of 0"
-            )
-        elif self.not_taken_apart is not None:
-            lines.append(f"  first wrong layer: not known, {self.not_taken_apart}")
-        if self.alike_images:
-            lines.append(
-                "  nothing is proved: the model gives the same for all of these images. Name the "
-                "data set that it is for"
-            )
+        if self.note is not None:
+            lines.append(f"  {self.note}")
         if self.keras_accuracy is not None:
             lines.append(
                 f"  top-1 accuracy: Keras {self.keras_accuracy:.2%}, "
@@ -127,8 +142,9 @@ def verify(
 ) -> Verification:
     """Runs the file with the Larq Compute Engine interpreter and compares it with the model.
 
-    Where too many images differ, the model is taken apart to find the first layer that is wrong:
-    see `export.segments`.
+    Convolutions that look through other windows than their layers are found by sizes, see
+    `export.windows`. Where too many images differ, or all give the same, the model is taken apart
+    to find the first layer that is wrong, see `export.segments`.
 
     Args:
         flatbuffer: the TFLite file that `export.convert` made of the model.
@@ -179,8 +195,11 @@ def verify(
         if labels is not None:
             values["tflite_accuracy"] = float(np.mean(got.argmax(axis=1) == labels))
             values["keras_accuracy"] = float(np.mean(outputs.argmax(axis=1) == labels))
+    moved = moved_windows(flatbuffer, parts or model)
+    if moved:
+        return Verification(**values, wrong_layer=moved[0], moved=tuple(moved))
     verification = Verification(**values)
-    if verification.alike:
+    if verification.passed:
         return verification
     return Verification(**values, **_taken_apart(parts or model, images, got, tolerance))
 

@@ -198,7 +198,7 @@ def batch_norm_factors_of_zero():
     return _with_factors(np.arange(32) % 2)
 
 
-def first_batch_norm_of_constants():
+def outputs_that_images_do_not_change():
     return _with_factors(np.zeros(32))
 
 

@@ -166,6 +166,16 @@ def test_share_within_counts_images_not_numbers():
     assert share_within(got[:, :2], expected, 0.01) == 0
 
 
+def test_wrong_layer_is_found_behind_which_all_images_have_the_same():
+    inputs = tf.keras.Input((8, 8, 8))
+    x = L.Conv2D(8, 3, strides=2, name="conv")(L.ZeroPadding2D(1)(inputs))
+    x = L.ReLU()(L.Rescaling(1, -99)(x))
+    model = tf.keras.Model(inputs, L.Dense(2)(L.Flatten()(x)))
+    images = images_for(model)
+    np.testing.assert_array_equal(engine(model, images)[0], model(images))
+    assert first_wrong_layer(model, images, engine, TOLERANCE) == "conv"
+
+
 def test_model_that_cannot_be_taken_apart_is_refused():
     class Subclass(tf.keras.Model):
         def call(self, inputs):
@@ -173,3 +183,8 @@ def test_model_that_cannot_be_taken_apart_is_refused():
 
     with pytest.raises(ValueError, match="`model` must be a graph of layers to be taken apart"):
         first_wrong_layer(Subclass(), np.zeros((1, 8, 8, 3)), engine, TOLERANCE)
+    image = tf.keras.Input((8, 8, 3))
+    with pytest.raises(ValueError, match="must have two layers or more to be taken apart, got one"):
+        first_wrong_layer(
+            tf.keras.Model(image, L.Conv2D(4, 3)(image)), np.zeros((1, 8, 8, 3)), engine, TOLERANCE
+        )

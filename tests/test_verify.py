@@ -168,15 +168,49 @@ def test_difference_is_measured_by_what_images_change(end, bias):
     assert not verification.passed
 
 
-def test_nothing_is_proved_by_images_that_all_give_the_same():
-    """The activation is dead on these images, not on others."""
+def dead():
+    """The activation is dead on images of usual size, not on larger ones."""
     inputs = tf.keras.Input((8, 8, 32))
     x = L.Conv2D(8, 3, bias_initializer=tf.keras.initializers.Constant(-99))(inputs)
-    model = tf.keras.Model(inputs, L.Dense(4)(L.GlobalAveragePooling2D()(L.ReLU()(x))))
+    return tf.keras.Model(inputs, L.Dense(4)(L.GlobalAveragePooling2D()(L.ReLU()(x))))
+
+
+def test_layers_are_looked_at_where_images_all_give_the_same():
+    model = dead()
     flatbuffer, images = export.convert(model), images_for(model)
     verification = export.verify(flatbuffer, model, images)
     assert verification.alike
+    assert verification.taken_apart
+    assert verification.passed
+    assert "the model gives the same for all of these images, so every layer" in str(verification)
+    assert "passed, layer by layer" in str(verification)
+    for count in (1, len(images)):
+        proved = export.verify(flatbuffer, model, 100 * images[:count])
+        assert proved.passed
+        assert not proved.taken_apart
+
+
+def test_nothing_is_proved_where_images_give_the_same_and_layers_are_hidden():
+    inner = dead()
+
+    class Hidden(tf.keras.Model):
+        def call(self, images):
+            return inner(images)
+
+    model = Hidden()
+    inputs = tf.keras.Input((8, 8, 32))
+    around = tf.keras.Model(inputs, model(inputs))
+    verification = export.verify(export.convert(around), around, images_for(inner), parts=model)
+    assert verification.alike
     assert not verification.passed
-    assert "nothing is proved: the model gives the same for all of these" in str(verification)
-    assert export.verify(flatbuffer, model, 100 * images).passed
-    assert export.verify(flatbuffer, model, 100 * images[:1]).passed
+    assert "nothing is proved: the model gives the same for all" in str(verification)
+
+
+def test_moved_windows_are_found_where_images_all_give_the_same():
+    inputs = tf.keras.Input((8, 8, 32))
+    x = L.Conv2D(8, 3, strides=2, name="conv")(L.ZeroPadding2D(1)(inputs))
+    model = tf.keras.Model(inputs, L.ReLU()(x - 99))
+    verification = export.verify(export.convert(model), model, images_for(model))
+    assert verification.alike
+    assert not verification.passed
+    assert str(verification).endswith("first wrong layer: conv")
