@@ -45,6 +45,7 @@ classifiers.load_keras_file("network.keras").get_layer("quant_conv2d")
 """
 
 
+@pytest.mark.slow
 def test_networks_of_larq_zoo_are_loaded_by_who_has_not_imported_it(tmp_path):
     pytest.importorskip("larq_zoo", reason="needs larq-zoo, the extra zoo")
     for program in (SAVES_QUICKNET, LOADS_QUICKNET):

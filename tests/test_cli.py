@@ -262,7 +262,7 @@ def test_export_that_cannot_be_proved_leaves_no_file(step, run, capsys, monkeypa
     earlier = run / "export"
     earlier.mkdir(exist_ok=True)
     (earlier / "model.json").write_text('{"format": 1, "input": 0, "output": 0, "files": 0}')
-    found = {"passed": False, "rows": (), "__str__": lambda self: "the report"}
+    found = {"passed": False, "rows": (), "moved": (), "__str__": lambda self: "the report"}
     failing = type("Failing", (), found)()
     module = importlib.import_module("export.exporting")
     monkeypatch.setattr(module, step, lambda *_, **__: failing)
