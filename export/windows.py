@@ -52,7 +52,7 @@ def _pads_nothing(layer: tf.keras.layers.Layer | None) -> bool:
     """Whether it is a convolution of images that leaves the padding to what is before it."""
     return (
         getattr(layer, "padding", None) == "valid"
-        and len(layer.kernel_size) == 2
+        and len(getattr(layer, "kernel_size", ())) == 2
         and layer.data_format == "channels_last"
     )
 
