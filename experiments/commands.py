@@ -20,12 +20,7 @@ def _add_evaluate_arguments(parser: Parser) -> None:
         help="a run directory, a .keras file, a SavedModel directory, a published checkpoint "
         "(.pth.tar, .pth) or a .tflite file",
     )
-    parser.option(
-        "--which",
-        choices=("best", "last"),
-        help="of a run directory: model of the epoch with the best top-1, or of the last epoch; "
-        "None means best",
-    )
+    parser.which()
     parser.option(
         "--model",
         "-a",

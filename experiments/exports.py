@@ -15,12 +15,7 @@ def add_arguments(parser: Parser) -> None:
         metavar="PATH",
         help="a run directory, a .keras file, a .h5 file or a SavedModel directory",
     )
-    parser.option(
-        "--which",
-        choices=("best", "last"),
-        help="of a run directory: model of the epoch with the best top-1, or of the last epoch; "
-        "None means best",
-    )
+    parser.which()
     parser.option(
         "--out",
         metavar="DIR",

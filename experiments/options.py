@@ -58,6 +58,15 @@ class Parser(argparse.ArgumentParser):
         action = self.option(*names, default=argparse.SUPPRESS, **kwargs)
         self.settings[action.dest] = default
 
+    def which(self) -> None:
+        """Adds --which, for commands that take one network."""
+        self.option(
+            "--which",
+            choices=("best", "last"),
+            help="of a run directory: model of the epoch with the best top-1, or of the last "
+            "epoch; None means best",
+        )
+
 
 def _text(text: str) -> str:
     if not text:
