@@ -15,7 +15,7 @@ import tensorflow as tf
 from export import binary_layers as layers
 from export.flatbuffer import BINARY_CONVOLUTION, File, Operator
 
-__all__ = ["KERNEL_INPUT", "computes", "kernel_of", "trace"]
+__all__ = ["KERNEL_INPUT", "computes", "kernel_of", "layers_of", "trace"]
 
 LONGEST_NAME = 50
 
@@ -73,7 +73,7 @@ def computes(operator: Operator, layer: tf.keras.layers.Layer) -> bool:
     return _fingerprint(kernel) == _fingerprint(filters)
 
 
-def _owners(name: str, paths: dict[str, tf.keras.layers.Layer]) -> list[tf.keras.layers.Layer]:
+def layers_of(name: str, paths: dict[str, tf.keras.layers.Layer]) -> list[tf.keras.layers.Layer]:
     """The layers that a tensor's name speaks of, in its order."""
     parts = name.split(";")
     found = []
@@ -98,8 +98,8 @@ def _candidates(
     """The layers that an operator with a kernel can be, the likeliest first."""
     kernel = kernel_of(operator)
     same = kernels.get(_fingerprint(kernel), []) if kernel is not None else []
-    outputs = [owner for one in operator.outputs for owner in _owners(one.name, paths)]
-    inputs = [owner for one in operator.inputs if one for owner in _owners(one.name, paths)]
+    outputs = [owner for one in operator.outputs for owner in layers_of(one.name, paths)]
+    inputs = [owner for one in operator.inputs if one for owner in layers_of(one.name, paths)]
     if len(same) == 1:
         return same
     if same:  # several of the same kernel and, if no name helps, each its turn
@@ -148,6 +148,6 @@ def trace(file: File, model: tf.keras.Model) -> list[tf.keras.layers.Layer | Non
             owners = []
         else:
             # Its own name is its output's; an input's is another operator's.
-            owners = [owner for one in operator.outputs for owner in _owners(one.name, paths)]
+            owners = [owner for one in operator.outputs for owner in layers_of(one.name, paths)]
         found.append(owners[0] if owners else None)
     return found

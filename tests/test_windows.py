@@ -89,7 +89,47 @@ def test_windows_inside_a_subclassed_model_are_looked_at(padding, moved):
     image, inner = tf.keras.Input((8, 8, 8)), Inner(padding)
     model = tf.keras.Model(image, inner(image))
     assert moved_windows(export.convert(model), model) == moved
-    assert "call" not in vars(inner.convolution)
+
+
+def test_each_call_of_a_shared_convolution_is_looked_at():
+    image, conv = tf.keras.Input((8, 8, 8)), K.Conv2D(4, 3, strides=2, name="conv")
+    right = conv(K.ZeroPadding2D(((0, 1), (0, 1)))(image))
+    for padding, moved in ((1, ["conv"]), (((0, 2), (0, 2)), [])):
+        other = conv(K.ZeroPadding2D(padding)(image))
+        model = tf.keras.Model(image, K.Add()([right, other]))
+        assert moved_windows(export.convert(model), model) == moved
+
+
+class Function(K.Layer):
+    def __init__(self, function, padding, **options):
+        super().__init__(**options)
+        self.function, self.padding = function, [[0, 0], padding, padding, [0, 0]]
+
+    def build(self, shape):
+        self.kernel = self.add_weight("kernel", (3, 3, shape[-1], 1))
+
+    def call(self, images):
+        return self.function(tf.pad(images, self.padding), self.kernel, [1, 2, 2, 1], "VALID")
+
+
+@pytest.mark.parametrize("function", [tf.nn.conv2d, tf.nn.depthwise_conv2d])
+@pytest.mark.parametrize(("padding", "moved"), [((1, 1), ["own"]), ((0, 1), [])])
+def test_windows_of_functions_of_tensorflow_are_looked_at(function, padding, moved):
+    image = tf.keras.Input((8, 8, 8))
+    x = K.Conv2D(1, 3, strides=2, padding="same")(image)
+    model = tf.keras.Model(image, Function(function, padding, name="own")(image) + x)
+    assert moved_windows(export.convert(model), model) == moved
+    kernel = tf.random.normal((3, 3, 8, 1))
+    x = function(tf.pad(image, [[0, 0], padding, padding, [0, 0]]), kernel, [1, 2, 2, 1], "VALID")
+    model = tf.keras.Model(image, x)
+    assert bool(moved_windows(export.convert(model), model)) == bool(moved)
+
+
+def test_input_with_a_name_is_looked_through():
+    image = tf.keras.Input((8, 8, 8))
+    x = tf.pad(image, [[0, 0], [1, 1], [1, 1], [0, 0]])
+    model = tf.keras.Model({"image": image}, K.Conv2D(4, 3, strides=2, name="conv")(x))
+    assert moved_windows(export.convert(tf.keras.Model(image, model.output)), model) == ["conv"]
 
 
 def test_networks_without_convolutions_have_none():
