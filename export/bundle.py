@@ -24,7 +24,7 @@ input         shape   [batch, height, width, channels]
                       width]}: the shorter side resized to that, then the middle; bilinear,
                       antialiased
 output        shape   [batch, classes]
-              kind    "logits" or "probabilities"
+              kind    "logits", "probabilities" or "values", which are of no classes
 class_names   a list, or null
 accuracy      keras, file  top-1 from 0 to 1
               images       number of images

@@ -24,6 +24,8 @@ def check_input(model: tf.keras.Model) -> None:
     shape = model.inputs[0].shape[1:]
     if None in shape:
         raise ValueError(f"`model` must have a fixed input size, got input shape {tuple(shape)}.")
+    if 0 in shape:  # which crashes interpreters
+        raise ValueError(f"`model` must take images of a pixel or more, got {tuple(shape)}.")
 
 
 def check_network(model: tf.keras.Model) -> None:

@@ -26,7 +26,7 @@ class Bundle:
         flatbuffer: the TFLite file, with one input (batch, height, width, channels) of float32 or
             uint8, and one output.
         float_size: of the float32 TFLite file of the same network, in bytes; None without one.
-        softmax: whether the file gives probabilities, not logits.
+        probabilities: whether the file gives those of its classes.
         audit: of the file.
         verification: of the file.
         latencies: of the file and of its float32 twin.
@@ -51,7 +51,7 @@ class Bundle:
     name: str
     flatbuffer: bytes
     float_size: int | None
-    softmax: bool
+    probabilities: bool
     audit: Audit
     verification: Verification
     latencies: Sequence[Latency]
@@ -110,8 +110,10 @@ class Bundle:
 
     @property
     def output_kind(self) -> str:
-        """What the file gives: "logits" or "probabilities"."""
-        return "probabilities" if self.softmax else "logits"
+        """What the file gives: "logits" or "probabilities" of classes, or other "values"."""
+        if self.probabilities:
+            return "probabilities"
+        return "logits" if len(self.output_shape) == 2 and self.output_shape[1] > 1 else "values"
 
     @property
     def values(self) -> str:

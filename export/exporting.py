@@ -5,6 +5,7 @@ import sys
 import time
 from dataclasses import dataclass
 
+import numpy as np
 import tensorflow as tf
 
 from export.audit import Audit, audit
@@ -13,7 +14,6 @@ from export.convert import check_file, convert
 from export.graph import flat
 from export.images import (
     DataSet,
-    Images,
     calibration_images,
     data_set_of,
     verification_images,
@@ -99,6 +99,7 @@ class Exported:
     steps: list[Step]
     audit: Audit
     verification: Verification
+    probabilities: bool
     seconds: float
     peak_memory: int
 
@@ -121,10 +122,14 @@ def _in_one(model: tf.keras.Model) -> tf.keras.Model:
         return model
 
 
-def _check(source: Source, model: tf.keras.Model, images: Images, options: Options) -> None:
-    outputs = check_outputs(model, images.pixels[:8])
-    if options.softmax and abs(outputs.sum(axis=-1) - 1).max() < 1e-3:
-        raise ValueError(f"`softmax`: {source.name} gives probabilities already.")
+def _are_probabilities(outputs: np.ndarray) -> bool:
+    """Whether they are of classes (images, classes), two or more."""
+    return (
+        outputs.ndim == 2
+        and outputs.shape[1] > 1
+        and outputs.min() >= 0
+        and abs(outputs.sum(axis=1) - 1).max() < 1e-3
+    )
 
 
 def _different(verification: Verification) -> str:
@@ -195,7 +200,9 @@ def export_network(
         )
     model = float32_model(source.model)
     images = verification_images(source, known)
-    _check(source, model, images, options)
+    probabilities = _are_probabilities(check_outputs(model, images.pixels[:8]))
+    if options.softmax and probabilities:
+        raise ValueError(f"`softmax`: {source.name} gives probabilities already.")
     rewritten, steps = rewrite(model, images.pixels)
     if options.int8:
         rewritten = quantized(rewritten, calibration_images(known))
@@ -229,6 +236,7 @@ def export_network(
         steps,
         audited,
         verification,
+        options.softmax or probabilities,
         seconds,
         _peak_memory(),
     )

@@ -142,7 +142,7 @@ def _verification(found: Verification) -> str:
     caption = (
         f"The file against {found.reference} on {found.images:,} {found.source}: {found.outcome}"
     )
-    return table(caption, ("", "Found", "At least"), rows) + note
+    return table(caption, ("", "Found", "Enough"), rows) + note
 
 
 def _latency(latencies: Sequence[Latency], images: int) -> str:

@@ -159,7 +159,7 @@ def export_bundle(
         name=source.name,
         flatbuffer=exported.flatbuffer,
         float_size=twin and len(twin),
-        softmax=options.softmax,
+        probabilities=exported.probabilities,
         audit=exported.audit,
         verification=exported.verification,
         latencies=latencies,

@@ -22,7 +22,7 @@ class Source:
     """A trained network.
 
     Attributes:
-        model: it, from images to outputs.
+        model: it, from images to outputs; images that it takes by a name it takes as such here.
         name: of what it was read from, for people.
         directory: where its bundle goes unless told otherwise.
         run: the run directory that it lies in, if any.
@@ -31,9 +31,16 @@ class Source:
 
     model: tf.keras.Model
     name: str
-    directory: Path
+    directory: str | os.PathLike
     run: Run | None = None
     file: Path | None = None
+
+    def __post_init__(self):
+        # Keras' own, where a functional model was made with {"image": ...} for its input.
+        named = getattr(self.model, "_nested_inputs", None)
+        if isinstance(named, dict) and len(named) == 1:
+            plain = tf.keras.Model(*named.values(), self.model.output, name=self.model.name)
+            object.__setattr__(self, "model", plain)
 
     @property
     def normalization(self) -> Normalization | None:

@@ -112,11 +112,11 @@ class Verification:
         lines = [
             f"Verification on {self.images} {self.source}: {self.outcome}",
             f"  within {self.tolerance:.1e} of {self.reference}: {self.share_within:.1%} "
-            f"(at least {SHARE_WITHIN:.0%})",
+            f"({SHARE_WITHIN:.0%} are enough)",
             f"  largest difference: {self.largest_difference:.1e}",
         ]
         if self.agreement is not None:
-            lines.insert(2, f"  same top-1: {self.agreement:.1%} (at least {AGREEMENT:.0%})")
+            lines.insert(2, f"  same top-1: {self.agreement:.1%} ({AGREEMENT:.0%} are enough)")
         if self.keras_agreement is not None:
             lines.insert(3, f"  same top-1 as Keras itself: {self.keras_agreement:.1%}")
         if self.note is not None:

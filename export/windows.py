@@ -59,15 +59,18 @@ def moved_windows(flatbuffer: bytes, model: tf.keras.Model) -> list[str]:
     Raises:
         ValueError: the file is damaged.
     """
+    file = read(flatbuffer)
     in_file = Counter(
         _operator_shape(operator)
-        for operator in read(flatbuffer).operators
+        for operator in file.operators
         if operator.name in CONVOLUTIONS and operator.options["padding"] == "SAME"
     )
     if not in_file:
         return []
     right, moved = Counter(), []
-    for node in _convolutions(model):
+    image = file.inputs[0]
+    spec = tf.TensorSpec(image.shape, image.dtype.lower())
+    for node in _convolutions(model, spec):
         if node.get_attr("padding") == b"SAME":
             right[_node_shape(node, _size(node.inputs[0]))] += 1
             continue
@@ -100,14 +103,10 @@ def _operator_shape(operator: Operator) -> _Shape:
     )
 
 
-def _convolutions(model: tf.keras.Model) -> Iterator[tf.Operation]:
+def _convolutions(model: tf.keras.Model, image: tf.TensorSpec) -> Iterator[tf.Operation]:
     """Those of the network's graph, those in functions that it calls as well."""
-    (image,) = model.inputs
-    spec = tf.nest.map_structure(
-        lambda _: tf.TensorSpec([1, *image.shape[1:]], image.dtype), model.input
-    )
     called = tf.function(lambda images: model(images, training=False))
-    graph = convert_variables_to_constants_v2(called.get_concrete_function(spec)).graph
+    graph = convert_variables_to_constants_v2(called.get_concrete_function(image)).graph
     for node in graph.get_operations():
         if node.type in NODES and node.get_attr("data_format") == b"NHWC":
             yield node

@@ -136,6 +136,17 @@ def dynamic_size():
     return classifier(binary("convolution"), (None, None, 32))
 
 
+def no_pixels():
+    inputs = tf.keras.Input((0, 16, 3))
+    return tf.keras.Model(inputs, Apply(lambda x: tf.reduce_sum(x, [1, 2]))(inputs))
+
+
+def input_with_a_name():
+    inputs = tf.keras.Input(SHAPE, name="image")
+    outputs = K.GlobalAveragePooling2D()(binary("convolution")(inputs))
+    return tf.keras.Model({"image": inputs}, outputs)
+
+
 def fixed_batch():
     inputs = tf.keras.Input(batch_shape=(4, *SHAPE))
     return tf.keras.Model(inputs, K.GlobalAveragePooling2D()(binary("convolution")(inputs)))

@@ -27,7 +27,7 @@ def exported(model, images, batch_size=1, **changes):
         "name": "a small network",
         "flatbuffer": flatbuffer,
         "float_size": 24_328,
-        "softmax": False,
+        "probabilities": False,
         "audit": export.audit(flatbuffer, model),
         "verification": export.verify(flatbuffer, model, images, labels, "random images"),
         "latencies": [

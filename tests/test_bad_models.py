@@ -50,6 +50,7 @@ RIGHT = {
     "deep_and_narrow": 12,
     "subclassed_model_between_input_and_output": 1,
     "sequential_model": 1,
+    "input_with_a_name": 1,
 }
 
 SIZE = r"`model` must know the size of its images; begin it with tf\.keras\.Input"
@@ -64,6 +65,7 @@ REFUSED = {
     "logits_that_overflow": "must give finite numbers, but some are NaN or infinite for 8 of 8",
     "double_precision": "must be in float32 to be converted, got float64.* input is in float64",
     "dynamic_size": r"must have a fixed input size, got input shape \(None, None, 32\)",
+    "no_pixels": r"must take images of a pixel or more, got \(0, 16, 3\)",
     "fixed_batch": "`batch_size` must be 4, which the model is for, got 1",
     "two_inputs": "must have one input, got 2",
     "two_outputs": r"must give one tensor, got list of 2; export `tf\.keras\.Model\(",
@@ -149,7 +151,9 @@ def test_bad_model_is_exported_right(name):
     assert done.audit.binary == RIGHT[name]
     assert done.verification.passed
     # Not by the export's own means: other images, another kernel, another comparison.
-    images = np.random.default_rng(1).normal(size=(8, *model.input_shape[1:])).astype(np.float32)
+    images = (
+        np.random.default_rng(1).normal(size=(8, *model.inputs[0].shape[1:])).astype(np.float32)
+    )
     expected = model.predict(images, verbose=0)
     interpreter = lce.testing.Interpreter(done.flatbuffer, use_reference_bconv=True)
     difference = np.abs(interpreter.predict(images) - expected).reshape(8, -1).max(axis=1)

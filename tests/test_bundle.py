@@ -88,7 +88,9 @@ def test_what_is_not_known_is_said_so(tmp_path):
 
 
 def test_pixels_as_they_are_and_probabilities_are_said(tmp_path):
-    write(tmp_path / "export", small_bundle(normalization=None, takes_pixels=True, softmax=True))
+    write(
+        tmp_path / "export", small_bundle(normalization=None, takes_pixels=True, probabilities=True)
+    )
     told = description(tmp_path / "export")
     assert told["input"]["values"] == "pixels"
     assert told["output"]["kind"] == "probabilities"

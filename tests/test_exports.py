@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from conftest import few_digits
 
+import export
 from experiments import cli
 
 L = tf.keras.layers
@@ -87,6 +88,23 @@ def test_graph_of_a_saved_model_is_exported_without_a_twin(network, tmp_path, ca
     assert (out / "report.html").exists()
     assert cli.main(["benchmark", str(tmp_path / "saved")]) == 2
     assert "`saved_model`, SavedFunction, does not tell how it was made" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("end", "kind"),
+    [
+        ([L.Flatten(), L.Dense(4, "softmax")], "probabilities"),
+        ([L.Flatten(), L.Dense(4)], "logits"),
+        ([L.Flatten(), L.Dense(1)], "values"),
+        ([], "values"),
+    ],
+)
+def test_what_the_outputs_are_is_told(end, kind, tmp_path):
+    model = tf.keras.Sequential([tf.keras.Input((8, 8, 3)), L.Conv2D(4, 3), *end])
+    export.export_bundle(export.Source(model, "small", str(tmp_path / "small")))
+    told = json.loads((tmp_path / "small" / "model.json").read_text("utf-8"))
+    assert told["output"]["kind"] == kind
+    assert kind in (tmp_path / "small" / "report.html").read_text("utf-8")
 
 
 def test_network_that_pools_bits_has_a_report(tmp_path, capsys):

@@ -135,7 +135,7 @@ def test_probabilities_of_the_file_are_taken_as_they_are(tmp_path, capsys):
     logits = network_of()
     model = tf.keras.Model(logits.inputs, tf.keras.layers.Softmax()(logits.outputs[0]))
     pixels = picture(16, 16)
-    bundle = exported(model, np.zeros((1, 16, 16, 3), np.float32), softmax=True)
+    bundle = exported(model, np.zeros((1, 16, 16, 3), np.float32), probabilities=True)
     write(tmp_path / "export", bundle)
     Image.fromarray(pixels).save(tmp_path / "x.png")
     program(tmp_path / "export").main([str(tmp_path / "x.png"), "--top", "10"])

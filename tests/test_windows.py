@@ -125,13 +125,6 @@ def test_windows_of_functions_of_tensorflow_are_looked_at(function, padding, mov
     assert bool(moved_windows(export.convert(model), model)) == bool(moved)
 
 
-def test_input_with_a_name_is_looked_through():
-    image = tf.keras.Input((8, 8, 8))
-    x = tf.pad(image, [[0, 0], [1, 1], [1, 1], [0, 0]])
-    model = tf.keras.Model({"image": image}, K.Conv2D(4, 3, strides=2, name="conv")(x))
-    assert moved_windows(export.convert(tf.keras.Model(image, model.output)), model) == ["conv"]
-
-
 def test_networks_without_convolutions_have_none():
     model = tf.keras.Sequential([tf.keras.Input((4, 4, 1)), K.Flatten(), K.Dense(2)])
     assert moved_windows(export.convert(model), model) == []
