@@ -37,6 +37,5 @@ def test_scope_that_was_open_stays_open():
 def test_latent_weights_survive_a_proof_that_fails(failing):
     latent = failing.get_weights()[0]
     images = np.ones((4, 8, 8, 3), np.float32)
-    with pytest.raises(ValueError, match="`tau` must be a number in"):
-        export.verify(binary_file(), failing, images)
+    assert "tau" in str(export.verify(binary_file(), failing, images))
     np.testing.assert_array_equal(failing.get_weights()[0], latent)

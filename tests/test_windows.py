@@ -52,6 +52,20 @@ def test_every_kind_of_convolution_is_looked_at(layer):
     assert moved_windows(export.convert(right), right) == []
 
 
+def test_convolutions_that_keras_compiles_or_reshapes_for_are_looked_at():
+    """Those in groups stand in a function, those of several times behind a reshaping."""
+    image = tf.keras.Input((8, 8, 8))
+    x = K.Conv2D(4, 3, strides=2, groups=2, name="conv")(
+        tf.pad(image, [[0, 0], *[[1, 1]] * 2, [0, 0]])
+    )
+    model = tf.keras.Model(image, x)
+    assert moved_windows(export.convert(model), model) == ["conv"]
+    x = K.TimeDistributed(K.ZeroPadding2D(1))(K.Reshape((1, 8, 8, 8))(image))
+    times = K.TimeDistributed(K.Conv2D(4, 3, strides=2, name="conv"))
+    model = tf.keras.Model(image, times(x))
+    assert moved_windows(export.convert(model), model) == ["conv"]
+
+
 def test_dilation_widens_the_window():
     model = padded(8, (2, 2), 3, 1, dilation=2)
     assert moved_windows(export.convert(model), model) == []
