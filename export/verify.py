@@ -8,15 +8,13 @@ import tensorflow as tf
 from export.convert import convert
 from export.interpreter import run, run_all
 from export.latent_scope import restored_scope
-from export.segments import SHARE_WITHIN, first_wrong_layer, share_within
+from export.segments import ROUNDING, SHARE_WITHIN, first_wrong_layer, share_within
 from export.windows import moved_windows
 
 __all__ = ["TOLERANCE", "Verification", "verify"]
 
 TOLERANCE = 1e-3  # of the outputs' spread
 AGREEMENT = 0.98
-# Rounding in float32 leaves this much of the largest output, a few bits.
-ROUNDING = 2.0**-20
 # Of the largest output. Where images change less, rounding hides what a wrong layer would change.
 LEAST_SPREAD = 20 * ROUNDING
 
@@ -142,7 +140,7 @@ def verify(
 ) -> Verification:
     """Runs the file with the Larq Compute Engine interpreter and compares it with the model.
 
-    Convolutions that look through other windows than their layers are found by sizes, see
+    Convolutions that look through other windows than the model's are found by sizes, see
     `export.windows`. Where too many images differ, or all give the same, the model is taken apart
     to find the first layer that is wrong, see `export.segments`.
 
