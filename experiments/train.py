@@ -39,7 +39,8 @@ def _add_what(parser: Parser) -> None:
         "--data_path",
         metavar="DIR",
         help="where the data set lies: a data directory of tensorflow-datasets (cifar10, cifar100, "
-        "imagenet), or a folder of images, one per class (imagenet, tinyimagenet, folder)",
+        "imagenet), or a folder of images, one per class (imagenet, tinyimagenet, folder; JPEG, "
+        "PNG, BMP and GIF; a rotation noted in EXIF is not applied)",
     )
     option(
         "--init_from",

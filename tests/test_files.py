@@ -1,3 +1,5 @@
+import warnings
+
 import pytest
 import tensorflow as tf
 
@@ -14,11 +16,48 @@ def touch(root, *names):
 def test_folders_are_classes_in_alphabetical_order(tmp_path):
     touch(tmp_path, "train/dog/2.JPG", "train/dog/1.png", "train/cat/a.jpeg", "train/cat/note.txt")
     touch(tmp_path, "val/cat/b.jpg", "val/dog/c.jpg")
-    files = folder_files("train", str(tmp_path))
+    with pytest.warns(UserWarning, match=r"train: left out 1 \.txt; images are \.jpeg, "):
+        files = folder_files("train", str(tmp_path))
     assert files.class_names == ("cat", "dog")
     assert [path.split("/")[-1] for path in files.paths] == ["a.jpeg", "1.png", "2.JPG"]
     assert files.labels == [0, 1, 1]
     assert folder_files("test", str(tmp_path)).labels == [0, 1]
+
+
+def test_hidden_entries_are_neither_classes_nor_images(tmp_path):
+    touch(tmp_path, "train/.ipynb_checkpoints/a.jpg", "train/__MACOSX/a.jpg", "train/.DS_Store")
+    touch(tmp_path, "train/cat/._0.jpg", "train/cat/.DS_Store", "train/cat/__MACOSX/0.jpg")
+    touch(tmp_path, "train/cat/0.jpg")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        files = folder_files("train", str(tmp_path))
+    assert files.class_names == ("cat",)
+    assert files.paths == [str(tmp_path / "train" / "cat" / "0.jpg")]
+
+
+def test_what_is_no_image_is_counted_by_its_suffix_in_one_warning(tmp_path):
+    touch(tmp_path, "train/cat/0.jpg", "train/cat/1.webp", "train/cat/2.WEBP", "train/cat/3")
+    touch(tmp_path, "train/dog/0.jpg", "train/dog/1.webp", "train/dog/2.tiff", "train/stray.jpg")
+    (tmp_path / "train" / "dog" / "x.jpg").mkdir()
+    with pytest.warns(UserWarning, match="train: left out") as caught:
+        files = folder_files("train", str(tmp_path))
+    assert [path.split("/")[-2:] for path in files.paths] == [["cat", "0.jpg"], ["dog", "0.jpg"]]
+    assert len(caught) == 1
+    counted = str(caught[0].message).split("left out ")[1].split(";")[0]
+    assert counted.startswith("3 .webp, ")
+    assert set(counted.split(", ")) == {
+        "3 .webp",
+        "1 .tiff",
+        "1 without a suffix",
+        "1 folder",
+        "1 .jpg",
+    }
+
+
+def test_class_of_formats_that_cannot_be_read_names_them(tmp_path):
+    touch(tmp_path, "train/cat/0.webp", "train/cat/1.webp")
+    with pytest.raises(FileNotFoundError, match=r"cat must hold images .*; it has only 2 \.webp"):
+        folder_files("train", str(tmp_path))
 
 
 def test_folder_named_test_does_for_val(tmp_path):

@@ -7,6 +7,7 @@ import tensorflow as tf
 from recu_tf.data.resizing import decoded, resized, shorter_side_crop, whole_image
 
 Image = pytest.importorskip("PIL.Image")
+ImageOps = pytest.importorskip("PIL.ImageOps")
 
 
 def noise(height, width):
@@ -24,6 +25,19 @@ def encoded(image, kind, **options):
     file = io.BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_rotation_noted_in_exif_is_not_applied(kind):
+    image = Image.fromarray(ramp(16, 24))
+    exif = image.getexif()
+    exif[0x0112] = 6  # to be turned by 90 degrees to the right
+    contents = encoded(image, kind, exif=exif)
+    assert ImageOps.exif_transpose(Image.open(io.BytesIO(contents))).size == (16, 24)
+    plain = decoded(tf.constant(encoded(image, kind)))
+    got = decoded(tf.constant(contents))
+    assert got.shape == (16, 24, 3)
+    np.testing.assert_array_equal(got, plain)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 700), (375, 500), (1300, 900), (64, 64)])

@@ -1,7 +1,14 @@
-"""Images that stay on disk until they are needed: ImageNet, Tiny-ImageNet, folders."""
+"""Images that stay on disk until they are needed: ImageNet, Tiny-ImageNet, folders.
+
+What an operating system or a tool puts beside images (names that begin with a dot, `__MACOSX`) is
+passed over; whatever else is no image that TensorFlow decodes is left out, counted and named by its
+suffix in a warning.
+"""
 
 import os
 import warnings
+from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,10 +32,15 @@ class ImageFiles(NamedTuple):
     class_names: tuple[str, ...]
 
 
+def _hidden(name: str) -> bool:
+    """Whether an entry is not the user's: `.ipynb_checkpoints`, `._0.jpg`, `__MACOSX`."""
+    return name.startswith(".") or name == "__MACOSX"
+
+
 def _subfolders(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise FileNotFoundError(f"`data_path` must hold the folder {folder}, which does not exist.")
-    found = sorted(path for path in folder.iterdir() if path.is_dir())
+    found = sorted(path for path in folder.iterdir() if path.is_dir() and not _hidden(path.name))
     if not found:
         raise FileNotFoundError(
             f"{folder} must hold a folder of images for each class; it has none."
@@ -36,17 +48,56 @@ def _subfolders(folder: Path) -> list[Path]:
     return found
 
 
-def _images(folder: Path) -> list[str]:
-    # Names alone: a Path for each of a million images takes many times as long.
-    found = os.listdir(folder) if folder.is_dir() else []
-    images = sorted(name for name in found if name.lower().endswith(SUFFIXES))
+def _listed(kinds: Counter) -> str:
+    """What was left out, the most frequent first: `12 .webp, 1 folder`."""
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+
+
+def _kind(entry: os.DirEntry) -> str:
+    return "folder" if entry.is_dir() else Path(entry.name).suffix.lower() or "without a suffix"
+
+
+def _images(folder: Path, left_out: Counter) -> list[str]:
+    """The images of a folder; what is none is counted by its suffix."""
+    images, others = [], Counter()
+    # No Path for each of a million images: it takes many times as long.
+    with os.scandir(folder) if folder.is_dir() else nullcontext(()) as entries:
+        for entry in entries:
+            if _hidden(entry.name):
+                continue
+            if entry.name.lower().endswith(SUFFIXES) and not entry.is_dir():
+                images.append(entry.name)
+            else:
+                others[_kind(entry)] += 1
     if not images:
-        raise FileNotFoundError(f"{folder} must hold images ({', '.join(SUFFIXES)}); it has none.")
-    return [os.path.join(folder, name) for name in images]
+        raise FileNotFoundError(
+            f"{folder} must hold images ({', '.join(SUFFIXES)}); it has "
+            + (f"only {_listed(others)}." if others else "none.")
+        )
+    left_out += others
+    return [os.path.join(folder, name) for name in sorted(images)]
+
+
+def _images_of_all(folder: Path, folders: list[Path]) -> list[list[str]]:
+    """The images of each folder, with one warning about all that was left out."""
+    with os.scandir(folder) as entries:
+        beside = [entry for entry in entries if not (_hidden(entry.name) or entry.is_dir())]
+    left_out = Counter(map(_kind, beside))
+    files = [_images(path, left_out) for path in folders]
+    if left_out:
+        warnings.warn(
+            f"{folder}: left out {_listed(left_out)}; images are {', '.join(SUFFIXES)} here, in "
+            "the folder of their class.",
+            stacklevel=3,
+        )
+    return files
 
 
 def folder_files(split: str, data_path: str | None) -> ImageFiles:
     """Lists images that lie in one folder per class.
+
+    Entries that are no images TensorFlow decodes (`.webp` and `.tiff` among them) are left out with
+    a warning that counts them by their suffixes; hidden ones are passed over.
 
     Args:
         split: "train" (the folder `train`) or "test" (`val`, or else `test`).
@@ -66,7 +117,7 @@ def folder_files(split: str, data_path: str | None) -> ImageFiles:
     root = Path(data_path)
     folder = next((root / name for name in names if (root / name).is_dir()), root / names[0])
     folders = _subfolders(folder)
-    files = [_images(path) for path in folders]
+    files = _images_of_all(folder, folders)
     classes = tuple(path.name for path in folders)
     if split == "test" and (root / "train").is_dir():
         classes = tuple(path.name for path in _subfolders(root / "train"))
@@ -114,7 +165,8 @@ def tiny_imagenet_files(split: str, data_path: str | None) -> ImageFiles:
             f"{root / 'train' / classes[0] / 'images'}; other images are the data set folder."
         )
     if split == "train":
-        files = [_images(root / "train" / name / "images") for name in classes]
+        folders = [root / "train" / name / "images" for name in classes]
+        files = _images_of_all(root / "train", folders)
         labels = [label for label, images in enumerate(files) for _ in images]
         return ImageFiles([path for images in files for path in images], labels, classes)
     annotations = root / "val" / "val_annotations.txt"

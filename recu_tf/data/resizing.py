@@ -16,6 +16,9 @@ def is_jpeg(contents: tf.Tensor) -> tf.Tensor:
 def decoded(contents: tf.Tensor) -> tf.Tensor:
     """Decodes a JPEG, PNG, BMP or the first image of a GIF: uint8 (height, width, 3).
 
+    Pixels come as they are stored. A rotation that EXIF notes beside them is not applied, as in the
+    published training (torchvision and Pillow do not apply it either, unless told to).
+
     Raises:
         tf.errors.InvalidArgumentError: it is none of these, damaged, or cut off.
     """
