@@ -14,6 +14,7 @@ OWN_SUFFIXES = (".keras", ".tflite")
 LR_TYPES = ("cos", "step", "linear")
 OPTIMIZERS = ("sgd", "adam")
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+USUAL_LR = {"sgd": 0.1, "adam": 1e-3}
 STRATEGIES = ("auto", "single", "mirrored", "multiworker")
 
 
@@ -63,7 +64,8 @@ def _add_what(parser: Parser) -> None:
         "--resume",
         action="store_true",
         help="go on with the run in RESULTS_DIR/SAVE as if it had not been interrupted; its "
-        "settings need not be given again; where there is none, begin it",
+        "settings need not be given again; with other --epochs, --lr or --lr_decay_step the epochs "
+        "to come follow the new schedules; where there is none, begin it",
     )
     option(
         "--dry_run",
@@ -230,6 +232,7 @@ def resolve(options: argparse.Namespace):
         FileNotFoundError: there is no run to start from.
     """
     from recu_tf import runs
+    from recu_tf.changes import RESTATED
     from recu_tf.settings import Settings
 
     names = list(Settings.__dataclass_fields__)
@@ -244,7 +247,9 @@ def resolve(options: argparse.Namespace):
     directory = _directory(options, chosen)
     if options.resume and (directory / "config.json").exists():
         kept = Settings.of_run(runs.Run.open(directory))
-        return Settings(**{**vars(kept), **given}), directory
+        # A recipe does not take back an extension of the run: options alone restate schedules.
+        again = {n: v for n, v in given.items() if n not in RESTATED or hasattr(options, n)}
+        return Settings(**{**vars(kept), **again}), directory
     for name in recipe.needs if recipe else ():
         if not (options.init_from if name == "init_from" else chosen[name]):
             raise ValueError(f"--recipe {options.recipe} needs --{name}, which was not given.")
@@ -274,6 +279,14 @@ def choose_gpus(text: str | None) -> None:
     tf.config.set_visible_devices([gpus[number] for number in numbers], "GPU")
 
 
+def _resuming(options: argparse.Namespace, directory: Path) -> str:
+    """The command that goes on with a run."""
+    name = directory.relative_to(options.results_dir)
+    where = ["--results_dir", options.results_dir, "--save", str(name)]
+    gpus = [] if options.gpus is None else ["--gpus", options.gpus]
+    return shlex.join(["recu", "train", "--resume", *where, *gpus])
+
+
 def train(options: argparse.Namespace) -> None:
     """Runs `recu train`."""
     choose_gpus(options.gpus)
@@ -295,6 +308,7 @@ def train(options: argparse.Namespace) -> None:
     if options.resume and not (directory / "config.json").exists():
         print(f"There is no run in {directory} to resume: it begins now.")
     from recu_tf import training
+    from recu_tf.bookkeeping import LossNotFinite
     from recu_tf.interruption import TrainingInterrupted
 
     try:
@@ -307,9 +321,15 @@ def train(options: argparse.Namespace) -> None:
             bool(options.time_estimate),
         )
     except TrainingInterrupted as error:
-        name = directory.relative_to(options.results_dir)
-        where = shlex.join(["--results_dir", options.results_dir, "--save", str(name)])
-        error.args = (f"{error}. To go on: recu train --resume {where}",)
+        error.args = (f"{error}. To go on: {_resuming(options, directory)}",)
+        raise
+    except LossNotFinite as error:
+        lr = min(settings.lr / 10, USUAL_LR[settings.optimizer])
+        again = f"{_resuming(options, directory)} --lr {lr:g}"
+        error.args = (
+            f"{error} To go on: {again}. If the loss had grown long before, begin anew with that "
+            "--lr and another --save.",
+        )
         raise
     if run is None or not run.metrics():  # another process is the chief, or its metrics are lost
         return

@@ -235,5 +235,5 @@ class Bookkeeping(tf.keras.callbacks.Callback):
     def _not_finite(self, what: str, step: int) -> LossNotFinite:
         return LossNotFinite(
             f"{what} not finite in epoch {self.epoch + 1}, step {step} of {self.steps}. "
-            "The checkpoints and models from before are kept. A lower learning rate may help."
+            "What was saved before is kept; `resume` with a lower `lr` goes on from there."
         )

@@ -102,5 +102,5 @@ def load_newest(directory: Path) -> Checkpoint | None:
             damaged.unlink(missing_ok=True)  # another worker may have been faster
         return checkpoint
     if paths:
-        raise ValueError(f"Every checkpoint in {directory} is damaged; there is no going on.")
+        raise ValueError(f"Every checkpoint in {directory} is damaged.")
     return None

@@ -42,13 +42,18 @@ class Prepared:
     steps: int
 
     @property
+    def replicas(self) -> int:
+        """How many devices train together."""
+        return self.strategy.num_replicas_in_sync
+
+    @property
     def images_of_epoch(self) -> int:
         """How many training images an epoch has; of a last batch too small for all, none."""
         return min(self.steps * self.settings.batch_size, self.images.count)
 
     def batches(self, first_step: int = 0) -> tf.data.Dataset:
         """The training batches from a step on, counted over all epochs, cut for the replicas."""
-        settings, replicas = self.settings, self.strategy.num_replicas_in_sync
+        settings, replicas = self.settings, self.replicas
 
         def of_process(context: tf.distribute.InputContext) -> tf.data.Dataset:
             own = replicas // context.num_input_pipelines

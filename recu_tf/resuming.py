@@ -1,12 +1,13 @@
 """Finding out where a training goes on, and whether it can."""
 
 import os
-from dataclasses import asdict
+import shlex
 from pathlib import Path
 
 import tensorflow as tf
 
 from recu_tf import checkpoints, runs
+from recu_tf.changes import RESTATED
 from recu_tf.checkpoints import Checkpoint
 from recu_tf.preparation import Prepared
 from recu_tf.settings import Settings
@@ -16,7 +17,6 @@ __all__ = [
     "MAY_CHANGE",
     "check_same_images",
     "check_same_place",
-    "keep_settings",
     "run_to_resume",
 ]
 
@@ -46,7 +46,8 @@ def run_to_resume(
         The run and its newest checkpoint; None where it was killed before it wrote the first.
 
     Raises:
-        ValueError: it is no training, has other settings, or has lost its checkpoints.
+        ValueError: it is no training, has other settings, has lost its checkpoints, or has no
+            epochs left that other schedules could be for.
     """
     run = runs.Run.open(directory)
     if "imported" in run.config:
@@ -55,7 +56,8 @@ def run_to_resume(
             "starts one from it."
         )
     kept = Settings.of_run(run)
-    changed = [name for name in settings.differences(kept) if name not in MAY_CHANGE]
+    allowed = (*RESTATED, *MAY_CHANGE)
+    changed = [name for name in settings.differences(kept) if name not in allowed]
     if changed:
         raise ValueError(
             "`resume` goes on with the settings that the run began with, got "
@@ -63,26 +65,44 @@ def run_to_resume(
                 f"{name} {getattr(settings, name)!r} for {getattr(kept, name)!r}"
                 for name in changed
             )
-            + f"; {', '.join(MAY_CHANGE)} may change."
+            + f"; {', '.join(allowed)} may change."
         )
     if init_from is not None and str(init_from) != run.config.get("init_from"):
         raise ValueError(
             f"`init_from` of the run to resume is {run.config.get('init_from')}, got {init_from}."
         )
-    checkpoint = checkpoints.load_newest(run.path / "checkpoints")
+    try:
+        checkpoint = checkpoints.load_newest(run.path / "checkpoints")
+    except ValueError as error:
+        raise ValueError(f"{error} {_starting_again(run, kept)}") from error
     if checkpoint is None and (run.metrics() or any(run.path.glob("*.keras"))):
         raise ValueError(
-            f"{directory} has no checkpoint to go on from, although it was trained; --init-from "
-            f"{directory} starts a new training from its best model."
+            f"{directory} has no checkpoint to go on from, although it was trained. "
+            + _starting_again(run, kept)
+        )
+    done = 0 if checkpoint is None else checkpoint.epoch
+    if settings.epochs <= done and any(name in RESTATED for name in settings.differences(kept)):
+        raise ValueError(
+            f"`epochs` must be more than the {done} that the run has behind it, got "
+            f"{settings.epochs}: only epochs to come can follow other schedules."
         )
     return run, checkpoint
 
 
-def keep_settings(run: runs.Run, settings: Settings) -> None:
-    """Has a run remember what of its settings has changed."""
-    if asdict(settings) != asdict(Settings.of_run(run)):
-        run.config["settings"] = asdict(settings)
-        run.write_config()
+def _starting_again(run: runs.Run, settings: Settings) -> str:
+    """The way on from a run without checkpoints: the options that start from its best model."""
+    for which in runs.WHICH:
+        try:
+            run.load_model(which)
+        except (OSError, ValueError):
+            continue
+        options = ["--init-from", str(run.model_path(which))]
+        options += ["--model", settings.model, "--dataset", settings.dataset]
+        options += ["--data_path", settings.data_path] if settings.data_path else []
+        return (
+            f"{shlex.join(options)} and another --save start a new training from its {which} model."
+        )
+    return "Neither best.keras nor last.keras is whole: nothing is left to train further."
 
 
 def check_same_images(run: runs.Run, prepared: Prepared) -> None:

@@ -1,31 +1,29 @@
 """The run directory: what a training leaves behind, and all that an export needs.
 
 ```
-config.json    format number, settings, data set, versions (written first)
+config.json    format number, settings and their changes, data set, versions (written first)
 metrics.jsonl  one line per epoch: losses, accuracies, lr, tau, seconds, diagnostics
 logs/          TensorBoard
 checkpoints/   what a training needs to go on, see `recu_tf.checkpoints`
 best.keras     the whole network with the weights of the epoch of the best validation accuracy
 last.keras     the whole network of the last epoch
-.lock          held by the process that trains
+.lock          held by the process that trains, see `recu_tf.locking`
 ```
 """
 
-import fcntl
 import json
 import os
 import platform
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 
 import tensorflow as tf
 
 from recu_tf.data import Normalization
+from recu_tf.locking import LOCK
 
 __all__ = ["WHICH", "Run", "versions"]
 
@@ -115,9 +113,9 @@ class Run:
                 f"{path}` or `recu export {path}` use it; another name makes one beside it; "
                 "removing the directory makes room."
             )
-        # What a process that was killed with its first file half-written left is not the user's.
+        # What a process that was killed before its first file was whole left is not the user's.
         if path.exists() and not (
-            path.is_dir() and all(one.name == CONFIG_ASIDE for one in path.iterdir())
+            path.is_dir() and all(inside.name in (CONFIG_ASIDE, LOCK) for inside in path.iterdir())
         ):
             raise FileExistsError(
                 f"{path} exists and is not an empty directory; give another name."
@@ -151,20 +149,6 @@ class Run:
         """Writes `config.json` anew."""
         text = json.dumps(self.config, indent=2) + "\n"
         write_aside(self.path / "config.json", lambda aside: aside.write_text(text, "utf-8"))
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keeps other processes from training this run, until the end or that of the process.
-
-        Raises:
-            OSError: another process trains it.
-        """
-        with open(self.path / ".lock", "w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise OSError(f"{self.path} is being trained by another process.") from None
-            yield
 
     @classmethod
     def open(cls, path: str | os.PathLike) -> "Run":

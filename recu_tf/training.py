@@ -9,15 +9,16 @@ import tensorflow as tf
 
 from recu_tf import checkpoints, data, runs, schedules
 from recu_tf.bookkeeping import Bookkeeping, restore
+from recu_tf.changes import keep_changes
 from recu_tf.failures import explained
 from recu_tf.interruption import Interruption
+from recu_tf.locking import locked
 from recu_tf.metrics import Diagnostics
 from recu_tf.preparation import Prepared, prepare
 from recu_tf.progress import Progress
 from recu_tf.resuming import (
     check_same_images,
     check_same_place,
-    keep_settings,
     run_to_resume,
 )
 from recu_tf.settings import Settings
@@ -36,6 +37,7 @@ def _config(prepared: Prepared, init_from: str | os.PathLike | None) -> dict:
         "training_images": prepared.images.count,
         "input_shape": prepared.whole.input_shape[1:],
         "normalization": asdict(dataset.normalization),
+        "replicas": prepared.replicas,
     }
 
 
@@ -58,7 +60,9 @@ def train(
         init_from: a run directory, a `.keras` file or a published checkpoint whose network to
             start from, with a fresh optimizer and fresh schedules: the published "finetune".
         resume: whether to go on with the run in the directory; where there is none, a new one
-            begins. Several processes have to see the same directory.
+            begins. Several processes have to see the same directory. With other `epochs`, `lr` or
+            `lr_decay_step`, the epochs to come follow the schedules of the new settings; the run's
+            `config.json` keeps what has changed when.
         print_freq: steps between lines of progress within an epoch; none if 0.
         time_estimate: whether progress tells the expected end.
 
@@ -69,8 +73,10 @@ def train(
     Raises:
         FileExistsError: the directory already holds something, and `resume` is not set.
         FileNotFoundError, ValueError: the run to start from is none, or of another network; the
-            run to resume has other settings or images, or no checkpoint that is whole.
-        ImportError, OSError: the data set cannot be read, or the run not be written.
+            run to resume has other settings or images, no checkpoint that is whole, or no epochs
+            left that other schedules could be for.
+        ImportError, OSError: the data set cannot be read, the run not be written, or another
+            process trains it.
         TrainingInterrupted: a signal came; what `resume` needs is saved.
         LossNotFinite: the loss became infinite or not a number.
         WorkerLost: another process of the training is gone.
@@ -78,13 +84,15 @@ def train(
     directory = Path(directory)
     strategy = make_strategy(settings.strategy)
     chief = is_chief(strategy)
-    run = checkpoint = None
-    if resume and (directory / "config.json").exists():
-        run, checkpoint = run_to_resume(settings, directory, init_from)
-        init_from = run.config.get("init_from")
-    elif chief:
+    resume = resume and (directory / "config.json").exists()
+    if chief and not resume:
         runs.Run.check_free(directory)
-    with explained(strategy):
+    run = checkpoint = None
+    # Before anything is built: that may take minutes, and another process may train meanwhile.
+    with locked(directory) if chief else nullcontext(), explained(strategy):
+        if resume:
+            run, checkpoint = run_to_resume(settings, directory, init_from)
+            init_from = run.config.get("init_from")
         prepared = prepare(settings, init_from, strategy)
         first_step = settings.start_epoch * prepared.steps
         if checkpoint is not None:
@@ -96,10 +104,11 @@ def train(
             run = None
         elif run is None:
             run = runs.Run.create(directory, _config(prepared, init_from))
-        with run.locked() if chief else nullcontext(), Interruption() as interruption:
+        with Interruption() as interruption:
             if chief:
                 run.forget_metrics(first_step // prepared.steps)
-                keep_settings(run, settings)
+                for line in keep_changes(run, settings, checkpoint, prepared.replicas):
+                    print(line, flush=True)
             progress = Progress(
                 settings.epochs, prepared.steps, first_step, print_freq, time_estimate
             )

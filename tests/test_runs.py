@@ -162,12 +162,3 @@ def runs_with_lines(directory, lines):
     run = Run.create(directory / "run", {})
     (run.path / "metrics.jsonl").write_bytes(lines)
     return run
-
-
-def test_run_is_trained_by_one_process_at_a_time(tmp_path):
-    run = Run.create(tmp_path / "run", {})
-    another = pytest.raises(OSError, match="is being trained by another process")
-    with run.locked(), another, run.locked():
-        pass
-    with run.locked():
-        pass

@@ -118,9 +118,9 @@ def test_training_is_evaluated_resumed_and_started_from(monkeypatch, tmp_path, c
     printed = capsys.readouterr().out
     assert "Epoch" not in printed
     assert "Best epoch" in printed
-    assert cli.main([*resume, "--lr", "0.5"]) == 2
+    assert cli.main([*resume, "--momentum", "0.5"]) == 2
     error = capsys.readouterr().err
-    assert "settings that the run began with, got lr 0.5 for 0.1" in error
+    assert "settings that the run began with, got momentum 0.5 for 0.9" in error
 
     # Started from a file, with fresh schedules, at a rate that changes nothing.
     start = ["--init-from", str(first / "last.keras"), "--lr", "1e-9", "--weight_decay", "0"]

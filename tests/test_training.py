@@ -193,8 +193,8 @@ def test_imported_run_is_no_training_to_resume(settings, tmp_path):
 def test_other_settings_are_refused_on_resume(settings, monkeypatch, tmp_path):
     few_digits(monkeypatch)
     training.train(settings, tmp_path / "run")
-    other = dataclasses.replace(settings, lr=0.02, batch_size_test=5)
-    with pytest.raises(ValueError, match=r"that the run began with, got lr 0\.02 for 0\.01;"):
+    other = dataclasses.replace(settings, momentum=0.8, batch_size_test=5)
+    with pytest.raises(ValueError, match=r"that the run began with, got momentum 0\.8 for 0\.9;"):
         training.train(other, tmp_path / "run", resume=True)
     with pytest.raises(ValueError, match="`init_from` of the run to resume is None, got elsewhere"):
         training.train(settings, tmp_path / "run", "elsewhere", resume=True)
