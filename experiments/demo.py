@@ -7,6 +7,7 @@ from pathlib import Path
 import export
 from experiments.quiet import quiet_standard_error
 from recu_tf import training
+from recu_tf.durations import duration
 from recu_tf.settings import Settings
 
 __all__ = ["demo"]
@@ -37,7 +38,7 @@ def _table(report: export.Report, seconds: float) -> str:
         ("latency, float32", f"{twin.median_ms:.2f} ms ({twin.kernel}, one thread)"),
         ("binary operators", f"{audited.binary} of {operators}"),
         ("binary convolutions", f"{audited.binary} of {len(audited.expected)} that should be"),
-        ("training", f"{seconds:.0f} s"),
+        ("training", duration(seconds)),
         ("file", str(report.path)),
     ]
     width = max(len(value) for _, value in rows)

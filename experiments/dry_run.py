@@ -6,10 +6,10 @@ import os
 import statistics
 import time
 from dataclasses import asdict, replace
-from datetime import timedelta
 
 import larq as lq
 
+from recu_tf.durations import duration
 from recu_tf.failures import explained
 from recu_tf.preparation import prepare
 from recu_tf.settings import Settings
@@ -70,9 +70,8 @@ def dry_run(settings: Settings, init_from: str | os.PathLike | None = None) -> s
             f"{prepared.images.count:,} training images in {prepared.steps:,} steps of "
             f"{settings.batch_size}, on {strategy.num_replicas_in_sync} device(s); "
             f"{images:,} test images",
-            f"{seconds:.3g} s a step (median of {STEPS}), {timedelta(seconds=round(epoch))} an "
-            f"epoch with its evaluation, {timedelta(seconds=round(epochs * epoch))} for "
-            f"{epochs} epochs",
+            f"{duration(seconds)} a step (median of {STEPS}), {duration(epoch)} an epoch with its "
+            f"evaluation, {duration(epochs * epoch)} for {epochs} epochs",
             "Nothing was written.",
         ]
     )

@@ -67,15 +67,14 @@ def _schedules_line(kept: Settings, settings: Settings, changes: dict, epoch: in
     def values(of: Settings, at: int) -> str:
         rate = schedules.learning_rate(at, of.epochs, **of.learning_rate_schedule)
         tau = schedules.exponential_tau(at, of.epochs, of.tau_min, of.tau_max)
-        return f"lr {rate:.4g} and tau {tau:.4g} in epoch {at + 1}"
+        return f"lr {rate:.4g} and tau {tau:.4g}"
 
     changed = ", ".join(f"{name} {now} instead of {was}" for name, (was, now) in changes.items())
-    last = f"after {values(kept, epoch - 1)} " if epoch > settings.start_epoch else ""
-    end = f" to {values(settings, settings.epochs - 1)}" if epoch + 1 < settings.epochs else ""
-    return (
-        f"Other schedules from epoch {epoch + 1} on ({changed}): {last}they give "
-        f"{values(settings, epoch)}{end}."
-    )
+    told = [
+        f"{values(settings, at)} in epoch {at + 1}" for at in sorted({epoch, settings.epochs - 1})
+    ]
+    before = f"; epoch {epoch} had {values(kept, epoch - 1)}" if epoch > kept.start_epoch else ""
+    return f"Other schedules from epoch {epoch + 1} on ({changed}): {', '.join(told)}{before}."
 
 
 def _statistics_line(batch_size: int, before: int, replicas: int, epoch: int) -> str:

@@ -34,8 +34,8 @@ def test_finished_run_is_extended_by_the_schedules_of_its_new_length(monkeypatch
     capsys.readouterr()
     assert resumed(tmp_path, "--epochs", "3") == 0
     printed = capsys.readouterr().out
-    assert "Other schedules from epoch 2 on (epochs 3 instead of 1): after lr 0.01 and " in printed
-    assert "they give lr 0.0075 and tau 0.88" in printed
+    assert "Other schedules from epoch 2 on (epochs 3 instead of 1): lr 0.0075 and " in printed
+    assert "; epoch 1 had lr 0.01 and tau 0.85.\n" in printed
     assert "Epoch 3/3" in printed
     run = runs.Run.open(tmp_path / "run")
     lines = run.metrics()
@@ -94,8 +94,8 @@ def run(tmp_path):
 def test_run_may_be_shortened_to_epochs_that_are_still_to_come(run):
     lines = keep_changes(run, replace(SETTINGS, epochs=3), Checkpoint(2, 1, {}), 1)
     assert len(lines) == 1
-    assert "Other schedules from epoch 3 on (epochs 3 instead of 4): after lr 0.0853" in lines[0]
-    assert lines[0].endswith("in epoch 3.")
+    assert lines[0].startswith("Other schedules from epoch 3 on (epochs 3 instead of 4): lr 0.025 ")
+    assert re.search(r"in epoch 3; epoch 2 had lr 0\.0853\d and tau 0\.\d+\.$", lines[0])
     assert run.config["changes"] == [{"epoch": 2, "step": 1, "epochs": [4, 3]}]
 
 

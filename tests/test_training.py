@@ -37,7 +37,7 @@ def test_training_leaves_a_whole_run_directory(settings, monkeypatch, tmp_path, 
     run = training.train(settings, tmp_path / "run")
     printed = capsys.readouterr().out
     assert "Epoch 2/2" in printed
-    assert "tau: 0.85" in printed
+    assert "  tau 0.85  " in printed
 
     config = json.loads((run.path / "config.json").read_text())
     assert config["settings"]["batch_size"] == 10

@@ -7,6 +7,7 @@ from html import escape
 import numpy as np
 
 from experiments.report.contents import Contents
+from recu_tf.durations import duration
 from recu_tf.page import table
 
 __all__ = ["NOTHING", "confused_pairs", "memory_tables", "settings_table", "summary"]
@@ -33,8 +34,8 @@ def summary(runs: Sequence[Contents]) -> str:
                 f"{len(one.epochs)} of {settings.get('epochs', '?')}" if one.epochs else NOTHING,
                 f"{best[0]:.2%} (epoch {best[1]})" if best else NOTHING,
                 f"{accuracies[-1][0]:.2%}" if accuracies else NOTHING,
-                f"{np.median(seconds):.4g} s" if seconds else NOTHING,
-                f"{sum(seconds) / 3600:.2f} h" if seconds else NOTHING,
+                duration(float(np.median(seconds))) if seconds else NOTHING,
+                duration(sum(seconds)) if seconds else NOTHING,
             ]
         )
     header = ("Run", "Network", "Data set", "Epochs", "Best top-1", "Last top-1")

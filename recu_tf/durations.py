@@ -1,0 +1,27 @@
+"""Durations as people say them."""
+
+__all__ = ["duration"]
+
+# Each unit in seconds, and how many of it make the next.
+UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+
+
+def duration(seconds: float) -> str:
+    """A duration in the one or two units that suit it: `0.31 s`, `1 min 12 s`, `2 h 5 min`.
+
+    Args:
+        seconds: from 0.
+    """
+    if seconds < 9.95:
+        return f"{seconds:.2g} s"
+    whole = round(seconds)
+    if whole >= 3600:
+        whole = round(whole / 60) * 60
+    if whole >= 86400:
+        whole = round(whole / 3600) * 3600
+    parts = []
+    for name, size in UNITS:
+        count, whole = divmod(whole, size)
+        if count:
+            parts.append(f"{count} {name}")
+    return " ".join(parts)
