@@ -346,6 +346,87 @@ def test_any_numbers_make_a_chart_inside_its_frame(values):
         assert 30 <= float(y) <= 196
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0.99996, 0.99997, (0.99, 1.0)),
+        (0.5, 0.5, (0.495, 0.505)),
+        (0.001, 0.001, (0.0, 0.01)),
+        (0.2, 0.9, (0.2, 0.9)),
+    ],
+)
+def test_range_is_widened_within_its_bounds(low, high, expected):
+    assert charts.widened(low, high, 0.01, (0, 1)) == pytest.approx(expected)
+
+
+def test_noise_does_not_fill_the_height_of_a_chart(run):
+    noise = {name: {"sign_entropy": 0.99997} for name in LAYERS}
+    values = [0.99996 + 1e-6 * epoch for epoch in range(5)]
+    write_lines(
+        run, *(line(at, sign_entropy=value, layers=noise) for at, value in enumerate(values))
+    )
+    source = Page(report([run.path])).source
+    chart = re.search(r'<svg class="chart"[^>]*aria-label="Entropy.*?</svg>', source)[0]
+    heights = [float(y) for y in re.findall(r'cy="(.*?)"', chart)]
+    assert max(heights) - min(heights) < 1
+    assert ">0.990<" in chart
+    # The colours of the layers span the same.
+    assert "0.990<i></i>0.995" in source
+
+
+def strokes(chart):
+    """Run, dashes and offset of each line of a chart, from the bottom up; no dashes if solid."""
+    found = re.findall(r'<g class="run(\d)( dashed)?"><path d="[^"]*"([^>]*)/>', chart)
+    return [(int(run), *map(int, re.findall(r"-?\d+", style))) for run, _, style in found]
+
+
+def test_lines_that_lie_on_each_other_alternate_their_colours():
+    points = [(epoch, 1 / epoch) for epoch in range(1, 6)]
+    others = [(epoch, 0.9 - 0.1 * epoch) for epoch in range(1, 6)]
+    series = [
+        charts.Series("first", 1, points[:4]),
+        charts.Series("longer", 2, points),
+        charts.Series("same", 3, points[:4]),
+        charts.Series("other", 4, others),
+        charts.Series("training of first", 1, others, dashed=True),
+        charts.Series("training of same", 3, others, dashed=True),
+    ]
+    chart = charts.line_chart("Loss", "", series)
+    # Longest first, whole; of the others every third dash, each beside the one before.
+    assert strokes(chart) == [
+        (2,),
+        (4,),
+        (1,),
+        (1, 8, 16, -8),
+        (3, 4, 10, -7),
+        (3, 8, 16, -16),
+    ]
+    # The markers lie in each other like rings.
+    rings = re.findall(r'r="([\d.]+)"><title>([\w ]+), epoch 1:', chart)
+    radii = {name: float(radius) for radius, name in rings}
+    assert radii["longer"] > radii["first"] > radii["same"] == radii["other"]
+
+
+def test_histograms_of_the_same_weights_alternate_their_colours(run, trained, tmp_path):
+    other = copy(trained, tmp_path / "other")
+    source = Page(report([run.path, other.path])).source
+    drawn = re.findall(r'<svg class="histogram".*?</svg>', source)
+    assert len(drawn) == len(LAYERS)
+    for histogram in drawn:
+        styles = re.findall(r'<g class="run(\d)"><path class="" d="[^"]*"(.*?)/>', histogram)
+        assert styles == [
+            ("1", ""),
+            ("2", ' style="stroke-dasharray:8 8;stroke-dashoffset:-8"'),
+        ]
+
+
+def test_durations_are_in_units_that_suit_them(run):
+    write_lines(run, line(0, seconds=70.2), line(1, seconds=68.0))
+    text = Page(report([run.path])).text
+    assert "1 min 9 s" in text
+    assert "2 min 18 s" in text
+
+
 def test_heatmap_has_a_pixel_for_each_layer_and_epoch():
     values = np.array([[0.0, 1.0, np.nan], [0.5, 0.25, 0.75]])
     drawn = maps.heatmap("Dead", ["a", "b"], values, 1, 0.0, 1.0)

@@ -13,8 +13,23 @@ from html import escape
 import numpy as np
 
 from experiments.report.contents import LayerWeights
+from experiments.report.overlays import alternating, layered
 
-__all__ = ["Series", "axis_line", "histogram", "label", "line_chart", "shortened", "svg", "ticks"]
+__all__ = [
+    "Series",
+    "axis_line",
+    "histogram",
+    "label",
+    "line_chart",
+    "shortened",
+    "svg",
+    "ticks",
+    "widened",
+]
+
+SAME = 0.2  # of two lines' common epochs: who meets in more of them hides the other
+TRAINING_DASHES = (4, 3)  # dash and gap, as in the style of the page
+LIMIT_DASHES = (3, 2)
 
 
 @dataclass(frozen=True)
@@ -32,6 +47,24 @@ class Series:
     run: int
     points: Sequence[tuple[float, float | None]]
     dashed: bool = False
+
+
+def widened(
+    low: float, high: float, least: float, bounds: tuple[float, float]
+) -> tuple[float, float]:
+    """A range that is no narrower than what matters of its quantity, so that noise stays small.
+
+    Args:
+        low: the smallest number.
+        high: the largest one.
+        least: how wide the range has to be.
+        bounds: what the quantity cannot leave; the range is not widened beyond.
+    """
+    if high - low >= least:
+        return low, high
+    bottom = max((low + high - least) / 2, min(low, bounds[0]))
+    top = min(bottom + least, max(high, bounds[1]))
+    return min(low, top - least), top
 
 
 def ticks(low: float, high: float, count: int = 5) -> tuple[list[float], list[str]]:
@@ -64,9 +97,9 @@ def label(x: float, y: float, text: str, anchor: str = "start", extra: str = "")
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{extra}>{escape(text)}</text>'
 
 
-def axis_line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
-    """A straight line from one place to another."""
-    return f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
+def axis_line(x1: float, y1: float, x2: float, y2: float, kind: str, extra: str = "") -> str:
+    """A straight line from one place to another; `extra` is for more attributes."""
+    return f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"{extra}/>'
 
 
 def _path(points: Sequence[tuple[float, float] | None]) -> str:
@@ -80,9 +113,15 @@ def _path(points: Sequence[tuple[float, float] | None]) -> str:
 
 
 def line_chart(
-    title: str, y_label: str, series: Sequence[Series], zero: bool = False, digits: int = 4
+    title: str,
+    y_label: str,
+    series: Sequence[Series],
+    zero: bool = False,
+    digits: int = 4,
+    least: float = 0,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
 ) -> str:
-    """Draws lines over the epochs.
+    """Draws lines over the epochs. Lines that lie on each other alternate their colours.
 
     Args:
         title: of the chart.
@@ -90,12 +129,14 @@ def line_chart(
         series: the lines; at least one has a point.
         zero: whether the axis must begin at 0.
         digits: significant ones of the values in tool tips.
+        least: what the vertical axis spans at least, see `widened`.
+        bounds: of the vertical axis, see `widened`.
     """
     known = [(x, y) for one in series for x, y in one.points if y is not None]
     (left, right), (top, bottom) = (70, 408), (30, 196)
     x_low, x_high = min(x for x, _ in known), max(x for x, _ in known)
     y_low, y_high = min(y for _, y in known), max(y for _, y in known)
-    y_low = min(y_low, 0) if zero else y_low
+    y_low, y_high = widened(min(y_low, 0) if zero else y_low, y_high, least, bounds)
     if x_low == x_high:
         x_low, x_high = x_low - 1, x_high + 1
     if y_high - y_low < 1e-9 * max(1, abs(y_high)):
@@ -124,22 +165,34 @@ def line_chart(
             ]
     parts.append(axis_line(left, bottom, right, bottom, "axis"))
     parts.append(label(right, bottom + 32, "epoch", "end", ' class="unit"'))
-    told = []
-    for one in series:
+    drawn, told = [], []
+    layers = {}
+    for dashed in (False, True):
+        alike = [number for number, one in enumerate(series) if one.dashed == dashed]
+        lines = [
+            {x: place(x, y)[1] for x, y in series[number].points if y is not None}
+            for number in alike
+        ]
+        layers.update(zip(alike, layered(lines, SAME), strict=True))
+    for number, one in enumerate(series):
+        layer, count = layers[number]
         placed = [None if y is None else place(x, y) for x, y in one.points]
         kind = f"run{one.run}{' dashed' if one.dashed else ''}"
         marks = ""
         if len(placed) <= 40:  # beyond that they would hide the line
+            radius = 2 + 1.5 * (count - 1 - layer)
             marks = "".join(
-                f'<circle cx="{point[0]:.1f}" cy="{point[1]:.1f}" r="2">'
+                f'<circle cx="{point[0]:.1f}" cy="{point[1]:.1f}" r="{radius:g}">'
                 f"<title>{escape(f'{one.label}, epoch {x:g}: {y:.{digits}g}')}</title></circle>"
                 for (x, y), point in zip(one.points, placed, strict=True)
                 if point
             )
-        parts.append(f'<g class="{kind}"><path d="{_path(placed)}"/>{marks}</g>')
+        style = alternating(layer, count, *(TRAINING_DASHES if one.dashed else (8,)))
+        drawn.append((layer, f'<g class="{kind}"><path d="{_path(placed)}"{style}/>{marks}</g>'))
         ends = [y for _, y in one.points if y is not None]
         if ends:
             told.append(f"{one.label}: from {ends[0]:.{digits}g} to {ends[-1]:.{digits}g}")
+    parts += [text for _, text in sorted(drawn, key=lambda pair: pair[0])]
     heading = (
         f"{title}{f' ({y_label})' if y_label else ''} over {len({x for x, _ in known})} epochs"
     )
@@ -170,18 +223,23 @@ def histogram(title: str, edges: np.ndarray, layers: Mapping[int, LayerWeights])
     for value, text in zip(*ticks(0, 100 * highest, 3), strict=True):
         y = bottom - value / (100 * highest) * (bottom - top)
         parts += [axis_line(left, y, right, y, "grid"), label(left - 4, y + 4, text, "end")]
-    told = []
+    told, drawn = [], []
+    heights_of = [bottom - layer.shares / highest * (bottom - top) for layer in layers.values()]
+    levels = layered([dict(enumerate(heights)) for heights in heights_of], 1 - 1e-9)
     for place, (run, layer) in enumerate(layers.items()):
-        heights = bottom - layer.shares / highest * (bottom - top)
+        heights, (level, count) = heights_of[place], levels[place]
         corners = [(across(edges[0]), bottom)]
         for at, height in enumerate(heights):
             corners += [(across(edges[at]), height), (across(edges[at + 1]), height)]
         corners.append((across(edges[-1]), bottom))
-        body = f'<path class="{"filled" if len(layers) == 1 else ""}" d="{_path(corners)}"/>'
+        kind = "filled" if len(layers) == 1 else ""
+        style = alternating(level, count, 8)
+        body = f'<path class="{kind}" d="{_path(corners)}"{style}/>'
         if layer.limit < edges[-1]:
+            style = alternating(level, count, *LIMIT_DASHES)
             for limit in (-layer.limit, layer.limit):
-                body += axis_line(across(limit), top - 4, across(limit), bottom, "limit")
-        parts.append(f'<g class="run{run}">{body}</g>')
+                body += axis_line(across(limit), top - 4, across(limit), bottom, "limit", style)
+        drawn.append((level, f'<g class="run{run}">{body}</g>'))
         text = f"Q = {layer.limit:.2f}, dead {layer.dead:.1%}"
         told.append(text)
         if len(layers) == 1:
@@ -190,5 +248,6 @@ def histogram(title: str, edges: np.ndarray, layers: Mapping[int, LayerWeights])
             x, anchor = ((left, "start"), (right, "end"))[place]
             text = f"dead {layer.dead:.1%}"
             parts.append(label(x, 28, text, anchor, f' class="run{run} ink"'))
+    parts += [text for _, text in sorted(drawn, key=lambda pair: pair[0])]
     parts.append(axis_line(left, bottom, right, bottom, "axis"))
     return svg(260, 144, f"Weights of {title}", "; ".join(told), "".join(parts), "histogram")

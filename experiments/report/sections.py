@@ -27,6 +27,16 @@ CURVES = (  # title, unit, factor, what is on the test images, what is on the tr
     ("Entropy of the signs", "mean of the layers, bits", 1, "sign_entropy", None),
 )
 ZERO = ("lr", "flipped_signs", "dead_weights")  # where 0 belongs into the picture
+# What of each, in its unit, is worth the whole height of a chart, and what it cannot leave.
+RANGES = {
+    "val_loss": (0.01, (0, math.inf)),
+    "val_accuracy": (1, (0, 100)),
+    "tau": (0.01, (0.5, 1)),
+    "dead_weights": (1, (0, 100)),
+    "flipped_signs": (0.1, (0, 100)),
+    "quantization_error": (1, (0, 100)),
+    "sign_entropy": (0.01, (0, 1)),
+}
 UNITS = {
     "dead_weights": ("Dead weights, %", 100),
     "flipped_signs": ("Flipped signs, % per epoch", 100),
@@ -62,9 +72,13 @@ def _curves(runs: Sequence[Contents]) -> str:
                     label = f"{one.name}, {label}" if trained else one.name
                     series.append(charts.Series(label, number, points, dashed))
         if series:
-            chart = charts.line_chart(title, unit, series, zero=name in ZERO)
+            least, bounds = RANGES.get(name, (0, (-math.inf, math.inf)))
+            chart = charts.line_chart(
+                title, unit, series, zero=name in ZERO, least=least, bounds=bounds
+            )
             drawn.append(f'<div class="card">{chart}</div>')
-    return f'{_key(runs)}<div class="grid">{"".join(drawn)}</div>' if drawn else ""
+    note = "<p>Lines that lie on each other alternate their colours.</p>" if len(runs) > 1 else ""
+    return f'{note}{_key(runs)}<div class="grid">{"".join(drawn)}</div>' if drawn else ""
 
 
 def _scale(low: float, high: float, power: float) -> str:
@@ -88,7 +102,7 @@ def _layers(runs: Sequence[Contents]) -> str:
         known = [v for values in values_of for row in values.values() for v in row if v == v]
         if not known:
             continue
-        low, high = factor * min(known), factor * max(known)
+        low, high = charts.widened(factor * min(known), factor * max(known), *RANGES[metric])
         power = 0.5 if metric == "flipped_signs" else 1  # the first epoch outshines the others
         cards = []
         for one, values in zip(runs, values_of, strict=True):
