@@ -81,7 +81,7 @@ def moved_windows(flatbuffer: bytes, model: tf.keras.Model) -> list[str]:
             ]
             names = [node.name for node in moved] or [one.name]
             owners = [owner for name in names for owner in layers_of(name, layers)]
-            found.append(called[id(owners[0])] if owners else names[0])
+            found.append(called[id(owners[0])] if owners else names[0] or "a convolution")
     return list(dict.fromkeys(found))
 
 
@@ -137,11 +137,15 @@ def _same(one: _Convolution) -> list[Pair]:
 
 
 def _could_be_moved(one: _Convolution) -> bool:
-    """Whether a padding that is the same on both sides can have as many windows, elsewhere."""
+    """Whether a padding that is the same on both sides can have as many windows, elsewhere.
+
+    Where windows move by one pixel, as many windows take as much padding as SAME, and the same on
+    both sides is then SAME itself.
+    """
     if not one.same:
         return False
     return any(
-        front != behind or stride > 2
+        stride > 1 and (front != behind or stride > 2)
         for (front, behind), stride in zip(_same(one), one.kind.strides, strict=True)
     )
 

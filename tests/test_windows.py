@@ -71,6 +71,21 @@ def test_dilation_widens_the_window():
     assert moved_windows(export.convert(model), model) == []
 
 
+@pytest.mark.parametrize("layer", [K.DepthwiseConv2D, K.Conv2D])
+def test_dilated_convolution_that_pads_itself_is_right(layer):
+    """TensorFlow makes a batch of parts of the image of it, and the converter one operator."""
+    tf.keras.utils.set_random_seed(0)
+    image = x = tf.keras.Input((8, 8, 8))
+    for window, dilation in [(2, 3), (3, 3), ((3, 4), (1, 3)), (4, 3), (5, 2)]:
+        filters = {} if layer is K.DepthwiseConv2D else {"filters": 8}
+        x = layer(kernel_size=window, dilation_rate=dilation, padding="same", **filters)(x)
+    model = tf.keras.Model(image, x)
+    images = np.random.default_rng(0).normal(size=(2, 8, 8, 8)).astype("float32")
+    verification = export.verify(export.convert(model), model, images)
+    assert verification.moved == ()
+    assert verification.passed
+
+
 def test_layer_that_pads_itself_and_one_called_twice_are_right():
     image = tf.keras.Input((8, 8, 8))
     conv = K.Conv2D(8, 3, strides=2, name="conv")
