@@ -135,6 +135,14 @@ def _are_probabilities(outputs: np.ndarray) -> bool:
 def _different(verification: Verification) -> str:
     """What is wrong with a file of other outputs, and what to do about it if that is known."""
     reason = "the file does not compute what the model does"
+    if verification.wide:
+        return (
+            f"{reason}: Larq Compute Engine computes {', '.join(verification.wide)} wrongly, a "
+            "binary convolution padded with zeros whose windows hold the whole map and more. Pad "
+            "with ones (pad_values=1) and train it so, take a smaller kernel or a larger map, or "
+            "use a QuantConv2D layer, called once and in the same functional model: that is "
+            "rewritten"
+        )
     if not verification.moved:
         return reason
     return (

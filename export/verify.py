@@ -9,6 +9,7 @@ from export.convert import convert
 from export.interpreter import run, run_all
 from export.latent_scope import restored_scope
 from export.segments import ROUNDING, SHARE_WITHIN, first_wrong_layer, share_within
+from export.wide_kernels import wide_kernels
 from export.windows import moved_windows
 
 __all__ = ["TOLERANCE", "Verification", "verify"]
@@ -45,6 +46,7 @@ class Verification:
         alike_images: whether the images all have the same outputs, but for rounding, so that these
             prove nothing, and every layer's own step has to be looked at.
         moved: layers whose convolution looks through other windows, by sizes alone.
+        wide: layers whose binary convolution the engine computes wrongly, by sizes alone.
     """
 
     images: int
@@ -62,6 +64,7 @@ class Verification:
     not_taken_apart: str | None = None
     alike_images: bool = False
     moved: tuple[str, ...] = ()
+    wide: tuple[str, ...] = ()
 
     @property
     def alike(self) -> bool:
@@ -141,7 +144,8 @@ def verify(
     """Runs the file with the Larq Compute Engine interpreter and compares it with the model.
 
     Convolutions that look through other windows than the model's are found by sizes, see
-    `export.windows`. Where too many images differ, or all give the same, the model is taken apart
+    `export.windows`, and so are those that the engine computes wrongly, see `export.wide_kernels`.
+    Where too many images differ, or all give the same, the model is taken apart
     to find the first layer that is wrong, see `export.segments`.
 
     Args:
@@ -194,8 +198,10 @@ def verify(
             values["tflite_accuracy"] = float(np.mean(got.argmax(axis=1) == labels))
             values["keras_accuracy"] = float(np.mean(outputs.argmax(axis=1) == labels))
     moved = moved_windows(flatbuffer, parts or model)
-    if moved:
-        return Verification(**values, wrong_layer=moved[0], moved=tuple(moved))
+    wide = wide_kernels(flatbuffer, parts or model)
+    if moved or wide:
+        wrong = (moved or wide)[0]
+        return Verification(**values, wrong_layer=wrong, moved=tuple(moved), wide=tuple(wide))
     verification = Verification(**values)
     if verification.passed:
         return verification

@@ -17,6 +17,7 @@ from export.rewriting.hard_tanh import drop_hard_tanh
 from export.rewriting.kernels import freeze_kernels
 from export.rewriting.padding import exact_padding
 from export.rewriting.pooling import pool_last
+from export.rewriting.wide_kernels import pad_wide_kernels
 
 __all__ = ["Step", "float32_model", "rewrite"]
 
@@ -27,6 +28,7 @@ STEPS = {
     "drop hard tanh before a sign": drop_hard_tanh,
     "normalise before max-pools": pool_last,
     "pad strided convolutions exactly": exact_padding,
+    "pad kernels wider than their map with ones": pad_wide_kernels,
 }
 # The steps move and negate numbers, they do not round: what is left is that TensorFlow may add up
 # a float convolution in another order. That may turn a sign that is within rounding of 0, and so
