@@ -19,7 +19,7 @@ from export.images import (
     verification_images,
 )
 from export.int8 import quantized
-from export.interpreter import other_operators
+from export.interpreter import checked_interpreter, other_operators
 from export.latent_scope import restored_scope
 from export.rewriting import Step, float32_model, rewrite
 from export.rewriting.float32 import float32_policy
@@ -168,6 +168,16 @@ def _check_operators(audited: Audit) -> None:
     )
 
 
+def _check_loads(flatbuffer: bytes, audited: Audit) -> None:
+    """Raises an ExportError with what the audit says of a file that the engine cannot load."""
+    try:
+        checked_interpreter(flatbuffer)
+    except ValueError as error:
+        if audited.passed:
+            raise
+        raise ExportError("Larq Compute Engine cannot load the file", audited) from error
+
+
 def _peak_memory() -> int:
     # Linux counts in kilobytes, macOS in bytes.
     unit = 1 if sys.platform == "darwin" else 1024
@@ -222,6 +232,7 @@ def export_network(
     strict = source.run is not None if options.strict is None else options.strict
     if strict and not audited.passed:
         raise ExportError("not every layer that should be binary is", audited)
+    _check_loads(flatbuffer, audited)
     pixels = pixels_of(images.pixels, known.normalization) if options.uint8 else images.pixels
     verification = verify(
         flatbuffer,

@@ -93,6 +93,23 @@ def test_layer_that_is_not_binary_fails_where_it_is_said_to_have_to_be():
         export_network(source(model), Options(strict=True))
 
 
+def test_what_keeps_the_engine_from_loading_a_file_is_said():
+    image = tf.keras.Input((8, 8, 32))
+    x = lq.layers.QuantConv2D(
+        *(32, 3, 2),
+        padding="same",
+        use_bias=False,
+        name="binary",
+        input_quantizer="ste_sign",
+        kernel_quantizer="ste_sign",
+    )(image)
+    x = L.Flatten()(x * tf.random.uniform((1, 1, 32), 0.5, 1.5))
+    model = tf.keras.Model(image, L.Dense(3)(x))
+    match = r"cannot load the file[\s\S]*binary: the scale .* has shape \(1, 1, 32\), .* give it"
+    with pytest.raises(ExportError, match=match):
+        export_network(source(model))
+
+
 def test_int8_is_proved_on_real_images():
     exported = export_network(source(network(strided=True)), Options(int8=True), "digits")
     assert exported.verification.passed
