@@ -25,6 +25,7 @@ from export.rewriting import Step, float32_model, rewrite
 from export.rewriting.float32 import float32_policy
 from export.serving import pixels_of, with_pixel_input, with_softmax
 from export.sources import Source
+from export.stripping import stripped
 from export.verify import TOLERANCE, Verification, verify
 
 __all__ = ["DEFAULTS", "ExportError", "Exported", "Options", "export_network"]
@@ -233,6 +234,7 @@ def export_network(
     if strict and not audited.passed:
         raise ExportError("not every layer that should be binary is", audited)
     _check_loads(flatbuffer, audited)
+    flatbuffer = stripped(flatbuffer)
     pixels = pixels_of(images.pixels, known.normalization) if options.uint8 else images.pixels
     verification = verify(
         flatbuffer,
