@@ -1,6 +1,5 @@
 """SavedModels as Keras models: their layers where they tell them, else the graph as one layer."""
 
-import json
 from pathlib import Path
 
 import tensorflow as tf
@@ -10,6 +9,7 @@ from tf_keras.protobuf import saved_metadata_pb2
 from export.latent_scope import restored_scope
 from export.rewriting.graph import is_graph
 from recu_tf.classifiers import PACKAGES, SIGNATURE, check_origins, load_signature
+from recu_tf.json_text import parsed
 
 __all__ = ["SavedFunction", "load_saved_model"]
 
@@ -43,7 +43,7 @@ def _layers_are_known(path: Path) -> bool:
     try:
         metadata.ParseFromString((path / METADATA).read_bytes())
         for node in metadata.nodes:
-            one = json.loads(node.metadata)
+            one = parsed(node.metadata)
             check_origins(one, path)
             if node.identifier == "_tf_keras_layer" and one.get("class_name") == "Custom":
                 return False

@@ -1,7 +1,6 @@
 """Trained networks of several formats as one thing: a function from images to outputs."""
 
 import importlib.util
-import json
 import os
 import re
 import sys
@@ -14,7 +13,7 @@ import h5py
 import numpy as np
 import tensorflow as tf
 
-from recu_tf import runs
+from recu_tf import inflation, json_text, runs
 
 __all__ = [
     "Classifier",
@@ -148,13 +147,17 @@ def load_keras_file(path: str | os.PathLike) -> tf.keras.Model:
         path: of the file.
 
     Raises:
-        ValueError: the file is damaged, has a `Lambda` layer, or wants layers or functions from
-            elsewhere than Keras, Larq, larq-zoo and this library.
+        ValueError: the file is damaged, has a `Lambda` layer, wants layers or functions from
+            elsewhere than Keras, Larq, larq-zoo and this library, or holds far more than it is
+            long, see `recu_tf.inflation`.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            config = json.loads(archive.read("config.json"))
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+            inflation.check_member(archive, "config.json", path)
+            config = json_text.parsed(archive.read("config.json"))
+    except (OSError, inflation.TooLarge):
+        raise
+    except Exception as error:  # zip and each of its decompressors have their own
         raise ValueError(f"{path} is damaged or no .keras file: {error}") from error
     check_origins(config, path)
     return _loaded(runs.load_keras, path)
@@ -171,11 +174,12 @@ def load_h5_file(path: str | os.PathLike) -> tf.keras.Model:
     """
     try:
         with h5py.File(path, "r") as file:
-            config = json.loads(file.attrs["model_config"])
+            config = json_text.parsed(file.attrs["model_config"])
     except KeyError as error:
         raise ValueError(f"{path} has no model in it, only weights.") from error
-    except (OSError, TypeError, ValueError) as error:
+    except (OSError, RuntimeError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged or no .h5 file: {error}") from error
+    inflation.check_h5_file(path, os.path.getsize(path), path)
     check_origins(config, path)
     return _loaded(lambda path: tf.keras.models.load_model(path, compile=False), path)
 
@@ -186,12 +190,16 @@ def _loaded(
     try:
         try:
             return load(path)
+        except inflation.TooLarge:
+            raise
         except Exception:
             # Its networks name functions that Keras knows only once it is imported.
             if ZOO in sys.modules or not importlib.util.find_spec(ZOO):
                 raise
             importlib.import_module(ZOO)
             return load(path)
+    except inflation.TooLarge:
+        raise
     except Exception as error:  # zip, JSON, HDF5 and Keras each have their own
         advice = "" if ZOO in sys.modules else " (Networks of larq-zoo need that installed.)"
         raise ValueError(f"{path} cannot be loaded: {error}{advice}") from error

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from recu_tf import inflation, json_text
 from recu_tf.data import Normalization
 from recu_tf.locking import LOCK
 
@@ -76,15 +77,34 @@ def load_keras(path: str | os.PathLike) -> tf.keras.Model:
         path: of the file.
 
     Raises:
+        TooLarge: it holds far more than it is long, see `recu_tf.inflation`.
         Exception: of zip, JSON, HDF5 or Keras, whichever finds the file damaged. Code in it
             (`Lambda` layers) is refused by Keras.
     """
     with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as directory:
-        config = json.loads(archive.read("config.json"))
+        for name in ("config.json", "model.weights.h5"):
+            inflation.check_member(archive, name, path)
+        config = json_text.parsed(archive.read("config.json"))
         config.pop("compile_config", None)
+        weights = archive.extract("model.weights.h5", directory)
+        inflation.check_h5_file(weights, os.path.getsize(path), path)
         model = tf.keras.models.model_from_json(json.dumps(config))
-        model.load_weights(archive.extract("model.weights.h5", directory))
+        model.load_weights(weights)
     return model
+
+
+def _check_classes(config: dict, path: Path) -> None:
+    """Refuses sizes and names of classes in a run's configuration that are of other types."""
+    classes, names, shape = (config[key] for key in ("num_classes", "class_names", "input_shape"))
+    sizes = [classes, *shape] if isinstance(shape, list) else [None]
+    if not all(type(size) is int and size > 0 for size in sizes):
+        raise ValueError(
+            f"`input_shape` in {path} must be a list of whole numbers from 1, and `num_classes` "
+            f"such a number, got {shape!r} and {classes!r}."
+        )
+    texts = names if isinstance(names, list) else [None]
+    if names is not None and not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"`class_names` in {path} must be a list of texts or null, got {names!r}.")
 
 
 class Run:
@@ -160,7 +180,7 @@ class Run:
         """
         path = Path(path)
         try:
-            config = json.loads((path / "config.json").read_text("utf-8"))
+            config = json_text.parsed((path / "config.json").read_text("utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             raise FileNotFoundError(
                 f"{path} is not a run directory: it has no config.json."
@@ -176,6 +196,7 @@ class Run:
         missing = [key for key in KEYS if key not in config]
         if missing:
             raise ValueError(f"{path / 'config.json'} lacks {', '.join(missing)}.")
+        _check_classes(config, path / "config.json")
         try:
             channels = config["input_shape"][-1]
             kept = [config["normalization"][key] for key in ("mean", "std")]
@@ -234,6 +255,8 @@ class Run:
             )
         try:
             model = load_keras(path)
+        except inflation.TooLarge:
+            raise
         except Exception as error:  # zip, JSON, HDF5 and Keras each have their own
             raise ValueError(f"{path} is damaged: {error}") from error
         expected = (tuple(self.config["input_shape"]), (self.config["num_classes"],))
@@ -263,7 +286,7 @@ class Run:
         texts = path.read_text("utf-8", errors="replace").splitlines() if path.exists() else []
         for number, text in enumerate(texts, start=1):
             try:
-                line = json.loads(text)
+                line = json_text.parsed(text)
                 whole = isinstance(line["epoch"], int)
             except (ValueError, TypeError, KeyError):
                 whole = False

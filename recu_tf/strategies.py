@@ -1,9 +1,10 @@
 """Which devices train: one, all of this machine, or those of several processes."""
 
-import json
 import os
 
 import tensorflow as tf
+
+from recu_tf import json_text
 
 __all__ = ["WorkerLost", "is_chief", "make_strategy", "several_processes"]
 
@@ -30,7 +31,7 @@ def make_strategy(name: str = "auto") -> tf.distribute.Strategy:
     cluster = os.environ.get("TF_CONFIG")
     if cluster and name in ("auto", "multiworker"):
         try:
-            json.loads(cluster)
+            json_text.parsed(cluster)
         except ValueError as error:
             raise ValueError(
                 f"The environment variable TF_CONFIG must be JSON, got {cluster!r}: {error}"

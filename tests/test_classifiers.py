@@ -4,13 +4,14 @@ import subprocess
 import sys
 import zipfile
 
+import h5py
 import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import small_resnet
 
 import export
-from recu_tf import classifiers
+from recu_tf import classifiers, inflation
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ network = larq_zoo.sota.QuickNetSmall(input_shape=(32, 32, 3), num_classes=2, we
 network.save("network.keras")
 """
 LOADS_QUICKNET = """
-from recu_tf import classifiers
+from recu_tf import classifiers, inflation
 classifiers.load_keras_file("network.keras").get_layer("quant_conv2d")
 """
 
@@ -169,6 +170,102 @@ def test_damaged_keras_file_is_refused(content, tmp_path):
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"a\.keras is damaged or no \.keras file"):
         classifiers.load_keras_file(path)
+
+
+def write_archive(path, config, weights=b"", declared=None):
+    """A `.keras` file of these contents, which may declare another length of its weights."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", config)
+        with archive.open("model.weights.h5", "w") as file:
+            for _ in range(weights.count(b"M")):
+                file.write(bytes(2**20))
+        if declared is not None:
+            archive.getinfo("model.weights.h5").file_size = declared
+
+
+@pytest.mark.parametrize("config", ["[" * 100_000, '{"a":' * 100_000, "[]", "3", '{"config": 3}'])
+def test_keras_file_whose_configuration_is_none_is_refused(config, tmp_path):
+    write_archive(tmp_path / "a.keras", config)
+    with pytest.raises(
+        ValueError, match=r"a\.keras (is damaged or no \.keras file|cannot be loaded)"
+    ):
+        classifiers.load_keras_file(tmp_path / "a.keras")
+
+
+@pytest.mark.parametrize("config", ["[" * 100_000, '{"a":' * 100_000, "3", 7])
+def test_h5_file_whose_configuration_is_none_is_refused(config, tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w", libver="latest") as file:
+        file.attrs["model_config"] = config
+    with pytest.raises(ValueError, match=r"a\.h5 (is damaged or no \.h5 file|cannot be loaded)"):
+        classifiers.load_h5_file(tmp_path / "a.h5")
+
+
+@pytest.fixture
+def harmless(monkeypatch):
+    """Bounds for small files: 1 MiB does no harm."""
+    monkeypatch.setattr(inflation, "HARMLESS", 2**20)
+
+
+def test_keras_file_that_inflates_is_refused_before_it_is_unpacked(tmp_path, harmless):
+    path = tmp_path / "a.keras"
+    dense().save(path)
+    with zipfile.ZipFile(path) as archive:
+        config = archive.read("config.json")
+    write_archive(path, config, b"M" * 4)
+    with pytest.raises(
+        ValueError, match=r"^\S+ was refused and not unpacked: .* would become 4,194,304"
+    ):
+        classifiers.load_keras_file(path)
+    write_archive(path, b" " * 2**22 + config)
+    with pytest.raises(
+        ValueError, match=r"^\S+ was refused and not unpacked: .* would become 4,19"
+    ):
+        classifiers.load_keras_file(path)
+    # One that declares less is not unpacked further than that.
+    write_archive(path, config, b"M" * 4, declared=2**19)
+    with pytest.raises(ValueError, match=r"a\.keras cannot be loaded: Bad CRC-32"):
+        classifiers.load_keras_file(path)
+
+
+@pytest.mark.parametrize("compression", ["gzip", None])
+def test_weights_that_inflate_are_refused_before_they_are_read(compression, tmp_path, harmless):
+    for suffix, load in (
+        (".keras", classifiers.load_keras_file),
+        (".h5", classifiers.load_h5_file),
+    ):
+        path = tmp_path / f"a{suffix}"
+        dense().save(path)
+        weights = tmp_path / "model.weights.h5" if suffix == ".keras" else path
+        if suffix == ".keras":
+            with zipfile.ZipFile(path) as archive:
+                config = archive.read("config.json")
+                archive.extract(weights.name, tmp_path)
+        with h5py.File(weights, "a") as file:
+            # Without compression nothing of it is stored: it is all zeros.
+            options = {"compression": compression} if compression else {"chunks": (2**10,)}
+            file.create_dataset("large", (2**22,), "float32", **options)
+        if suffix == ".keras":
+            with zipfile.ZipFile(path, "w") as archive:
+                archive.writestr("config.json", config)
+                archive.write(weights, weights.name)
+        with pytest.raises(
+            ValueError, match=r"^\S+ was refused and not unpacked: .* would become 16,78"
+        ):
+            load(path)
+
+
+def test_networks_of_zeros_that_were_compressed_are_loaded(images, tmp_path, harmless):
+    inputs = tf.keras.Input((8, 8, 3))
+    flat = tf.keras.layers.Flatten()(inputs)
+    model = tf.keras.Model(inputs, tf.keras.layers.Dense(1000, kernel_initializer="zeros")(flat))
+    model.save(tmp_path / "a.keras")
+    with zipfile.ZipFile(tmp_path / "a.keras") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(tmp_path / "b.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    loaded = classifiers.load_keras_file(tmp_path / "b.keras")
+    np.testing.assert_array_equal(loaded(images), model(images))
 
 
 @pytest.fixture(scope="module")

@@ -46,6 +46,8 @@ def test_directory_that_holds_something_else_is_refused(tmp_path):
         ('{"format": 2}', ValueError, "must have format 1, .* got 2"),
         ('{"format": 1, "versions": {}, "num_classes": 2}', ValueError, "lacks settings, class_"),
         ("[]", ValueError, "must have format 1, .* got None"),
+        ("[" * 100_000, ValueError, "config.json is not valid JSON: its JSON is nested deeper"),
+        ('{"a":' * 100_000, ValueError, "config.json is not valid JSON: its JSON is nested deeper"),
     ],
 )
 def test_what_is_no_run_is_refused(text, error, message, tmp_path):
@@ -107,6 +109,25 @@ def test_damaged_normalization_is_refused(normalization, tmp_path):
         Run.open(run.path)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (
+            {"class_names": 5},
+            r"`class_names` in .*config\.json must be a list of texts or null, got 5",
+        ),
+        ({"class_names": [{}]}, r"`class_names` in .* must be a list of texts or null"),
+        ({"input_shape": {"a": 1}}, r"`input_shape` in .* must be a list of whole numbers from 1"),
+        ({"input_shape": [2.5]}, r"`input_shape` in .* must be a list of whole numbers from 1"),
+        ({"num_classes": "1"}, r"`num_classes` such a number, got \[2\] and '1'"),
+    ],
+)
+def test_values_of_other_types_are_refused(wrong, message, tmp_path):
+    run = Run.create(tmp_path / "run", {**CONFIG, **wrong})
+    with pytest.raises(ValueError, match=message):
+        Run.open(run.path)
+
+
 def test_model_of_another_network_is_refused(tmp_path):
     run = Run.create(tmp_path / "run", {**CONFIG, "num_classes": 7})
     run.save_model(model(), "best")
@@ -150,7 +171,8 @@ def test_half_a_line_of_metrics_is_no_line(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "damage", [b"[1]\n", b'{"loss": 1}\n', b"\x00\xff\n", b'{"epoch": 1, "lo\n']
+    "damage",
+    [b"[1]\n", b'{"loss": 1}\n', b"\x00\xff\n", b'{"epoch": 1, "lo\n', b"[" * 100_000 + b"\n"],
 )
 def test_damaged_line_of_metrics_is_named_and_left_out(damage, tmp_path):
     run = runs_with_lines(tmp_path, b'{"epoch": 0}\n' + damage + b'{"epoch": 2}\n')

@@ -1,6 +1,5 @@
 """What a report tells of a run, read from its directory: whatever of it is there."""
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,7 +8,7 @@ import larq as lq
 import numpy as np
 import tensorflow as tf
 
-from recu_tf import evaluation, metrics, quantizers, runs
+from recu_tf import evaluation, json_text, metrics, quantizers, runs
 
 __all__ = ["EDGES", "Contents", "LayerWeights", "Memory", "read"]
 
@@ -114,7 +113,7 @@ def _read_epochs(contents: Contents) -> None:
     epochs, unreadable = {}, 0
     for text in path.read_text("utf-8", errors="replace").splitlines():
         try:
-            line = json.loads(text)
+            line = json_text.parsed(text)
             good = isinstance(line["epoch"], int) and 0 <= line["epoch"] < MOST_EPOCHS
         except (ValueError, TypeError, KeyError):
             good = False
