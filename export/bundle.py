@@ -5,6 +5,8 @@ model.tflite  the network, for Larq Compute Engine
 labels.txt    a class per line, in the order of the outputs; numbers where they have no names
 model.json    what is known of the network, for programs
 report.html   what was proved and measured, for people
+golden.bin    a few inputs and what the file gives for them, see `export.golden`; not where they
+              would be too large
 predict.py    a small program that uses it, see `export/predict.py`
 ```
 
@@ -14,7 +16,9 @@ predict.py    a small program that uses it, see `export/predict.py`
 format        1
 name          what was exported
 created       date and time (UTC, ISO 8601)
-input         shape   [batch, height, width, channels]
+input         of the image
+              name    one of `inputs`
+              shape   [batch, height, width, channels]
               type    "float32" or "uint8"
               values  "pixels": 0 to 255 as they are; "normalized": (pixel / 255 - mean) / std;
                       or "unknown"
@@ -22,9 +26,14 @@ input         shape   [batch, height, width, channels]
               std     likewise
               resize  {"exact": [height, width]}, or {"shorter_side": side, "crop": [height,
                       width]}: the shorter side resized to that, then the middle; bilinear,
-                      antialiased
-output        shape   [batch, classes]
+                      antialiased; null where no input is an image
+output        of the classes, the first that is of some
+              name    one of `outputs`
+              shape   [batch, classes]
               kind    "logits", "probabilities" or "values", which are of no classes
+inputs        name, shape and type of each, in the order of the file's tensors
+outputs       likewise; a size is -1 where it is open
+kernels       of the engine that can run the file, names as in `export.KERNELS`
 class_names   a list, or null
 accuracy      keras, file  top-1 from 0 to 1
               images       number of images
@@ -34,7 +43,11 @@ options       of the export, by name
 versions      of the packages, by name
 files         SHA-256 of each other file of the folder, hexadecimal, by name
 source        SHA-256 of the network that was exported; null where it is not one file
+network       path of that file as seen from this folder; null where they do not lie side by side
+golden        what golden.bin holds, see `export.golden`; null without it
 ```
+
+Keys are added in time, so that programs should pass over those that they do not know.
 """
 
 import hashlib
@@ -42,16 +55,19 @@ import json
 import os
 import shutil
 import tempfile
+from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 
+from export import golden
 from export.contents import Bundle
 from export.page import report_page
+from recu_tf.json_text import parsed
 
 __all__ = ["FILES", "FORMAT", "Bundle", "check_free", "write"]
 
 FORMAT = 1
-FILES = ("model.tflite", "labels.txt", "model.json", "report.html", "predict.py")
+FILES = ("model.tflite", "labels.txt", "model.json", "report.html", "golden.bin", "predict.py")
 SCRIPT = Path(__file__).with_name("predict.py")
 
 
@@ -96,7 +112,7 @@ def check_free(directory: str | os.PathLike) -> Path:
 
 def _is_description(path: Path) -> bool:
     try:
-        told = json.loads(path.read_text("utf-8"))
+        told = parsed(path.read_text("utf-8"))
     except (OSError, ValueError):
         return False
     return isinstance(told, dict) and {"format", "input", "output", "files"} <= told.keys()
@@ -167,6 +183,8 @@ def _files(bundle: Bundle) -> dict[str, bytes]:
         "report.html": report_page(bundle, created).encode("utf-8", "replace"),
         "predict.py": SCRIPT.read_bytes(),
     }
+    if bundle.golden is not None:
+        files[golden.FILE] = golden.numbers(bundle.golden)
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     told = _description(bundle, created, hashes)
     return {**files, "model.json": (json.dumps(told, indent=2) + "\n").encode()}
@@ -189,6 +207,7 @@ def _description(bundle: Bundle, created: datetime, hashes: dict[str, str]) -> d
         "name": bundle.name,
         "created": created.isoformat(),
         "input": {
+            "name": bundle.image_input.name,
             "shape": list(bundle.input_shape),
             "type": bundle.input_type,
             "values": bundle.values,
@@ -196,11 +215,20 @@ def _description(bundle: Bundle, created: datetime, hashes: dict[str, str]) -> d
             "std": list(normalization.std) if normalization else None,
             "resize": bundle.resize,
         },
-        "output": {"shape": list(bundle.output_shape), "kind": bundle.output_kind},
+        "output": {
+            "name": bundle.main_output.name,
+            "shape": list(bundle.output_shape),
+            "kind": bundle.output_kind,
+        },
+        "inputs": [asdict(end) for end in bundle.inputs],
+        "outputs": [asdict(end) for end in bundle.outputs],
+        "kernels": list(verification.kernels),
         "class_names": None if bundle.class_names is None else list(bundle.class_names),
         "accuracy": accuracy,
         "options": dict(bundle.options),
         "versions": dict(bundle.versions),
         "files": hashes,
         "source": bundle.source_sha256,
+        "network": bundle.network,
+        "golden": bundle.golden and golden.description(bundle.golden, bundle.flatbuffer),
     }

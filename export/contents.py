@@ -6,15 +6,32 @@ from functools import cached_property
 
 from export.audit import Audit
 from export.benchmark import Latency
-from export.flatbuffer import File, read
+from export.flatbuffer import File, Tensor, read
+from export.golden import Golden
 from export.rewriting import Step
+from export.signature import input_names, output_names
 from export.verify import Verification
 from recu_tf.data import DATASETS, Normalization
 from recu_tf.data.resizing import SHORTER_SIDE, SIZE, shorter_side_crop
 
-__all__ = ["Bundle"]
+__all__ = ["Bundle", "End"]
 
-TYPES = {"FLOAT32": "float32", "UINT8": "uint8"}
+TYPES = ("float32", "uint8")
+
+
+@dataclass(frozen=True)
+class End:
+    """An input or an output of the file.
+
+    Attributes:
+        name: in the file's signature.
+        shape: with the batch in front; -1 where a size is open.
+        type: as NumPy calls it, such as "float32".
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    type: str
 
 
 @dataclass(frozen=True)
@@ -23,10 +40,9 @@ class Bundle:
 
     Attributes:
         name: what was exported.
-        flatbuffer: the TFLite file, with one input (batch, height, width, channels) of float32 or
-            uint8, and one output.
+        flatbuffer: the TFLite file, with any number of inputs and outputs.
         float_size: of the float32 TFLite file of the same network, in bytes; None without one.
-        probabilities: whether the file gives those of its classes.
+        probabilities: whether the file's first output of classes gives probabilities.
         audit: of the file.
         verification: of the file.
         latencies: of the file and of its float32 twin.
@@ -35,13 +51,16 @@ class Bundle:
         versions: of the packages, by name.
         seconds: that the conversion took.
         peak_memory: of the conversion, in bytes; None where the system does not tell.
-        normalization: of the network's images; None where it takes pixels as they are, or where
-            nothing tells.
+        normalization: of the network's images; None where it takes pixels as they are, where it
+            takes none, or where nothing tells.
         takes_pixels: without a normalization: whether the network takes pixels as they are, 0 to
             255. A file with uint8 input does in any case.
         class_names: in the order of the outputs; None where nothing tells.
         dataset: name of the data set; None where nothing tells.
         source_sha256: hexadecimal SHA-256 of the network's file; None where it is not a file.
+        network: path of that file as seen from the folder, "../best.keras"; None where the two do
+            not lie side by side.
+        golden: a few inputs and what the file gave for them; None without a sample.
 
     Raises:
         ValueError: the file is damaged or of another kind, or there are not as many names as
@@ -65,25 +84,23 @@ class Bundle:
     class_names: Sequence[str] | None = None
     dataset: str | None = None
     source_sha256: str | None = None
+    network: str | None = None
+    golden: Golden | None = None
 
     def __post_init__(self):
-        inputs, outputs = self._file.inputs, self._file.outputs
-        found = [(one.dtype, one.shape) for one in inputs]
-        if len(found) != 1 or found[0][0] not in TYPES or len(found[0][1]) != 4:
-            raise ValueError(
-                "`flatbuffer` must have one input (batch, height, width, channels) of float32 or "
-                f"uint8, got {found}."
-            )
-        if len(outputs) != 1 or not outputs[0].shape:
-            raise ValueError(f"`flatbuffer` must have one output, got {len(outputs)}.")
-        channels, classes = self.input_shape[-1], self.output_shape[-1]
+        classes = self.output_shape[-1] if self.output_shape else 1
+        channels = self.input_shape[-1] if self.takes_image else None
         if self.class_names is not None and len(self.class_names) != classes:
             raise ValueError(
                 f"`class_names` must hold a name for each of the {classes} outputs, got "
                 f"{len(self.class_names)}."
             )
         normalization = self.normalization
-        if normalization and {len(normalization.mean), len(normalization.std)} != {channels}:
+        if (
+            channels
+            and normalization
+            and {len(normalization.mean), len(normalization.std)} != {channels}
+        ):
             raise ValueError(
                 f"`normalization` must have a mean and a std for each of {channels} channels, got "
                 f"{normalization}."
@@ -93,20 +110,49 @@ class Bundle:
     def _file(self) -> File:
         return read(self.flatbuffer)
 
+    @cached_property
+    def inputs(self) -> tuple[End, ...]:
+        """In the order of the file's tensors."""
+        return _ends(self._file.inputs, input_names(self.flatbuffer))
+
+    @cached_property
+    def outputs(self) -> tuple[End, ...]:
+        """In the order of the file's tensors."""
+        return _ends(self._file.outputs, output_names(self.flatbuffer))
+
+    @cached_property
+    def image_input(self) -> End:
+        """The first input (batch, height, width, channels) of float32 or uint8, else the first."""
+        images = [end for end in self.inputs if len(end.shape) == 4 and end.type in TYPES]
+        return (images or self.inputs)[0]
+
+    @cached_property
+    def main_output(self) -> End:
+        """The first output (batch, classes), with as many as there are names; else the first."""
+        classes = [end for end in self.outputs if len(end.shape) == 2 and end.shape[1] > 1]
+        names = self.class_names
+        named = [end for end in classes if names is not None and end.shape[1] == len(names)]
+        return (named or classes or self.outputs)[0]
+
+    @property
+    def takes_image(self) -> bool:
+        """Whether `image_input` is one."""
+        return len(self.input_shape) == 4 and self.input_type in TYPES
+
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """(batch, height, width, channels)."""
-        return self._file.inputs[0].shape
+        """Of the image: (batch, height, width, channels)."""
+        return self.image_input.shape
 
     @property
     def input_type(self) -> str:
-        """Of the file's input: "float32" or "uint8"."""
-        return TYPES[self._file.inputs[0].dtype]
+        """Of the image: "float32" or "uint8"."""
+        return self.image_input.type
 
     @property
     def output_shape(self) -> tuple[int, ...]:
-        """(batch, classes), where the network is a classifier."""
-        return self._file.outputs[0].shape
+        """Of the main output: (batch, classes), where the network is a classifier."""
+        return self.main_output.shape
 
     @property
     def output_kind(self) -> str:
@@ -118,6 +164,8 @@ class Bundle:
     @property
     def values(self) -> str:
         """What the file takes: "pixels" (0 to 255), "normalized" or "unknown"."""
+        if not self.takes_image:
+            return "unknown"
         if self.input_type == "uint8":
             return "pixels"
         if self.normalization:
@@ -125,13 +173,15 @@ class Bundle:
         return "pixels" if self.takes_pixels else "unknown"
 
     @property
-    def resize(self) -> dict[str, object]:
+    def resize(self) -> dict[str, object] | None:
         """How an image is brought to the input's size, as in the tests of the network.
 
         {"exact": [height, width]}, or {"shorter_side": side, "crop": [height, width]} for the
         middle of an image whose shorter side was resized to that. Where no data set tells, what
-        is usual for ImageNet is taken for its size.
+        is usual for ImageNet is taken for its size. None where the network takes no image.
         """
+        if not self.takes_image:
+            return None
         size = self.input_shape[1:3]
         known = DATASETS.get(self.dataset)
         cropped = known is None or known.prepare is shorter_side_crop
@@ -142,7 +192,16 @@ class Bundle:
     @property
     def labels(self) -> list[str]:
         """A line for each class: its name, or its number where it has none."""
+        if not self.output_shape:
+            return []
         if self.class_names is None:
             return [str(number) for number in range(self.output_shape[-1])]
         # A name of several lines would give its successors other numbers.
         return [" ".join(name.split()) for name in self.class_names]
+
+
+def _ends(tensors: tuple[Tensor, ...], names: list[str]) -> tuple[End, ...]:
+    return tuple(
+        End(name, tensor.shape, tensor.dtype.lower())
+        for tensor, name in zip(tensors, names, strict=True)
+    )

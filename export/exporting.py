@@ -4,6 +4,7 @@ import resource
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -11,6 +12,7 @@ import tensorflow as tf
 from export.audit import Audit, audit
 from export.checks import check_network, check_outputs
 from export.convert import check_file, convert
+from export.golden import Golden, golden_sample
 from export.graph import flat
 from export.images import (
     DataSet,
@@ -39,12 +41,30 @@ INT8_TOLERANCE = 1 / 64
 
 
 class ExportError(Exception):
-    """The file could not be proved, so there is none."""
+    """The file could not be verified, so there is none.
+
+    Attributes:
+        reason: why, in words.
+        report: what was found.
+        earlier: the folder of an earlier export that is still there, if one is.
+    """
 
     exit_code = 1
 
     def __init__(self, reason: str, report: Audit | Verification):
         super().__init__(f"export failed, no file was written: {reason}\n{report}")
+        self.reason = reason
+        self.report = report
+        self.earlier: Path | None = None
+
+    def __str__(self) -> str:
+        told = super().__str__()
+        return told if self.earlier is None else f"{told}\n{earlier_export(self.earlier)}"
+
+
+def earlier_export(directory: Path) -> str:
+    """What a failed export says of the one that was in its folder before."""
+    return f"{directory} still holds the export of an earlier time, of an earlier network."
 
 
 @dataclass(frozen=True)
@@ -90,6 +110,7 @@ class Exported:
         verification: its outputs against Keras.
         seconds: of the conversion alone.
         peak_memory: of the whole process until then, in bytes.
+        golden: what the file gives for the first images; None without a sample.
     """
 
     flatbuffer: bytes
@@ -103,6 +124,7 @@ class Exported:
     probabilities: bool
     seconds: float
     peak_memory: int
+    golden: Golden | None = None
 
 
 def _around(model: tf.keras.Model, options: Options, known: DataSet | None) -> tf.keras.Model:
@@ -192,6 +214,7 @@ def export_network(
     options: Options = DEFAULTS,
     dataset: str | None = None,
     data_path: str | None = None,
+    written: bytes | None = None,
 ) -> Exported:
     """Rewrites and converts a network, and proves the file.
 
@@ -200,6 +223,8 @@ def export_network(
         options: what the file should be.
         dataset: of its images, one of `recu_tf.data.DATASETS`; None means that of its run.
         data_path: where the data set lies, if not where the training found it.
+        written: a file of an earlier export of the network, with these options: it is verified
+            again, and nothing is converted.
 
     Returns:
         The file and its proof. Nothing is written.
@@ -226,7 +251,9 @@ def export_network(
     if options.int8:
         rewritten = quantized(rewritten, calibration_images(known))
     start = time.perf_counter()
-    flatbuffer = convert(_around(rewritten, options, known), options.batch_size, options.target)
+    flatbuffer = written or convert(
+        _around(rewritten, options, known), options.batch_size, options.target
+    )
     seconds = time.perf_counter() - start
     audited = audit(flatbuffer, _around(model, options, known), options.target)
     _check_operators(audited)
@@ -236,13 +263,14 @@ def export_network(
     _check_loads(flatbuffer, audited)
     flatbuffer = stripped(flatbuffer)
     pixels = pixels_of(images.pixels, known.normalization) if options.uint8 else images.pixels
+    tolerance = INT8_TOLERANCE if options.int8 else TOLERANCE
     verification = verify(
         flatbuffer,
         _around(model, options, known),
         pixels,
         images.labels,
         images.source,
-        INT8_TOLERANCE if options.int8 else TOLERANCE,
+        tolerance,
         _around(rewritten, options, known) if options.int8 else None,
         parts=_in_one(_around(rewritten, options, known)),
     )
@@ -260,4 +288,5 @@ def export_network(
         options.softmax or probabilities,
         seconds,
         _peak_memory(),
+        golden_sample(flatbuffer, pixels, images.source, tolerance),
     )

@@ -100,6 +100,28 @@ def _lead(bundle: Bundle) -> str:
 
 
 def _use(bundle: Bundle) -> str:
+    facts = []
+    if bundle.takes_image:
+        facts += _image_facts(bundle)
+    inputs = [end for end in bundle.inputs if not bundle.takes_image or end != bundle.image_input]
+    facts += [(f"Input {end.name}", f"{end.type} {_size(*end.shape)}") for end in inputs]
+    facts.append(("Output", f"{bundle.output_kind} {_size(*bundle.output_shape)}"))
+    outputs = [end for end in bundle.outputs if end != bundle.main_output]
+    facts += [(f"Output {end.name}", f"{end.type} {_size(*end.shape)}") for end in outputs]
+    if bundle.verification.kernels:
+        facts.append(("Kernels of the engine that run it", ", ".join(bundle.verification.kernels)))
+    if bundle.golden is not None:
+        runs = _count(bundle.golden.runs, "run")
+        facts.append(("Golden sample", f"{runs} on {bundle.golden.source}, in golden.bin"))
+    return (
+        "<p><code>python predict.py IMAGE</code>, in this folder, needs neither TensorFlow nor "
+        "this project; its first lines say what to install. <code>python predict.py "
+        "--self-test</code> repeats the golden sample. Other programs find the following in "
+        "<code>model.json</code>.</p>" + _facts("What the file takes and gives", facts)
+    )
+
+
+def _image_facts(bundle: Bundle) -> list[tuple[str, str]]:
     _, height, width, _ = bundle.input_shape
     resize = bundle.resize
     if "exact" in resize:
@@ -114,12 +136,7 @@ def _use(bundle: Bundle) -> str:
     if bundle.values == "normalized":
         for name in ("mean", "std"):
             facts.append((name, ", ".join(map(str, getattr(bundle.normalization, name)))))
-    facts.append(("Output", f"{bundle.output_kind} {_size(*bundle.output_shape)}"))
-    return (
-        "<p><code>python predict.py IMAGE</code>, in this folder, needs neither TensorFlow nor "
-        "this project; its first lines say what to install. Other programs find the following in "
-        "<code>model.json</code>.</p>" + _facts("What the file takes and gives", facts)
-    )
+    return facts
 
 
 def _verification(found: Verification) -> str:

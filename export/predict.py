@@ -1,4 +1,4 @@
-"""Says what is in images: python predict.py IMAGE [IMAGE ...]
+"""Says what is in images: python predict.py IMAGE|FOLDER [...] [--json]
 
 It stands in the folder that `recu export` writes, and all that it knows of the network is in
 `model.json` beside it. It needs Python 3.10 to 3.12 and
@@ -6,6 +6,21 @@ It stands in the folder that `recu export` writes, and all that it knows of the 
     pip install "larq-compute-engine>=0.16,<0.17" "numpy>=1.26,<2" pillow
 
 but neither TensorFlow nor the project that wrote the folder.
+
+Of a folder it takes all images, those of folders within it too, but nothing hidden. Images are
+turned as their EXIF data say. One that cannot be read has a line on standard error, and the others
+are gone on with. The exit code is 0; 1 if an image could not be read or the self-test failed; 2 for
+a mistake, told in one line, before the first image.
+
+--json prints a line of JSON for each image instead:
+
+    file     as given, or found in a folder
+    classes  the likeliest, --top of them: number, name (or null) and probability; null where the
+             network gives no classes
+    outputs  all that the network gives: name, shape and values of each; null for a value that is
+             not finite
+
+--self-test takes no images. It repeats the golden sample of the folder.
 """
 
 import argparse
@@ -13,6 +28,8 @@ import hashlib
 import importlib
 import importlib.util
 import json
+import math
+import os
 import platform
 import sys
 import warnings
@@ -39,6 +56,8 @@ HAVE_WHEELS = ("x86_64", "AMD64", "arm64")  # arm64 is a Mac; on Linux it is aar
 MODES = {1: "L", 3: "RGB"}  # Pillow's, by the number of channels
 # Not all that Pillow knows: for some it starts other programs.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+FEW = 10  # values of an output that are printed one by one
 
 
 class Refused(Exception):
@@ -57,27 +76,73 @@ def read_network(path: Path) -> SimpleNamespace:
             raise Refused(f"{path} must have format {FORMAT}, got {told['format']!r}")
         network = SimpleNamespace(
             **{key: told["input"][key] for key in ("type", "values", "mean", "std", "resize")},
-            shape=tuple(told["input"]["shape"]),
-            outputs=tuple(told["output"]["shape"]),
+            shape=_shape(told["input"]["shape"]),
+            inputs=[(_shape(end["shape"]), end["type"]) for end in told["inputs"]],
+            outputs=[(str(end["name"]), _shape(end["shape"])) for end in told["outputs"]],
+            main=[end["name"] for end in told["outputs"]].index(told["output"]["name"]),
             kind=told["output"]["kind"],
             class_names=told["class_names"],
             sha256=told["files"]["model.tflite"],
+            golden=told["golden"],
+            golden_sha256=told["files"].get("golden.bin"),
         )
+        _check_names(network)
     except OSError as error:
         raise Refused(f"{path} cannot be read: {error.strerror}") from None
-    except (KeyError, TypeError, ValueError) as error:
-        raise Refused(f"{path} is damaged: {type(error).__name__} {error}") from None
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise Refused(f"{path} is damaged: {type(error).__name__} {reason}") from None
+    return network
+
+
+def _shape(told: list) -> tuple[int, ...]:
+    if not isinstance(told, list) or not all(type(size) is int for size in told):
+        raise ValueError(f"{told!r} is no shape")
+    return tuple(told)
+
+
+def _check_names(network: SimpleNamespace) -> None:
+    names, (_, shape) = network.class_names, network.outputs[network.main]
+    if names is None:
+        return
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise TypeError("class_names must be texts")
+    if len(names) != shape[-1]:
+        raise ValueError(f"class_names must be {shape[-1]}, got {len(names)}")
+
+
+def check_image(network: SimpleNamespace, path: Path) -> None:
+    """Checks that images are all that the network takes, and how they go in.
+
+    Raises:
+        Refused: it takes something else too, or it is not told how images go in.
+    """
+    if len(network.inputs) != 1:
+        raise Refused(
+            f"the network takes {len(network.inputs)} inputs, of which an image is one at most: "
+            "run model.tflite in a program of yours; --self-test shows that it runs here"
+        )
+    if len(network.shape) != 4 or network.shape[-1] not in MODES:
+        size = f"{network.shape[-1]} channels" if len(network.shape) == 4 else network.shape
+        raise Refused(f"the network takes {size}, and images have 1 or 3 channels")
     if network.values not in ("normalized", "pixels"):
         raise Refused(
             "it is not known which numbers the network takes: put into model.json, under `input`, "
             '`"values": "pixels"` for 0 to 255 as they are, or `"values": "normalized"` with '
             "`mean` and `std` of each channel on a scale from 0 to 1"
         )
-    if network.shape[-1] not in MODES:
-        raise Refused(f"the network takes {network.shape[-1]} channels, and images have 1 or 3")
-    if len(network.outputs) != 2 or network.outputs[1] < 2:
-        raise Refused(f"the network gives values of shape {network.outputs}, which are no classes")
-    return network
+    try:
+        if network.values == "normalized":
+            mean, std = np.array(network.mean, float), np.array(network.std, float)
+            if {mean.shape, std.shape} != {network.shape[-1:]} or not (std > 0).all():
+                raise ValueError("mean and std must be numbers, one for each channel")
+        cropped = "exact" not in network.resize
+        size = _shape(network.resize["crop" if cropped else "exact"])
+        (shorter,) = _shape([network.resize["shorter_side"]]) if cropped else (max(size),)
+        if size != network.shape[1:3] or shorter < max(size):
+            raise ValueError("resize must lead to the size of the input")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Refused(f"{path} is damaged: {error}") from None
 
 
 def opened(path: Path, channels: int) -> Image.Image:
@@ -145,11 +210,17 @@ def prepared(path: Path, network: SimpleNamespace) -> np.ndarray:
     return pixels.astype(np.float32) * factor - shift
 
 
-def load_engine(path: Path, network: SimpleNamespace, threads: int):
+def load_engine(path: Path, network: SimpleNamespace, threads: int, kernel: dict | None = None):
     """The interpreter of Larq Compute Engine with the network in it.
 
+    Args:
+        path: of the file.
+        network: of `read_network`.
+        threads: of the engine.
+        kernel: the engine's options; None means those that are fast here.
+
     Raises:
-        Refused: the file is not the one that was proved, or the engine is missing or refuses it.
+        Refused: the file is not the one that was verified, or the engine is missing or refuses it.
     """
     try:
         flatbuffer = path.read_bytes()
@@ -160,15 +231,31 @@ def load_engine(path: Path, network: SimpleNamespace, threads: int):
         raise Refused(f"{path} is damaged or another file: its SHA-256 is not that of model.json")
     interpreter_class = load_interpreter_class()
     # The fast one: "optimized", the default, has assembly for 64-bit ARM only.
-    kernel = {} if platform.machine() in ARM else {"use_indirect_bgemm": True}
+    if kernel is None:
+        kernel = {} if platform.machine() in ARM else {"use_indirect_bgemm": True}
     try:
         engine = interpreter_class(flatbuffer, num_threads=threads, **kernel).interpreter
     except (RuntimeError, ValueError) as error:
         raise Refused(f"{path} cannot be run: {' '.join(str(error).split())}") from None
-    found = tuple(engine.input_shapes[0]), np.dtype(engine.input_types[0]).name
-    if found != (network.shape, network.type):
-        raise Refused(f"{path} takes {found}, not {(network.shape, network.type)} of model.json")
+    types = [np.dtype(dtype).name for dtype in engine.input_types]
+    found = list(zip(map(tuple, engine.input_shapes), types, strict=True))
+    if found != network.inputs or (network.shape, network.type) not in found:
+        raise Refused(f"{path} takes {found}, not what model.json says")
+    if len(engine.output_shapes) != len(network.outputs):
+        raise Refused(f"{path} gives {len(engine.output_shapes)} outputs, not those of model.json")
     return engine
+
+
+def run(engine, inputs: list[np.ndarray]) -> list[np.ndarray]:
+    """Runs the network once.
+
+    Raises:
+        Refused: the engine cannot.
+    """
+    try:
+        return [np.asarray(values) for values in engine.predict(inputs)]
+    except (RuntimeError, ValueError) as error:
+        raise Refused(f"the network cannot be run: {' '.join(str(error).split())}") from None
 
 
 def load_interpreter_class() -> type:
@@ -202,33 +289,230 @@ def probabilities(outputs: np.ndarray, kind: str) -> np.ndarray:
     outputs = outputs.astype(np.float64)
     if kind == "probabilities":
         return outputs
-    powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    with np.errstate(all="ignore"):  # of outputs that are not finite, which is what comes out
+        powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+        return powers / powers.sum(axis=1, keepdims=True)
 
 
-def predict(paths: list[Path], folder: Path, top: int, threads: int) -> None:
-    """Prints the likeliest classes of each image.
+def listed(paths: list[Path]) -> tuple[list[Path], list[str]]:
+    """The files that are meant, and what is wrong with others.
+
+    Args:
+        paths: of images, and of folders, whose images are taken in the order of their names.
+    """
+    files, wrong = [], []
+    for path in paths:
+        try:
+            if path.is_dir():
+                found, others = _images_within(path, wrong)
+                files += found
+                if not found:
+                    wrong.append(f"{path} is a folder without images")
+                elif others:
+                    print(f"predict.py: {path}: {others} other files left out", file=sys.stderr)
+            elif path.is_file():
+                files.append(path)
+            else:
+                wrong.append(f"{path} is not a file" if path.exists() else f"{path} does not exist")
+        except OSError as error:
+            wrong.append(f"{path} cannot be read: {error.strerror}")
+    return files, wrong
+
+
+def _images_within(folder: Path, wrong: list[str]) -> tuple[list[Path], int]:
+    """The images of a folder, and the number of its other files; hidden ones are passed over."""
+
+    def unreadable(error: OSError) -> None:
+        wrong.append(f"{error.filename} cannot be read: {error.strerror}")
+
+    found, others = [], 0
+    for directory, folders, names in os.walk(folder, onerror=unreadable):
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
+        for name in sorted(names):
+            if name.startswith("."):
+                continue
+            if name.lower().endswith(SUFFIXES):
+                found.append(Path(directory, name))
+            else:
+                others += 1
+    return found, others
+
+
+def predict(paths: list[Path], folder: Path, top: int, threads: int, as_json: bool) -> bool:
+    """Prints what the network gives for each image.
+
+    Returns:
+        Whether all images could be read.
 
     Raises:
-        Refused: an image, or something in the folder, cannot be used.
+        Refused: something in the folder cannot be used.
     """
     network = read_network(folder / "model.json")
-    for path in paths:
-        if not path.is_file():
-            raise Refused(f"{path} is not a file" if path.exists() else f"{path} does not exist")
+    check_image(network, folder / "model.json")
+    files, wrong = listed(paths)
     engine = load_engine(folder / "model.tflite", network, threads)
+    for complaint in wrong:
+        print(f"predict.py: error: {complaint}", file=sys.stderr)
     size = network.shape[0]
-    for start in range(0, len(paths), size):
-        some = paths[start : start + size]
-        images = np.zeros(network.shape, network.type)
-        for place, path in enumerate(some):
-            images[place] = prepared(path, network)
-        found = probabilities(engine.predict([images])[0][: len(some)], network.kind)
-        for path, row in zip(some, found, strict=True):
-            print(path)
-            for number in np.argsort(-row, kind="stable")[:top]:
-                name = network.class_names[number] if network.class_names else number
-                print(f"  {row[number]:7.2%}  {name}")
+    for start in range(0, len(files), size):
+        images, read = np.zeros(network.shape, network.type), []
+        for path in files[start : start + size]:
+            try:
+                images[len(read)] = prepared(path, network)
+            except Refused as refused:
+                wrong.append(str(refused))
+                print(f"predict.py: error: {refused}", file=sys.stderr)
+            else:
+                read.append(path)
+        if not read:
+            continue
+        outputs = run(engine, [images])
+        for place, path in enumerate(read):
+            # An output without the images along its first axis is one of all of them.
+            of_image = [
+                values[place] if values.shape[:1] == (size,) else values for values in outputs
+            ]
+            show = json_line if as_json else text_lines
+            print(show(path, of_image, network, top), flush=as_json)
+    return not wrong
+
+
+def likeliest(outputs: list[np.ndarray], network: SimpleNamespace, top: int) -> list[dict] | None:
+    """The classes of an image, the likeliest first; None where the network gives none."""
+    values = outputs[network.main]
+    if network.kind not in ("logits", "probabilities") or values.ndim != 1:
+        return None
+    row = probabilities(values[np.newaxis], network.kind)[0]
+    names = network.class_names
+    return [
+        {
+            "class": int(number),
+            "name": names[number] if names else None,
+            "probability": float(row[number]),
+        }
+        for number in np.argsort(-row, kind="stable")[:top]
+    ]
+
+
+def text_lines(path: Path, outputs: list[np.ndarray], network: SimpleNamespace, top: int) -> str:
+    """What the network gives for an image, for people: classes, and a summary of other values."""
+    lines, classes = [str(path)], likeliest(outputs, network, top)
+    for found in classes or ():
+        name = found["class"] if found["name"] is None else found["name"]
+        lines.append(f"  {found['probability']:7.2%}  {name}")
+    for number, ((name, _), values) in enumerate(zip(network.outputs, outputs, strict=True)):
+        if classes is not None and number == network.main:
+            continue
+        if values.size <= FEW:
+            told = " ".join(f"{value:.6g}" for value in values.ravel())
+        else:
+            sizes = " x ".join(map(str, values.shape))
+            told = f"{sizes} values, {values.min():.6g} to {values.max():.6g}, mean "
+            told += f"{values.mean():.6g}"
+        lines.append(f"  {name}: {told}")
+    return "\n".join(lines)
+
+
+def json_line(path: Path, outputs: list[np.ndarray], network: SimpleNamespace, top: int) -> str:
+    """What the network gives for an image, for programs; see the first lines of this file."""
+    told = [
+        {"name": name, "shape": list(values.shape), "values": _plain(values)}
+        for (name, _), values in zip(network.outputs, outputs, strict=True)
+    ]
+    classes = likeliest(outputs, network, top)
+    for found in classes or ():
+        found["probability"] = _plain(np.float64(found["probability"]))
+    return json.dumps({"file": str(path), "classes": classes, "outputs": told}, allow_nan=False)
+
+
+def _plain(values: np.ndarray) -> object:
+    """Numbers as JSON has them: those that are not finite as None."""
+    if values.dtype.kind != "f" or np.isfinite(values).all():
+        return values.tolist()
+    return np.where(np.isfinite(values), values.astype(object), None).tolist()
+
+
+def golden_arrays(folder: Path, network: SimpleNamespace) -> SimpleNamespace:
+    """Reads the golden sample of a folder.
+
+    Returns:
+        Its `inputs` and `outputs`, arrays (runs, ...), its `tolerances` and `enough`.
+
+    Raises:
+        Refused: there is none, or it is damaged.
+    """
+    told = network.golden
+    if told is None:
+        raise Refused("the folder holds no golden sample")
+    path = folder / "golden.bin"
+    try:
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != network.golden_sha256:
+            raise ValueError("its SHA-256 is not that of model.json")
+        golden = SimpleNamespace(
+            inputs=[_array(end, content) for end in told["inputs"]],
+            outputs=[_array(end, content) for end in told["outputs"]],
+            tolerances=[float(end["tolerance"]) for end in told["outputs"]],
+            enough=told["enough"],
+        )
+        runs = {len(values) for values in (*golden.inputs, *golden.outputs)}
+        if runs != {told["runs"]} or not 1 <= golden.enough <= told["runs"]:
+            raise ValueError("model.json and its sample differ")
+        ends = [(values.shape[1:], values.dtype.name) for values in golden.inputs]
+        if ends != network.inputs or len(golden.outputs) != len(network.outputs):
+            raise ValueError("it is of another network")
+    except OSError as error:
+        raise Refused(f"{path} cannot be read: {error.strerror}") from None
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise Refused(f"{path} is damaged: {error}") from None
+    return golden
+
+
+def _array(end: dict, content: bytes) -> np.ndarray:
+    dtype, shape = np.dtype(end["type"]), _shape(end["shape"])
+    if dtype.kind not in "fiub" or min(shape) < 1 or end["offset"] < 0:
+        raise ValueError(f"{end['name']} is not described")
+    # Little-endian in the file, and whatever this machine has in memory.
+    count, stored = math.prod(shape), dtype.newbyteorder("<")
+    values = np.frombuffer(content, stored, count, end["offset"])
+    return values.reshape(shape).astype(dtype)
+
+
+def self_test(folder: Path, threads: int = 1, kernel: dict | None = None) -> tuple[bool, str]:
+    """Runs the golden sample of a folder.
+
+    Args:
+        folder: of the export.
+        threads: of the engine.
+        kernel: the engine's options; None means those that are fast here.
+
+    Returns:
+        Whether enough of its runs came out right, and that in words.
+
+    Raises:
+        Refused: something in the folder cannot be used.
+    """
+    network = read_network(folder / "model.json")
+    golden = golden_arrays(folder, network)
+    engine = load_engine(folder / "model.tflite", network, threads, kernel)
+    right, largest = 0, 0.0
+    for number, inputs in enumerate(zip(*golden.inputs, strict=True)):
+        good = True
+        for got, values, tolerance in zip(
+            run(engine, list(inputs)), golden.outputs, golden.tolerances, strict=True
+        ):
+            same = np.shape(got) == values[number].shape
+            difference = (
+                np.abs(np.subtract(got, values[number], dtype=np.float64)) if same else np.inf
+            )
+            good &= bool(np.all(difference <= tolerance))
+            largest = max(largest, float(np.max(difference, initial=0)))
+        right += good
+    passed = right >= golden.enough
+    return passed, (
+        f"self-test {'passed' if passed else 'FAILED'}: {right} of {len(golden.inputs[0])} runs "
+        f"within the tolerance ({golden.enough} are enough), largest difference {largest:.1e}"
+    )
 
 
 def _from_one(text: str) -> int:
@@ -239,20 +523,45 @@ def _from_one(text: str) -> int:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the script; returns its exit code: 0, or 2 for a mistake, told in one line."""
+    """Runs the script; returns its exit code, see the first lines of this file."""
     parser = argparse.ArgumentParser(prog="predict.py", description="Says what is in images.")
-    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    parser.add_argument(
+        "images", nargs="*", type=Path, metavar="IMAGE", help="an image, or a folder of images"
+    )
     parser.add_argument("--top", type=_from_one, default=5, help="classes to print (%(default)s)")
     parser.add_argument("--threads", type=_from_one, default=1, help="of the engine (%(default)s)")
+    parser.add_argument("--json", action="store_true", help="print a line of JSON for each image")
+    parser.add_argument(
+        "--self-test", action="store_true", help="repeat the golden sample, and take no images"
+    )
     given = parser.parse_args(arguments)
+    if given.self_test == bool(given.images):
+        parser.error("needs images, or --self-test without any")
     # A name in letters that the terminal lacks is no reason to fail.
     sys.stdout.reconfigure(errors="backslashreplace")
+    folder = Path(__file__).resolve().parent
     try:
-        predict(given.images, Path(__file__).resolve().parent, given.top, given.threads)
+        if given.self_test:
+            passed, told = self_test(folder, given.threads)
+            print(told)
+        else:
+            passed = predict(given.images, folder, given.top, given.threads, given.json)
+        sys.stdout.flush()
     except Refused as refused:
         print(f"predict.py: error: {refused}", file=sys.stderr)
         return 2
-    return 0
+    except MemoryError:
+        print("predict.py: error: there is not enough memory for the network", file=sys.stderr)
+        return 2
+    except OSError as error:  # whoever reads the output is gone, or the disk is full
+        # What is left in the buffer would fail again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"predict.py: error: cannot go on printing: {error.strerror}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("predict.py: interrupted", file=sys.stderr)
+        return 130
+    return 0 if passed else 1
 
 
 if __name__ == "__main__":

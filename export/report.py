@@ -5,13 +5,19 @@ import os
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
-from shutil import rmtree
 
 from export.audit import Audit
 from export.benchmark import Latency, benchmark, fastest
 from export.bundle import Bundle, check_free, write
 from export.checks import check_network
-from export.exporting import DEFAULTS, Exported, Options, export_network
+from export.exporting import (
+    DEFAULTS,
+    Exported,
+    ExportError,
+    Options,
+    earlier_export,
+    export_network,
+)
 from export.sources import Source
 from export.twins import convert_float_twin
 from export.verify import Verification
@@ -115,6 +121,12 @@ def _float_twin(exported: Exported) -> bytes | None:
         return None
 
 
+def _beside(directory: Path, file: Path | None) -> str | None:
+    """The path of a file as seen from a folder beside it; None where they lie elsewhere."""
+    beside = file is not None and file.resolve().parent == directory.parent
+    return f"../{file.name}" if beside else None
+
+
 def export_bundle(
     source: Source,
     directory: str | os.PathLike | None = None,
@@ -124,7 +136,8 @@ def export_bundle(
 ) -> Report:
     """Exports a network, proves the file, measures it and writes the folder.
 
-    A folder of an earlier export is removed first, so that what is there is always proved.
+    The folder of an earlier export is replaced once the new one is whole: a failure leaves it, and
+    its message says so.
 
     Args:
         source: the network, see `export.sources`.
@@ -138,7 +151,7 @@ def export_bundle(
 
     Raises:
         ExportError, ValueError, ImportError, OSError: see `export_network` and
-            `export.bundle.check_free`. No folder is left.
+            `export.bundle.check_free`. No new folder is left.
     """
     directory = check_free(directory or source.directory)
     check_network(source.model)
@@ -147,9 +160,16 @@ def export_bundle(
         raise ValueError(
             f"{source.name} must take images (batch, height, width, channels), it takes {shape}."
         )
-    if directory.exists():
-        rmtree(directory)
-    exported = export_network(source, options, dataset, data_path)
+    replaces = (directory / "model.json").exists()
+    try:
+        exported = export_network(source, options, dataset, data_path)
+    except ExportError as error:
+        error.earlier = directory if replaces else None
+        raise
+    except ValueError as error:
+        if not replaces:
+            raise
+        raise ValueError(f"{error} {earlier_export(directory)}") from error
     twin = _float_twin(exported)
     files = {EXPORTED: exported.flatbuffer} | ({} if twin is None else {TWIN: twin})
     latencies = benchmark(files, repeats=REPEATS).latencies
@@ -172,6 +192,8 @@ def export_bundle(
         class_names=source.class_names,
         dataset=known and known.name,
         source_sha256=file and hashlib.sha256(file.read_bytes()).hexdigest(),
+        network=_beside(directory, file),
+        golden=exported.golden,
     )
     write(directory, bundle)
     return Report(directory, exported, twin and len(twin), latencies)

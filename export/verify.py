@@ -47,6 +47,7 @@ class Verification:
             prove nothing, and every layer's own step has to be looked at.
         moved: layers whose convolution looks through other windows, by sizes alone.
         wide: layers whose binary convolution the engine computes wrongly, by sizes alone.
+        kernels: of Larq Compute Engine that can run the file, names as in `export.KERNELS`.
     """
 
     images: int
@@ -65,6 +66,7 @@ class Verification:
     alike_images: bool = False
     moved: tuple[str, ...] = ()
     wide: tuple[str, ...] = ()
+    kernels: tuple[str, ...] = ()
 
     @property
     def alike(self) -> bool:

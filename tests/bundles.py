@@ -10,7 +10,9 @@ from conftest import compile_classifier, small_resnet
 import export
 from export.benchmark import Latency
 from export.contents import Bundle
+from export.golden import golden_sample
 from export.rewriting import rewrite
+from export.verify import TOLERANCE
 from recu_tf import optimizers
 from recu_tf.data import Normalization
 
@@ -44,6 +46,7 @@ def exported(model, images, batch_size=1, **changes):
         "class_names": NAMES,
         "dataset": "cifar10",
         "source_sha256": "0" * 64,
+        "golden": golden_sample(flatbuffer, images, "random images", TOLERANCE),
     }
     return Bundle(**{**values, **changes})
 

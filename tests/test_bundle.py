@@ -47,7 +47,11 @@ def test_description_says_what_a_program_needs(tmp_path):
     assert told["name"] == "a small network"
     age = datetime.now(timezone.utc) - datetime.fromisoformat(told["created"])
     assert -1 <= age.total_seconds() < 300
+    (taken,), (given,) = told["inputs"], told["outputs"]
+    assert taken == {"name": taken["name"], "shape": [1, 32, 32, 3], "type": "float32"}
+    assert given == {"name": given["name"], "shape": [1, 10], "type": "float32"}
     assert told["input"] == {
+        "name": taken["name"],
         "shape": [1, 32, 32, 3],
         "type": "float32",
         "values": "normalized",
@@ -55,7 +59,8 @@ def test_description_says_what_a_program_needs(tmp_path):
         "std": list(NORMALIZATION.std),
         "resize": {"exact": [32, 32]},
     }
-    assert told["output"] == {"shape": [1, 10], "kind": "logits"}
+    assert told["output"] == {"name": given["name"], "shape": [1, 10], "kind": "logits"}
+    assert told["kernels"] == list(bundle.verification.kernels)
     assert told["class_names"] == NAMES
     assert told["accuracy"] == {
         "keras": bundle.verification.keras_accuracy,

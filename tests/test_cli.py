@@ -258,7 +258,7 @@ def test_run_directory_is_not_overwritten(run, capsys):
 
 
 @pytest.mark.parametrize("step", ["audit", "verify"])
-def test_export_that_cannot_be_proved_leaves_no_file(step, run, capsys, monkeypatch):
+def test_export_that_cannot_be_proved_leaves_the_earlier_one(step, run, capsys, monkeypatch):
     earlier = run / "export"
     earlier.mkdir(exist_ok=True)
     (earlier / "model.json").write_text('{"format": 1, "input": 0, "output": 0, "files": 0}')
@@ -269,8 +269,9 @@ def test_export_that_cannot_be_proved_leaves_no_file(step, run, capsys, monkeypa
     assert cli.main(["export", str(run)]) == 1
     error = capsys.readouterr().err
     assert error.startswith("recu: export failed, no file was written: ")
-    assert "the report" in error
-    assert not earlier.exists()
+    assert "the report\n" in error
+    assert f"{earlier} still holds the export of an earlier time, of an earlier network." in error
+    assert [path.name for path in earlier.iterdir()] == ["model.json"]
     assert not list(run.glob(".*partial*"))
 
 

@@ -1,12 +1,14 @@
 import importlib.util
 import io
 import json
+import os
 import platform
 import re
 import subprocess
 import sys
 import venv
 import warnings
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,7 +17,7 @@ import tensorflow as tf
 from bundles import NAMES, NORMALIZATION, exported, small_bundle, small_network
 from PIL import Image
 
-from export import predict
+from export import convert_float_twin, golden, predict
 from export.bundle import write
 from export.interpreter import run
 from recu_tf.data import resizing
@@ -236,7 +238,7 @@ def test_large_image_is_read_without_a_warning(folder, tmp_path, capsys, monkeyp
     assert [one for one in warned if one.category is Image.DecompressionBombWarning] == []
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", width * height // 2 - 1)
-    assert program(folder).main([str(path)]) == 2
+    assert program(folder).main([str(path)]) == 1
     assert "could be decompression bomb" in capsys.readouterr().err
 
 
@@ -256,7 +258,8 @@ def postscript(path):
     ("make", "message"),
     [
         (lambda path: None, "x.png does not exist"),
-        (lambda path: path.mkdir(), "x.png is not a file"),
+        (lambda path: path.mkdir(), "x.png is a folder without images"),
+        (os.mkfifo, "x.png is not a file"),
         (lambda path: path.write_text("text"), "x.png cannot be read as an image: cannot identify"),
         (postscript, "x.png cannot be read as an image: cannot identify"),
         (bomb, "x.png cannot be read as an image: "),
@@ -268,7 +271,7 @@ def postscript(path):
 )
 def test_what_is_no_image_is_refused_in_one_line(make, message, folder, tmp_path, capsys):
     make(tmp_path / "x.png")
-    assert program(folder).main([str(tmp_path / "x.png")]) == 2
+    assert program(folder).main([str(tmp_path / "x.png")]) == 1
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.count("\n") == 1
@@ -279,8 +282,149 @@ def test_what_is_no_image_is_refused_in_one_line(make, message, folder, tmp_path
 def test_image_cut_off_is_refused(folder, tmp_path, capsys):
     (path,) = save_pictures(tmp_path, 1)
     path.write_bytes(path.read_bytes()[:-900])
-    assert program(folder).main([str(path)]) == 2
+    assert program(folder).main([str(path)]) == 1
     assert "0.png cannot be read as an image: " in capsys.readouterr().err
+
+
+def test_bad_images_are_named_and_the_others_gone_on_with(folder, tmp_path, capsys):
+    paths = save_pictures(tmp_path, 3)
+    program(folder).main(list(map(str, paths)))
+    expected = capsys.readouterr().out
+    paths[1:1] = [tmp_path / "missing.png", tmp_path / "text.png"]
+    paths[2].write_text("text")
+    assert program(folder).main(list(map(str, paths))) == 1
+    captured = capsys.readouterr()
+    assert captured.out == expected
+    lines = captured.err.splitlines()
+    assert len(lines) == 2
+    assert lines[0] == f"predict.py: error: {paths[1]} does not exist"
+    assert lines[1].startswith(f"predict.py: error: {paths[2]} cannot be read as an image: ")
+
+
+def test_bad_images_leave_their_place_in_a_batch_to_others(tmp_path, capsys):
+    write(tmp_path / "export", exported(*small_network(), batch_size=3))
+    paths = save_pictures(tmp_path, 4)
+    paths[1].write_text("text")
+    assert program(tmp_path / "export").main([*map(str, paths), "--top", "10"]) == 1
+    got = printed_probabilities(capsys.readouterr().out)
+    assert share_alike(got, keras_probabilities([paths[0], *paths[2:]])) >= 0.6
+
+
+def test_folders_are_searched_for_images(folder, tmp_path, capsys):
+    images = tmp_path / "images"
+    (images / "cats.png").mkdir(parents=True)
+    (images / ".hidden").mkdir()
+    (images / "__MACOSX").mkdir()
+    (image,) = save_pictures(tmp_path, 1)
+    names = ("b.PNG", "a.png", "cats.png/c.jpeg", ".hidden/d.png", "__MACOSX/e.png", "._a.png")
+    for name in (*names, "notes.txt"):
+        (images / name).write_bytes(image.read_bytes())
+    assert program(folder).main([str(image), str(images), "--top", "1"]) == 0
+    captured = capsys.readouterr()
+    found = [line for line in captured.out.splitlines() if not line.startswith("  ")]
+    assert found == [str(image), *(str(images / name) for name in ("a.png", "b.PNG", names[2]))]
+    assert captured.err == f"predict.py: {images}: 1 other files left out\n"
+
+
+def test_json_tells_all_that_the_network_gives(folder, tmp_path, capsys):
+    paths = [*save_pictures(tmp_path, 2), tmp_path / "missing.png"]
+    assert program(folder).main([*map(str, paths), "--json", "--top", "3"]) == 1
+    captured = capsys.readouterr()
+    lines = [json.loads(line) for line in captured.out.splitlines()]
+    assert [line["file"] for line in lines] == list(map(str, paths[:2]))
+    assert captured.err == f"predict.py: error: {paths[2]} does not exist\n"
+    pixels = np.stack([np.asarray(Image.open(path)) for path in paths[:2]])
+    logits = run(small_bundle().flatbuffer, NORMALIZATION(pixels).numpy())
+    expected = softmax(logits.astype(np.float64))
+    for line, row, values in zip(lines, expected, logits, strict=True):
+        numbers = np.argsort(-row)[:3].tolist()
+        assert [found["class"] for found in line["classes"]] == numbers
+        assert [found["name"] for found in line["classes"]] == [NAMES[at] for at in numbers]
+        # Images are normalised in one rounding or in two.
+        got = [found["probability"] for found in line["classes"]]
+        np.testing.assert_allclose(got, row[numbers], atol=1e-4)
+        (output,) = line["outputs"]
+        assert output["shape"] == [10]
+        np.testing.assert_allclose(output["values"], values, atol=1e-3)
+
+
+def test_values_that_are_not_finite_are_null_in_json():
+    network = SimpleNamespace(outputs=[("a", (1, 3))], main=0, kind="logits", class_names=None)
+    outputs = [np.array([1, np.inf, np.nan], np.float32)]
+    told = json.loads(predict.json_line(Path("x.png"), outputs, network, 3))
+    assert told["outputs"][0]["values"] == [1, None, None]
+    assert {found["probability"] for found in told["classes"]} == {None}
+
+
+def several_outputs():
+    """A network of two maps and the classes, in an order that the converter changes."""
+    inputs = tf.keras.Input((16, 16, 3))
+    x = tf.keras.layers.Conv2D(4, 3, strides=4, bias_initializer="normal")(inputs)
+    classes = tf.keras.layers.Dense(5)(tf.keras.layers.GlobalAveragePooling2D()(x))
+    return tf.keras.Model(inputs, [x, classes, tf.reduce_max(x, axis=[1, 2, 3])])
+
+
+def bundle_of(model, images, tmp_path, **changes):
+    """A folder of a file made by TensorFlow Lite's converter, with a golden sample."""
+    flatbuffer = convert_float_twin(model)
+    sample = golden.golden_sample(flatbuffer, images, "random images", 1e-3)
+    changes = {"class_names": None, "dataset": None, **changes}
+    write(tmp_path / "export", small_bundle(flatbuffer=flatbuffer, golden=sample, **changes))
+    return tmp_path / "export"
+
+
+def test_all_outputs_are_printed(tmp_path, capsys):
+    model = several_outputs()
+    images = np.random.default_rng(0).normal(size=(4, 16, 16, 3)).astype("float32")
+    folder = bundle_of(model, images, tmp_path)
+    Image.fromarray(picture(16, 16)).save(tmp_path / "x.png")
+    expected = [v.numpy()[0] for v in model(NORMALIZATION(picture(16, 16)[np.newaxis]))]
+    assert program(folder).main([str(tmp_path / "x.png"), "--json", "--top", "5"]) == 0
+    line = json.loads(capsys.readouterr().out)
+    got = {tuple(output["shape"]): output["values"] for output in line["outputs"]}
+    assert len(got) == 3
+    for values in expected:
+        np.testing.assert_allclose(got[values.shape], values, atol=1e-4)
+    (row,) = softmax(expected[1][np.newaxis])
+    likely = {found["class"]: found["probability"] for found in line["classes"]}
+    np.testing.assert_allclose([likely[number] for number in range(5)], row, atol=1e-4)
+
+    assert program(folder).main([str(tmp_path / "x.png"), "--top", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4
+    assert lines[1].endswith(f"%  {row.argmax()}")
+    assert sum("4 x 4 x 4 values, " in line for line in lines) == 1
+    assert f": {expected[2]:.3g}" in " ".join(lines)
+
+
+def test_network_of_several_inputs_says_what_it_takes_and_tests_itself(tmp_path, capsys):
+    # The model's order is that of the names; the converter's is its own.
+    numbers, image = tf.keras.Input((6,), 1, name="a"), tf.keras.Input((16, 16, 3), 1, name="b")
+    x = tf.keras.layers.GlobalAveragePooling2D()(tf.keras.layers.Conv2D(6, 3)(image))
+    model = tf.keras.Model([numbers, image], tf.keras.layers.Dense(4)(x * numbers))
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(size=(4, *part.shape[1:])).astype("float32") for part in model.inputs]
+    flatbuffer = tf.lite.TFLiteConverter.from_keras_model(model).convert()
+    sample = golden.golden_sample(flatbuffer, arrays, "random images", 1e-3)
+    told = small_bundle(flatbuffer=flatbuffer, golden=sample, class_names=None)
+    assert sorted(end.name for end in told.inputs) == ["a", "b"]
+    assert told.input_shape == (1, 16, 16, 3)
+    write(tmp_path / "export", told)
+    expected = [model([values[at : at + 1] for values in arrays])[0] for at in range(4)]
+    np.testing.assert_allclose(sample.outputs[0][:, 0], expected, atol=1e-5)
+    (path,) = save_pictures(tmp_path, 1)
+    assert program(tmp_path / "export").main([str(path)]) == 2
+    assert "the network takes 2 inputs, of which an image is one at most" in capsys.readouterr().err
+    assert program(tmp_path / "export").main(["--self-test"]) == 0
+    assert capsys.readouterr().out.startswith("self-test passed: 4 of 4 runs within the tolerance")
+
+
+def test_reader_that_goes_away_is_no_traceback(folder, tmp_path):
+    paths = save_pictures(tmp_path, 2)
+    command = f"{sys.executable} {folder / 'predict.py'} {paths[0]} {paths[1]} --json | true"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert "Traceback" not in result.stderr
+    assert "predict.py: error: cannot go on printing: Broken pipe" in result.stderr
 
 
 # The folder.
@@ -320,11 +464,35 @@ def damage_model(folder):
         ),
         (
             lambda folder: change(folder, input__shape=[1, 16, 16, 3]),
-            "not ((1, 16, 16, 3), 'float32') of model.json",
+            "model.json is damaged: resize must lead to the size of the input",
         ),
         (
-            lambda folder: change(folder, output__shape=[1, 8, 8, 2]),
-            "the network gives values of shape (1, 8, 8, 2), which are no classes",
+            lambda folder: change(
+                folder, input__shape=[1, 16, 16, 3], input__resize={"exact": [16, 16]}
+            ),
+            "takes [((1, 32, 32, 3), 'float32')], not what model.json says",
+        ),
+        (
+            lambda folder: change(folder, input__resize={"shorter_side": 16, "crop": [32, 32]}),
+            "model.json is damaged: resize must lead to the size of the input",
+        ),
+        (
+            lambda folder: change(folder, input__shape="32"),
+            "model.json is damaged: ValueError '32'",
+        ),
+        (lambda folder: change(folder, input__resize=None), "model.json is damaged: "),
+        (lambda folder: change(folder, input__std=[0, 1, 1]), "mean and std must be numbers, one"),
+        (lambda folder: change(folder, input__mean=["a", 1, 1]), "model.json is damaged: "),
+        (lambda folder: change(folder, class_names=3), "model.json is damaged: TypeError class_n"),
+        (lambda folder: change(folder, class_names=["a"]), "class_names must be 10, got 1"),
+        (lambda folder: change(folder, outputs=[]), "model.json is damaged: "),
+        (
+            lambda folder: (folder / "model.json").write_text("[" * 100_000),
+            "model.json is damaged: RecursionError",
+        ),
+        (
+            lambda folder: (folder / "model.json").write_text('{"format":' * 100_000),
+            "model.json is damaged: RecursionError",
         ),
     ],
 )
@@ -338,7 +506,10 @@ def test_mistakes_in_the_folder_are_said_in_one_line(spoil, message, folder, tmp
     assert message in captured.err
 
 
-@pytest.mark.parametrize("arguments", [[], ["x.png", "--top", "0"], ["x.png", "--threads", "many"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["x.png", "--top", "0"], ["x.png", "--threads", "many"], ["x.png", "--self-test"]],
+)
 def test_wrong_arguments_have_exit_code_2(arguments, capsys):
     with pytest.raises(SystemExit, match="2"):
         predict.main(arguments)
