@@ -33,8 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: without the program's name; those of the process if None.
 
     Returns:
-        The exit code: 0; 1 for an export that could not be proved; 2 for a user's mistake; 3 for a
-        loss that is not finite; 130 or 143 when interrupted.
+        The exit code: 0; 1 for an export that could not be verified, now or again; 2 for a user's
+        mistake; 3 for a loss that is not finite; 130 or 143 when interrupted.
 
     Raises:
         SystemExit: arguments that cannot be parsed (2), or after --help (0).
@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not hasattr(options, "run"):
         parser.error(
             "a COMMAND is needed: train, recipes, evaluate, import, summary, report, export, "
-            "benchmark or demo"
+            "verify, benchmark or demo"
         )
     try:
         if options.run is not print_recipes:

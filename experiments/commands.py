@@ -6,7 +6,7 @@ What a subcommand needs is imported when it runs: `--help` takes neither TensorF
 import argparse
 from pathlib import Path
 
-from experiments import exports, train
+from experiments import exports, reverification, train
 from experiments.options import DATASETS, MODELS, Parser
 from experiments.recipes import RECIPES
 
@@ -138,10 +138,22 @@ def command_parser() -> Parser:
         description="Converts a trained network for Larq Compute Engine, proves that the file "
         "computes what the network computes, and writes a folder: model.tflite, labels.txt, "
         "model.json, report.html and predict.py, which needs neither TensorFlow nor this project. "
-        "Where the file cannot be proved, nothing is left and the exit code is 1.",
+        "Where the file cannot be proved, nothing is written, an earlier folder stays and the exit "
+        "code is 1.",
     )
     exports.add_arguments(exporter)
     exporter.set_defaults(run=exports.run)
+
+    verifier = subparsers.add_parser(
+        "verify",
+        help="check a folder of recu export again",
+        description="Checks a folder that recu export wrote: the SHA-256 of its files, its golden "
+        "sample with every kernel of the engine that can run it, and, where the network is at "
+        "hand, the outputs against Keras as at the export. The exit code is 1 where something "
+        "differs.",
+    )
+    reverification.add_arguments(verifier)
+    verifier.set_defaults(run=reverification.run)
 
     benchmark = subparsers.add_parser(
         "benchmark",

@@ -33,7 +33,7 @@ from export.kernels import KERNELS
 from export.segments import ROUNDING, SHARE_WITHIN
 from export.signature import input_names, model_order, output_names
 
-__all__ = ["FILE", "Golden", "description", "golden_sample", "numbers"]
+__all__ = ["FILE", "YARDSTICK", "Golden", "description", "golden_sample", "numbers"]
 
 FILE = "golden.bin"
 MOST_RUNS = 4

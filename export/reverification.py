@@ -1,0 +1,190 @@
+"""Checks the folder of an export again: its files, its golden sample, and the network itself."""
+
+import hashlib
+import os
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from export import predict, sources
+from export.bundle import FILES, FORMAT
+from export.exporting import ExportError, Options, export_network
+from export.golden import YARDSTICK
+from export.kernels import KERNELS
+from export.verify import Verification
+from recu_tf.json_text import parsed
+
+__all__ = ["Reverification", "ReverificationError", "reverify"]
+
+
+class ReverificationError(Exception):
+    """A folder is not the export that it says it is, or does not compute what the network does."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True)
+class Reverification:
+    """What came out right.
+
+    Attributes:
+        files: number of files whose SHA-256 is that of `model.json`.
+        self_tests: for each kernel of the engine that can run the file, how the golden sample came
+            out; empty without a sample.
+        verification: against Keras; None where the network is not at hand.
+        compared: which network that was, or why there was none, in words.
+    """
+
+    files: int
+    self_tests: dict[str, str]
+    verification: Verification | None
+    compared: str
+
+    def __str__(self) -> str:
+        samples = [f"  {kernel}: {told}" for kernel, told in self.self_tests.items()]
+        return "\n".join(
+            [
+                f"Files: {self.files} as model.json says",
+                "Golden sample:" if samples else "Golden sample: there is none",
+                *samples,
+                f"Network: {self.compared}",
+                *([] if self.verification is None else [str(self.verification)]),
+                "Outcome: passed"
+                + ("" if self.verification else ", without a comparison with the network"),
+            ]
+        )
+
+
+def reverify(
+    directory: str | os.PathLike,
+    network: str | os.PathLike | None = None,
+    dataset: str | None = None,
+    data_path: str | None = None,
+) -> Reverification:
+    """Checks the folder of an export again.
+
+    Args:
+        directory: of the export.
+        network: that was exported, as `export.load` takes it; None means the one beside the folder
+            that `model.json` names, if that is there and still the same.
+        dataset: of the images to compare on, one of `recu_tf.data.DATASETS`; None means that of the
+            export.
+        data_path: where the data set lies, if not where the training found it.
+
+    Returns:
+        What was checked, all of it right.
+
+    Raises:
+        ReverificationError: a file is missing or another one, the golden sample comes out
+            otherwise, or the outputs are not the network's.
+        ValueError: `directory` holds no export, its `model.json` is damaged, or an argument does
+            not fit.
+        ImportError, OSError: something cannot be read.
+    """
+    directory = Path(directory)
+    told = _description(directory)
+    files = _check_files(directory, told["files"])
+    flatbuffer = (directory / "model.tflite").read_bytes()
+    self_tests = _self_tests(directory, told)
+    given = network is not None
+    path = Path(network) if given else _recorded(directory, told)
+    if path is None:
+        if dataset is not None or data_path is not None:
+            raise ValueError("`dataset` and `data_path` need `network`, which is not at hand.")
+        compared = "not at hand, so that nothing was compared with it (--network PATH names it)"
+        return Reverification(files, self_tests, None, compared)
+    source = sources.load(path)
+    same = source.file is not None and _sha256(source.file) == told["source"]
+    if not same and not given:
+        compared = f"{path} is no longer the one that was exported: nothing was compared with it"
+        return Reverification(files, self_tests, None, compared)
+    accuracy = told.get("accuracy")
+    if dataset is None and source.run is None and isinstance(accuracy, dict):
+        dataset = accuracy.get("dataset")
+    try:
+        exported = export_network(source, _options(told), dataset, data_path, flatbuffer)
+    except ExportError as error:
+        raise ReverificationError(
+            f"{directory} FAILED against {path}: {error.reason}\n{error.report}"
+        ) from error
+    compared = f"{path}, {'the one' if same else 'by its SHA-256 another file than'} exported"
+    return Reverification(files, self_tests, exported.verification, compared)
+
+
+def _description(directory: Path) -> dict:
+    path = directory / "model.json"
+    try:
+        told = parsed(path.read_text("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(f"{directory} is no export: it has no model.json.") from None
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}.") from None
+    if not isinstance(told, dict) or told.get("format") != FORMAT:
+        raise ValueError(f"{path} must be that of an export, with format {FORMAT}.")
+    kinds = {"files": dict, "options": dict, "golden": dict | None}
+    kinds |= {"source": str | None, "network": str | None}
+    wrong = [name for name, kind in kinds.items() if not isinstance(told.get(name), kind)]
+    if wrong:
+        raise ValueError(f"{path} is damaged: {', '.join(wrong)} cannot be used.")
+    return told
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _check_files(directory: Path, hashes: dict) -> int:
+    """The number of files, all of which are as told."""
+    # Whatever else a description names lies elsewhere, and is none of the folder's.
+    others = sorted(set(hashes) - set(FILES))
+    if others:
+        raise ValueError(
+            f"{directory / 'model.json'} is damaged: {', '.join(map(repr, others))} is no file of "
+            "an export."
+        )
+    wrong = []
+    for name in sorted({"model.tflite", "predict.py", *hashes}):
+        path = directory / name
+        if not path.is_file():
+            wrong.append(f"{name} is missing")
+        elif _sha256(path) != hashes.get(name):
+            wrong.append(f"{name} is damaged or another file")
+    if wrong:
+        raise ReverificationError(f"{directory} FAILED: {', '.join(wrong)}")
+    return len(hashes)
+
+
+def _self_tests(directory: Path, told: dict) -> dict[str, str]:
+    """How the golden sample came out with each kernel that can run the file."""
+    try:
+        network = predict.read_network(directory / "model.json")
+        if network.golden is None:
+            return {}
+        named = told.get("kernels")
+        names = [name for name in KERNELS if isinstance(named, list) and name in named]
+        # Without a list of them, the one that is the measure.
+        names = names or [YARDSTICK]
+        results = {name: predict.self_test(directory, kernel=KERNELS[name]) for name in names}
+    except predict.Refused as refused:
+        raise ValueError(f"{refused}.") from None
+    failed = [f"{name}: {words}" for name, (passed, words) in results.items() if not passed]
+    if failed:
+        raise ReverificationError(f"{directory} FAILED: {'; '.join(failed)}")
+    return {name: words for name, (_, words) in results.items()}
+
+
+def _recorded(directory: Path, told: dict) -> Path | None:
+    """The network beside the folder that its description names, if it is there."""
+    name = (told["network"] or "").removeprefix("../")
+    if not name or name != Path(name).name:
+        return None
+    path = directory.resolve().parent / name
+    return path if path.exists() else None
+
+
+def _options(told: dict) -> Options:
+    """The options of the export; those that this version does not know are left out."""
+    names = {field.name for field in fields(Options)}
+    try:
+        return Options(**{name: value for name, value in told["options"].items() if name in names})
+    except TypeError as error:
+        raise ValueError(f"`options` of model.json cannot be used: {error}.") from None
