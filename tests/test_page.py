@@ -1,12 +1,15 @@
+import json
 import re
 from dataclasses import replace
 from datetime import datetime, timezone
 
 import pytest
+import tensorflow as tf
 from bundles import small_bundle
 from pages import Page, contrast, measured, opened
 
 from export.audit import Audit
+from export.bundle import write
 from export.page import report_page
 from export.rewriting import Step
 
@@ -50,6 +53,7 @@ def test_page_tells_all_of_an_export(page):
         "2.19.1",
         "0" * 64,
         "2026-01-02 03:04 UTC",
+        "4 runs on random images, in golden.bin",
     ):
         assert text in page.text, text
     for row in bundle.audit.rows:
@@ -144,6 +148,43 @@ def hostile_bundle():
         "verification": replace(bundle.verification, source=HOSTILE),
         "class_names": [HOSTILE] * 10,
     }
+
+
+def test_all_inputs_and_outputs_and_the_kernels_are_told(tmp_path):
+    image, numbers = tf.keras.Input((9, 9, 3), 1), tf.keras.Input((7,), 1)
+    x = tf.keras.layers.Conv2D(4, 3)(image)
+    classes = tf.keras.layers.GlobalAveragePooling2D()(x) + tf.keras.layers.Dense(4)(numbers)
+    model = tf.keras.Model([image, numbers], [x, classes])
+    flatbuffer = tf.lite.TFLiteConverter.from_keras_model(model).convert()
+    verification = replace(small_bundle().verification, kernels=("reference", "indirect bgemm"))
+    changes = {"flatbuffer": flatbuffer, "verification": verification, "golden": None}
+    bundle = small_bundle(class_names=["a", "b", "c", "d"], dataset=None, **changes)
+    assert bundle.labels == ["a", "b", "c", "d"]
+    (tmp_path / "all.html").write_text(report_page(bundle, CREATED), "utf-8")
+    text = Page(tmp_path / "all.html").text
+    times = " \N{MULTIPLICATION SIGN} "
+    for sizes in ((1, 9, 9, 3), (1, 7), (1, 7, 7, 4), (1, 4)):
+        assert times.join(map(str, sizes)) in text, sizes
+    assert "reference, indirect bgemm" in text
+    with pytest.raises(ValueError, match="a name for each of the 4 outputs, got 3"):
+        small_bundle(class_names=["a", "b", "c"], dataset=None, **changes)
+    nameless = small_bundle(class_names=None, normalization=None, dataset=None, **changes)
+    write(tmp_path / "export", nameless)
+    told = json.loads((tmp_path / "export" / "model.json").read_text("utf-8"))
+    assert sorted(map(tuple, (end["shape"] for end in told["inputs"]))) == [(1, 7), (1, 9, 9, 3)]
+    assert told["kernels"] == ["reference", "indirect bgemm"]
+    assert told["input"]["shape"] == [1, 9, 9, 3]
+    assert told["output"]["shape"] == [1, 4]
+
+
+def test_network_without_an_image_is_told(tmp_path):
+    numbers = tf.keras.Input((7,), 1)
+    model = tf.keras.Model(numbers, tf.keras.layers.Dense(2)(numbers))
+    flatbuffer = tf.lite.TFLiteConverter.from_keras_model(model).convert()
+    bundle = small_bundle(flatbuffer=flatbuffer, class_names=None, golden=None)
+    assert (bundle.values, bundle.resize) == ("unknown", None)
+    (tmp_path / "report.html").write_text(report_page(bundle, CREATED), "utf-8")
+    assert "float32 1 \N{MULTIPLICATION SIGN} 7" in Page(tmp_path / "report.html").text
 
 
 def test_text_of_the_model_stays_text(tmp_path):
