@@ -3,7 +3,7 @@
 import resource
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,7 @@ from export.serving import pixels_of, with_pixel_input, with_softmax
 from export.sources import Source
 from export.stripping import stripped
 from export.verify import TOLERANCE, Verification, verify
+from export.wide_kernels import wide_kernels
 
 __all__ = ["DEFAULTS", "ExportError", "Exported", "Options", "export_network"]
 
@@ -261,7 +262,7 @@ def export_network(
     if strict and not audited.passed:
         raise ExportError("not every layer that should be binary is", audited)
     _check_loads(flatbuffer, audited)
-    flatbuffer = stripped(flatbuffer)
+    named, flatbuffer = flatbuffer, stripped(flatbuffer)
     pixels = pixels_of(images.pixels, known.normalization) if options.uint8 else images.pixels
     tolerance = INT8_TOLERANCE if options.int8 else TOLERANCE
     verification = verify(
@@ -274,6 +275,10 @@ def export_network(
         _around(rewritten, options, known) if options.int8 else None,
         parts=_in_one(_around(rewritten, options, known)),
     )
+    if verification.wide:
+        # Only its names tell of what is no layer, as in the graph of a SavedModel.
+        wide = wide_kernels(named, rewritten)
+        verification = replace(verification, wide=tuple(wide), wrong_layer=wide[0])
     if not verification.passed:
         raise ExportError(_different(verification), verification)
     return Exported(

@@ -142,3 +142,6 @@ def test_export_rewrites_what_sleeps_or_refuses_it_by_name():
     with pytest.raises(ExportError, match=r"computes inner wrongly, .* Pad with ones") as refused:
         export_network(source(asleep(Within(name="own"))))
     assert refused.value.exit_code == 1
+    # Called as the file calls it, since it is of no layer.
+    with pytest.raises(ExportError, match=r"computes \S+ \(3x3 on a map of 2x2\) wrongly"):
+        export_network(source(asleep(by_function)))
