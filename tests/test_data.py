@@ -147,8 +147,8 @@ def test_wrong_images_and_labels_are_refused():
 
 
 def test_digits_have_a_fixed_stratified_test_split():
-    train, train_labels = data.load("digits", "train")
-    test, test_labels = data.load("digits", "test")
+    train, train_labels = data.load("digits", "train", normalized=False)
+    test, test_labels = data.load("digits", "test", normalized=False)
     assert train.shape == (1437, 32, 32, 3)
     assert test.shape == (360, 32, 32, 3)
     assert (train.dtype, train.min(), train.max()) == (np.uint8, 0, 255)
@@ -160,9 +160,25 @@ def test_digits_have_a_fixed_stratified_test_split():
     assert (train / 255).std() == pytest.approx(kept.std[0], abs=1e-3)
 
 
+def test_loaded_images_are_those_that_training_and_evaluation_see():
+    images, labels = data.load("digits", "test")
+    batches, _ = data.evaluation_set("digits", batch_size=360)
+    (expected, expected_labels), *_ = batches
+    assert images.dtype == np.float32
+    # Multiplying and subtracting in one rounding or in two.
+    np.testing.assert_allclose(images, expected, rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(labels, expected_labels)
+    pixels, _ = data.load("digits", "test", normalized=False)
+    chosen = data.DATASETS["digits"].normalization
+    expected = (pixels / 255 - chosen.mean) / chosen.std
+    np.testing.assert_allclose(images, expected, rtol=0, atol=1e-6)
+    # More images than are normalised at once.
+    assert data.load("digits", "train")[0].mean() == pytest.approx(0, abs=0.01)
+
+
 def test_cifar10_is_read_through_tensorflow_datasets():
     path = str(shared("data", "tfds"))
-    test, labels = data.load("cifar10", "test", path)
+    test, labels = data.load("cifar10", "test", path, normalized=False)
     assert test.shape == (10000, 32, 32, 3)
     assert np.bincount(labels).tolist() == [1000] * 10
     import tensorflow_datasets as tfds

@@ -101,9 +101,8 @@ def test_loss_of_a_network_that_ends_in_softmax_is_that_of_its_probabilities(tmp
     network.save(tmp_path / "a.keras")
     flatbuffer = tf.lite.TFLiteConverter.from_keras_model(network).convert()
     (tmp_path / "a.tflite").write_bytes(flatbuffer)
-    pixels, labels = data.load("digits", "test")
+    images, labels = data.load("digits", "test")
     network.compile(loss="sparse_categorical_crossentropy")
-    images = data.DATASETS["digits"].normalization(pixels)
     loss = network.evaluate(images, labels, verbose=0)
     for name in ("a.keras", "a.tflite"):
         line = printed(capsys, tmp_path / name, "--dataset", "digits")[-1]

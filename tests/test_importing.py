@@ -53,8 +53,7 @@ def test_import_makes_a_run_that_knows_where_it_comes_from(tmp_path, capsys):
 def test_imported_checkpoint_reaches_its_top_1_before_and_after_export(tmp_path, capsys):
     path = str(shared("data", "tfds"))
     run = import_checkpoint(shared(*CHECKPOINT), tmp_path / "run", data_path=path)
-    pixels, labels = data.load("cifar10", "test", path)
-    images = run.normalization(pixels).numpy()
+    images, labels = data.load("cifar10", "test", path)
     right = (run.load_model().predict(images, verbose=0).argmax(1) == labels).sum()
     # Stated beside the checkpoint: 6,936. Rounding may turn a sign in an image on the border.
     assert abs(int(right) - 6936) <= 2

@@ -59,6 +59,7 @@ class Dataset:
     prepare: Callable[[tf.Tensor], tf.Tensor] | None = None
 
 
+NORMALIZED_AT_ONCE = 1024
 IMAGENET = Normalization(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 
 DATASETS = {
@@ -103,16 +104,24 @@ DATASETS = {
 }
 
 
-def load(name: str, split: str, data_path: str | None = None) -> tuple[np.ndarray, np.ndarray]:
+def load(
+    name: str, split: str, data_path: str | None = None, normalized: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
     """Reads one split of a small data set into memory.
+
+    The images are normalised as everywhere else here: training, evaluation and export expect what
+    a network sees that was trained on them.
 
     Args:
         name: one of `DATASETS` whose images fit there: digits, cifar10 or cifar100.
         split: "train" or "test".
         data_path: where the data set lies, or is to be put; `digits` has no need of it.
+        normalized: False gives the pixels as they are. An export of a network trained on these has
+            to be told so, unless a `Rescaling` layer in it scales them: see `export.Source`.
 
     Returns:
-        uint8 images (count, height, width, channels) and int64 labels (count,).
+        Images (count, height, width, channels), float32 and normalised as `DATASETS` says, or
+        uint8 pixels from 0 to 255; int64 labels (count,).
 
     Raises:
         ValueError: an unknown name or split.
@@ -124,7 +133,15 @@ def load(name: str, split: str, data_path: str | None = None) -> tuple[np.ndarra
         raise ValueError(f"`dataset` must be one of {', '.join(small)}, got {name!r}.")
     if split not in ("train", "test"):
         raise ValueError(f"`split` must be train or test, got {split!r}.")
-    return DATASETS[name].read(split, data_path)
+    pixels, labels = DATASETS[name].read(split, data_path)
+    if not normalized:
+        return pixels, labels
+    images = np.empty(pixels.shape, np.float32)
+    # A part at a time: all of CIFAR in float32 takes 0.6 GB, and there would be two more of it.
+    for at in range(0, len(pixels), NORMALIZED_AT_ONCE):
+        part = slice(at, at + NORMALIZED_AT_ONCE)
+        images[part] = DATASETS[name].normalization(pixels[part])
+    return images, labels
 
 
 def _dataset(name: str) -> Dataset:
