@@ -31,7 +31,7 @@ setup(
     ],
     extras_require={
         "data": ["tensorflow-datasets>=4.8,<4.9", "scikit-learn>=1.3"],
-        "export": ["larq-compute-engine>=0.16,<0.17"],
+        "export": ["larq-compute-engine>=0.16,<0.17", "pillow>=10"],
         "zoo": ["larq-zoo>=2.3,<3"],
         # Older ones can be made to run code by a file even when asked for weights only
         # (CVE-2025-32434, CVE-2026-24747); newer ones are not tried.

@@ -37,7 +37,7 @@ kernels       of the engine that can run the file, names as in `export.KERNELS`
 class_names   a list, or null
 accuracy      keras, file  top-1 from 0 to 1
               images       number of images
-              dataset      name of the data set, or null
+              dataset      name of the data set; null for images of a folder
               of the Keras model and of the file; null where the true classes are unknown
 options       of the export, by name
 versions      of the packages, by name
@@ -199,7 +199,7 @@ def _description(bundle: Bundle, created: datetime, hashes: dict[str, str]) -> d
             "keras": verification.keras_accuracy,
             "file": verification.tflite_accuracy,
             "images": verification.images,
-            "dataset": bundle.dataset,
+            "dataset": None if bundle.own_images else bundle.dataset,
         }
     normalization = bundle.normalization if bundle.values == "normalized" else None
     return {

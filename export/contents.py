@@ -7,12 +7,12 @@ from functools import cached_property
 from export.audit import Audit
 from export.benchmark import Latency
 from export.flatbuffer import File, Tensor, read
+from export.folders import resizing_of
 from export.golden import Golden
 from export.rewriting import Step
 from export.signature import input_names, output_names
 from export.verify import Verification
-from recu_tf.data import DATASETS, Normalization
-from recu_tf.data.resizing import SHORTER_SIDE, SIZE, shorter_side_crop
+from recu_tf.data import Normalization
 
 __all__ = ["Bundle", "End"]
 
@@ -57,6 +57,7 @@ class Bundle:
             255. A file with uint8 input does in any case.
         class_names: in the order of the outputs; None where nothing tells.
         dataset: name of the data set; None where nothing tells.
+        own_images: whether it was verified on images of a folder instead of the data set's.
         source_sha256: hexadecimal SHA-256 of the network's file; None where it is not a file.
         network: path of that file as seen from the folder, "../best.keras"; None where the two do
             not lie side by side.
@@ -86,6 +87,7 @@ class Bundle:
     source_sha256: str | None = None
     network: str | None = None
     golden: Golden | None = None
+    own_images: bool = False
 
     def __post_init__(self):
         classes = self.output_shape[-1] if self.output_shape else 1
@@ -174,20 +176,11 @@ class Bundle:
 
     @property
     def resize(self) -> dict[str, object] | None:
-        """How an image is brought to the input's size, as in the tests of the network.
+        """How an image is brought to the input's size, see `export.folders.resizing_of`.
 
-        {"exact": [height, width]}, or {"shorter_side": side, "crop": [height, width]} for the
-        middle of an image whose shorter side was resized to that. Where no data set tells, what
-        is usual for ImageNet is taken for its size. None where the network takes no image.
+        None where the network takes no image.
         """
-        if not self.takes_image:
-            return None
-        size = self.input_shape[1:3]
-        known = DATASETS.get(self.dataset)
-        cropped = known is None or known.prepare is shorter_side_crop
-        if cropped and size == (SIZE, SIZE):
-            return {"shorter_side": SHORTER_SIDE, "crop": list(size)}
-        return {"exact": list(size)}
+        return resizing_of(self.input_shape[1:3], self.dataset) if self.takes_image else None
 
     @property
     def labels(self) -> list[str]:

@@ -1,9 +1,12 @@
 """The way from a trained network to a TFLite file that is proved, or to none."""
 
+import logging
+import os
 import resource
 import sys
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +21,13 @@ from export.images import (
     DataSet,
     calibration_images,
     data_set_of,
+    normalization_of,
     verification_images,
 )
 from export.int8 import quantized
 from export.interpreter import checked_interpreter, other_operators
 from export.latent_scope import restored_scope
+from export.random_images import check_size
 from export.rewriting import Step, float32_model, rewrite
 from export.rewriting.float32 import float32_policy
 from export.serving import pixels_of, with_pixel_input, with_softmax
@@ -30,6 +35,9 @@ from export.sources import Source
 from export.stripping import stripped
 from export.verify import TOLERANCE, Verification, verify
 from export.wide_kernels import wide_kernels
+from recu_tf.data import Normalization
+
+logger = logging.getLogger(__name__)
 
 __all__ = ["DEFAULTS", "ExportError", "Exported", "Options", "export_network"]
 
@@ -102,7 +110,7 @@ class Exported:
 
     Attributes:
         flatbuffer: the TFLite file.
-        source: the network.
+        source: the network, with the names of its classes where the images told them.
         model: the network in float32, which the file was compared with unless it is in int8.
         options: what the file should be.
         dataset: of the images; None where no data set is known.
@@ -112,6 +120,7 @@ class Exported:
         seconds: of the conversion alone.
         peak_memory: of the whole process until then, in bytes.
         golden: what the file gives for the first images; None without a sample.
+        normalization: of the images, for the network; None where nothing tells.
     """
 
     flatbuffer: bytes
@@ -126,13 +135,16 @@ class Exported:
     seconds: float
     peak_memory: int
     golden: Golden | None = None
+    normalization: Normalization | None = None
 
 
-def _around(model: tf.keras.Model, options: Options, known: DataSet | None) -> tf.keras.Model:
+def _around(
+    model: tf.keras.Model, options: Options, normalization: Normalization | None
+) -> tf.keras.Model:
     if options.softmax:
         model = with_softmax(model)
     if options.uint8:
-        model = with_pixel_input(model, known.normalization)
+        model = with_pixel_input(model, normalization)
     return model
 
 
@@ -215,6 +227,7 @@ def export_network(
     options: Options = DEFAULTS,
     dataset: str | None = None,
     data_path: str | None = None,
+    images_path: str | os.PathLike | None = None,
     written: bytes | None = None,
 ) -> Exported:
     """Rewrites and converts a network, and proves the file.
@@ -224,6 +237,8 @@ def export_network(
         options: what the file should be.
         dataset: of its images, one of `recu_tf.data.DATASETS`; None means that of its run.
         data_path: where the data set lies, if not where the training found it.
+        images_path: of a folder of images to prove the file on instead, and to calibrate int8 with
+            where no data set is known: in a folder for each class, or all in one.
         written: a file of an earlier export of the network, with these options: it is verified
             again, and nothing is converted.
 
@@ -237,43 +252,51 @@ def export_network(
         ImportError, OSError: the images cannot be read.
     """
     check_network(source.model)
+    check_size(source.model)
     known = data_set_of(source, dataset, data_path)
-    if options.uint8 and known is None:
+    normalization = normalization_of(source, known)
+    if options.uint8 and normalization is None:
         raise ValueError(
-            "`input` uint8 needs to know how images are normalised: `dataset` must name the "
-            "network's."
+            "`input` uint8 needs to know how images are normalised: `mean`, `std` and `scale` must "
+            "tell, or `dataset` name the network's."
         )
+    around = partial(_around, options=options, normalization=normalization)
+    logger.info("Reading images")
+    images = verification_images(source, known, images_path)
+    if images.class_names:
+        source = replace(source, class_names=images.class_names)
     model = float32_model(source.model)
-    images = verification_images(source, known)
     probabilities = _are_probabilities(check_outputs(model, images.pixels[:8]))
     if options.softmax and probabilities:
         raise ValueError(f"`softmax`: {source.name} gives probabilities already.")
+    logger.info("Rewriting for the engine")
     rewritten, steps = rewrite(model, images.pixels)
     if options.int8:
-        rewritten = quantized(rewritten, calibration_images(known))
+        logger.info("Calibrating int8")
+        rewritten = quantized(rewritten, calibration_images(source, known, images_path))
+    logger.info("Converting")
     start = time.perf_counter()
-    flatbuffer = written or convert(
-        _around(rewritten, options, known), options.batch_size, options.target
-    )
+    flatbuffer = written or convert(around(rewritten), options.batch_size, options.target)
     seconds = time.perf_counter() - start
-    audited = audit(flatbuffer, _around(model, options, known), options.target)
+    audited = audit(flatbuffer, around(model), options.target)
     _check_operators(audited)
     strict = source.run is not None if options.strict is None else options.strict
     if strict and not audited.passed:
         raise ExportError("not every layer that should be binary is", audited)
     _check_loads(flatbuffer, audited)
     named, flatbuffer = flatbuffer, stripped(flatbuffer)
-    pixels = pixels_of(images.pixels, known.normalization) if options.uint8 else images.pixels
+    pixels = pixels_of(images.pixels, normalization) if options.uint8 else images.pixels
     tolerance = INT8_TOLERANCE if options.int8 else TOLERANCE
+    logger.info("Verifying on %s", images.source)
     verification = verify(
         flatbuffer,
-        _around(model, options, known),
+        around(model),
         pixels,
         images.labels,
         images.source,
         tolerance,
-        _around(rewritten, options, known) if options.int8 else None,
-        parts=_in_one(_around(rewritten, options, known)),
+        around(rewritten) if options.int8 else None,
+        parts=_in_one(around(rewritten)),
     )
     if verification.wide:
         # Only its names tell of what is no layer, as in the graph of a SavedModel.
@@ -294,4 +317,5 @@ def export_network(
         seconds,
         _peak_memory(),
         golden_sample(flatbuffer, pixels, images.source, tolerance),
+        normalization,
     )

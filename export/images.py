@@ -1,26 +1,34 @@
 """The images that a file is proved on, and those that int8 is calibrated with."""
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
+from export.folders import classes_of, files_of, read_images, resizing_of
+from export.normalizing import leaves_pixels
+from export.random_images import MOST_IMAGES, at_most, random_images
 from export.sources import Source
 from recu_tf import data
 from recu_tf.data import Normalization
 from recu_tf.evaluation import readable
 from recu_tf.settings import Settings
 
-__all__ = ["DataSet", "Images", "calibration_images", "data_set_of", "verification_images"]
+__all__ = [
+    "DataSet",
+    "Images",
+    "calibration_images",
+    "data_set_of",
+    "normalization_of",
+    "verification_images",
+]
 
 # Enough to see a miscompilation, which shows in every image, and to measure a top-1 agreement;
 # all 10,000 of CIFAR-10 would take minutes with kernels that x86 has no fast version of, and so
 # would more than a few hundred of ImageNet's.
 MOST_SMALL_IMAGES = 1000
-MOST_IMAGES = 256
 SMALL = 64
-# Usual are 1 / 255 and 1 / 127.5.
-LARGEST_PIXEL_SCALE = 0.1
 CALIBRATION_IMAGES = 256
 CALIBRATION_BATCH = 64
 
@@ -47,14 +55,18 @@ class Images:
     """What a file is verified on.
 
     Attributes:
-        pixels: float32 (count, height, width, channels), normalised.
-        labels: int (count,); None for random images.
+        pixels: (count, height, width, channels), float32 and normalised as the network takes them;
+            where it has several inputs, a list of an array for each.
+        labels: int (count,); None for random images, and for others whose classes nothing tells.
         source: what they are, in words.
+        class_names: of the labels, in the order of the network's outputs, where the folders of the
+            images were the first to tell; None else.
     """
 
-    pixels: np.ndarray
+    pixels: np.ndarray | list[np.ndarray]
     labels: np.ndarray | None
     source: str
+    class_names: tuple[str, ...] | None = None
 
 
 def data_set_of(
@@ -63,7 +75,7 @@ def data_set_of(
     """The data set that a network is for, as told, or as its run knows.
 
     Args:
-        source: the network.
+        source: the network. Where it tells the normalisation, the data set's own does not count.
         dataset: one of `recu_tf.data.DATASETS`; None means that of the run.
         data_path: where it lies, if not where the training found it.
 
@@ -75,8 +87,8 @@ def data_set_of(
     """
     if source.run is None:
         if dataset is not None:
-            known = data.DATASETS[dataset]
-            return DataSet(dataset, data_path, known.normalization, promised=True)
+            normalization = source.normalization or data.DATASETS[dataset].normalization
+            return DataSet(dataset, data_path, normalization, promised=True)
         if data_path is not None:
             raise ValueError(f"`data_path` needs `dataset`, which {source.name} does not tell.")
         return None
@@ -84,49 +96,98 @@ def data_set_of(
     if dataset not in (None, settings.dataset):
         raise ValueError(f"`dataset` of {source.name} is {settings.dataset}, got {dataset!r}.")
     path = data_path or settings.data_path
-    return DataSet(settings.dataset, path, source.run.normalization, promised=path is not None)
+    return DataSet(settings.dataset, path, source.normalization, promised=path is not None)
 
 
-def verification_images(source: Source, known: DataSet | None) -> Images:
-    """Test images of a network's data set; random ones where there are none.
+def normalization_of(source: Source, known: DataSet | None) -> Normalization | None:
+    """How the images of a network are normalised; None where nothing tells.
 
     Args:
         source: the network.
         known: its data set, if it is known.
+    """
+    return known.normalization if known else source.normalization
+
+
+def _count(model: tf.keras.Model) -> int:
+    """How many images a file is verified on."""
+    small = max(model.input_shape[1:3]) <= SMALL
+    return at_most(model, MOST_SMALL_IMAGES if small else MOST_IMAGES)
+
+
+def verification_images(
+    source: Source, known: DataSet | None, folder: str | os.PathLike | None = None
+) -> Images:
+    """Images of a folder, or test images of a network's data set; random ones where there are none.
+
+    Args:
+        source: the network.
+        known: its data set, if it is known.
+        folder: of images, in folders named after their classes or all in one; they go before the
+            data set's.
 
     Raises:
         ImportError, OSError, ValueError: the data set cannot be read, although its path is known,
-            or its images or classes are not the network's.
+            or its images or classes are not the network's; the folder likewise.
     """
+    several = len(source.model.inputs) > 1
+    if several and (folder is not None or (known and known.promised)):
+        name = "dataset" if folder is None else "images"
+        raise ValueError(
+            f"`{name}` is for networks of one input, and {source.name} has "
+            f"{len(source.model.inputs)}."
+        )
+    if folder is not None:
+        return _folder_images(source, known, folder)
     if known is None:
-        return _random_images(source.model, "no data set is known")
+        return _random(source, "no data set is known")
     try:
         return _test_images(source, known)
     except (ImportError, OSError) as error:
         if known.promised:
             raise
-        return _random_images(source.model, " ".join(str(error).split()))
+        return _random(source, " ".join(str(error).split()))
 
 
-def _random_images(model: tf.keras.Model, reason: str) -> Images:
-    rng, shape = np.random.default_rng(0), (MOST_IMAGES, *model.input_shape[1:])
-    if _scales_pixels(model):
-        pixels, kind = rng.integers(0, 256, shape), "random images of pixels from 0 to 255"
-    else:
-        pixels, kind = rng.normal(size=shape), "random images"
-    return Images(pixels.astype(np.float32), None, f"{kind}, for lack of real ones ({reason})")
+def _random(source: Source, reason: str) -> Images:
+    normalization = source.normalization
+    pixels = normalization is not None and leaves_pixels(normalization)
+    kind = "random images of pixels from 0 to 255" if pixels else "random images"
+    words = f"{kind}, for lack of real ones ({reason})"
+    return Images(random_images(source.model, pixels), None, words)
 
 
-def _scales_pixels(model: tf.keras.Model) -> bool:
-    """Whether a model scales pixels itself, so that normalised images would all be black to it."""
-    layers = [layer for layer in model.submodules if isinstance(layer, tf.keras.layers.Rescaling)]
-    return any(0 < np.max(layer.scale) < LARGEST_PIXEL_SCALE for layer in layers)
+def _folder_images(source: Source, known: DataSet | None, folder: str | os.PathLike) -> Images:
+    files, count = files_of(folder), _count(source.model)
+    labels = names = None
+    shape = source.model.outputs[0].shape
+    if files.labels and shape.rank == 2 and shape[1] > 1:
+        numbers = classes_of(folder, files.class_names, source.class_names, shape[1])
+        labels = np.array([numbers[label] for label in files.labels[:count]])
+        names = None if source.class_names else files.class_names
+    pixels = _read(source, known, files.paths[:count])
+    return Images(pixels, labels, f"images of {folder}", names)
+
+
+def _read(source: Source, known: DataSet | None, paths: list[str]) -> np.ndarray:
+    """Images of a folder, in the way of the network."""
+    normalization = normalization_of(source, known)
+    if normalization is None:
+        raise ValueError(
+            "`images` need to be normalised as the network's were: `mean`, `std` and `scale` must "
+            "tell how, or `dataset`."
+        )
+    shape = tuple(source.model.input_shape[1:])
+    if len(shape) != 3:
+        raise ValueError(f"`images` do not fit {source.name}, which takes {shape}.")
+    resize = resizing_of(shape[:2], known and known.name)
+    return read_images(paths, shape, normalization, resize)
 
 
 def _test_images(source: Source, known: DataSet) -> Images:
     shape = source.model.input_shape[1:]
     run = source.run
-    classes = source.model.output_shape[-1]
+    classes = source.model.outputs[0].shape[-1]
     batches, _ = data.evaluation_set(
         known.name,
         known.data_path,
@@ -140,28 +201,39 @@ def _test_images(source: Source, known: DataSet) -> Images:
         raise ValueError(
             f"`dataset`: images of {known.name} are {tuple(found)}, {source.name} takes {shape}."
         )
-    most = MOST_SMALL_IMAGES if max(shape[:2]) <= SMALL else MOST_IMAGES
-    pixels, labels = zip(*readable(batches.unbatch().take(most), known.name), strict=True)
+    chosen = batches.unbatch().take(_count(source.model))
+    pixels, labels = zip(*readable(chosen, known.name), strict=True)
     return Images(np.stack(pixels), np.stack(labels), f"test images of {known.name}")
 
 
-def calibration_images(known: DataSet | None) -> np.ndarray:
+def calibration_images(
+    source: Source, known: DataSet | None, folder: str | os.PathLike | None = None
+) -> np.ndarray:
     """Training images of a data set, augmented and normalised as a training sees them.
 
+    Where no data set is known, images of the folder: others than the file is verified on, as far
+    as there are so many.
+
     Args:
-        known: the data set.
+        source: the network.
+        known: its data set, if it is known.
+        folder: see `verification_images`.
 
     Returns:
-        float32 (256, height, width, channels), or as many as there are.
+        float32 (256, height, width, channels), or as many as there are and memory is for.
 
     Raises:
-        ValueError: no data set is known, or an image cannot be read.
-        ImportError, OSError: the data set cannot be read.
+        ValueError: there is neither, or an image cannot be read.
+        ImportError, OSError: they cannot be read.
     """
-    if known is None:
+    if known is None and folder is None:
         raise ValueError(
-            "`int8` is calibrated on real training images: `dataset` must name the network's."
+            "`int8` is calibrated on real training images: `dataset` must name the network's, or "
+            "`images` a folder of some."
         )
+    if known is None:
+        paths = files_of(folder).paths[::-1]
+        return _read(source, known, paths[: at_most(source.model, CALIBRATION_IMAGES)])
     training = data.training_set(known.name, known.data_path, known.normalization)
     batches = training.batches(CALIBRATION_BATCH, epochs=1, seed=0)
     count = -(-CALIBRATION_IMAGES // CALIBRATION_BATCH)

@@ -1,6 +1,7 @@
 """An export from the network to the folder on disk, and what to tell of it."""
 
 import hashlib
+import logging
 import os
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -18,10 +19,13 @@ from export.exporting import (
     earlier_export,
     export_network,
 )
+from export.normalizing import leaves_pixels
 from export.sources import Source
 from export.twins import convert_float_twin
 from export.verify import Verification
 from recu_tf.runs import versions
+
+logger = logging.getLogger(__name__)
 
 __all__ = ["Report", "export_bundle"]
 
@@ -133,6 +137,7 @@ def export_bundle(
     options: Options = DEFAULTS,
     dataset: str | None = None,
     data_path: str | None = None,
+    images_path: str | os.PathLike | None = None,
 ) -> Report:
     """Exports a network, proves the file, measures it and writes the folder.
 
@@ -145,6 +150,7 @@ def export_bundle(
         options: what the file should be.
         dataset: of its images, one of `recu_tf.data.DATASETS`; None means that of its run.
         data_path: where the data set lies, if not where the training found it.
+        images_path: of a folder of images to prove the file on, see `export_network`.
 
     Returns:
         The report.
@@ -162,7 +168,7 @@ def export_bundle(
         )
     replaces = (directory / "model.json").exists()
     try:
-        exported = export_network(source, options, dataset, data_path)
+        exported = export_network(source, options, dataset, data_path, images_path)
     except ExportError as error:
         error.earlier = directory if replaces else None
         raise
@@ -172,8 +178,10 @@ def export_bundle(
         raise ValueError(f"{error} {earlier_export(directory)}") from error
     twin = _float_twin(exported)
     files = {EXPORTED: exported.flatbuffer} | ({} if twin is None else {TWIN: twin})
+    logger.info("Measuring latency")
     latencies = benchmark(files, repeats=REPEATS).latencies
-    known = exported.dataset
+    known, normalization = exported.dataset, exported.normalization
+    pixels = normalization is not None and leaves_pixels(normalization)
     file = source.file
     bundle = Bundle(
         name=source.name,
@@ -188,12 +196,14 @@ def export_bundle(
         versions={**versions(), "larq-compute-engine": metadata.version("larq-compute-engine")},
         seconds=exported.seconds,
         peak_memory=exported.peak_memory,
-        normalization=known and known.normalization,
-        class_names=source.class_names,
+        normalization=None if pixels else normalization,
+        takes_pixels=pixels,
+        class_names=exported.source.class_names,
         dataset=known and known.name,
         source_sha256=file and hashlib.sha256(file.read_bytes()).hexdigest(),
         network=_beside(directory, file),
         golden=exported.golden,
+        own_images=images_path is not None,
     )
     write(directory, bundle)
     return Report(directory, exported, twin and len(twin), latencies)

@@ -101,7 +101,7 @@ def reverify(
     if dataset is None and source.run is None and isinstance(accuracy, dict):
         dataset = accuracy.get("dataset")
     try:
-        exported = export_network(source, _options(told), dataset, data_path, flatbuffer)
+        exported = export_network(source, _options(told), dataset, data_path, written=flatbuffer)
     except ExportError as error:
         raise ReverificationError(
             f"{directory} FAILED against {path}: {error.reason}\n{error.report}"

@@ -1,8 +1,11 @@
+import importlib.util
 import inspect
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import export
 import recu_tf
@@ -10,12 +13,42 @@ import recu_tf
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 
 
-def test_readme_example_trains_and_exports():
-    example = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
-    names = {}
-    exec(example.replace("epochs=20", "epochs=1"), names)
-    assert len(names["model"].history.history["tau"]) == 1
-    assert export.audit(export.convert(names["model"]), names["model"]).passed
+def program_of(folder):
+    """The copy of `predict.py` in a folder, as a module."""
+    spec = importlib.util.spec_from_file_location("copied_predict", folder / "predict.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("epochs", [4, pytest.param(20, marks=pytest.mark.slow)])
+def test_readme_example_is_exported_as_good_as_it_was_trained(
+    epochs, tmp_path, monkeypatch, capsys
+):
+    """By what a user has in the end: the program in the folder, on images in files."""
+    names = {"export": export}
+    code = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
+    exec(code.replace("epochs=20", f"epochs={epochs}"), names)
+    history = names["model"].history.history
+    assert len(history["tau"]) == epochs
+    monkeypatch.chdir(tmp_path)
+    report = eval(re.search(r"`(export\.export_bundle\(.*?\))`", README)[1], names)
+    assert report.audit.passed
+    pixels, labels = recu_tf.data.load("digits", "test", normalized=False)
+    paths = [f"{number}.png" for number in range(len(pixels))]
+    for path, image in zip(paths, pixels, strict=True):
+        Image.fromarray(image).save(path)
+    capsys.readouterr()
+    assert program_of(tmp_path / "my_export").main([*paths, "--top", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    found = dict(zip(lines[::2], lines[1::2], strict=True))
+    right = [found[path].endswith(f"%  {label}") for path, label in zip(paths, labels, strict=True)]
+    _, accuracy = names["model"].evaluate(*recu_tf.data.load("digits", "test"), verbose=0)
+    assert accuracy > 0.8
+    # Rounding may turn a sign in an image on the border between two classes.
+    assert np.mean(right) == pytest.approx(accuracy, abs=2 / len(paths))
+    # New images are a little worse than those that it was trained on.
+    assert np.mean(right) > history["accuracy"][-1] - 0.1
 
 
 def public_objects():

@@ -1,3 +1,4 @@
+import importlib.util
 import json
 import re
 
@@ -6,9 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import few_digits
+from PIL import Image
 
 import export
 from experiments import cli
+from recu_tf import data
 
 L = tf.keras.layers
 TEST_IMAGES = 20
@@ -37,6 +40,42 @@ def complaint(capsys, *arguments):
 
 def options_of(directory):
     return json.loads((directory / "model.json").read_text())
+
+
+def save_digits(folder, count=TEST_IMAGES):
+    """Test images in a folder for each class; their paths."""
+    pixels, labels = data.load("digits", "test", normalized=False)
+    paths = [folder / f"digit {labels[at]}" / f"{at}.png" for at in range(count)]
+    for path, image in zip(paths, pixels, strict=False):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path)
+    return paths
+
+
+def predicted(folder, paths, capsys):
+    """The likeliest class of each image by the program in a bundle."""
+    spec = importlib.util.spec_from_file_location("copied_predict", folder / "predict.py")
+    program = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(program)
+    capsys.readouterr()
+    assert program.main([*map(str, paths), "--top", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    of_path = dict(zip(lines[::2], lines[1::2], strict=True))
+    return [of_path[str(path)].split("%")[1].strip() for path in paths]
+
+
+def trained(prepare, *first):
+    """A network trained on few digits, as `prepare` makes them of pixels, and its test classes."""
+    pixels, labels = data.load("digits", "train", normalized=False)
+    layers = (L.Conv2D(8, 3, 2, activation="relu"), L.Flatten(), L.Dense(10))
+    model = tf.keras.Sequential([tf.keras.Input((32, 32, 3)), *first, *layers])
+    loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(tf.keras.optimizers.Adam(0.003), loss)
+    model.fit(prepare(pixels).astype("float32"), labels, 16, epochs=20, verbose=0)
+    pixels, labels = data.load("digits", "test", normalized=False)
+    classes = model.predict(prepare(pixels).astype("float32"), verbose=0).argmax(1)
+    assert np.mean(classes == labels) >= 0.5
+    return model, classes, np.mean(classes == labels)
 
 
 @pytest.mark.slow
@@ -133,3 +172,122 @@ def test_network_that_scales_pixels_itself_is_proved_on_pixels(tmp_path, capsys)
     tf.keras.Model(image, L.Dense(3)(L.GlobalAveragePooling2D()(x))).save(tmp_path / "right.keras")
     assert cli.main(["export", str(tmp_path / "right.keras")]) == 0
     assert "256 random images of pixels from 0 to 255, for lack" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("more", [(), ("--input", "uint8", "--int8")])
+def test_scaling_layer_is_obeyed_though_a_data_set_is_named(more, tmp_path, capsys):
+    model, expected, accuracy = trained(lambda pixels: pixels, L.Rescaling(1 / 255))
+    model.save(tmp_path / "a.keras")
+    arguments = [str(tmp_path / "a.keras"), "--dataset", "digits", *more]
+    assert cli.main(["export", *arguments, "--out", str(tmp_path / "out")]) == 0
+    told = options_of(tmp_path / "out")
+    assert (told["input"]["values"], told["input"]["mean"]) == ("pixels", None)
+    assert told["accuracy"]["keras"] == pytest.approx(accuracy)
+    got = predicted(tmp_path / "out", save_digits(tmp_path / "images"), capsys)
+    # int8 may round the two likeliest classes of an image into each other.
+    assert np.sum(np.array(got, int) != expected) <= (1 if "--int8" in more else 0)
+
+
+def test_told_normalisation_classes_and_images_reach_the_folder(tmp_path, capsys):
+    model, expected, accuracy = trained(lambda pixels: (pixels / 127.5 - [1, 0.5, 1]) / 0.5)
+    model.save(tmp_path / "a.keras")
+    paths = save_digits(tmp_path / "images")
+    names = [f"digit {number}" for number in range(10)]
+    (tmp_path / "names.txt").write_text("\n".join(names) + "\n\n", "utf-8")
+    arguments = ("--images", tmp_path / "images", "--labels", tmp_path / "names.txt")
+    numbers = ("--scale", "1/127.5", "--mean", "1,0.5,1", "--std", "0.5", "--out", tmp_path / "b")
+    assert cli.main(["export", *map(str, (tmp_path / "a.keras", *arguments, *numbers))]) == 0
+    printed = capsys.readouterr().out
+    assert f"Verification on {TEST_IMAGES} images of {tmp_path / 'images'}: passed" in printed
+    told = options_of(tmp_path / "b")
+    assert told["class_names"] == names
+    assert (tmp_path / "b" / "labels.txt").read_text("utf-8").splitlines() == names
+    # (pixel / 127.5 - mean) / std, said of pixel / 255.
+    assert told["input"]["mean"] == pytest.approx([0.5, 0.25, 0.5])
+    assert told["input"]["std"] == pytest.approx([0.25] * 3)
+    assert predicted(tmp_path / "b", paths, capsys) == [names[one] for one in expected]
+    assert told["accuracy"]["keras"] == pytest.approx(accuracy)
+    assert told["accuracy"]["dataset"] is None
+
+
+def test_int8_and_names_come_from_the_folder_where_nothing_else_is_told(tmp_path, capsys):
+    model, expected, _ = trained(lambda pixels: pixels / 255)
+    model.save(tmp_path / "a.keras")
+    paths = save_digits(tmp_path / "images")
+    for digit in range(10):
+        folder = tmp_path / "images" / f"digit {digit}"
+        if not folder.exists():  # few images have no more than nine of them
+            folder.mkdir()
+            Image.new("RGB", (32, 32)).save(folder / "black.png")
+    arguments = ("--images", tmp_path / "images", "--scale", "1/255", "--input", "uint8", "--int8")
+    assert cli.main(["export", *map(str, (tmp_path / "a.keras", *arguments))]) == 0
+    told = options_of(tmp_path / "a_export")
+    assert told["class_names"] == [f"digit {digit}" for digit in range(10)]
+    assert told["input"]["values"] == "pixels"
+    got = predicted(tmp_path / "a_export", paths, capsys)
+    # int8 may round the two likeliest classes of an image into each other.
+    assert sum(name != f"digit {one}" for name, one in zip(got, expected, strict=True)) <= 1
+
+
+def test_wrong_labels_and_numbers_are_refused_in_one_line(network, tmp_path, capsys):
+    (tmp_path / "nine.txt").write_text("name\n" * 9)
+    (tmp_path / "gap.txt").write_text("name\n\n" + "name\n" * 9)
+    (tmp_path / "bytes.txt").write_bytes(b"\xff\xfe")
+    for name, message in (
+        ("nine.txt", "nine.txt must hold a name for each output of the network, which gives"),
+        ("gap.txt", "gap.txt must have a class name per line, line 2 is empty"),
+        ("bytes.txt", "bytes.txt must be text in UTF-8"),
+        ("none.txt", "No such file"),
+    ):
+        assert message in complaint(capsys, network, "--labels", tmp_path / name)
+    assert "`mean` must be one number, or one" in complaint(capsys, network, "--mean", "1,2")
+    assert "`images` need to be normalised" in complaint(
+        capsys, network, "--images", save_digits(tmp_path / "images")[0].parent
+    )
+    assert not (tmp_path / "a_export").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "message"),
+    [
+        ("--mean", "a,b", "must be numbers separated by commas, got 'a,b'"),
+        ("--mean", "nan", "must be numbers separated by commas, got 'nan'"),
+        ("--std", "1,0,1", "must be above 0, got '1,0,1'"),
+        ("--scale", "1/0", "must be a number above 0 or a fraction such as 1/255, got '1/0'"),
+        ("--scale", "0", "must be a number above 0 or a fraction such as 1/255, got '0'"),
+    ],
+)
+def test_numbers_that_cannot_be_read_have_exit_code_2(option, text, message, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["export", "a.keras", option, text])
+    assert message in capsys.readouterr().err
+
+
+def test_input_beyond_memory_is_refused_in_one_line(tmp_path, capsys):
+    image = tf.keras.Input((10**6, 10**6, 3))
+    x = L.GlobalAveragePooling2D()(L.Conv2D(4, 3, 2)(image))
+    tf.keras.Model(image, x).save(tmp_path / "large.keras")
+    error = complaint(capsys, tmp_path / "large.keras")
+    assert "numbers at most, got (1000000, 1000000, 3)" in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "large_export").exists()
+
+
+@pytest.mark.filterwarnings("default")
+def test_steps_are_told_on_standard_error_of_the_command_line_alone(network, tmp_path, capfd):
+    paths = save_digits(tmp_path / "images", 3)
+    (paths[0].parent / "notes.txt").touch()
+    folder = paths[0].parent
+    source = export.Source(tf.keras.models.load_model(network), "a", tmp_path / "b")
+    export.export_bundle(source)
+    assert "recu:" not in capfd.readouterr().err
+    assert cli.main(["export", str(network), "--images", str(folder), "--scale", "1"]) == 0
+    lines = capfd.readouterr().err.splitlines()
+    assert lines == [
+        "recu: Reading images ...",
+        f"recu: warning: {folder}: left out 1 .txt; images are .jpeg, .jpg, .png, .bmp, .gif here.",
+        "recu: Rewriting for the engine ...",
+        "recu: Converting ...",
+        f"recu: Verifying on images of {folder} ...",
+        "recu: Measuring latency ...",
+    ]

@@ -3,7 +3,7 @@ import warnings
 import pytest
 import tensorflow as tf
 
-from recu_tf.data.files import folder_files, tiny_imagenet_files
+from recu_tf.data.files import flat_or_class_files, folder_files, tiny_imagenet_files
 
 
 def touch(root, *names):
@@ -135,3 +135,22 @@ def test_folders_of_classes_are_not_taken_for_tiny_imagenet(tmp_path):
     touch(tmp_path, "train/cat/a.jpg", "val/cat/b.jpg")
     with pytest.raises(FileNotFoundError, match=r"must hold Tiny-ImageNet .* folder .*cat/images"):
         tiny_imagenet_files("train", str(tmp_path))
+
+
+def test_folder_of_images_has_classes_or_is_flat(tmp_path):
+    touch(tmp_path, "a/dog/1.png", "a/cat/2.jpg", "a/cat/3.jpg", "a/__MACOSX/4.jpg", "b/2.jpg")
+    touch(tmp_path, "b/1.png", "b/.ipynb_checkpoints/1.png", "c/.hidden", "beside.txt")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        classes, flat = (flat_or_class_files(tmp_path / name) for name in "ab")
+    assert classes.class_names == ("cat", "dog")
+    assert classes.labels == [0, 0, 1]
+    assert flat.paths == [str(tmp_path / "b" / name) for name in ("1.png", "2.jpg")]
+    assert (flat.labels, flat.class_names) == ([], ())
+    touch(tmp_path, "b/3.webp")
+    with pytest.warns(UserWarning, match=r"b: left out 1 \.webp; images are .* \.gif here\.$"):
+        assert flat_or_class_files(tmp_path / "b") == flat
+    with pytest.raises(FileNotFoundError, match=r"c must hold images .* it has none"):
+        flat_or_class_files(tmp_path / "c")
+    with pytest.raises(NotADirectoryError, match=r"beside\.txt must be a folder of images"):
+        flat_or_class_files(tmp_path / "beside.txt")

@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["ImageFiles", "folder_files", "tiny_imagenet_files"]
+__all__ = ["ImageFiles", "flat_or_class_files", "folder_files", "tiny_imagenet_files"]
 
 SUFFIXES = (".jpeg", ".jpg", ".png", ".bmp", ".gif")
 SPLIT_FOLDERS = {"train": ("train",), "test": ("val", "test")}
@@ -136,6 +136,40 @@ def folder_files(split: str, data_path: str | None) -> ImageFiles:
         ],
         classes,
     )
+
+
+def flat_or_class_files(folder: str | os.PathLike) -> ImageFiles:
+    """Lists the images of one folder: those in a folder for each class, or else its own.
+
+    What is no image is treated as by `folder_files`.
+
+    Args:
+        folder: that holds them.
+
+    Returns:
+        The files; where no folders are in it, there are no labels and no class names.
+
+    Raises:
+        NotADirectoryError: there is no such folder.
+        FileNotFoundError: it, or a folder in it, holds no images.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{folder} must be a folder of images, and is none.")
+    if not any(path.is_dir() and not _hidden(path.name) for path in folder.iterdir()):
+        left_out = Counter()
+        images = _images(folder, left_out)
+        if left_out:
+            warnings.warn(
+                f"{folder}: left out {_listed(left_out)}; images are {', '.join(SUFFIXES)} here.",
+                stacklevel=2,
+            )
+        return ImageFiles(images, [], ())
+    folders = _subfolders(folder)
+    files = _images_of_all(folder, folders)
+    labels = [label for label, images in enumerate(files) for _ in images]
+    names = tuple(path.name for path in folders)
+    return ImageFiles([path for images in files for path in images], labels, names)
 
 
 def tiny_imagenet_files(split: str, data_path: str | None) -> ImageFiles:
