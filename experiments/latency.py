@@ -4,13 +4,12 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-
 import export
 from experiments.machine import machine
 from experiments.quiet import quiet_standard_error
 from export.benchmark import Benchmark, Failure, Latency, benchmark, fastest
 from export.comparison import Breakdown, Comparison, breakdown, compare
+from export.ends import random_inputs
 from export.kernels import FLOAT_KERNELS, KERNELS, has_binary_operators, kernels_of
 from export.memory import loaded_memory
 from export.sources import LOADERS
@@ -95,9 +94,8 @@ def _files(path: Path) -> list[File]:
         if inside:
             main = _file(inside[0], str(inside[0]), name)
         else:
-            shape = (PROOF_IMAGES, *model.input_shape[1:])
-            images = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-            flatbuffer = export.convert(export.rewrite(model, images)[0])
+            inputs = random_inputs(model, PROOF_IMAGES)
+            flatbuffer = export.convert(export.rewrite(model, inputs)[0])
             main = File(name, flatbuffer, name, has_binary_operators(flatbuffer))
         made = twins(model)
     except ValueError as error:

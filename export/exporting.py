@@ -15,6 +15,7 @@ import tensorflow as tf
 from export.audit import Audit, audit
 from export.checks import check_network, check_outputs
 from export.convert import check_file, convert
+from export.ends import Inputs, as_inputs, as_list, first, input_names, output_names
 from export.golden import Golden, golden_sample
 from export.graph import flat
 from export.images import (
@@ -30,7 +31,7 @@ from export.latent_scope import restored_scope
 from export.random_images import check_size
 from export.rewriting import Step, float32_model, rewrite
 from export.rewriting.float32 import float32_policy
-from export.serving import pixels_of, with_pixel_input, with_softmax
+from export.serving import image_position, pixels_of, with_pixel_input, with_softmax
 from export.sources import Source
 from export.stripping import stripped
 from export.verify import TOLERANCE, Verification, verify
@@ -148,6 +149,20 @@ def _around(
     return model
 
 
+def _taken(
+    model: tf.keras.Model,
+    inputs: Inputs,
+    options: Options,
+    normalization: Normalization | None,
+) -> Inputs:
+    """What the file takes for what the model takes."""
+    if not options.uint8:
+        return inputs
+    arrays, place = as_list(inputs), image_position(model)
+    arrays[place] = pixels_of(arrays[place], normalization)
+    return as_inputs(arrays)
+
+
 def _in_one(model: tf.keras.Model) -> tf.keras.Model:
     """The model with the layers of those within, so that it can be taken apart, where it can be."""
     if not any(isinstance(layer, tf.keras.Model) for layer in model.layers):
@@ -187,6 +202,22 @@ def _different(verification: Verification) -> str:
         "which only that convolution reads, called once and in the same functional model: that is "
         "rewritten"
     )
+
+
+def _check_options(model: tf.keras.Model, options: Options) -> None:
+    """Raises a ValueError where an option is not for networks of so many inputs or outputs."""
+    if options.int8 and len(model.inputs) != 1:
+        raise ValueError(
+            "`int8` is calibrated on images alone, for networks with one input, got "
+            f"{len(model.inputs)}: {', '.join(input_names(model))}."
+        )
+    if options.uint8:
+        image_position(model)
+    if options.softmax and len(model.outputs) != 1:
+        raise ValueError(
+            "`softmax` is of the logits of one output, got a network with "
+            f"{len(model.outputs)}: {', '.join(output_names(model))}."
+        )
 
 
 def _check_operators(audited: Audit) -> None:
@@ -239,19 +270,21 @@ def export_network(
         data_path: where the data set lies, if not where the training found it.
         images_path: of a folder of images to prove the file on instead, and to calibrate int8 with
             where no data set is known: in a folder for each class, or all in one.
-        written: a file of an earlier export of the network, with these options: it is verified
-            again, and nothing is converted.
+        written: a file of an earlier export of the network, with these options. It is verified in
+            the place of the one that is made now, of which only the operators are looked at: they
+            can be traced to layers, those of a stripped file no longer.
 
     Returns:
         The file and its proof. Nothing is written.
 
     Raises:
         ExportError: a layer that should be binary is not, or the outputs differ.
-        ValueError: the network has another input than one image of a fixed size, or more than one
-            output, it cannot be converted, or an option does not fit it.
+        ValueError: the network has an input of no fixed size, it cannot be converted, or an option
+            does not fit it.
         ImportError, OSError: the images cannot be read.
     """
     check_network(source.model)
+    _check_options(source.model, options)
     check_size(source.model)
     known = data_set_of(source, dataset, data_path)
     normalization = normalization_of(source, known)
@@ -266,7 +299,7 @@ def export_network(
     if images.class_names:
         source = replace(source, class_names=images.class_names)
     model = float32_model(source.model)
-    probabilities = _are_probabilities(check_outputs(model, images.pixels[:8]))
+    probabilities = _are_probabilities(check_outputs(model, first(images.pixels, 8))[0])
     if options.softmax and probabilities:
         raise ValueError(f"`softmax`: {source.name} gives probabilities already.")
     logger.info("Rewriting for the engine")
@@ -276,7 +309,7 @@ def export_network(
         rewritten = quantized(rewritten, calibration_images(source, known, images_path))
     logger.info("Converting")
     start = time.perf_counter()
-    flatbuffer = written or convert(around(rewritten), options.batch_size, options.target)
+    flatbuffer = convert(around(rewritten), options.batch_size, options.target)
     seconds = time.perf_counter() - start
     audited = audit(flatbuffer, around(model), options.target)
     _check_operators(audited)
@@ -284,14 +317,14 @@ def export_network(
     if strict and not audited.passed:
         raise ExportError("not every layer that should be binary is", audited)
     _check_loads(flatbuffer, audited)
-    named, flatbuffer = flatbuffer, stripped(flatbuffer)
-    pixels = pixels_of(images.pixels, normalization) if options.uint8 else images.pixels
+    named, flatbuffer = flatbuffer, stripped(flatbuffer) if written is None else written
+    taken = _taken(model, images.pixels, options, normalization)
     tolerance = INT8_TOLERANCE if options.int8 else TOLERANCE
     logger.info("Verifying on %s", images.source)
     verification = verify(
         flatbuffer,
         around(model),
-        pixels,
+        taken,
         images.labels,
         images.source,
         tolerance,
@@ -316,6 +349,6 @@ def export_network(
         options.softmax or probabilities,
         seconds,
         _peak_memory(),
-        golden_sample(flatbuffer, pixels, images.source, tolerance),
+        golden_sample(flatbuffer, taken, images.source, tolerance),
         normalization,
     )

@@ -29,9 +29,10 @@ from dataclasses import dataclass
 import numpy as np
 from larq_compute_engine.tflite.python.interpreter import Interpreter
 
+from export.ends import as_list
 from export.kernels import KERNELS
 from export.segments import ROUNDING, SHARE_WITHIN
-from export.signature import input_names, model_order, output_names
+from export.signature import input_names, output_names
 
 __all__ = ["FILE", "YARDSTICK", "Golden", "description", "golden_sample", "numbers"]
 
@@ -90,8 +91,7 @@ def golden_sample(
         The sample, of 1 to 4 runs and no more than 256 KiB unless a single run takes more; None
         where one takes more than 16 MiB, or the kernels agree on no image.
     """
-    arrays = images if isinstance(images, list | tuple) else [images]
-    arrays = [np.asarray(arrays[place]) for place in model_order(input_names(flatbuffer))]
+    arrays = [np.asarray(array) for array in as_list(images)]
     engines = _engines(flatbuffer)
     if not engines:
         return None

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from export.ends import as_inputs, input_names, keep_names
 from export.latent_scope import restored_scope
 from export.rewriting.graph import is_graph, nodes
 
@@ -62,23 +63,25 @@ class Step:
 
 @dataclass
 class Graph:
-    """The steps of a model with one input and one output, in the order they can be taken.
+    """The steps of a model, in the order they can be taken.
 
     Attributes:
-        input, output: of the model.
+        inputs, outputs: of the model, in its order.
         steps: the calls in between. Models within the model are taken apart.
+        names: of the inputs.
     """
 
-    input: Value
+    inputs: list[Value]
     steps: list[Step]
-    output: Value
+    outputs: list[Value]
+    names: list[str]
 
 
 def graph_of(model: tf.keras.Model) -> Graph:
     """Takes a model apart.
 
     Args:
-        model: functional or sequential with one input and one output; the models in it as well.
+        model: functional or sequential; the models in it as well.
 
     Raises:
         ValueError: it is something else.
@@ -86,14 +89,10 @@ def graph_of(model: tf.keras.Model) -> Graph:
     if not isinstance(model, tf.keras.Model):
         raise ValueError(f"`model` must be a Keras model, got {type(model).__name__}.")
     _check_functional(model, model)
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise ValueError(
-            f"`model` must have one input and one output, got {len(model.inputs)} and "
-            f"{len(model.outputs)}."
-        )
-    value = _value(model.inputs[0])
-    steps, (output,) = _steps(model, [value], model)
-    return Graph(value, steps, output)
+    values = list(map(_value, model.inputs))
+    steps, outputs = _steps(model, values, model)
+    names = ["image"] if len(values) == 1 else input_names(model)
+    return Graph(values, steps, outputs, names)
 
 
 def _check_functional(part: tf.keras.Model, model: tf.keras.Model) -> None:
@@ -149,8 +148,13 @@ def build_graph(
     Raises:
         ValueError: a layer cannot be made again from its configuration.
     """
-    inputs = tf.keras.Input(graph.input.shape[1:], dtype=graph.input.dtype, name="image")
-    tensors = {graph.input: after(graph.input, inputs)}
+    inputs = [
+        tf.keras.Input(value.shape[1:], dtype=value.dtype, name=name)
+        for value, name in zip(graph.inputs, graph.names, strict=True)
+    ]
+    tensors = {
+        value: after(value, tensor) for value, tensor in zip(graph.inputs, inputs, strict=True)
+    }
     copies = {}
     for step in graph.steps:
 
@@ -168,7 +172,8 @@ def build_graph(
             layer.set_weights(step.weights)
         for value, tensor in zip(step.values, tf.nest.flatten(outputs), strict=True):
             tensors[value] = after(value, tensor)
-    return tf.keras.Model(inputs, tensors[graph.output], name=name)
+    outputs = [tensors[value] for value in graph.outputs]
+    return tf.keras.Model(as_inputs(inputs), as_inputs(outputs), name=name)
 
 
 @restored_scope()
@@ -178,7 +183,8 @@ def flat(model: tf.keras.Model) -> tf.keras.Model:
     Raises:
         ValueError: see `graph_of` and `build_graph`.
     """
-    return build_graph(graph_of(model), lambda value, tensor: tensor, model.name)
+    copy = build_graph(graph_of(model), lambda value, tensor: tensor, model.name)
+    return keep_names(copy, model)
 
 
 def _copy(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from export.ends import Inputs
 from export.folders import classes_of, files_of, read_images, resizing_of
 from export.normalizing import leaves_pixels
 from export.random_images import MOST_IMAGES, at_most, random_images
@@ -63,7 +64,7 @@ class Images:
             images were the first to tell; None else.
     """
 
-    pixels: np.ndarray | list[np.ndarray]
+    pixels: Inputs
     labels: np.ndarray | None
     source: str
     class_names: tuple[str, ...] | None = None
@@ -141,6 +142,8 @@ def verification_images(
         return _folder_images(source, known, folder)
     if known is None:
         return _random(source, "no data set is known")
+    if several:
+        return _random(source, f"{known.name} has images alone")
     try:
         return _test_images(source, known)
     except (ImportError, OSError) as error:

@@ -33,6 +33,7 @@ float32, 71.4 % in int8), with the means of the extremes 85 %; the logits keep t
 import numpy as np
 import tensorflow as tf
 
+from export.ends import keep_names
 from export.graph import Value, build_graph, graph_of
 from export.int8_kernels import round_kernels
 from export.latent_scope import restored_scope
@@ -78,22 +79,27 @@ def quantized(model: tf.keras.Model, images: np.ndarray) -> tf.keras.Model:
     """Puts a FakeQuant wherever the converter needs one to make int8 of what is not binary.
 
     Args:
-        model: a float32 functional or sequential model with one input and one output.
+        model: a float32 functional or sequential model with one input.
         images: float32 (count, height, width, channels), normalised: training images, a hundred
             or more. The ranges are those of the activations they cause.
 
     Returns:
-        A model with the same input and output, of new layers. It computes what an exact file of
+        A model with the same input and outputs, of new layers. It computes what an exact file of
         it computes, but for activations that lie between two levels.
 
     Raises:
         ValueError: there are no images, or they have another shape or are not finite; the model is
-            subclassed or not in float32, or has several inputs or outputs.
+            subclassed or not in float32, or has several inputs.
     """
     graph = graph_of(model)
     if model.dtype_policy.name != "float32":
         raise ValueError(f"`model` must be in float32, got {model.dtype_policy.name}.")
-    check_images(images, graph.input.shape[1:])
+    if len(graph.inputs) != 1:
+        raise ValueError(
+            "`model` must have one input, since int8 is calibrated on images alone, got "
+            f"{len(graph.inputs)}: {', '.join(graph.names)}."
+        )
+    check_images(images, graph.inputs[0].shape[1:])
     placement = Placement(graph)
     round_kernels(placement.graph)
     ranges = _ranges(placement, *_extremes(placement, images.astype(np.float32, copy=False)))
@@ -101,7 +107,7 @@ def quantized(model: tf.keras.Model, images: np.ndarray) -> tf.keras.Model:
     def after(value: Value, tensor: tf.Tensor) -> tf.Tensor:
         return FakeQuant(*ranges[value])(tensor) if value in ranges else tensor
 
-    return build_graph(placement.graph, after, model.name)
+    return keep_names(build_graph(placement.graph, after, model.name), model)
 
 
 def check_images(images: np.ndarray, shape: tuple[int | None, ...]) -> None:
@@ -145,7 +151,7 @@ def _ranges(
     of_group: Ranges = {}
     for number, value in enumerate(values):
         low, high = smallest[number], largest[number]
-        if value is placement.graph.output:
+        if value in placement.graph.outputs:
             # Clipped, the best logits of an image could become equal.
             low, high = lows[number].min(), highs[number].max()
         low, high = placement.fixed.get(value, (low, high))

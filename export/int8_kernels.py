@@ -67,7 +67,7 @@ def _factors_behind(step: Step, graph: Graph) -> np.ndarray:
     while True:
         readers = [one for one in graph.steps if step.output in one.inputs]
         activation = getattr(getattr(step.layer, "activation", None), "__name__", "linear")
-        if len(readers) != 1 or step.output is graph.output or activation != "linear":
+        if len(readers) != 1 or step.output in graph.outputs or activation != "linear":
             return factors
         (step,) = readers
         layer = step.layer

@@ -4,9 +4,9 @@ import platform
 from collections.abc import Iterable
 
 import numpy as np
-from larq_compute_engine.mlir.python import tflite_schema as schema
 from larq_compute_engine.tflite.python.interpreter import Interpreter
 
+from export.ends import Inputs, as_list
 from export.flatbuffer import read
 from export.kernels import KERNELS, tensorflow_lite
 from recu_tf.classifiers import batches_of
@@ -51,38 +51,29 @@ def _missing(flatbuffer: bytes) -> str:
     return f"it needs {', '.join(others)}, which only TensorFlow has." if others else ""
 
 
-def run_all(flatbuffer: bytes, images: np.ndarray) -> list[np.ndarray]:
+def run_all(flatbuffer: bytes, images: Inputs) -> list[np.ndarray]:
     """Runs a file on images.
 
     Args:
-        flatbuffer: a TFLite file with one input, of a fixed number of images.
-        images: (count, ...) of the type that the file takes; any count.
+        flatbuffer: a TFLite file for a fixed number of images.
+        images: (count, ...) of the type that the file takes; any count. For several inputs a list
+            of such arrays, in the order of the file, which `export.convert` makes the model's.
 
     Returns:
-        Its outputs, each (count, ...), in the order of their names in the file's signature.
+        Its outputs, each (count, ...), in the order of the file, which is the model's as well.
 
     Raises:
         ValueError: as for `checked_interpreter`.
     """
     interpreter = checked_interpreter(flatbuffer)
-    size = interpreter.input_shapes[0][0]
-    batches = [interpreter.predict([batch]) for batch in batches_of(size, images)]
-    outputs = [np.concatenate(one)[: len(images)] for one in zip(*batches, strict=True)]
-    return [outputs[position] for position in _positions(flatbuffer, len(outputs))]
+    arrays = as_list(images)
+    size, count = interpreter.input_shapes[0][0], len(arrays[0])
+    filled = [batches_of(size, array) for array in arrays]
+    batches = [interpreter.predict(list(batch)) for batch in zip(*filled, strict=True)]
+    return [np.concatenate(output)[:count] for output in zip(*batches, strict=True)]
 
 
-def _positions(flatbuffer: bytes, count: int) -> list[int]:
-    """Where the outputs are that the signature lists: the converter shuffles several."""
-    model = schema.Model.GetRootAs(flatbuffer, 0)
-    if count == 1 or not model.SignatureDefsLength():
-        return list(range(count))
-    signature = model.SignatureDefs(0)
-    named = [signature.Outputs(number) for number in range(signature.OutputsLength())]
-    indices = model.Subgraphs(0).OutputsAsNumpy().tolist()
-    return [indices.index(one.TensorIndex()) for one in sorted(named, key=lambda one: one.Name())]
-
-
-def run(flatbuffer: bytes, images: np.ndarray) -> np.ndarray:
+def run(flatbuffer: bytes, images: Inputs) -> np.ndarray:
     """Runs a file with one output on images; see `run_all`.
 
     Raises:

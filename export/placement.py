@@ -64,13 +64,14 @@ class Placement:
         for step in steps:
             for value in step.inputs:
                 self._users[value].append(step)
-        self._output = graph.output
+        self._outputs = graph.outputs
         self._inside: set[Value] = set()  # of one operator of the converter
         self._real: set[Value] = set()  # stays in float32
         self._state: dict[Value, str] = {}
         self.fixed: dict[Value, tuple[float, float]] = {}
-        self.graph = Graph(graph.input, [self._placed(step) for step in steps], graph.output)
-        values = [graph.input, *(value for step in self.graph.steps for value in step.values)]
+        placed = [self._placed(step) for step in steps]
+        self.graph = Graph(graph.inputs, placed, graph.outputs, graph.names)
+        values = [*graph.inputs, *(value for step in self.graph.steps for value in step.values)]
         self.group = {value: value for value in values if self._quantizable(value)}
         self.sources = set(self.group)
         self._join()
@@ -105,7 +106,7 @@ class Placement:
             return "other"
         (before,) = step.inputs
         state = self._state.get(before, "other")
-        if len(self._users[before]) == 1 and before is not self._output:
+        if len(self._users[before]) == 1 and before not in self._outputs:
             if isinstance(layer, AFFINE) and state in ("linear", *BINARY):
                 self._inside.add(before)
                 return "linear" if state == "linear" else "binary"

@@ -8,9 +8,10 @@ It stands in the folder that `recu export` writes, and all that it knows of the 
 but neither TensorFlow nor the project that wrote the folder.
 
 Of a folder it takes all images, those of folders within it too, but nothing hidden. A photo is
-turned upright as its EXIF data say, which training and evaluation leave to you. One that cannot be read has a line on standard error, and the others
-are gone on with. The exit code is 0; 1 if an image could not be read or the self-test failed; 2 for
-a mistake, told in one line, before the first image.
+turned upright as its EXIF data say, which training and evaluation leave to you. An image that
+cannot be read has a line on standard error, and the others are gone on with. The exit code is 0; 1
+if an image could not be read or the self-test failed; 2 for a mistake, told in one line, before the
+first image.
 
 --json prints a line of JSON for each image instead:
 

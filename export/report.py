@@ -161,10 +161,11 @@ def export_bundle(
     """
     directory = check_free(directory or source.directory)
     check_network(source.model)
-    shape = tuple(source.model.inputs[0].shape)
-    if len(shape) != 4:
+    shapes = [tuple(tensor.shape) for tensor in source.model.inputs]
+    if not any(len(shape) == 4 for shape in shapes):
         raise ValueError(
-            f"{source.name} must take images (batch, height, width, channels), it takes {shape}."
+            f"{source.name} must take images (batch, height, width, channels), it takes "
+            f"{', '.join(map(str, shapes))}."
         )
     replaces = (directory / "model.json").exists()
     try:

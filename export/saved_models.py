@@ -6,6 +6,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tf_keras.protobuf import saved_metadata_pb2
 
+from export.ends import as_inputs
 from export.latent_scope import restored_scope
 from export.rewriting.graph import is_graph
 from recu_tf.classifiers import PACKAGES, SIGNATURE, check_origins, load_signature
@@ -19,7 +20,8 @@ METADATA = "keras_metadata.pb"
 class SavedFunction(tf.keras.layers.Layer):
     """The signature `serving_default` of a SavedModel as a layer, its weights as they are.
 
-    Shape: those of the signature's one input and one output.
+    Shape: those of the signature's inputs, in the order of their names, one alone or a list; its
+    outputs likewise, one alone or a dictionary.
 
     Args:
         module: what `tf.saved_model.load` gives.
@@ -29,12 +31,12 @@ class SavedFunction(tf.keras.layers.Layer):
         super().__init__(trainable=False, **kwargs)
         self.module = module
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    def call(self, inputs: tf.Tensor | list[tf.Tensor]) -> tf.Tensor | dict[str, tf.Tensor]:
         """Runs the signature."""
         function = self.module.signatures[SIGNATURE]
-        (name,) = function.structured_input_signature[1]
-        (outputs,) = function(**{name: inputs}).values()
-        return outputs
+        names = sorted(function.structured_input_signature[1])
+        outputs = function(**dict(zip(names, tf.nest.flatten(inputs), strict=True)))
+        return outputs if len(outputs) > 1 else next(iter(outputs.values()))
 
 
 def _layers_are_known(path: Path) -> bool:
@@ -64,7 +66,8 @@ def load_saved_model(path: Path) -> tf.keras.Model:
             `recu_tf.classifiers.saved_model_classifier`.
 
     Raises:
-        ValueError: the directory is damaged, or has no such signature from one tensor to one.
+        ValueError: the directory is damaged, has no such signature, or one with an input
+            of unknown shape.
     """
     if _layers_are_known(path):
         try:
@@ -76,19 +79,19 @@ def load_saved_model(path: Path) -> tf.keras.Model:
             return model
     module = load_signature(path)
     function = module.signatures[SIGNATURE]
-    inputs = list(function.structured_input_signature[1].values())
-    if len(inputs) != 1 or len(function.structured_outputs) != 1:
-        raise ValueError(
-            f"{path} must have one input and one output, got {len(inputs)} and "
-            f"{len(function.structured_outputs)}."
-        )
-    if inputs[0].shape.rank is None:
+    named = sorted(function.structured_input_signature[1].items())
+    if any(not spec.shape.rank for _, spec in named):
         raise ValueError(
             f"{path} must take images (batch, height, width, channels), got an input of unknown "
             "shape."
         )
-    image = tf.keras.Input(inputs[0].shape[1:], inputs[0].shape[0], dtype=inputs[0].dtype)
-    return tf.keras.Model(image, SavedFunction(module, name="saved_model")(image))
+    inputs = as_inputs(
+        [
+            tf.keras.Input(spec.shape[1:], spec.shape[0], dtype=spec.dtype, name=name)
+            for name, spec in named
+        ]
+    )
+    return tf.keras.Model(inputs, SavedFunction(module, name="saved_model")(inputs))
 
 
 def _is_made_of_classes(model: tf.keras.Model) -> bool:

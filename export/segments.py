@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from export.binary_layers import has_kernel
+from export.ends import Inputs, as_inputs, as_list
 from export.latent_scope import restored_scope
 from export.rewriting.graph import is_graph, nodes
 
@@ -49,9 +50,11 @@ def _maker(tensor):
     return history.layer._inbound_nodes[history.node_index]
 
 
-def _needed(inputs: list, output) -> list:
-    """Those of some tensors that another is made of."""
-    among, found, left, seen = {id(one): one for one in inputs}, {}, [output], set()
+def _needed(inputs: list, *outputs) -> list:
+    """Those of some tensors, in their order, that others are made of or are themselves."""
+    among = {id(one): one for one in inputs}
+    found, seen = {id(one): one for one in outputs if id(one) in among}, set()
+    left = [one for one in outputs if id(one) not in among]
     while left:
         for *_, one in _maker(left.pop()).iterate_inbound():
             if id(one) in among:
@@ -59,7 +62,7 @@ def _needed(inputs: list, output) -> list:
             elif id(one) not in seen:
                 seen.add(id(one))
                 left.append(one)
-    return list(found.values())
+    return [one for key, one in among.items() if key in found]
 
 
 def _outputs(node) -> list:
@@ -107,13 +110,16 @@ class _Parts:
         self.inputs = model.inputs
         self.run = run
         self.tolerance = tolerance
-        self.values = {id(model.inputs[0]): images}
+        arrays = [array[:IMAGES] for array in as_list(images)]
+        self.values = {id(one): array for one, array in zip(self.inputs, arrays, strict=True)}
         # What no fusion crosses, so that a part may begin there.
-        self.beginnings = {id(model.inputs[0])}
+        self.beginnings = {id(one) for one in self.inputs}
 
-    def read(self, start, tensors: list) -> None:
-        """Finds the numbers at some tensors by the file of the part from another to them."""
-        found = self.run(tf.keras.Model(start, tensors), self.values[id(start)])
+    def read(self, start: list, tensors: list) -> None:
+        """Finds the numbers at some tensors by the file of the part from others to them."""
+        start = _needed(start, *tensors)
+        part = tf.keras.Model(as_inputs(start), tensors)
+        found = self.run(part, as_inputs([self.values[id(one)] for one in start]))
         self.values |= {id(one): value for one, value in zip(tensors, found, strict=True)}
 
     def before(self, part: list) -> list:
@@ -134,10 +140,10 @@ class _Parts:
         """Whether the file leads from some tensors to another as Keras does."""
         for one in inputs:
             if id(one) not in self.values:
-                self.read(self.inputs[0], [one])
+                self.read(self.inputs, [one])
         if id(output) not in self.values:
             local = len(inputs) == 1 and id(inputs[0]) in self.beginnings
-            self.read(inputs[0] if local else self.inputs[0], [output])
+            self.read(inputs if local else self.inputs, [output])
         got, expected = self.values[id(output)], self.keras(inputs, output)
         allowed = self.tolerance * np.abs(expected).max(initial=0)
         if share_within(got, expected, allowed) >= SHARE_WITHIN:
@@ -166,20 +172,21 @@ class _Parts:
 @restored_scope()
 def first_wrong_layer(
     model: tf.keras.Model,
-    images: np.ndarray,
-    run: Callable[[tf.keras.Model, np.ndarray], list[np.ndarray]],
+    images: Inputs,
+    run: Callable[[tf.keras.Model, Inputs], list[np.ndarray]],
     tolerance: float,
-    outputs: np.ndarray | None = None,
+    outputs: Inputs | None = None,
 ) -> str | None:
     """Names the first layer that a converted model gets wrong.
 
     Args:
-        model: functional or sequential, with one input and one output.
-        images: what it takes; the first 16 are used.
-        run: converts a part of the model and runs the file: from the part and images to outputs,
-            one or more.
+        model: functional or sequential.
+        images: what it takes, an array or a list of one for each input; the first 16 rows are used.
+        run: converts a part of the model and runs the file: from the part and what it takes, an
+            array or a list, to a list of its outputs.
         tolerance: in parts of the largest number of a tensor.
-        outputs: what the whole file gives for the images, if it was run already.
+        outputs: what the whole file gives for the images, if it was run already: an array, or a
+            list of one for each output.
 
     Returns:
         Its name; None where every step is right, so that what differs at the end are signs of
@@ -192,14 +199,15 @@ def first_wrong_layer(
         raise ValueError("`model` must be a graph of layers to be taken apart, got a subclass.")
     if sum(not node.is_input for node in nodes(model)) < 2:
         raise ValueError("`model` must have two layers or more to be taken apart, got one.")
-    parts = _Parts(model, images[:IMAGES], run, tolerance)
+    parts = _Parts(model, images, run, tolerance)
     if outputs is not None:
-        parts.values[id(model.outputs[0])] = outputs[:IMAGES]
+        for tensor, array in zip(model.outputs, as_list(outputs), strict=True):
+            parts.values[id(tensor)] = array[:IMAGES]
     found = marks(model)
     ends = [_outputs(part[-1])[0] for part, several in found if several]
     shared = [end for end in ends if id(end) not in parts.values]
     if shared:
-        parts.read(model.inputs[0], shared)
+        parts.read(model.inputs, shared)
         parts.beginnings |= {id(one) for one in shared}
     readers = _readers(model)
     for part, _ in found:

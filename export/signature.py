@@ -1,10 +1,10 @@
-"""What a TFLite file calls its inputs and outputs, and in which order the model has them."""
+"""What a TFLite file calls its inputs and outputs, which it has in the order of the model."""
 
 from larq_compute_engine.mlir.python import tflite_schema as schema
 
 from export.flatbuffer import read
 
-__all__ = ["input_names", "model_order", "output_names"]
+__all__ = ["input_names", "output_names"]
 
 
 def input_names(flatbuffer: bytes) -> list[str]:
@@ -25,17 +25,6 @@ def input_names(flatbuffer: bytes) -> list[str]:
 def output_names(flatbuffer: bytes) -> list[str]:
     """The names of the outputs; as `input_names`."""
     return _names(flatbuffer, "Outputs")
-
-
-def model_order(names: list[str]) -> list[int]:
-    """For each input or output of the file, its number among those of the model.
-
-    Args:
-        names: of the file's, in its order. `export.convert` names those of the model so that
-            their alphabetical order is the model's.
-    """
-    ordered = sorted(names)
-    return [ordered.index(name) for name in names]
 
 
 def _names(flatbuffer: bytes, which: str) -> list[str]:

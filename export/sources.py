@@ -8,6 +8,7 @@ from typing import Literal
 
 import tensorflow as tf
 
+from export.ends import as_inputs, keep_names
 from export.latent_scope import restored_scope
 from export.normalizing import (
     PIXELS,
@@ -32,7 +33,8 @@ class Source:
     """A trained network.
 
     Attributes:
-        model: it, from images to outputs; images that it takes by a name it takes as such here.
+        model: it, from images to outputs; what it takes by names it takes here as a list, in the
+            order of `model.inputs`, or alone where it is one.
         name: of what it was read from, for people.
         directory: where its bundle goes unless told otherwise.
         run: the run directory that it lies in, if any.
@@ -58,10 +60,10 @@ class Source:
 
     def __post_init__(self):
         # Keras' own, where a functional model was made with {"image": ...} for its input.
-        named = getattr(self.model, "_nested_inputs", None)
-        if isinstance(named, dict) and len(named) == 1:
-            plain = tf.keras.Model(*named.values(), self.model.output, name=self.model.name)
-            object.__setattr__(self, "model", plain)
+        if isinstance(getattr(self.model, "_nested_inputs", None), dict):
+            inputs = as_inputs(self.model.inputs)
+            plain = tf.keras.Model(inputs, self.model.output, name=self.model.name)
+            object.__setattr__(self, "model", keep_names(plain, self.model))
         # Whatever else is wrong with a model is told by `export.checks`.
         if getattr(self.model, "inputs", None):
             object.__setattr__(self, "normalization", self._normalization())

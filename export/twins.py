@@ -4,10 +4,10 @@ import contextlib
 from collections.abc import Iterator
 
 import larq as lq
-import numpy as np
 import tensorflow as tf
 
-from export.convert import saved
+from export.convert import saved, signature_names
+from export.ends import Inputs, as_list, first, random_inputs
 from export.int8 import check_images
 from export.latent_scope import restored_scope
 
@@ -84,12 +84,13 @@ def convert_float_twin(model: tf.keras.Model, batch_size: int = 1) -> bytes:
 
 
 @restored_scope()
-def convert_int8_twin(model: tf.keras.Model, images: np.ndarray) -> bytes:
+def convert_int8_twin(model: tf.keras.Model, images: Inputs) -> bytes:
     """Converts the same network without its quantizers, in int8, with TensorFlow's converter.
 
     Args:
-        model: a float32 functional or sequential model with one input and one output.
-        images: float32 (count, height, width, channels), normalised; the first 32 calibrate.
+        model: a float32 functional or sequential model.
+        images: float32 (count, height, width, channels), normalised; the first 32 calibrate. For
+            several inputs a list of arrays, in their order.
 
     Returns:
         A TFLite file that takes one image at a time, float32 outside and int8 inside.
@@ -98,12 +99,21 @@ def convert_int8_twin(model: tf.keras.Model, images: np.ndarray) -> bytes:
         ValueError: there are no images, or they have another shape or are not finite; or as
             `convert_float_twin`.
     """
-    check_images(images, model.input_shape[1:])
+    for array, tensor in zip(as_list(images), model.inputs, strict=True):
+        check_images(array, tuple(tensor.shape[1:]))
+    inputs = as_list(first(images, MOST_IMAGES))
     with _making("int8"), saved(float_twin(model), 1) as directory:
         converter = tf.lite.TFLiteConverter.from_saved_model(directory)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        # By their names, since the converter shuffles several.
+        names = signature_names(model)[0]
+        types = [tensor.dtype.as_numpy_dtype for tensor in model.inputs]
         converter.representative_dataset = lambda: (
-            [image[None].astype(np.float32)] for image in images[:MOST_IMAGES]
+            {
+                name: row[None].astype(dtype)
+                for name, row, dtype in zip(names, rows, types, strict=True)
+            }
+            for rows in zip(*inputs, strict=True)
         )
         return converter.convert()
 
@@ -115,7 +125,7 @@ def twins(model: tf.keras.Model) -> dict[str, bytes]:
     with real ones, its predictions mean nothing.
 
     Args:
-        model: a float32 functional or sequential model with one input of a fixed size.
+        model: a float32 functional or sequential model with inputs of fixed sizes.
 
     Returns:
         "float32" and "int8".
@@ -123,5 +133,5 @@ def twins(model: tf.keras.Model) -> dict[str, bytes]:
     Raises:
         ValueError: TensorFlow's converter cannot take the network.
     """
-    images = np.random.default_rng(0).normal(size=(8, *model.input_shape[1:])).astype(np.float32)
-    return {"float32": convert_float_twin(model), "int8": convert_int8_twin(model, images)}
+    inputs = random_inputs(model, 8)
+    return {"float32": convert_float_twin(model), "int8": convert_int8_twin(model, inputs)}

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from export.convert import convert
+from export.ends import Inputs, as_list
 from export.interpreter import run, run_all
 from export.latent_scope import restored_scope
 from export.segments import ROUNDING, SHARE_WITHIN, first_wrong_layer, share_within
@@ -168,27 +169,26 @@ def verify(
     Raises:
         ValueError: there are no images, not as many labels, or the file cannot be run.
     """
-    count = len(images) if labels is None else len(labels)
-    if not len(images) or len(images) != count:
+    count = len(as_list(images)[0])
+    if not count or (labels is not None and len(labels) != count):
         raise ValueError(
-            f"`images` must be one or more, with a label each, got {len(images)} images and "
-            f"{count} labels."
+            f"`images` must be one or more, with a label each, got {count} images and "
+            f"{count if labels is None else len(labels)} labels."
         )
-    outputs = model.predict(images, verbose=0)
-    expected = outputs if rounded is None else rounded.predict(images, verbose=0)
-    got = run(flatbuffer, images)
-    largest = float(np.abs(expected).max(initial=0))
-    spread = _spread(expected)
-    allowed = max(tolerance * spread, ROUNDING * largest)
+    every = tf.nest.flatten((rounded or model).predict(images, verbose=0))
+    found = [run(flatbuffer, images)] if len(every) == 1 else run_all(flatbuffer, images)
+    compared = [_compared(*pair, tolerance) for pair in zip(found, every, strict=True)]
     values = {
-        "images": len(images),
-        "share_within": share_within(got, expected, allowed),
+        "images": count,
         "agreement": None,
-        "largest_difference": _largest_difference(got, expected),
-        "tolerance": allowed,
         "source": source,
-        "alike_images": spread <= LEAST_SPREAD * largest,
+        **min(compared, key=lambda values: values["share_within"]),
+        "alike_images": any(values["alike_images"] for values in compared),
     }
+    got, expected = found[0], every[0]
+    outputs = expected
+    if rounded is not None:
+        outputs = tf.nest.flatten(model.predict(images, verbose=0))[0]
     if rounded is not None:
         values["reference"] = "Keras with activations rounded to int8"
     if expected.ndim == 2 and expected.shape == got.shape and expected.shape[1] > 1:
@@ -207,7 +207,19 @@ def verify(
     verification = Verification(**values)
     if verification.passed:
         return verification
-    return Verification(**values, **_taken_apart(parts or model, images, got, tolerance))
+    return Verification(**values, **_taken_apart(parts or model, images, found, tolerance))
+
+
+def _compared(got: np.ndarray, expected: np.ndarray, tolerance: float) -> dict:
+    largest = float(np.abs(expected).max(initial=0))
+    spread = _spread(expected)
+    allowed = max(tolerance * spread, ROUNDING * largest)
+    return {
+        "share_within": share_within(got, expected, allowed),
+        "largest_difference": _largest_difference(got, expected),
+        "tolerance": allowed,
+        "alike_images": spread <= LEAST_SPREAD * largest,
+    }
 
 
 def _spread(outputs: np.ndarray) -> float:
@@ -223,11 +235,11 @@ def _largest_difference(got: np.ndarray, expected: np.ndarray) -> float:
 
 
 def _taken_apart(
-    model: tf.keras.Model, images: np.ndarray, outputs: np.ndarray, tolerance: float
+    model: tf.keras.Model, images: Inputs, outputs: list[np.ndarray], tolerance: float
 ) -> dict:
     """What looking at each layer says, as attributes of a `Verification`."""
 
-    def run_part(part: tf.keras.Model, values: np.ndarray) -> list[np.ndarray]:
+    def run_part(part: tf.keras.Model, values: Inputs) -> list[np.ndarray]:
         return run_all(convert(part), values)
 
     try:

@@ -16,6 +16,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from tensorflow.python.framework.function_def_to_graph import function_def_to_graph
 
 from export.binary_layers import paths, titles
+from export.ends import as_inputs
 from export.flatbuffer import BINARY_CONVOLUTION, Operator, read
 from export.rewriting.padding import same_padding
 from export.tracing import layers_of
@@ -65,9 +66,10 @@ def moved_windows(flatbuffer: bytes, model: tf.keras.Model) -> list[str]:
     in_file = {kind: some for kind, some in in_file.items() if any(map(_could_be_moved, some))}
     if not in_file:
         return []
-    image = tf.TensorSpec(file.inputs[0].shape, file.inputs[0].dtype.lower())
+    # In the order of the model's, as `export.convert` has them.
+    inputs = [tf.TensorSpec(tensor.shape, tensor.dtype.lower()) for tensor in file.inputs]
     in_graph = defaultdict(list)
-    for one in _in_graph(model, image):
+    for one in _in_graph(model, inputs):
         in_graph[one.kind].append(one)
     layers = paths(model)
     called = titles(layers)
@@ -98,9 +100,9 @@ def _of_operator(operator: Operator) -> _Convolution:
     return _Convolution(output.name, kind, same, tuple(image.shape[1:3]))
 
 
-def _in_graph(model: tf.keras.Model, image: tf.TensorSpec) -> Iterator[_Convolution]:
-    called = tf.function(lambda images: model(images, training=False))
-    frozen = convert_variables_to_constants_v2(called.get_concrete_function(image)).graph
+def _in_graph(model: tf.keras.Model, inputs: list[tf.TensorSpec]) -> Iterator[_Convolution]:
+    called = tf.function(lambda *tensors: model(as_inputs(tensors), training=False))
+    frozen = convert_variables_to_constants_v2(called.get_concrete_function(*inputs)).graph
     functions = {one.signature.name: one for one in frozen.as_graph_def().library.function}
     for name, node in _nodes(frozen, functions):
         if node.type in NODES and node.get_attr("data_format") == b"NHWC":

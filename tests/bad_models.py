@@ -254,6 +254,45 @@ def outputs_with_names():
     return tf.keras.Model(inputs, {"classes": K.Dense(10)(x)})
 
 
+def one_size_of_two_is_dynamic():
+    inputs = [tf.keras.Input(SHAPE), tf.keras.Input((None, None, 32), name="large")]
+    x = [K.GlobalAveragePooling2D()(x) for x in map(binary("convolution"), inputs)]
+    return tf.keras.Model(inputs, K.Add()(x))
+
+
+def words_of_text():
+    image = tf.keras.Input(SHAPE)
+    text = tf.keras.Input((1,), dtype="string", name="text")
+    x = K.GlobalAveragePooling2D()(binary("convolution")(image))
+    return tf.keras.Model([image, text], x)
+
+
+def pixels_beside_features():
+    image = tf.keras.Input(SHAPE, dtype="uint8", name="image")
+    features = tf.keras.Input((32,))
+    x = K.GlobalAveragePooling2D()(binary("convolution")(K.Rescaling(1 / 128, -1)(image)))
+    return tf.keras.Model([image, features], K.Add()([x, features]))
+
+
+def outputs_of_no_batch():
+    inputs = tf.keras.Input(SHAPE)
+    x = K.GlobalAveragePooling2D()(binary("convolution")(inputs))
+    return tf.keras.Model(inputs, [x, Apply(tf.reduce_mean, name="mean")(x)])
+
+
+def outputs_of_another_batch():
+    inputs = tf.keras.Input(SHAPE)
+    x = K.GlobalAveragePooling2D()(binary("convolution")(inputs))
+    return tf.keras.Model(inputs, {"classes": x, "channels": tf.reduce_mean(x, axis=0)})
+
+
+def second_output_that_overflows():
+    inputs = tf.keras.Input(SHAPE)
+    x = K.GlobalAveragePooling2D()(binary("convolution")(inputs))
+    exponential = Apply(lambda x: tf.exp(100 * tf.abs(x) + 100), name="second")(x)
+    return tf.keras.Model(inputs, [x, exponential])
+
+
 def no_layers():
     inputs = tf.keras.Input(SHAPE)
     return tf.keras.Model(inputs, inputs)

@@ -64,11 +64,6 @@ def test_kernels_agree(network):
         assert close.mean() >= 0.75
 
 
-def two_inputs():
-    inputs = [tf.keras.Input((4,)), tf.keras.Input((4,))]
-    return tf.keras.Model(inputs, tf.keras.layers.add(inputs))
-
-
 def dynamic_size():
     inputs = tf.keras.Input((None, None, 3))
     return tf.keras.Model(inputs, tf.keras.layers.Conv2D(2, 3)(inputs))
@@ -85,7 +80,6 @@ def mixed_precision():
 @pytest.mark.parametrize(
     ("make_model", "message"),
     [
-        (two_inputs, "`model` must have one input, got 2"),
         (dynamic_size, r"`model` must have a fixed input size, got input shape \(None, None, 3\)"),
         (mixed_precision, "`model` must be in float32 to be converted, got mixed_float16"),
         (lambda: "model.keras", "`model` must be a Keras model, got str"),

@@ -257,9 +257,9 @@ def subclass_within():
     return tf.keras.Model(inputs, Subclassed(name="inner")(inputs))
 
 
-def two_outputs():
-    inputs = tf.keras.Input((4,))
-    return tf.keras.Model(inputs, [L.Dense(2)(inputs), inputs])
+def two_inputs():
+    inputs = [tf.keras.Input((4,), name=name) for name in "ab"]
+    return tf.keras.Model(inputs, L.Dense(2)(L.Add()(inputs)))
 
 
 def half_precision():
@@ -288,7 +288,7 @@ def without_config():
         (Subclassed, "`model` must be functional or sequential .* got Subclassed"),
         (subclass_within, "functional or sequential .* and so must `inner` in it, got Subclassed"),
         (lambda: tf.keras.Sequential([L.Dense(2)]), "with a known input shape, got Sequential"),
-        (two_outputs, "one input and one output, got 1 and 2"),
+        (two_inputs, "must have one input, since int8 is calibrated on images alone, got 2: a, b"),
         (half_precision, "`model` must be in float32, got mixed_float16"),
         (
             without_config,

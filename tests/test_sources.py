@@ -10,6 +10,7 @@ from tf_keras.protobuf import saved_metadata_pb2
 
 from experiments import cli
 from export import convert, sources, verify
+from export.interpreter import run_all
 from export.saved_models import SavedFunction
 from recu_tf import data
 from recu_tf.layers import BinaryConv2D, binary_conv2d
@@ -233,9 +234,39 @@ def test_saved_model_of_a_module_is_one_layer(tmp_path):
     assert verify(convert(source.model), source.model, images(1)).alike
 
 
+def test_saved_model_of_several_outputs_gives_them_by_name(tmp_path):
+    model = sources.load(Doubles().save(tmp_path / "saved", several=True)).model
+    assert sorted(model.output) == ["y", "z"]
+    flatbuffer = convert(model)
+    assert verify(flatbuffer, model, images(1)).alike
+    doubled, same = run_all(flatbuffer, images(1))
+    np.testing.assert_array_equal(doubled, 2 * images(1).reshape(1, 192))
+    np.testing.assert_array_equal(same, images(1))
+
+
+class Joined(tf.Module):
+    """No Keras; two inputs of one shape, whose order matters."""
+
+    def save(self, path):
+        specs = [tf.TensorSpec((1, 8, 8, 3), tf.float32, name) for name in ("second", "first")]
+
+        @tf.function(input_signature=specs)
+        def serve(second, first):
+            return {"y": second - 3 * first}
+
+        tf.saved_model.save(self, str(path), signatures={"serving_default": serve})
+        return path
+
+
+def test_saved_model_of_several_inputs_takes_them_in_the_order_of_their_names(tmp_path):
+    model = sources.load(Joined().save(tmp_path / "saved")).model
+    assert model.input_names == ["first", "second"]
+    first, second = images(2)[:1], images(2)[1:]
+    (got,) = run_all(convert(model), [first, second])
+    np.testing.assert_allclose(got, second - 3 * first, rtol=1e-6)
+
+
 def test_saved_models_that_are_no_networks_are_refused(tmp_path):
-    path = Doubles().save(tmp_path / "a", several=True)
-    refused(path, "must have one input and one output, got 1 and 2")
     path = Doubles().save(tmp_path / "b", name="other")
     refused(path, "must have the signature serving_default, got other")
     path = Doubles().save(tmp_path / "c", shape=None)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from export.ends import Inputs, first, predict
 from export.latent_scope import restored_scope
 from export.rewriting.float32 import float32_policy, in_float32, other_precision
 from export.rewriting.graph import is_graph, planned, rebuilt
@@ -45,7 +46,8 @@ class Step:
     Attributes:
         name: what it does.
         layers: the names of the layers that it replaced.
-        share_within: share of images whose outputs it left within 1e-5 of the largest.
+        share_within: share of images whose outputs it left within 1e-5 of the largest; of several
+            outputs that with the least.
     """
 
     name: str
@@ -94,12 +96,13 @@ def float32_model(model: tf.keras.Model) -> tf.keras.Model:
 
 @restored_scope()
 @float32_policy()
-def rewrite(model: tf.keras.Model, images: np.ndarray) -> tuple[tf.keras.Model, list[Step]]:
+def rewrite(model: tf.keras.Model, images: Inputs) -> tuple[tf.keras.Model, list[Step]]:
     """Rewrites a model for the converter.
 
     Args:
         model: in float32. One that is no graph of layers is left as it is.
-        images: (count, height, width, channels), what it takes; the first few are the proof's.
+        images: (count, height, width, channels), what it takes, or a list of arrays for several
+            inputs; the first few rows are the proof's.
 
     Returns:
         The rewritten model, and the steps that found something to do.
@@ -107,8 +110,8 @@ def rewrite(model: tf.keras.Model, images: np.ndarray) -> tuple[tf.keras.Model, 
     steps = []
     if not is_graph(model):
         return model, steps
-    images = images[:IMAGES]
-    outputs = _outputs(model, images)
+    images = first(images, IMAGES)
+    outputs = predict(model, images)  # Once only, so that tracing would take longer.
     for name, step in STEPS.items():
         try:
             plan = planned(model, step)
@@ -119,15 +122,11 @@ def rewrite(model: tf.keras.Model, images: np.ndarray) -> tuple[tf.keras.Model, 
         except (NotImplementedError, TypeError, ValueError):
             # A layer that cannot be copied: the model is converted as it is.
             return model, steps
-        steps.append(Step(name, touched, _share_within(_outputs(candidate, images), outputs)))
+        shares = map(_share_within, predict(candidate, images), outputs)
+        steps.append(Step(name, touched, min(shares)))
         if steps[-1].kept:
             model = candidate
     return model, steps
-
-
-def _outputs(model: tf.keras.Model, images: np.ndarray) -> np.ndarray:
-    # Once only, so that tracing would take longer.
-    return model(images, training=False).numpy()
 
 
 def _share_within(got: np.ndarray, expected: np.ndarray) -> float:

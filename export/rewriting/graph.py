@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
+from export.ends import keep_names
+
 __all__ = ["Changes", "calls", "consumers", "is_graph", "nodes", "planned", "producers", "rebuilt"]
 
 Layer = tf.keras.layers.Layer
@@ -122,7 +124,7 @@ def rebuilt(model: tf.keras.Model, plan: Plan) -> tf.keras.Model:
     copy = tf.keras.models.clone_model(model, _other_inputs(model), clone_function=clone)
     for layer, weights in made:
         layer.set_weights(weights)
-    return copy
+    return keep_names(copy, model)
 
 
 def _other_inputs(model: tf.keras.Model) -> list | None:
@@ -133,6 +135,7 @@ def _other_inputs(model: tf.keras.Model) -> list | None:
         tf.keras.Input(
             one.shape[1:],
             one.shape[0],
+            name=one._keras_history.layer.name,
             dtype="float32" if _is_other_float(one.dtype) else one.dtype,
         )
         for one in model.inputs

@@ -1,0 +1,111 @@
+"""The inputs and outputs of a network: one tensor or several, by name and in their order.
+
+What goes into a network with one input is an array, into one with several a list of arrays in the
+order of `model.inputs`. What comes out is listed in the order of `tf.nest.flatten(model.output)`,
+however the network nests it.
+"""
+
+import itertools
+import re
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.util import nest
+
+__all__ = [
+    "Inputs",
+    "as_inputs",
+    "as_list",
+    "first",
+    "input_names",
+    "keep_names",
+    "output_names",
+    "predict",
+    "random_inputs",
+]
+
+Inputs = np.ndarray | list[np.ndarray]
+
+LARGEST = 2**7  # that int8 does not hold
+
+
+def as_list(values: Inputs) -> list[np.ndarray]:
+    """Arrays as a list, whether they are several or one alone."""
+    return list(values) if isinstance(values, list | tuple) else [values]
+
+
+def as_inputs(values: list) -> Inputs:
+    """What a network takes: the array of a list of one, or the list."""
+    return values[0] if len(values) == 1 else list(values)
+
+
+def first(values: Inputs, count: int) -> Inputs:
+    """The first rows of each array."""
+    return as_inputs([array[:count] for array in as_list(values)])
+
+
+def predict(model: tf.keras.Model, values: Inputs) -> list[np.ndarray]:
+    """All that a model gives for some inputs at once."""
+    return [tensor.numpy() for tensor in tf.nest.flatten(model(values, training=False))]
+
+
+def input_names(model: tf.keras.Model) -> list[str]:
+    """What to call the inputs of a model in a file: as the model does."""
+    return _distinct(model.input_names)
+
+
+def output_names(model: tf.keras.Model) -> list[str]:
+    """What to call the outputs of a model in a file.
+
+    Where the model gives a dictionary, the keys, else the names of the layers that give them.
+    """
+    if not _has_keys(model.output):
+        return _distinct(model.output_names)
+    paths = nest.flatten_with_joined_string_paths(model.output, separator=".")
+    return _distinct([path for path, _ in paths])
+
+
+def keep_names(copy: tf.keras.Model, model: tf.keras.Model) -> tf.keras.Model:
+    """Calls the outputs of a changed copy as the model calls its own, and gives the copy."""
+    copy.output_names = output_names(model)
+    return copy
+
+
+def _has_keys(structure: object) -> bool:
+    if isinstance(structure, list | tuple):
+        return any(map(_has_keys, structure))
+    return isinstance(structure, dict)
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """Names that a graph may have, each once."""
+    found = []
+    for name in (re.sub(r"[^\w.]", "_", name) for name in names):
+        choices = itertools.chain([name], (f"{name}_{number}" for number in itertools.count(1)))
+        found.append(next(choice for choice in choices if choice not in found))
+    return found
+
+
+def random_inputs(model: tf.keras.Model, count: int, seed: int = 0) -> Inputs:
+    """Random numbers for every input of a model.
+
+    Args:
+        model: with inputs of fixed sizes.
+        count: rows of each.
+        seed: of the numbers.
+
+    Returns:
+        For each input (count, ...): normally distributed float32 for real numbers; for whole ones,
+        of their type, those that every `Embedding` of the model knows, or 0 and 1 without one.
+    """
+    rng = np.random.default_rng(seed)
+    layers = [layer for layer in model.submodules if isinstance(layer, tf.keras.layers.Embedding)]
+    most = min((layer.input_dim for layer in layers), default=2)
+
+    def numbers(tensor) -> np.ndarray:
+        shape = (count, *tensor.shape[1:])
+        if tensor.dtype.is_floating:
+            return rng.normal(size=shape).astype(np.float32)
+        return rng.integers(0, min(most, LARGEST), shape).astype(tensor.dtype.as_numpy_dtype)
+
+    return as_inputs([numbers(tensor) for tensor in model.inputs])
