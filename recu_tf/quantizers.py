@@ -18,11 +18,14 @@ References:
 """
 
 import math
+import weakref
 from collections.abc import Callable, Sequence
 
 import larq as lq
 import numpy as np
 import tensorflow as tf
+
+from recu_tf.kernel_axes import calling_layer, filter_axis, kernel_quantizers
 
 __all__ = [
     "ReCU",
@@ -267,30 +270,40 @@ def standardized_approx_sign(activations: tf.Tensor) -> tf.Tensor:
     return binarize(activations)
 
 
+# The layer that each ReCU binarises a kernel of. Not an attribute: Keras would track it.
+_layer_of = weakref.WeakKeyDictionary()
+
+
 @tf.keras.utils.register_keras_serializable(package="recu_tf")
 class ReCU(lq.quantizers.Quantizer):
     """The kernel quantizer of ReCU, `recu` with a temperature of its own. Alias `"recu"`.
 
     Forward and gradient are those of `recu`. The temperature `tau` is a non-trainable float32
-    weight, which `recu_tf.schedules.TauScheduler` moves and every saving format keeps. Use one
-    instance per layer. No `kernel_constraint` is needed: dead weights are what ReCU revives.
+    weight, which `recu_tf.schedules.TauScheduler` moves and every saving format keeps. It belongs
+    to one kernel: a `.keras` file of layers that share one could not be loaded. No
+    `kernel_constraint` is needed: dead weights are what ReCU revives.
 
     Args:
         tau: temperature in (0.5, 1] to start with.
-        axis: the axis or axes of the kernel that count output filters: -1 for dense and ordinary
-            convolution kernels, -2 for transposed convolutions, (-2, -1) for depthwise ones.
+        axis: the axis or axes of the kernel that count output filters; None takes those of the
+            Larq layer that it is in: -1 for dense and ordinary convolution kernels, -2 for
+            transposed convolutions, (-2, -1) for depthwise ones. Outside of such layers it is -1.
 
     Raises:
         ValueError: `tau` lies outside (0.5, 1]; when called, see `recu`.
+        RuntimeError: when its layer is called for the first time, as a functional or sequential
+            model does when it is built: another kernel has this instance already, or `axis` is -1
+            where the layer has its filters elsewhere.
     """
 
     precision = 1
 
-    def __init__(self, tau: float = 0.85, axis: int | Sequence[int] = -1, **kwargs):
+    def __init__(self, tau: float = 0.85, axis: int | Sequence[int] | None = None, **kwargs):
         _check_tau(tau)
         # Keras would cast a float64 kernel to the policy's type before `call` sees it.
         super().__init__(autocast=False, **kwargs)
-        self.axis = axis if isinstance(axis, int) else tuple(axis)
+        self._given_axis = axis if axis is None or isinstance(axis, int) else tuple(axis)
+        self._found_axis = -1
         # Named after the quantizer: a layer may hold two of them, and .h5 wants distinct names.
         self.tau = self.add_weight(
             name=f"{self.name}/tau",
@@ -302,6 +315,58 @@ class ReCU(lq.quantizers.Quantizer):
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
         )
 
+    @property
+    def axis(self) -> int | tuple[int, ...]:
+        """The axis or axes that count output filters: as given, or as its layer has them."""
+        return self._found_axis if self._given_axis is None else self._given_axis
+
+    @tf.autograph.experimental.do_not_convert
+    def belong_to(self, layer: tf.Module) -> None:
+        """Takes the axis from the layer that has this as the quantizer of a kernel, if it has.
+
+        Args:
+            layer: any module; one without this quantizer changes nothing.
+
+        Raises:
+            ValueError: another kernel has this instance already, or `axis` was given as -1 and the
+                layer has its filters elsewhere.
+        """
+        arguments = [name for name, own in kernel_quantizers(layer).items() if own is self]
+        if not arguments:
+            return
+        owners = [f"the {name} of layer {layer.name!r}" for name in arguments]
+        earlier = _layer_of.get(self, lambda: None)()
+        if earlier is not None and earlier is not layer:
+            names = [name for name, own in kernel_quantizers(earlier).items() if own is self]
+            owners = [f"the {name} of layer {earlier.name!r}" for name in names] + owners
+        if len(owners) > 1:
+            raise ValueError(
+                f"A ReCU instance must belong to one kernel, got one for {' and '.join(owners)}: "
+                'write "recu", or a ReCU() of its own, for each.'
+            )
+        axis = filter_axis(layer, arguments[0])
+        if self._given_axis == -1 != axis:
+            raise ValueError(
+                f"`axis` of {owners[0]} must be {axis}, where a {type(layer).__name__} has its "
+                "filters, got -1. Left out, it is found."
+            )
+        _layer_of[self] = weakref.ref(layer)
+        self._found_axis = axis
+
+    def __call__(self, *args, **kwargs):
+        """Binarises a kernel, see `recu`; within a layer, that layer's."""
+        layer = calling_layer()
+        if layer is not None:
+            try:
+                self.belong_to(layer)
+            except ValueError as error:
+                # The layer has opened Larq's scope in which kernels are their signs, and leaves it
+                # open on errors: all models saved from then on would hold signs for weights.
+                lq.context.quantized_scope(False).__enter__()
+                # Of another type: TensorFlow tries again where converting a kernel is a ValueError.
+                raise RuntimeError(str(error)) from error
+        return super().__call__(*args, **kwargs)
+
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Binarises a kernel, see `recu`."""
         return recu(inputs, self.tau, self.axis)
@@ -310,7 +375,7 @@ class ReCU(lq.quantizers.Quantizer):
         """The constructor's arguments, with the temperature as it is now."""
         # The shortest decimal that gives this float32: 0.85, not 0.8500000238418579.
         tau = float(str(np.float32(tf.keras.backend.get_value(self.tau))))
-        return {**super().get_config(), "tau": tau, "axis": self.axis}
+        return {**super().get_config(), "tau": tau, "axis": self._given_axis}
 
 
 @tf.keras.utils.register_keras_serializable(package="recu_tf")

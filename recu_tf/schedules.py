@@ -6,9 +6,9 @@ Formulas first, as functions of the epoch (counted from 0), then the callbacks t
 import math
 from collections.abc import Sequence
 
-import larq as lq
 import tensorflow as tf
 
+from recu_tf.kernel_axes import kernel_quantizers
 from recu_tf.quantizers import ReCU
 
 __all__ = ["LearningRateScheduler", "TauScheduler", "exponential_tau", "learning_rate"]
@@ -142,34 +142,6 @@ class LearningRateScheduler(_EpochScheduler):
             logs["lr"] = learning_rate(epoch, self.epochs, **self.schedule)
 
 
-# Larq layers whose kernels do not have their filters on the last axis, and where they have them.
-_OTHER_AXES = {
-    "depthwise_quantizer": (
-        (
-            lq.layers.QuantDepthwiseConv2D,
-            lq.layers.QuantSeparableConv1D,
-            lq.layers.QuantSeparableConv2D,
-        ),
-        (-2, -1),
-    ),
-    "kernel_quantizer": (
-        (lq.layers.QuantConv2DTranspose, lq.layers.QuantConv3DTranspose),
-        -2,
-    ),
-}
-
-
-def _check_axes(model: tf.keras.Model) -> None:
-    for layer in model.submodules:
-        for attribute, (kinds, axis) in _OTHER_AXES.items():
-            quantizer = getattr(layer, attribute, None)
-            if isinstance(layer, kinds) and isinstance(quantizer, ReCU) and quantizer.axis == -1:
-                raise ValueError(
-                    f"`axis` of the {attribute} of layer {layer.name!r} must be {axis}, where a "
-                    f"{type(layer).__name__} has its filters, got -1."
-                )
-
-
 class TauScheduler(_EpochScheduler):
     """Sets the temperature of every `ReCU` at the start of each epoch, and logs it as `tau`.
 
@@ -183,8 +155,8 @@ class TauScheduler(_EpochScheduler):
 
     Raises:
         ValueError: a temperature out of range; when training begins: a model without any `ReCU`,
-            a `ReCU` on a depthwise or transposed kernel that has its filters on another axis, or
-            a training longer than `epochs`.
+            one `ReCU` for several kernels or with an `axis` that is wrong for its layer, or a
+            training longer than `epochs`.
     """
 
     def __init__(self, epochs: int, tau_min: float = 0.85, tau_max: float = 0.99):
@@ -196,7 +168,10 @@ class TauScheduler(_EpochScheduler):
     def on_train_begin(self, logs=None):
         """Finds the quantizers."""
         super().on_train_begin(logs)
-        _check_axes(self.model)
+        for layer in self.model.submodules:
+            for quantizer in kernel_quantizers(layer).values():
+                if isinstance(quantizer, ReCU):
+                    quantizer.belong_to(layer)
         self._quantizers = [m for m in self.model.submodules if isinstance(m, ReCU)]
         if not self._quantizers:
             raise ValueError(
