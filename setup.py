@@ -20,6 +20,10 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.10,<3.13",
     packages=find_packages(include=["recu_tf*", "experiments*", "export*"]),
+    # Said, so that an editable install puts the folder itself on the path. By default it installs a
+    # finder, which is asked last: where the clone is called recu_tf, Python in the folder around it
+    # would take the clone for the package.
+    package_dir={"": "."},
     # tf-keras pins the TensorFlow minor version it belongs to, so the two always match.
     # larq-zoo needs protobuf < 3.21, which TensorFlow 2.19 still accepts and 2.20 does not;
     # tensorflow-datasets 4.9 needs a newer one.
