@@ -2,6 +2,8 @@
 
 import argparse
 
+from experiments.recipes import DATASET_DEFAULTS
+
 __all__ = ["DATASETS", "MODELS", "Parser", "from_one", "milestones"]
 
 # Written here, not imported, so that --help stays fast; a test compares them with the library's.
@@ -54,8 +56,13 @@ class Parser(argparse.ArgumentParser):
         So that a recipe, or the run to resume, can tell its value.
         """
         told = "none" if default in (None, ()) else default
-        kwargs["help"] += f" (default: {told})"
         action = self.option(*names, default=argparse.SUPPRESS, **kwargs)
+        others = [
+            f"; {dataset}: {defaults[action.dest]}"
+            for dataset, defaults in DATASET_DEFAULTS.items()
+            if action.dest in defaults
+        ]
+        action.help += f" (default: {told}{''.join(others)})"
         self.settings[action.dest] = default
 
     def which(self) -> None:

@@ -6,7 +6,7 @@ Xu et al., ReCU, ICCV 2021, and the results listed with its code.
 
 from dataclasses import dataclass, field
 
-__all__ = ["RECIPES", "Recipe"]
+__all__ = ["DATASET_DEFAULTS", "RECIPES", "Recipe"]
 
 
 @dataclass(frozen=True)
@@ -26,15 +26,18 @@ class Recipe:
     needs: tuple[str, ...] = ()
 
 
-CIFAR10 = {"dataset": "cifar10", "epochs": 600, "batch_size": 256, "warm_up": True}
-IMAGENET = {
-    "dataset": "imagenet",
-    "epochs": 200,
-    "batch_size": 512,
-    "batch_size_test": 256,
-    "weight_decay": 1e-4,
-    "warm_up": True,
+# What the published folder for ImageNet defaults to, where that differs from the one for CIFAR.
+DATASET_DEFAULTS = {
+    "imagenet": {
+        "epochs": 200,
+        "batch_size": 512,
+        "batch_size_test": 256,
+        "weight_decay": 1e-4,
+    }
 }
+
+CIFAR10 = {"dataset": "cifar10", "epochs": 600, "batch_size": 256, "warm_up": True}
+IMAGENET = {"dataset": "imagenet", **DATASET_DEFAULTS["imagenet"], "warm_up": True}
 SECOND_STAGE = {
     **IMAGENET,
     "epochs": 256,

@@ -5,8 +5,9 @@ import itertools
 import shlex
 from pathlib import Path
 
+from experiments import published
 from experiments.options import DATASETS, MODELS, Parser, milestones
-from experiments.recipes import RECIPES
+from experiments.recipes import DATASET_DEFAULTS, RECIPES
 
 __all__ = ["add_arguments", "choose_gpus", "resolve", "train"]
 
@@ -54,6 +55,7 @@ def _add_what(parser: Parser) -> None:
         metavar="RUN",
         help="run directory or .keras file of a network whose softmax takes the labels' place",
     )
+    option("--stage1", metavar="FILE", help="refused: --init_from takes its place")
     option(
         "--evaluate",
         "-e",
@@ -193,9 +195,13 @@ def _add_where(parser: Parser) -> None:
     option(
         "--use_dali",
         action="store_true",
-        help="accepted, changes nothing: tf.data decodes and crops in one step, always",
+        help="changes nothing, and says so: tf.data decodes and crops in one step, always",
     )
-    option("--type", metavar="TENSOR", help="accepted, changes nothing: --precision replaces it")
+    option(
+        "--type",
+        metavar="TENSOR",
+        help="changes nothing, and says so: --precision and --gpus replace it",
+    )
 
 
 def _given(options: argparse.Namespace, names: list[str]) -> dict:
@@ -222,7 +228,7 @@ def resolve(options: argparse.Namespace):
     """The settings and the run directory that the options mean.
 
     What is given overrides the recipe, and that the run to resume or to start from, or else the
-    defaults.
+    defaults, which for ImageNet are those of its published folder.
 
     Returns:
         The `Settings` and the path of the run directory.
@@ -243,7 +249,8 @@ def resolve(options: argparse.Namespace):
         start = Settings.of_run(runs.Run.open(options.init_from))
         inherited = {name: getattr(start, name) for name in ("model", "dataset", "data_path")}
     defaults = {name: field.default for name, field in Settings.__dataclass_fields__.items()}
-    chosen = {**defaults, **inherited, **given}
+    dataset = {**defaults, **inherited, **given}["dataset"]
+    chosen = {**defaults, **DATASET_DEFAULTS.get(dataset, {}), **inherited, **given}
     directory = _directory(options, chosen)
     if options.resume and (directory / "config.json").exists():
         kept = Settings.of_run(runs.Run.open(directory))
@@ -289,6 +296,9 @@ def _resuming(options: argparse.Namespace, directory: Path) -> str:
 
 def train(options: argparse.Namespace) -> None:
     """Runs `recu train`."""
+    published.check(options)
+    for line in published.notes(options):
+        print(line)
     choose_gpus(options.gpus)
     if options.evaluate is not None:
         from experiments.evaluate import evaluate

@@ -11,7 +11,7 @@ from recu_tf import data, models, optimizers
 from recu_tf.learner import Learner
 from recu_tf.normalization import synchronized_batch_norm
 from recu_tf.settings import Settings
-from recu_tf.starting import starting_network, teacher_network
+from recu_tf.starting import check_path, starting_network, teacher_network
 from recu_tf.strategies import make_strategy
 
 __all__ = ["Prepared", "prepare"]
@@ -114,9 +114,12 @@ def prepare(
         strategy: on which devices, if not as the settings say.
 
     Raises:
-        FileNotFoundError, ValueError: the network to start from is none, or of other classes.
+        FileNotFoundError, ValueError: the network to start from, or the teacher, is none, or of
+            other classes.
         ImportError, OSError: the data set cannot be read.
     """
+    if settings.teacher:
+        check_path(settings.teacher, "teacher")  # it is opened once there are images and a network
     strategy = strategy or make_strategy(settings.strategy)
     tf.keras.utils.set_random_seed(settings.seed)
     names = settings.model, settings.dataset

@@ -256,4 +256,9 @@ def _check(
     }
     found = [f"{kind}: {_listed(names)}" for kind, names in problems.items() if names]
     if found:
-        raise ValueError(f"`state_dict` is not one of {network}; {'; '.join(found)}.")
+        try:
+            other, _ = guess_network(arrays)
+        except ValueError:
+            other = None
+        belongs = f" but of {other}" if other and not network.startswith(f"{other} for ") else ""
+        raise ValueError(f"`state_dict` is not one of {network}{belongs}; {'; '.join(found)}.")

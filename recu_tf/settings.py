@@ -16,7 +16,7 @@ REQUIRED = ("model", "dataset")
 
 @dataclass(frozen=True)
 class Settings:
-    """All that decides a training. Defaults are the published ones.
+    """All that decides a training. Defaults are the published ones, for CIFAR.
 
     Attributes:
         model: one of `recu_tf.models.MODELS`.

@@ -9,20 +9,32 @@ from recu_tf import pytorch, runs
 from recu_tf.classifiers import load_keras_file
 from recu_tf.settings import Settings
 
-__all__ = ["starting_network", "teacher_network"]
+__all__ = ["check_path", "starting_network", "teacher_network"]
 
 
-def _network_in(path: Path, name: str) -> tf.keras.Model:
-    """The best network of a run directory, or that of a `.keras` file."""
-    if path.is_dir():
-        return runs.Run.open(path).load_model("best")
-    if path.suffix != ".keras" or not path.is_file():
+def check_path(path: str | os.PathLike, name: str) -> None:
+    """Refuses what is neither a directory nor a `.keras` file, without opening it.
+
+    Args:
+        path: of a network.
+        name: of the setting, "teacher" or "init_from".
+
+    Raises:
+        FileNotFoundError: it is neither.
+    """
+    path = Path(path)
+    if not path.is_dir() and (path.suffix != ".keras" or not path.is_file()):
         raise FileNotFoundError(
             f"`{name}` must be a run directory"
             + (" or a .keras file" if name == "teacher" else ", a .keras file or a checkpoint")
             + f", got {str(path)!r}."
         )
-    return load_keras_file(path)
+
+
+def _network_in(path: Path, name: str) -> tf.keras.Model:
+    """The best network of a run directory, or that of a `.keras` file."""
+    check_path(path, name)
+    return runs.Run.open(path).load_model("best") if path.is_dir() else load_keras_file(path)
 
 
 def starting_network(path: str | os.PathLike, model: str, dataset: str) -> tf.keras.Model:

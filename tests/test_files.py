@@ -114,6 +114,32 @@ def test_tiny_imagenet_is_read_as_it_was_unpacked(tiny):
     assert all(tf.io.gfile.exists(path) for path in train.paths + test.paths)
 
 
+def test_folder_around_tiny_imagenet_will_do_as_published(tiny, tmp_path):
+    expected = [tiny_imagenet_files(split, str(tiny)) for split in ("train", "test")]
+    around = tmp_path / "around"
+    around.mkdir()
+    (around / "tiny-imagenet-200").symlink_to(tiny)
+    found = [tiny_imagenet_files(split, str(around)) for split in ("train", "test")]
+    for there, here in zip(expected, found, strict=True):
+        assert (here.labels, here.class_names) == (there.labels, there.class_names)
+        assert here.paths == [
+            path.replace(str(tiny), str(around / "tiny-imagenet-200")) for path in there.paths
+        ]
+
+
+def test_test_images_of_tiny_imagenet_may_be_sorted_into_classes(tiny):
+    # As ImageFolder wants them; the list that came with them often stays.
+    (tiny / "val" / "images").rename(tiny / "val" / "n02")
+    touch(tiny, "val/n01/val_9.JPEG")
+    test = tiny_imagenet_files("test", str(tiny))
+    assert [path.split("/")[-2:] for path in test.paths] == [
+        ["n01", "val_9.JPEG"],
+        ["n02", "val_0.JPEG"],
+        ["n02", "val_1.JPEG"],
+    ]
+    assert test.labels == [0, 1, 1]
+
+
 def test_damaged_tiny_imagenet_is_named(tiny):
     annotations = tiny / "val" / "val_annotations.txt"
     annotations.write_text("val_0.JPEG\tn03\t0\n")

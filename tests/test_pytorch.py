@@ -222,7 +222,8 @@ def test_every_wrong_tensor_is_named_in_one_error():
 
 def test_another_network_is_refused():
     state_dict = published_weights("cifar_resnet18a")
-    with pytest.raises(ValueError, match=r"resnet18B_1w1a for cifar10; of another shape: layer2"):
+    named = r"resnet18B_1w1a for cifar10 but of resnet18A_1w1a; of another shape: layer2"
+    with pytest.raises(ValueError, match=named):
         pytorch.from_state_dict(state_dict, "resnet18B_1w1a", "cifar10")
     with pytest.raises(ValueError, match=r"missing: layer1\.2\.conv1\.weight.* and \d+ more"):
         pytorch.from_state_dict(state_dict, "resnet20_1w1a", "cifar10")

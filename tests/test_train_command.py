@@ -45,6 +45,13 @@ def test_published_commands_mean_what_they_meant():
     assert str(directory) == "result/resnet34_1w1a_imagenet"
 
 
+def test_imagenet_has_the_defaults_of_its_folder():
+    expected = {"epochs": 200, "batch_size": 512, "batch_size_test": 256, "weight_decay": 1e-4}
+    assert resolved("--dataset imagenet")[0] == Settings(dataset="imagenet", **expected)
+    assert resolved("--dataset imagenet -b 64")[0].batch_size == 64
+    assert resolved("--dataset tinyimagenet")[0] == Settings(dataset="tinyimagenet")
+
+
 @pytest.mark.parametrize(
     ("flags", "expected"),
     [
@@ -90,8 +97,11 @@ def test_recipes_are_listed_without_tensorflow():
 def test_dry_run_tells_everything_and_writes_nothing(monkeypatch, tmp_path, capsys):
     few_digits(monkeypatch)
     where = ["--results_dir", str(tmp_path / "results")]
-    assert cli.main(["train", *SMALL.split(), "--epochs", "3", "--dry-run", *where]) == 0
+    nothing = ["--use_dali", "--type", "torch.cuda.FloatTensor"]
+    assert cli.main(["train", *SMALL.split(), "--epochs", "3", "--dry-run", *where, *nothing]) == 0
     printed = capsys.readouterr().out
+    assert printed.startswith("--type torch.cuda.FloatTensor changes nothing: --precision and ")
+    assert "\n--use_dali changes nothing: " in printed
     assert "batch_size           12" in printed
     assert "layer1.0.conv1" in printed
     assert "24 training images in 2 steps of 12, on 1 device(s); 10 test images" in printed

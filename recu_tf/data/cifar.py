@@ -7,6 +7,10 @@ import numpy as np
 __all__ = ["check_directory", "import_tfds", "load_cifar", "unreadable"]
 
 
+# Folders that torchvision unpacks the data sets to.
+TORCHVISION = {"cifar10": "cifar-10-batches-py", "cifar100": "cifar-100-python"}
+
+
 def import_tfds(name: str):
     """The package tensorflow-datasets; raises an ImportError that says how to get it."""
     try:
@@ -37,6 +41,17 @@ def check_directory(data_path: str | None) -> None:
         )
 
 
+def _check_not_torchvision(name: str, data_path: str | None) -> None:
+    """Refuses the directory that the published loader takes, before the data set is downloaded."""
+    pickles = os.path.join(data_path or "", TORCHVISION[name])
+    if data_path and os.path.isdir(pickles) and not os.path.isdir(os.path.join(data_path, name)):
+        raise FileNotFoundError(
+            f"`data_path` must be a data directory of tensorflow-datasets, got {data_path} with "
+            f"torchvision's {TORCHVISION[name]}, pickles that are not read here: name an empty "
+            "directory to have the data set downloaded there, or none for the usual place."
+        )
+
+
 def load_cifar(name: str, split: str, data_path: str | None) -> tuple[np.ndarray, np.ndarray]:
     """Reads one split of CIFAR into memory, downloading and preparing it first where needed.
 
@@ -50,9 +65,11 @@ def load_cifar(name: str, split: str, data_path: str | None) -> tuple[np.ndarray
 
     Raises:
         ImportError: tensorflow-datasets is not installed.
-        OSError: the data set is not in the directory and cannot be downloaded.
+        OSError: the data set is not in the directory and cannot be downloaded, or the directory
+            holds it as torchvision does.
     """
     check_directory(data_path)
+    _check_not_torchvision(name, data_path)
     tfds = import_tfds(name)
     try:
         images, labels = tfds.load(

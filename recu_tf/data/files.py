@@ -178,7 +178,9 @@ def tiny_imagenet_files(split: str, data_path: str | None) -> ImageFiles:
     Args:
         split: "train" (100,000 images) or "test" (its 10,000 for validation; those it calls test
             have no labels).
-        data_path: the folder that holds `train` and `val`.
+        data_path: the folder that holds `train` and `val`, or the one around it, which the
+            published loader takes, if it is called as the archive calls it. In `val` the images may
+            also lie in one folder per class.
 
     Returns:
         The files; the classes are WordNet's numbers.
@@ -192,6 +194,8 @@ def tiny_imagenet_files(split: str, data_path: str | None) -> ImageFiles:
             "`data_path` must name the folder of Tiny-ImageNet, and was not given."
         )
     root = Path(data_path)
+    if (root / "tiny-imagenet-200").is_dir():
+        root = root / "tiny-imagenet-200"
     classes = tuple(path.name for path in _subfolders(root / "train"))
     if split == "train" and not (root / "train" / classes[0] / "images").is_dir():
         raise FileNotFoundError(
@@ -203,6 +207,8 @@ def tiny_imagenet_files(split: str, data_path: str | None) -> ImageFiles:
         files = _images_of_all(root / "train", folders)
         labels = [label for label, images in enumerate(files) for _ in images]
         return ImageFiles([path for images in files for path in images], labels, classes)
+    if (root / "val" / classes[0]).is_dir():
+        return folder_files("test", str(root))
     annotations = root / "val" / "val_annotations.txt"
     if not annotations.is_file():
         raise FileNotFoundError(f"`data_path` must hold {annotations}, which does not exist.")

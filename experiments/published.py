@@ -1,0 +1,49 @@
+"""Options of the published command lines that mean something else here, or nothing."""
+
+import argparse
+import re
+from pathlib import Path
+
+__all__ = ["check", "notes"]
+
+TWO_STAGE = "two_stage_resnet18_1w1a or two_stage_resnet34_1w1a"
+TEACHER = "a run directory or a .keras file of a full-precision network"
+
+
+def check(options: argparse.Namespace) -> None:
+    """Refuses published options that cannot do here what they did, and says what to write instead.
+
+    Args:
+        options: of `recu train`.
+
+    Raises:
+        ValueError: --stage1, or a --teacher that names a network of torchvision.
+    """
+    if options.stage1 is not None:
+        raise ValueError(
+            f"--stage1 is --init_from here: write --init_from {options.stage1} --model MODEL "
+            f"--teacher TEACHER, where MODEL is {TWO_STAGE}, which the published folder calls "
+            f"resnet18_1w1a and resnet34_1w1a, and TEACHER is {TEACHER}."
+        )
+    teacher = getattr(options, "teacher", None)
+    if teacher is not None and re.fullmatch(r"\w+", teacher) and not Path(teacher).exists():
+        raise ValueError(
+            f"--teacher must be {TEACHER}, got {teacher!r}: networks of torchvision are not "
+            "downloaded here."
+        )
+
+
+def notes(options: argparse.Namespace) -> list[str]:
+    """A line for each option that was given and changes nothing.
+
+    Args:
+        options: of `recu train`.
+    """
+    lines = []
+    if options.type is not None:
+        lines.append(
+            f"--type {options.type} changes nothing: --precision and --gpus take its place."
+        )
+    if options.use_dali:
+        lines.append("--use_dali changes nothing: tf.data decodes and crops in one step, always.")
+    return lines
