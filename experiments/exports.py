@@ -100,8 +100,28 @@ def add_arguments(parser: Parser) -> None:
     parser.option(
         "--strict",
         action=argparse.BooleanOptionalAction,
-        help="fail if a layer that should be binary is not; None means for networks trained or "
-        "imported here",
+        help="fail if a layer that should be binary is not, or if the engine's default kernel "
+        "refuses the file; None means for networks trained or imported here",
+    )
+    parser.option(
+        "--max_drop",
+        type=float,
+        metavar="SHARE",
+        help="the top-1 accuracy, from 0 to 1, that the file may lose; None means 0.02 beyond the "
+        "noise of the images at hand",
+    )
+    parser.option(
+        "--min_accuracy",
+        type=float,
+        metavar="SHARE",
+        help="the least top-1 accuracy of the file, from 0 to 1; None means better than chance",
+    )
+    parser.option(
+        "--check_accuracy",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="fail if the file is right no more often than by chance (an untrained network, or "
+        "images normalised in another way), loses accuracy, or in int8 gives other classes",
     )
 
 
@@ -170,6 +190,9 @@ def run(options: argparse.Namespace) -> None:
         int8=options.int8,
         target=options.target,
         strict=options.strict,
+        max_drop=options.max_drop,
+        min_accuracy=options.min_accuracy,
+        check_accuracy=options.check_accuracy,
     )
     with quiet_standard_error() as stream, _steps_told(stream):
         source = sources.load(options.path, options.which)

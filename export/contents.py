@@ -62,6 +62,7 @@ class Bundle:
         network: path of that file as seen from the folder, "../best.keras"; None where the two do
             not lie side by side.
         golden: a few inputs and what the file gave for them; None without a sample.
+        kind: of the outputs, see `output_kind`; None means that their shape tells.
 
     Raises:
         ValueError: the file is damaged or of another kind, or there are not as many names as
@@ -88,6 +89,7 @@ class Bundle:
     network: str | None = None
     golden: Golden | None = None
     own_images: bool = False
+    kind: str | None = None
 
     def __post_init__(self):
         classes = self.output_shape[-1] if self.output_shape else 1
@@ -159,6 +161,8 @@ class Bundle:
     @property
     def output_kind(self) -> str:
         """What the file gives: "logits" or "probabilities" of classes, or other "values"."""
+        if self.kind is not None:
+            return self.kind
         if self.probabilities:
             return "probabilities"
         return "logits" if len(self.output_shape) == 2 and self.output_shape[1] > 1 else "values"

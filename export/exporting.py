@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 
+from export.accuracy import Bounds
 from export.audit import Audit, audit
 from export.checks import check_network, check_outputs
 from export.convert import check_file, convert
@@ -20,21 +20,23 @@ from export.golden import Golden, golden_sample
 from export.graph import flat
 from export.images import (
     DataSet,
+    Images,
     calibration_images,
     data_set_of,
     normalization_of,
     verification_images,
 )
 from export.int8 import quantized
-from export.interpreter import checked_interpreter, other_operators
+from export.interpreter import checked_interpreter, fast_kernel, other_operators
 from export.latent_scope import restored_scope
+from export.output_kinds import ending, kind_of
 from export.random_images import check_size
 from export.rewriting import Step, float32_model, rewrite
 from export.rewriting.float32 import float32_policy
 from export.serving import image_position, pixels_of, with_pixel_input, with_softmax
 from export.sources import Source
 from export.stripping import stripped
-from export.verify import TOLERANCE, Verification, verify
+from export.verify import KIND_IMAGES, TOLERANCE, Verification, verify
 from export.wide_kernels import wide_kernels
 from recu_tf.data import Normalization
 
@@ -88,7 +90,13 @@ class Options:
         int8: whether what is not binary is in int8.
         target: "arm" or "xcore".
         strict: whether a layer that should be binary and is not fails the export; None means for
-            networks trained or imported here.
+            networks trained or imported here. So does a file that the engine's default kernel
+            refuses to run.
+        max_drop: the share of images that the file may lose of the network's top-1, from 0 to 1;
+            None means 0.02 beyond the noise of the images at hand, see `export.accuracy.Bounds`.
+        min_accuracy: the least top-1 of the file, from 0 to 1; None means better than chance.
+        check_accuracy: whether a file fails whose classes are right no more often than by chance,
+            that loses accuracy, or that in int8 gives other classes than the network.
     """
 
     batch_size: int = 1
@@ -97,9 +105,22 @@ class Options:
     int8: bool = False
     target: str = "arm"
     strict: bool | None = None
+    max_drop: float | None = None
+    min_accuracy: float | None = None
+    check_accuracy: bool = True
 
     def __post_init__(self):
         check_file(self.batch_size, self.target)
+        bounds = Bounds(self.max_drop, self.min_accuracy)
+        if not self.check_accuracy and bounds != Bounds():
+            raise ValueError(
+                "`max_drop` and `min_accuracy` need `check_accuracy`, without which none is judged."
+            )
+
+    @property
+    def bounds(self) -> Bounds | None:
+        """How accurate the file has to be; None where that is not judged."""
+        return Bounds(self.max_drop, self.min_accuracy) if self.check_accuracy else None
 
 
 DEFAULTS = Options()
@@ -132,7 +153,7 @@ class Exported:
     steps: list[Step]
     audit: Audit
     verification: Verification
-    probabilities: bool
+    kind: str
     seconds: float
     peak_memory: int
     golden: Golden | None = None
@@ -173,18 +194,28 @@ def _in_one(model: tf.keras.Model) -> tf.keras.Model:
         return model
 
 
-def _are_probabilities(outputs: np.ndarray) -> bool:
-    """Whether they are of classes (images, classes), two or more."""
-    return (
-        outputs.ndim == 2
-        and outputs.shape[1] > 1
-        and outputs.min() >= 0
-        and abs(outputs.sum(axis=1) - 1).max() < 1e-3
-    )
+def _check_softmax(source: Source, kind: str) -> None:
+    """Refuses a softmax of what is no logits, as far as that is not told by the shape."""
+    if kind == "probabilities":
+        raise ValueError(f"`softmax`: {source.name} gives probabilities already.")
+    shape = source.model.outputs[0].shape
+    if kind == "values" and len(shape) == 2 and shape[1] != 1:
+        what = f"ends in {ending(source.model)}" if ending(source.model) else "gives 0 to 1"
+        raise ValueError(
+            f"`softmax` is of logits; {source.name} {what}, and a softmax of that means nothing."
+        )
+
+
+def _check_labels(source: Source, min_accuracy: float | None, images: Images) -> None:
+    if min_accuracy is not None and images.labels is None:
+        raise ValueError(
+            f"`min_accuracy` needs images whose classes are known; {source.name} is verified on "
+            f"{images.source}."
+        )
 
 
 def _different(verification: Verification) -> str:
-    """What is wrong with a file of other outputs, and what to do about it if that is known."""
+    """What is wrong with a file, and what to do about it if that is known."""
     reason = "the file does not compute what the model does"
     if verification.wide:
         return (
@@ -194,13 +225,33 @@ def _different(verification: Verification) -> str:
             "use a QuantConv2D layer, called once and in the same functional model: that is "
             "rewritten"
         )
-    if not verification.moved:
+    if verification.moved:
+        return (
+            f"{reason}: the converter took the padding in front of {', '.join(verification.moved)} "
+            "for SAME, which puts the windows elsewhere. Pad with a ZeroPadding2D layer right in "
+            "front, which only that convolution reads, called once and in the same functional "
+            "model: that is rewritten"
+        )
+    if not verification.computed and verification.reference_right:
+        where = f" in {verification.wrong_layer}" if verification.wrong_layer else ""
+        return (
+            f"{reason}: a fault of the engine{where}. Its reference kernel gives what the model "
+            "gives and its fast kernels do not. Give that layer another size, padding (`valid`, or "
+            "pad_values=1) or kernel"
+        )
+    if not verification.computed and verification.wrong_layer:
+        return (
+            f"{reason}: the converted {verification.wrong_layer} gives other numbers. A layer that "
+            "is random, or that is not the same in each call, cannot be converted; another one has "
+            "to be replaced by layers that compute the same"
+        )
+    if not verification.computed:
         return reason
+    if verification.fault is not None:
+        return verification.fault
     return (
-        f"{reason}: the converter took the padding in front of {', '.join(verification.moved)} for "
-        "SAME, which puts the windows elsewhere. Pad with a ZeroPadding2D layer right in front, "
-        "which only that convolution reads, called once and in the same functional model: that is "
-        "rewritten"
+        f"the engine's default kernel, which C++ programs and Android take, gives other results "
+        f"than {fast_kernel()}, with which the file was verified"
     )
 
 
@@ -299,9 +350,11 @@ def export_network(
     if images.class_names:
         source = replace(source, class_names=images.class_names)
     model = float32_model(source.model)
-    probabilities = _are_probabilities(check_outputs(model, first(images.pixels, 8))[0])
-    if options.softmax and probabilities:
-        raise ValueError(f"`softmax`: {source.name} gives probabilities already.")
+    _check_labels(source, options.min_accuracy, images)
+    outputs = check_outputs(model, first(images.pixels, KIND_IMAGES))
+    kind = kind_of(model, outputs[0])
+    if options.softmax:
+        _check_softmax(source, kind)
     logger.info("Rewriting for the engine")
     rewritten, steps = rewrite(model, images.pixels)
     if options.int8:
@@ -330,6 +383,7 @@ def export_network(
         tolerance,
         around(rewritten) if options.int8 else None,
         parts=_in_one(around(rewritten)),
+        bounds=options.bounds,
     )
     if verification.wide:
         # Only its names tell of what is no layer, as in the graph of a SavedModel.
@@ -337,6 +391,11 @@ def export_network(
         verification = replace(verification, wide=tuple(wide), wrong_layer=wide[0])
     if not verification.passed:
         raise ExportError(_different(verification), verification)
+    if strict and not verification.runs_by_default:
+        raise ExportError(
+            f"{verification.warning}. `strict=False` (`--no-strict`) exports it for those",
+            verification,
+        )
     return Exported(
         flatbuffer,
         source,
@@ -346,7 +405,7 @@ def export_network(
         steps,
         audited,
         verification,
-        options.softmax or probabilities,
+        "probabilities" if options.softmax else kind,
         seconds,
         _peak_memory(),
         golden_sample(flatbuffer, taken, images.source, tolerance),

@@ -11,28 +11,37 @@ from export.flatbuffer import read
 from export.kernels import KERNELS, tensorflow_lite
 from recu_tf.classifiers import batches_of
 
-__all__ = ["checked_interpreter", "other_operators", "run", "run_all"]
+__all__ = ["checked_interpreter", "fast_kernel", "other_operators", "run", "run_all"]
 
 ARM = ("aarch64", "arm64")
 
 
-def checked_interpreter(flatbuffer: bytes):
-    """The engine's interpreter of a file, on one thread, with the kernel that is fast here.
+def checked_interpreter(flatbuffer: bytes, kernel: str | None = None):
+    """The engine's interpreter of a file, on one thread.
+
+    Args:
+        flatbuffer: the file.
+        kernel: one of `export.kernels.KERNELS`; None means the one that is fast here.
 
     Raises:
         ValueError: it is no TFLite file, is damaged, or holds operators that the engine lacks or
             cannot prepare.
     """
-    # Three to four times as fast as the other on x86, which "optimized" has no assembly for.
-    kernel = KERNELS["optimized" if platform.machine() in ARM else "indirect bgemm"]
+    options = KERNELS[kernel or fast_kernel()]
     try:
         tensorflow_lite(flatbuffer)  # checks what the engine takes on trust, and crashes on
-        return Interpreter(flatbuffer, num_threads=1, **kernel).interpreter
+        return Interpreter(flatbuffer, num_threads=1, **options).interpreter
     except (ValueError, RuntimeError) as error:
         raise ValueError(
             f"`flatbuffer` must be a TFLite file that Larq Compute Engine can run: "
             f"{_missing(flatbuffer) or error}"
         ) from error
+
+
+def fast_kernel() -> str:
+    """The name of the kernel that files are verified with."""
+    # Three to four times as fast as the other on x86, which "optimized" has no assembly for.
+    return "optimized" if platform.machine() in ARM else "indirect bgemm"
 
 
 def other_operators(names: Iterable[str]) -> list[str]:
@@ -51,13 +60,14 @@ def _missing(flatbuffer: bytes) -> str:
     return f"it needs {', '.join(others)}, which only TensorFlow has." if others else ""
 
 
-def run_all(flatbuffer: bytes, images: Inputs) -> list[np.ndarray]:
+def run_all(flatbuffer: bytes, images: Inputs, kernel: str | None = None) -> list[np.ndarray]:
     """Runs a file on images.
 
     Args:
         flatbuffer: a TFLite file for a fixed number of images.
         images: (count, ...) of the type that the file takes; any count. For several inputs a list
             of such arrays, in the order of the file, which `export.convert` makes the model's.
+        kernel: see `checked_interpreter`.
 
     Returns:
         Its outputs, each (count, ...), in the order of the file, which is the model's as well.
@@ -65,7 +75,7 @@ def run_all(flatbuffer: bytes, images: Inputs) -> list[np.ndarray]:
     Raises:
         ValueError: as for `checked_interpreter`.
     """
-    interpreter = checked_interpreter(flatbuffer)
+    interpreter = checked_interpreter(flatbuffer, kernel)
     arrays = as_list(images)
     size, count = interpreter.input_shapes[0][0], len(arrays[0])
     filled = [batches_of(size, array) for array in arrays]

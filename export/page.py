@@ -89,6 +89,8 @@ def _lead(bundle: Bundle) -> str:
                 f"{verification.tflite_accuracy:.2%}, Keras {verification.keras_accuracy:.2%}",
             )
         )
+    if verification.warning is not None:
+        facts.append(("Kernels", verification.warning))
     ranked = sorted(bundle.latencies, key=lambda one: one.median_ms)
     fastest = {}
     for one in ranked:
@@ -155,11 +157,16 @@ def _verification(found: Verification) -> str:
     if found.keras_accuracy is not None:
         rows.append(["Top-1 accuracy in Keras", f"{found.keras_accuracy:.2%}", NOTHING])
         rows.append(["Top-1 accuracy of the file", f"{found.tflite_accuracy:.2%}", NOTHING])
+    if found.gross:
+        rows.append(["Grossly different images", f"{found.gross:,}", NOTHING])
+    if found.runnable is not None:
+        rows.append(["Kernels that run it", found.runnable, NOTHING])
+    warning = f"<p><strong>{escape(found.warning)}.</strong></p>" if found.warning else ""
     note = f"<p>{escape(found.note[0].upper() + found.note[1:])}.</p>" if found.note else ""
     caption = (
         f"The file against {found.reference} on {found.images:,} {found.source}: {found.outcome}"
     )
-    return table(caption, ("", "Found", "Enough"), rows) + note
+    return table(caption, ("", "Found", "Enough"), rows) + note + warning
 
 
 def _latency(latencies: Sequence[Latency], images: int) -> str:

@@ -9,13 +9,14 @@ sign that turned before it. Where one is wrong, the layers between the marks are
 same way, one after the other.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from export.binary_layers import has_kernel
-from export.ends import Inputs, as_inputs, as_list
+from export.comparing import ROUNDING, SHARE_WITHIN, share_within
+from export.ends import Inputs, as_inputs, as_list, first
 from export.latent_scope import restored_scope
 from export.rewriting.graph import is_graph, nodes
 
@@ -23,25 +24,6 @@ __all__ = ["first_wrong_layer", "marks", "share_within"]
 
 # More would show nothing new: a wrong layer is wrong on every image.
 IMAGES = 16
-# A step that may turn signs of its own is right on most images all the same.
-SHARE_WITHIN = 0.75
-# A few roundings of float32.
-ROUNDING = 2.0**-20
-
-
-def share_within(got: np.ndarray, expected: np.ndarray, allowed: float) -> float:
-    """The share of images whose every number lies within a distance of what is expected.
-
-    Args:
-        got: (images, ...); what is not finite is not within.
-        expected: of the same shape.
-        allowed: the distance.
-    """
-    if got.shape != expected.shape:
-        return 0.0
-    with np.errstate(invalid="ignore"):
-        within = np.abs(got - expected) <= allowed
-    return float(within.reshape(len(within), -1).all(axis=1).mean())
 
 
 def _maker(tensor):
@@ -106,11 +88,12 @@ def marks(model: tf.keras.Model) -> list[tuple[list, bool]]:
 class _Parts:
     """The numbers at tensors in a model, as the files of its parts give them."""
 
-    def __init__(self, model, images, run, tolerance):
+    def __init__(self, model, images, run, tolerance, groups):
         self.inputs = model.inputs
         self.run = run
         self.tolerance = tolerance
-        arrays = [array[:IMAGES] for array in as_list(images)]
+        self.groups = groups
+        arrays = as_list(images)
         self.values = {id(one): array for one, array in zip(self.inputs, arrays, strict=True)}
         # What no fusion crosses, so that a part may begin there.
         self.beginnings = {id(one) for one in self.inputs}
@@ -146,7 +129,10 @@ class _Parts:
             self.read(inputs if local else self.inputs, [output])
         got, expected = self.values[id(output)], self.keras(inputs, output)
         allowed = self.tolerance * np.abs(expected).max(initial=0)
-        if share_within(got, expected, allowed) >= SHARE_WITHIN:
+        if got.shape == expected.shape and all(
+            share_within(got[group], expected[group], allowed) >= SHARE_WITHIN
+            for group in self.groups
+        ):
             return True
         # What is left where numbers cancel is their rounding. A sum with a kernel is not spared.
         maker = _maker(output)
@@ -176,17 +162,20 @@ def first_wrong_layer(
     run: Callable[[tf.keras.Model, Inputs], list[np.ndarray]],
     tolerance: float,
     outputs: Inputs | None = None,
+    groups: Sequence[slice] | None = None,
 ) -> str | None:
     """Names the first layer that a converted model gets wrong.
 
     Args:
         model: functional or sequential.
-        images: what it takes, an array or a list of one for each input; the first 16 rows are used.
+        images: what it takes, an array or a list of one for each input; the first 16 rows are used
+            if there are no groups.
         run: converts a part of the model and runs the file: from the part and what it takes, an
             array or a list, to a list of its outputs.
         tolerance: in parts of the largest number of a tensor.
         outputs: what the whole file gives for the images, if it was run already: an array, or a
             list of one for each output.
+        groups: of images, if a step has to be right on most of each, not only on most of all.
 
     Returns:
         Its name; None where every step is right, so that what differs at the end are signs of
@@ -199,10 +188,11 @@ def first_wrong_layer(
         raise ValueError("`model` must be a graph of layers to be taken apart, got a subclass.")
     if sum(not node.is_input for node in nodes(model)) < 2:
         raise ValueError("`model` must have two layers or more to be taken apart, got one.")
-    parts = _Parts(model, images, run, tolerance)
+    used = IMAGES if groups is None else len(as_list(images)[0])
+    parts = _Parts(model, first(images, used), run, tolerance, groups or [slice(used)])
     if outputs is not None:
         for tensor, array in zip(model.outputs, as_list(outputs), strict=True):
-            parts.values[id(tensor)] = array[:IMAGES]
+            parts.values[id(tensor)] = array[:used]
     found = marks(model)
     ends = [_outputs(part[-1])[0] for part, several in found if several]
     shared = [end for end in ends if id(end) not in parts.values]

@@ -8,7 +8,7 @@ import tensorflow as tf
 from recu_tf import data, runs
 from recu_tf.settings import Settings
 
-__all__ = ["evaluate", "evaluation_set", "readable"]
+__all__ = ["are_probabilities", "evaluate", "evaluation_set", "readable"]
 
 # Keras' own bound: a probability of 0 would make the loss of all images infinite.
 LEAST_PROBABILITY = 1e-7
@@ -53,7 +53,7 @@ def evaluate(
         rank = ((outputs > of_label) | ((outputs == of_label) & earlier)).sum(axis=1)
         numbers = ~np.isnan(outputs).any(axis=1)
         right += [(numbers & (rank < most)).sum() for most in (1, 5)]
-        probabilities = probabilities and _are_probabilities(outputs)
+        probabilities = probabilities and are_probabilities(outputs)
         largest = outputs.max(axis=1, keepdims=True)
         log_sums = np.log(np.exp(outputs - largest).sum(axis=1, keepdims=True)) + largest
         losses += (
@@ -70,7 +70,8 @@ def evaluate(
     }
 
 
-def _are_probabilities(outputs: np.ndarray) -> bool:
+def are_probabilities(outputs: np.ndarray) -> bool:
+    """Whether outputs (images, classes) are probabilities: none negative, their sums 1."""
     sums = outputs.sum(axis=1)
     return bool((outputs >= 0).all() and (np.abs(sums - 1) <= SUM_TOLERANCE).all())
 

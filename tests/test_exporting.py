@@ -2,18 +2,20 @@ import sys
 from pathlib import Path
 
 import larq as lq
+import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import assert_close, few_digits
 
 import export
 from export import ExportError, Options, Source, export_network
-from export.interpreter import run
+from export.interpreter import fast_kernel, run
 from export.stripping import stripped
 from recu_tf import data
 from recu_tf.layers import HardTanh
 
 L = tf.keras.layers
+UNTRAINED_INT8 = Options(int8=True, check_accuracy=False)
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +60,9 @@ def digits():
 def test_pixels_in_and_probabilities_out_four_at_a_time():
     model = network()
     exported = export_network(
-        source(model), Options(batch_size=4, uint8=True, softmax=True), "digits"
+        source(model),
+        Options(batch_size=4, uint8=True, softmax=True, check_accuracy=False),
+        "digits",
     )
     assert exported.verification.passed
     assert exported.verification.source == "test images of digits"
@@ -115,7 +119,7 @@ def test_what_keeps_the_engine_from_loading_a_file_is_said():
 
 
 def test_int8_is_proved_on_real_images():
-    exported = export_network(source(network(strided=True)), Options(int8=True), "digits")
+    exported = export_network(source(network(strided=True)), UNTRAINED_INT8, "digits")
     assert exported.verification.passed
     assert exported.verification.wrong_layer is None
     assert exported.audit.binary == 1
@@ -165,6 +169,82 @@ def test_softmax_of_probabilities_is_refused():
         export_network(source(network(head="softmax")), Options(softmax=True), "digits")
 
 
+@pytest.mark.parametrize("head", ["sigmoid", "tanh"])
+def test_softmax_of_what_is_no_logits_is_refused(head):
+    """Values of the sigmoid that happen to add up to 1 are no probabilities of classes either."""
+    with pytest.raises(ValueError, match=f"`softmax` is of logits; a network ends in {head}"):
+        export_network(source(network(head=head)), Options(softmax=True))
+
+
+def nearest_means(reach=1.0):
+    """Right for most digits, untrained: the class whose mean is nearest to the image.
+
+    Args:
+        reach: of a channel that nobody reads; the others reach about 1.
+    """
+    images, labels = data.load("digits", "train")
+    means = np.stack([images[labels == number].mean(axis=0) for number in range(10)])
+    kernel = np.concatenate([means, np.zeros_like(means[..., :1])], axis=-1).reshape(10, -1)
+    image = tf.keras.Input((32, 32, 3))
+    x = L.Conv2D(4, 1, use_bias=False, name="wide")(image)
+    model = tf.keras.Model(image, L.Dense(10, name="head")(L.Flatten()(x)))
+    mixing = np.eye(3, 4, dtype=np.float32)
+    mixing[:, 3] = reach
+    model.get_layer("wide").set_weights([mixing[None, None]])
+    model.get_layer("head").set_weights([kernel.T, -(means.reshape(10, -1) ** 2).sum(axis=1) / 2])
+    return model
+
+
+def test_int8_that_loses_the_accuracy_fails_and_names_the_outlying_channel():
+    right = export_network(source(nearest_means()), Options(int8=True), "digits").verification
+    assert right.keras_accuracy > 0.6
+    assert right.tflite_accuracy > 0.6
+    reason = r"(?s)top-1 accuracy falls from .*: channel 3 of layer wide reaches .* the median chan"
+    with pytest.raises(ExportError, match=reason) as error:
+        export_network(source(nearest_means(1e4)), Options(int8=True), "digits")
+    assert "Verification on 40 test images of digits: FAILED" in str(error.value)
+    export_network(source(nearest_means(1e4)), UNTRAINED_INT8, "digits")
+
+
+def test_accuracy_has_to_reach_what_is_asked():
+    model = nearest_means()
+    with pytest.raises(ExportError, match=r"less than `min_accuracy` 99.0%"):
+        export_network(source(model), Options(min_accuracy=0.99), "digits")
+    with pytest.raises(ValueError, match="`min_accuracy` needs images whose classes are known"):
+        export_network(source(model), Options(min_accuracy=0.99))
+    for name in ("max_drop", "min_accuracy"):
+        with pytest.raises(ValueError, match=f"`{name}` must be from 0 to 1, got 2"):
+            Options(**{name: 2})
+    with pytest.raises(ValueError, match="`max_drop` and `min_accuracy` need `check_accuracy`"):
+        Options(max_drop=0.1, check_accuracy=False)
+
+
+def test_classes_at_chance_fail_unless_asked_to_go_on():
+    """Pixels for a network of normalised images: every digit is the same class to it."""
+    image = tf.keras.Input((32, 32, 3))
+    model = tf.keras.Model(image, nearest_means()(100 + 0 * image))
+    with pytest.raises(ExportError, match=r"gives class \d for all 40 .*--no-check_"):
+        export_network(source(model), dataset="digits")
+    assert export_network(source(model), Options(check_accuracy=False), "digits").flatbuffer
+
+
+@pytest.mark.skipif(fast_kernel() == "optimized", reason="the default kernel is the verified one")
+def test_file_that_the_default_kernel_refuses_says_so():
+    image = tf.keras.Input((8, 8, 64))
+    signs = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign"}
+    x = lq.layers.QuantConv2D(64, 3, groups=2, padding="same", pad_values=1, **signs)(image)
+    model = tf.keras.Model(image, L.GlobalAveragePooling2D()(x))
+    verification = export_network(source(model)).verification
+    assert verification.passed
+    assert verification.kernels == ("reference", "indirect bgemm", "indirect bgemm with XNNPACK")
+    assert set(verification.refusing) == {"optimized", "optimized with XNNPACK"}
+    warning = str(verification).splitlines()[1]
+    assert "WARNING: the engine's default kernel" in warning
+    assert "it has no binary convolutions of groups" in warning
+    with pytest.raises(ExportError, match=r"default kernel, which C\+\+ .* `strict=False`"):
+        export_network(source(model), Options(strict=True))
+
+
 def test_networks_that_are_no_graph_from_image_to_output_are_refused():
     image = tf.keras.Input((None, None, 3))
     model = tf.keras.Model(image, L.GlobalAveragePooling2D()(image))
@@ -176,7 +256,9 @@ def test_networks_that_are_no_graph_from_image_to_output_are_refused():
 
 def test_network_in_mixed_precision_is_exported_while_the_policy_is_in_force():
     tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
-    exported = export_network(source(network()), Options(softmax=True, uint8=True), "digits")
+    exported = export_network(
+        source(network()), Options(softmax=True, uint8=True, check_accuracy=False), "digits"
+    )
     assert exported.verification.passed
     assert tf.keras.mixed_precision.global_policy().name == "mixed_bfloat16"
 
@@ -184,7 +266,7 @@ def test_network_in_mixed_precision_is_exported_while_the_policy_is_in_force():
 def test_file_with_pixels_is_a_classifier_of_normalised_images():
     model = network()
     _, images, _ = digits()
-    exported = export_network(source(model), Options(uint8=True), "digits")
+    exported = export_network(source(model), Options(uint8=True, check_accuracy=False), "digits")
     normalization = data.DATASETS["digits"].normalization
     classifier = export.tflite_classifier(exported.flatbuffer, normalization)
     assert_close(classifier.predict(images), model(images).numpy(), 1e-4)

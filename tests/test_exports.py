@@ -24,6 +24,7 @@ def _few_digits(monkeypatch):
 
 @pytest.fixture
 def network(tmp_path):
+    tf.keras.utils.set_random_seed(0)
     image = tf.keras.Input((32, 32, 3))
     x = L.Conv2D(8, 3, 2, padding="same", activation="relu")(image)
     model = tf.keras.Model(image, L.Dense(10)(L.GlobalAveragePooling2D()(x)))
@@ -82,7 +83,7 @@ def trained(prepare, *first):
 def test_every_option_reaches_the_file_and_the_file_is_evaluated(network, tmp_path, capsys):
     out = tmp_path / "bundle"
     arguments = ("--out", out, "--dataset", "digits", "-b", 2, "--input", "uint8", "--softmax")
-    more = ("--int8", "--target", "arm", "--strict")
+    more = ("--int8", "--target", "arm", "--strict", "--no-check-accuracy")
     assert cli.main(["export", *map(str, (network, *arguments, *more))]) == 0
     printed = capsys.readouterr().out
     assert f"Verification on {TEST_IMAGES} test images of digits: passed" in printed
@@ -116,6 +117,24 @@ def test_options_that_do_not_fit_are_refused_in_one_line(network, tmp_path, caps
     assert not (tmp_path / "a_export").exists()
 
 
+def test_untrained_network_fails_on_labelled_images_unless_asked_to_go_on(
+    network, tmp_path, capsys
+):
+    arguments = ["export", str(network), "--dataset", "digits"]
+    assert cli.main(arguments) == 1
+    error = capsys.readouterr().err
+    assert "the network itself is right in" in error or "for all 20 labelled images" in error
+    assert "`--no-check_accuracy`" in error
+    assert not (tmp_path / "a_export").exists()
+    assert cli.main([*arguments, "--no-check_accuracy"]) == 0
+    assert options_of(tmp_path / "a_export")["options"]["check_accuracy"] is False
+    capsys.readouterr()
+    assert "`max_drop` must be from 0 to 1, got 3.0" in complaint(capsys, network, "--max-drop", 3)
+    assert "need `check_accuracy`" in complaint(
+        capsys, network, "--min-accuracy", 0.5, "--no-check_accuracy"
+    )
+
+
 def test_graph_of_a_saved_model_is_exported_without_a_twin(network, tmp_path, capsys):
     model = tf.keras.models.load_model(network)
     tf.saved_model.save(model, str(tmp_path / "saved"))
@@ -134,6 +153,7 @@ def test_graph_of_a_saved_model_is_exported_without_a_twin(network, tmp_path, ca
     [
         ([L.Flatten(), L.Dense(4, "softmax")], "probabilities"),
         ([L.Flatten(), L.Dense(4)], "logits"),
+        ([L.Flatten(), L.Dense(4, "sigmoid")], "values"),
         ([L.Flatten(), L.Dense(1)], "values"),
         ([], "values"),
     ],

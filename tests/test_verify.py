@@ -8,6 +8,8 @@ from conftest import compile_classifier, small_resnet
 from tiny_files import binary_file, binary_model
 
 import export
+from export import interpreter
+from export.exporting import _different
 from export.rewriting.graph import is_graph
 from export.verify import Verification
 from recu_tf import optimizers
@@ -70,7 +72,7 @@ def test_outputs_that_are_not_finite_fail(network, monkeypatch):
     nothing = np.full((16, 10), np.nan, np.float32)
     # The name export.verify is the function's.
     module = sys.modules["export.verify"]
-    monkeypatch.setattr(module, "run", lambda flatbuffer, images: nothing)
+    monkeypatch.setattr(module, "run_all", lambda flatbuffer, images: [nothing[: len(images)]])
     monkeypatch.setattr(module, "first_wrong_layer", lambda *arguments: "head")
     verification = export.verify(flatbuffer, model, images, np.zeros(16, int))
     assert not verification.passed
@@ -127,9 +129,125 @@ def test_passing_needs_agreement_and_nearness():
     assert Verification(share_within=0.75, agreement=None, **alike).passed
     assert not Verification(share_within=0.74, agreement=1, **alike).passed
     assert not Verification(share_within=1, agreement=0.97, **alike).passed
+    assert not Verification(share_within=1, agreement=1, gross=1, **alike).passed
+    assert not Verification(share_within=1, agreement=1, lost=(3,), **alike).passed
     apart = {**alike, "share_within": 0.1, "agreement": 0.5, "taken_apart": True}
     assert Verification(**apart).passed
     assert not Verification(**apart, wrong_layer="stem").passed
+
+
+def gated():
+    """A branch that wakes where an image is bright, and then decides alone."""
+    image = tf.keras.Input((8, 8, 32))
+    gate = L.ReLU(name="gate")(L.GlobalAveragePooling2D()(image) - 1)
+    x = L.Conv2D(4, 3, padding="same", use_bias=False, name="branch")(image)
+    x = L.Dense(2, name="vote")(L.Flatten()(x))
+    rest = L.Dense(2, name="rest")(L.GlobalAveragePooling2D()(image))
+    bright = L.Dense(2, kernel_initializer="ones", name="bright")(gate)
+    return tf.keras.Model(image, L.Add()([rest, L.Multiply()([bright, x])]))
+
+
+def mirrored(model, *arguments):
+    """A converter that mirrors the branch's kernel, in every file that it makes."""
+    branches = [layer for layer in model.submodules if layer.name == "branch"]
+    for layer in branches:
+        layer.set_weights([layer.get_weights()[0][::-1, ::-1]])
+    flatbuffer = export.convert(model, *arguments)
+    for layer in branches:
+        layer.set_weights([layer.get_weights()[0][::-1, ::-1]])
+    return flatbuffer
+
+
+@pytest.mark.parametrize("bright", [1, 9])
+def test_branch_that_few_images_wake_is_found_wrong(bright, monkeypatch):
+    tf.keras.utils.set_random_seed(0)
+    model = gated()
+    images = images_for(model, 400)
+    numbers = 40 * np.arange(bright) + 39
+    images[numbers] += 2
+    assert export.verify(export.convert(model), model, images).passed
+    monkeypatch.setattr(sys.modules["export.verify"], "convert", mirrored)
+    verification = export.verify(mirrored(model), model, images)
+    # Each alone would do for a pass.
+    assert verification.share_within >= 0.97
+    assert verification.gross == bright
+    assert not verification.passed
+    assert verification.wrong_layer == "branch"
+
+
+def test_lost_class_is_told_and_taken_apart():
+    """Of the images of one class none keeps it, by differences that are small for the outputs."""
+    image = tf.keras.Input((8, 8, 32))
+    model = tf.keras.Model(image, L.Dense(3, name="head")(L.GlobalAveragePooling2D()(image)))
+    other = tf.keras.models.clone_model(model)
+    model.get_layer("head").set_weights([50 * np.eye(32, 3), np.array([0, -1e-3, -99])])
+    other.get_layer("head").set_weights([50 * np.eye(32, 3), np.array([0, 1e-3, -99])])
+    images = images_for(model, 50)
+    # The same in the first two channels but for the last images, which set the spread.
+    images[:, ..., 1] = images[:, ..., 0]
+    images[20:, ..., 1] += np.where(np.arange(30) % 5, 1, 2)[:, None, None]
+    verification = export.verify(export.convert(other), model, images)
+    assert verification.share_within == 1
+    assert verification.lost == (0,)
+    assert not verification.alike
+    assert verification.taken_apart or verification.not_taken_apart
+
+
+def test_every_output_is_compared_and_the_worst_speaks_for_all():
+    image = tf.keras.Input((8, 8, 32))
+    x = L.Conv2D(4, 3, name="map")(image)
+    outputs = [x, L.Dense(5, name="classes")(L.GlobalAveragePooling2D()(x))]
+    model = tf.keras.Model(image, outputs)
+    images = images_for(model)
+    labels = model.predict(images, verbose=0)[1].argmax(axis=1)
+    verification = export.verify(export.convert(model), model, images, labels)
+    assert verification.passed
+    assert [one.name for one in verification.outputs] == ["map", "classes"]
+    assert [one.agreement for one in verification.outputs] == [None, 1]
+    assert verification.agreement == verification.tflite_accuracy == 1
+    other = tf.keras.Model(image, [x, 2 * outputs[1]])
+    verification = export.verify(export.convert(other), model, images, labels)
+    assert not verification.alike
+    assert [one.share_within for one in verification.outputs] == [1, 0]
+    assert verification.share_within == 0
+    with pytest.raises(ValueError, match="must have the model's 2 outputs, got 1"):
+        export.verify(export.convert(tf.keras.Model(image, x)), model, images)
+
+
+def test_fault_of_the_engines_kernels_is_told_from_one_of_the_converter(network, monkeypatch):
+    """Every kernel but the reference one adds to what it should give."""
+    model, images, flatbuffer = network
+    right = interpreter.run_all
+
+    def faulty(flatbuffer, images, kernel=None):
+        outputs = right(flatbuffer, images, kernel)
+        return outputs if kernel == "reference" else [one + 5 for one in outputs]
+
+    for module in ("export.verify", "export.runnable"):
+        monkeypatch.setattr(sys.modules[module], "run_all", faulty)
+    verification = export.verify(flatbuffer, model, images)
+    assert not verification.passed
+    assert verification.reference_right
+    assert "reference" in verification.differing
+    assert "a fault of the engine" in _different(verification)
+
+
+def test_default_kernel_with_other_results_fails(network, monkeypatch):
+    model, images, flatbuffer = network
+    right = interpreter.run_all
+
+    def faulty(flatbuffer, images, kernel=None):
+        return [one + (kernel == "optimized") for one in right(flatbuffer, images, kernel)]
+
+    runnable = sys.modules["export.runnable"]
+    monkeypatch.setattr(runnable, "run_all", faulty)
+    monkeypatch.setattr(runnable, "fast_kernel", lambda: "indirect bgemm")
+    verification = export.verify(flatbuffer, model, images)
+    assert verification.computed
+    assert verification.differing == ("optimized",)
+    assert not verification.passed
+    assert "optimized gives other results" in str(verification)
+    assert "default kernel, which C++ programs and Android take" in _different(verification)
 
 
 def test_verification_without_images_is_refused(network):
