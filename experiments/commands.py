@@ -103,17 +103,28 @@ def command_parser() -> Parser:
     summary = subparsers.add_parser(
         "summary",
         help="print Larq's memory report of a network",
-        description="Prints Larq's report: bits, memory and multiply-accumulates per layer.",
+        description="Prints Larq's report: bits, memory and multiply-accumulates per layer; the "
+        "temperatures of quantizers, which no exported file holds, are left out.",
     )
     summary.add_argument(
-        "model", metavar="MODEL", help=f"a run directory, or one of {', '.join(MODELS)}"
+        "path",
+        metavar="MODEL",
+        help="a run directory, a .keras file, a .h5 file, a SavedModel directory, a published "
+        f"checkpoint (.pth.tar, .pth), or one of {', '.join(MODELS)}",
+    )
+    summary.which()
+    summary.option(
+        "--model",
+        "-a",
+        choices=MODELS,
+        help="of a checkpoint: network; None means to tell by the tensors",
     )
     summary.option(
         "--dataset",
         choices=[name for name in DATASETS if name != "folder"],
         default=None,
-        help="decides the variant and the number of classes; None means cifar10, or imagenet for "
-        "networks that have no other variant; a run knows its own",
+        help="of a name or a checkpoint: decides the variant and the number of classes; None means "
+        "cifar10, imagenet for networks that have no other variant, or to tell by the tensors",
     )
     summary.set_defaults(run=_summary)
 
@@ -227,20 +238,9 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _summary(options: argparse.Namespace) -> None:
-    import larq as lq
+    from experiments.summary import summary
 
-    from recu_tf import models, runs
-
-    if options.model in MODELS:
-        small = options.model in models.CIFAR_NETWORKS
-        model = models.build(options.model, options.dataset or ("cifar10" if small else "imagenet"))
-    elif Path(options.model).exists():
-        model = runs.Run.open(options.model).load_model()
-    else:
-        raise ValueError(
-            f"MODEL must be a run directory or one of {', '.join(MODELS)}, got {options.model!r}."
-        )
-    lq.models.summary(model)
+    summary(options.path, options.which, options.model, options.dataset)
 
 
 def _report(options: argparse.Namespace) -> None:

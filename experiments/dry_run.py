@@ -7,8 +7,7 @@ import statistics
 import time
 from dataclasses import asdict, replace
 
-import larq as lq
-
+from recu_tf import larq_summary
 from recu_tf.durations import duration
 from recu_tf.failures import explained
 from recu_tf.preparation import prepare
@@ -50,7 +49,7 @@ def dry_run(settings: Settings, init_from: str | os.PathLike | None = None) -> s
     learner, strategy = prepared.learner, prepared.strategy
     report = io.StringIO()
     with contextlib.redirect_stdout(report):
-        lq.models.summary(prepared.whole)
+        larq_summary.summary(prepared.whole)
     with explained(strategy):
         step, batches = learner.make_train_function(), iter(prepared.batches())
         seconds = _median_seconds(lambda _: step(batches), range(STEPS + 1))

@@ -27,6 +27,7 @@ from recu_tf import (
     importing,
     interruption,
     larq_advice,  # noqa: F401
+    larq_summary,
     layers,
     learner,
     metrics,
@@ -55,6 +56,7 @@ __all__ = [
     "evaluation",
     "importing",
     "interruption",
+    "larq_summary",
     "layers",
     "learner",
     "metrics",

@@ -173,7 +173,7 @@ def test_hyphens_do_for_underscores():
         ("import nothing.pth --out RUN", "nothing.pth is not a file: no checkpoint to read"),
         ("import a.pth --out RUN --dataset mnist", "argument --dataset: invalid choice: 'mnist'"),
         ("summary resnet34_1w1a --dataset cifar10", "`name` must be one of resnet20_1w1a, "),
-        ("summary nothing", "MODEL must be a run directory or one of resnet20_1w1a"),
+        ("summary nothing", "MODEL must be a run directory, a .keras file, a .h5 file, a SavedMo"),
         ("summary resnet20_1w1a --dataset mnist", "invalid choice: 'mnist'"),
         (
             "export net.keras -b x",
