@@ -228,6 +228,11 @@ def test_run_goes_from_training_to_a_proved_file(run, capsys):
     assert "resnet20_1w1a" not in (run / "export" / "predict.py").read_text()
     assert json.loads((run / "export" / "model.json").read_text())["class_names"][3] == "3"
 
+    assert cli.main(["verify", str(run / "export")]) == 0
+    printed = capsys.readouterr().out
+    assert "last.keras, the one exported" in printed
+    assert "Verification on 10 test images of digits: passed" in printed
+
 
 @pytest.mark.slow
 def test_training_goes_on_from_a_run(run, tmp_path, capsys):
@@ -262,8 +267,9 @@ def test_export_that_cannot_be_proved_leaves_the_earlier_one(step, run, capsys, 
     earlier = run / "export"
     earlier.mkdir(exist_ok=True)
     (earlier / "model.json").write_text('{"format": 1, "input": 0, "output": 0, "files": 0}')
-    found = {"passed": False, "rows": (), "moved": (), "__str__": lambda self: "the report"}
+    found = {"passed": False, "rows": (), "moved": (), "wide": (), "kernels": ()}
     found |= {"computed": False, "reference_right": False, "wrong_layer": None}
+    found |= {"__str__": lambda self: "the report"}
     failing = type("Failing", (), found)()
     module = importlib.import_module("export.exporting")
     monkeypatch.setattr(module, step, lambda *_, **__: failing)

@@ -595,5 +595,7 @@ def test_fresh_environment_with_the_told_packages_is_enough(folder, tmp_path):
     assert result.returncode == 0, result.stderr
     got, expected = printed_probabilities(result.stdout), keras_probabilities(paths)
     assert share_alike(got, expected) >= 0.75
+    tested = fresh(str(folder / "predict.py"), "--self-test")
+    assert tested.returncode == 0, tested.stderr
     for name in ("tensorflow", "tf_keras", "larq", "recu_tf", "export"):
         assert f"No module named '{name}'" in fresh("-c", f"import {name}").stderr
