@@ -62,7 +62,7 @@ class Bundle:
         network: path of that file as seen from the folder, "../best.keras"; None where the two do
             not lie side by side.
         golden: a few inputs and what the file gave for them; None without a sample.
-        kind: of the outputs, see `output_kind`; None means that their shape tells.
+        kinds: of each output, "logits", "probabilities" or "values"; None means that shapes say.
 
     Raises:
         ValueError: the file is damaged or of another kind, or there are not as many names as
@@ -89,7 +89,7 @@ class Bundle:
     network: str | None = None
     golden: Golden | None = None
     own_images: bool = False
-    kind: str | None = None
+    kinds: Sequence[str] | None = None
 
     def __post_init__(self):
         classes = self.output_shape[-1] if self.output_shape else 1
@@ -133,7 +133,12 @@ class Bundle:
     @cached_property
     def main_output(self) -> End:
         """The first output (batch, classes), with as many as there are names; else the first."""
-        classes = [end for end in self.outputs if len(end.shape) == 2 and end.shape[1] > 1]
+        kinds = self.kinds or [""] * len(self.outputs)
+        classes = [
+            end
+            for end, kind in zip(self.outputs, kinds, strict=True)
+            if len(end.shape) == 2 and end.shape[1] > 1 and kind != "values"
+        ]
         names = self.class_names
         named = [end for end in classes if names is not None and end.shape[1] == len(names)]
         return (named or classes or self.outputs)[0]
@@ -161,8 +166,8 @@ class Bundle:
     @property
     def output_kind(self) -> str:
         """What the file gives: "logits" or "probabilities" of classes, or other "values"."""
-        if self.kind is not None:
-            return self.kind
+        if self.kinds is not None:
+            return self.kinds[self.outputs.index(self.main_output)]
         if self.probabilities:
             return "probabilities"
         return "logits" if len(self.output_shape) == 2 and self.output_shape[1] > 1 else "values"

@@ -139,6 +139,7 @@ class Exported:
         steps: of the rewriting.
         audit: its operators.
         verification: its outputs against Keras.
+        kinds: of each output, "logits", "probabilities" or "values".
         seconds: of the conversion alone.
         peak_memory: of the whole process until then, in bytes.
         golden: what the file gives for the first images; None without a sample.
@@ -153,7 +154,7 @@ class Exported:
     steps: list[Step]
     audit: Audit
     verification: Verification
-    kind: str
+    kinds: tuple[str, ...]
     seconds: float
     peak_memory: int
     golden: Golden | None = None
@@ -352,9 +353,9 @@ def export_network(
     model = float32_model(source.model)
     _check_labels(source, options.min_accuracy, images)
     outputs = check_outputs(model, first(images.pixels, KIND_IMAGES))
-    kind = kind_of(model, outputs[0])
+    kinds = tuple(kind_of(model, values, number) for number, values in enumerate(outputs))
     if options.softmax:
-        _check_softmax(source, kind)
+        _check_softmax(source, *kinds)
     logger.info("Rewriting for the engine")
     rewritten, steps = rewrite(model, images.pixels)
     if options.int8:
@@ -405,7 +406,7 @@ def export_network(
         steps,
         audited,
         verification,
-        "probabilities" if options.softmax else kind,
+        ("probabilities",) if options.softmax else kinds,
         seconds,
         _peak_memory(),
         golden_sample(flatbuffer, taken, images.source, tolerance),

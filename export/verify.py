@@ -155,12 +155,12 @@ def _of_classes(
     model: tf.keras.Model, outputs: list[np.ndarray], labels: np.ndarray | None
 ) -> list[int]:
     """The numbers of the outputs that are of classes; labels say so of what may be."""
-    return [
-        number
-        for number, values in enumerate(outputs)
-        if (labels is not None and values.ndim == 2 and values.shape[1] > 1)
-        or kind_of(model, values[:KIND_IMAGES], number) != "values"
-    ]
+    wide = [number for number, values in enumerate(outputs) if values.ndim == 2]
+    found = [n for n in wide if kind_of(model, outputs[n][:KIND_IMAGES], n) != "values"]
+    if labels is None:
+        return found
+    # The corners of a box are as many numbers as few classes.
+    return [n for n in found or wide if outputs[n].shape[1] > max(1, labels.max())]
 
 
 def _of_predictions(predictions: Predictions, int8: bool) -> dict[str, float]:
