@@ -14,9 +14,11 @@ from export.audit import Audit, audit
 from export.benchmark import Benchmark, Latency, benchmark
 from export.classifier import tflite_classifier
 from export.convert import convert
-from export.exporting import Exported, ExportError, Options, export_network
+from export.export_options import Options
+from export.exporting import Exported, export_network
 from export.int8 import quantized
 from export.kernels import KERNELS
+from export.refusals import ExportError
 from export.report import Report, export_bundle
 from export.rewriting import float32_model, rewrite
 from export.sources import Source, load

@@ -11,15 +11,10 @@ from export.audit import Audit
 from export.benchmark import Latency, benchmark, fastest
 from export.bundle import Bundle, check_free, write
 from export.checks import check_network
-from export.exporting import (
-    DEFAULTS,
-    Exported,
-    ExportError,
-    Options,
-    earlier_export,
-    export_network,
-)
+from export.export_options import DEFAULTS, Options
+from export.exporting import Exported, export_network
 from export.normalizing import leaves_pixels
+from export.refusals import ExportError, earlier_export
 from export.sources import Source
 from export.twins import convert_float_twin
 from export.verify import Verification

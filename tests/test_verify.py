@@ -9,7 +9,7 @@ from tiny_files import binary_file, binary_model
 
 import export
 from export import interpreter
-from export.exporting import _different
+from export.refusals import explained
 from export.rewriting.graph import is_graph
 from export.verify import Verification
 from recu_tf import optimizers
@@ -229,7 +229,7 @@ def test_fault_of_the_engines_kernels_is_told_from_one_of_the_converter(network,
     assert not verification.passed
     assert verification.reference_right
     assert "reference" in verification.differing
-    assert "a fault of the engine" in _different(verification)
+    assert "a fault of the engine" in explained(verification)
 
 
 def test_default_kernel_with_other_results_fails(network, monkeypatch):
@@ -247,7 +247,7 @@ def test_default_kernel_with_other_results_fails(network, monkeypatch):
     assert verification.differing == ("optimized",)
     assert not verification.passed
     assert "optimized gives other results" in str(verification)
-    assert "default kernel, which C++ programs and Android take" in _different(verification)
+    assert "default kernel, which C++ programs and Android take" in explained(verification)
 
 
 def test_verification_without_images_is_refused(network):

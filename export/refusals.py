@@ -1,0 +1,157 @@
+"""What keeps a network from being exported, and a file from being written, in words."""
+
+from pathlib import Path
+
+import tensorflow as tf
+
+from export.audit import Audit
+from export.ends import input_names, output_names
+from export.export_options import Options
+from export.images import Images
+from export.interpreter import checked_interpreter, fast_kernel, other_operators
+from export.output_kinds import ending
+from export.serving import image_position
+from export.sources import Source
+from export.verification import Verification
+
+__all__ = [
+    "ExportError",
+    "check_labels",
+    "check_loads",
+    "check_operators",
+    "check_options",
+    "check_softmax",
+    "earlier_export",
+    "explained",
+]
+
+
+class ExportError(Exception):
+    """The file could not be verified, so there is none.
+
+    Attributes:
+        reason: why, in words.
+        report: what was found.
+        earlier: the folder of an earlier export that is still there, if one is.
+    """
+
+    exit_code = 1
+
+    def __init__(self, reason: str, report: Audit | Verification):
+        super().__init__(f"export failed, no file was written: {reason}\n{report}")
+        self.reason = reason
+        self.report = report
+        self.earlier: Path | None = None
+
+    def __str__(self) -> str:
+        told = super().__str__()
+        return told if self.earlier is None else f"{told}\n{earlier_export(self.earlier)}"
+
+
+def earlier_export(directory: Path) -> str:
+    """What a failed export says of the one that was in its folder before."""
+    return f"{directory} still holds the export of an earlier time, of an earlier network."
+
+
+def check_options(model: tf.keras.Model, options: Options) -> None:
+    """Raises a ValueError where an option is not for networks of so many inputs or outputs."""
+    if options.int8 and len(model.inputs) != 1:
+        raise ValueError(
+            "`int8` is calibrated on images alone, for networks with one input, got "
+            f"{len(model.inputs)}: {', '.join(input_names(model))}."
+        )
+    if options.uint8:
+        image_position(model)
+    if options.softmax and len(model.outputs) != 1:
+        raise ValueError(
+            "`softmax` is of the logits of one output, got a network with "
+            f"{len(model.outputs)}: {', '.join(output_names(model))}."
+        )
+
+
+def check_labels(source: Source, min_accuracy: float | None, images: Images) -> None:
+    """Raises a ValueError where accuracy cannot be judged for want of classes."""
+    if min_accuracy is not None and images.labels is None:
+        raise ValueError(
+            f"`min_accuracy` needs images whose classes are known; {source.name} is verified on "
+            f"{images.source}."
+        )
+
+
+def check_softmax(source: Source, kind: str) -> None:
+    """Refuses a softmax of what is no logits, as far as that is not told by the shape."""
+    if kind == "probabilities":
+        raise ValueError(f"`softmax`: {source.name} gives probabilities already.")
+    shape = source.model.outputs[0].shape
+    if kind == "values" and len(shape) == 2 and shape[1] != 1:
+        what = f"ends in {ending(source.model)}" if ending(source.model) else "gives 0 to 1"
+        raise ValueError(
+            f"`softmax` is of logits; {source.name} {what}, and a softmax of that means nothing."
+        )
+
+
+def check_operators(audited: Audit) -> None:
+    """Raises a ValueError where a file needs operators that only TensorFlow has."""
+    others = other_operators(row.operator for row in audited.rows)
+    if not others:
+        return
+    named = {row.layer for row in audited.rows if row.operator in others and row.layer}
+    where = f" (of {', '.join(sorted(named))})" if named else ""
+    advice = ""
+    if "Erfc" in others:
+        advice = " The GELU of a tanh, tf.nn.gelu(x, approximate=True), needs no Erfc."
+    raise ValueError(
+        f"`model` must be one that Larq Compute Engine can run: it needs {', '.join(others)}"
+        f"{where}, which only TensorFlow has.{advice}"
+    )
+
+
+def check_loads(flatbuffer: bytes, audited: Audit) -> None:
+    """Raises an ExportError with what the audit says of a file that the engine cannot load."""
+    try:
+        checked_interpreter(flatbuffer)
+    except ValueError as error:
+        if audited.passed:
+            raise
+        raise ExportError("Larq Compute Engine cannot load the file", audited) from error
+
+
+def explained(verification: Verification) -> str:
+    """What is wrong with a file, and what to do about it if that is known."""
+    reason = "the file does not compute what the model does"
+    if verification.wide:
+        return (
+            f"{reason}: Larq Compute Engine computes {', '.join(verification.wide)} wrongly, a "
+            "binary convolution padded with zeros whose windows hold the whole map and more. Pad "
+            "with ones (pad_values=1) and train it so, take a smaller kernel or a larger map, or "
+            "use a QuantConv2D layer, called once and in the same functional model: that is "
+            "rewritten"
+        )
+    if verification.moved:
+        return (
+            f"{reason}: the converter took the padding in front of {', '.join(verification.moved)} "
+            "for SAME, which puts the windows elsewhere. Pad with a ZeroPadding2D layer right in "
+            "front, which only that convolution reads, called once and in the same functional "
+            "model: that is rewritten"
+        )
+    if not verification.computed and verification.reference_right:
+        where = f" in {verification.wrong_layer}" if verification.wrong_layer else ""
+        return (
+            f"{reason}: a fault of the engine{where}. Its reference kernel gives what the model "
+            "gives and its fast kernels do not. Give that layer another size, padding (`valid`, or "
+            "pad_values=1) or kernel"
+        )
+    if not verification.computed and verification.wrong_layer:
+        return (
+            f"{reason}: the converted {verification.wrong_layer} gives other numbers. A layer that "
+            "is random, or that is not the same in each call, cannot be converted; another one has "
+            "to be replaced by layers that compute the same"
+        )
+    if not verification.computed:
+        return reason
+    if verification.fault is not None:
+        return verification.fault
+    return (
+        f"the engine's default kernel, which C++ programs and Android take, gives other results "
+        f"than {fast_kernel()}, with which the file was verified"
+    )
