@@ -11,6 +11,7 @@ import numpy as np
 __all__ = ["GROUP", "grossly_different", "with_neighbours"]
 
 MOST = 4
+MANY = 0.25
 # The image itself and its neighbours: one or two of eight may have turned signs of their own.
 GROUP = 8
 # Of the standard deviation of an image: far beyond rounding, far below what can be seen.
@@ -20,10 +21,13 @@ NOISE = 1e-3
 def grossly_different(badness: np.ndarray) -> np.ndarray:
     """The numbers of up to four images that differ the most, if any differ grossly.
 
+    Where more than a quarter of all do, it is one image: any image then shows what is wrong.
+
     Args:
         badness: (images,), from 1 on for those that differ grossly.
     """
-    worst = np.argsort(-badness, kind="stable")[:MOST]
+    most = MOST if np.mean(badness >= 1) <= MANY else 1
+    worst = np.argsort(-badness, kind="stable")[:most]
     return worst[badness[worst] >= 1]
 
 
