@@ -28,6 +28,11 @@ def add_arguments(parser: Parser) -> None:
         metavar="DIR",
         help="where the data set lies; None means that of the training",
     )
+    parser.option(
+        "--images",
+        metavar="DIR",
+        help="folder of images to compare on, as for recu export; None means those of the data set",
+    )
 
 
 def run(options: argparse.Namespace) -> None:
@@ -36,6 +41,10 @@ def run(options: argparse.Namespace) -> None:
 
     with quiet_standard_error():
         found = reverification.reverify(
-            options.bundle, options.network, options.dataset, options.data_path
+            options.bundle,
+            options.network,
+            options.dataset,
+            options.data_path,
+            options.images,
         )
     print(found)

@@ -43,6 +43,10 @@ options       of the export, by name
 versions      of the packages, by name
 files         SHA-256 of each other file of the folder, hexadecimal, by name
 source        SHA-256 of the network that was exported; null where it is not one file
+comparison    what repeats the comparison with that network
+              dataset        name of its data set, or null
+              own_images     whether images of a folder were taken instead
+              normalization  of its images: mean and std, "pixels" for 0 to 255 as they are, or null
 network       path of that file as seen from this folder; null where they do not lie side by side
 golden        what golden.bin holds, see `export.golden`; null without it
 ```
@@ -229,6 +233,18 @@ def _description(bundle: Bundle, created: datetime, hashes: dict[str, str]) -> d
         "versions": dict(bundle.versions),
         "files": hashes,
         "source": bundle.source_sha256,
+        "comparison": {
+            "dataset": bundle.dataset,
+            "own_images": bundle.own_images,
+            "normalization": _told_normalization(bundle),
+        },
         "network": bundle.network,
         "golden": bundle.golden and golden.description(bundle.golden, bundle.flatbuffer),
     }
+
+
+def _told_normalization(bundle: Bundle) -> dict | str | None:
+    """Of the network's images, which a file with uint8 input normalises itself."""
+    if bundle.normalization is None:
+        return "pixels" if bundle.takes_pixels else None
+    return {"mean": list(bundle.normalization.mean), "std": list(bundle.normalization.std)}

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from export import predict, sources
@@ -10,7 +10,10 @@ from export.bundle import FILES, FORMAT
 from export.exporting import ExportError, Options, export_network
 from export.golden import YARDSTICK
 from export.kernels import KERNELS
+from export.normalizing import PIXELS
+from export.sources import Source
 from export.verify import Verification
+from recu_tf.data import DATASETS, Normalization
 from recu_tf.json_text import parsed
 
 __all__ = ["Reverification", "ReverificationError", "reverify"]
@@ -59,6 +62,7 @@ def reverify(
     network: str | os.PathLike | None = None,
     dataset: str | None = None,
     data_path: str | None = None,
+    images_path: str | os.PathLike | None = None,
 ) -> Reverification:
     """Checks the folder of an export again.
 
@@ -69,6 +73,7 @@ def reverify(
         dataset: of the images to compare on, one of `recu_tf.data.DATASETS`; None means that of the
             export.
         data_path: where the data set lies, if not where the training found it.
+        images_path: of a folder of images to compare on, as for `export.export_bundle`.
 
     Returns:
         What was checked, all of it right.
@@ -88,8 +93,10 @@ def reverify(
     given = network is not None
     path = Path(network) if given else _recorded(directory, told)
     if path is None:
-        if dataset is not None or data_path is not None:
-            raise ValueError("`dataset` and `data_path` need `network`, which is not at hand.")
+        if any(value is not None for value in (dataset, data_path, images_path)):
+            raise ValueError(
+                "`dataset`, `data_path` and `images` need `network`, which is not at hand."
+            )
         compared = "not at hand, so that nothing was compared with it (--network PATH names it)"
         return Reverification(files, self_tests, None, compared)
     source = sources.load(path)
@@ -97,11 +104,11 @@ def reverify(
     if not same and not given:
         compared = f"{path} is no longer the one that was exported: nothing was compared with it"
         return Reverification(files, self_tests, None, compared)
-    accuracy = told.get("accuracy")
-    if dataset is None and source.run is None and isinstance(accuracy, dict):
-        dataset = accuracy.get("dataset")
+    source, known = _as_exported(source, told)
+    dataset = dataset or (None if source.run else known)
+    options = _options(told)
     try:
-        exported = export_network(source, _options(told), dataset, data_path, written=flatbuffer)
+        exported = export_network(source, options, dataset, data_path, images_path, flatbuffer)
     except ExportError as error:
         raise ReverificationError(
             f"{directory} FAILED against {path}: {error.reason}\n{error.report}"
@@ -121,7 +128,7 @@ def _description(directory: Path) -> dict:
     if not isinstance(told, dict) or told.get("format") != FORMAT:
         raise ValueError(f"{path} must be that of an export, with format {FORMAT}.")
     kinds = {"files": dict, "options": dict, "golden": dict | None}
-    kinds |= {"source": str | None, "network": str | None}
+    kinds |= {"source": str | None, "network": str | None, "comparison": dict | None}
     wrong = [name for name, kind in kinds.items() if not isinstance(told.get(name), kind)]
     if wrong:
         raise ValueError(f"{path} is damaged: {', '.join(wrong)} cannot be used.")
@@ -179,6 +186,28 @@ def _recorded(directory: Path, told: dict) -> Path | None:
         return None
     path = directory.resolve().parent / name
     return path if path.exists() else None
+
+
+def _as_exported(source: Source, told: dict) -> tuple[Source, str | None]:
+    """A network with the normalisation and classes of its export, and the name of its data set."""
+    comparison = told.get("comparison") or {}
+    kept, dataset = comparison.get("normalization"), comparison.get("dataset")
+    changes = {}
+    try:
+        if isinstance(kept, dict):
+            changes["normalization"] = Normalization(tuple(kept["mean"]), tuple(kept["std"]))
+        elif kept == PIXELS:
+            changes["normalization"] = PIXELS
+        if told.get("class_names") is not None:
+            changes["class_names"] = list(map(str, told["class_names"]))
+        if dataset is not None and dataset not in DATASETS:
+            raise ValueError(f"there is no data set {dataset!r}")
+        return replace(source, **changes), dataset
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"`comparison` and `class_names` of model.json cannot be used for {source.name}: "
+            f"{' '.join(str(error).split())}"
+        ) from None
 
 
 def _options(told: dict) -> Options:

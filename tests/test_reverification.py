@@ -1,10 +1,12 @@
 import hashlib
 import json
+import re
 import shutil
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from experiments import cli
 from export.kernels import KERNELS
@@ -89,7 +91,7 @@ def test_network_that_is_gone_or_changed_is_not_compared(place, capsys):
     assert code == 0
     assert "Network: not at hand" in out
     error = complaint(capsys, place / "a_export", "--dataset", "digits")
-    assert "`dataset` and `data_path` need `network`" in error
+    assert "`dataset`, `data_path` and `images` need `network`" in error
 
 
 def test_another_network_fails(place, capsys):
@@ -133,6 +135,12 @@ def test_golden_sample_that_comes_out_otherwise_fails(place, capsys):
         (lambda told: told["files"].update({"../a.keras": ""}), "'../a.keras' is no file of an"),
         (lambda told: told.update(golden=3), "model.json is damaged: golden cannot be used"),
         (lambda told: told["golden"].update(inputs=3), "golden.bin is damaged"),
+        (lambda told: told.update(comparison=3), "model.json is damaged: comparison cannot be"),
+        (lambda told: told["comparison"].update(dataset="mnist"), "there is no data set 'mnist'"),
+        (
+            lambda told: told["comparison"].update(normalization={"mean": 3}),
+            "`comparison` and `class_names` of model.json cannot be used",
+        ),
         (lambda told: told.update(inputs=3), "model.json is damaged: TypeError"),
         (
             lambda told: told["options"].update(batch_size="x"),
@@ -154,6 +162,40 @@ def test_what_is_no_export_is_refused_in_one_line(place, capsys):
     shutil.rmtree(place / "a_export")
     assert cli.main(["export", str(place / "a.keras"), "--out", str(place / "a_export")]) == 0
     assert "does not exist" in complaint(capsys, place / "a_export", "--network", missing)
+
+
+@pytest.mark.parametrize("more", [(), ("--input", "uint8")])
+def test_comparison_is_repeated_with_what_the_export_was_told(more, place, capsys):
+    told = ("--mean", "0.5,0.4,0.3", "--std", "0.2", "--images", str(place / "images"), *more)
+    for seed in range(6):
+        pixels = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), np.uint8)
+        (place / "images").mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(place / "images" / f"{seed}.png")
+    assert cli.main(["export", str(place / "a.keras"), *told]) == 0
+    code, out, _ = verified(capsys, place / "a_export", "--images", place / "images")
+    assert code == 0
+    assert re.search(r"Verification on 6 images .*passed", out)
+    wrong = {"mean": [0.0] * 3, "std": [1.0] * 3}
+    retell(place / "a_export", lambda told: told["comparison"].update(normalization=wrong))
+    code, out, _ = verified(capsys, place / "a_export", "--images", place / "images")
+    # A file that normalises pixels itself shows that it does so otherwise.
+    assert code == (1 if more else 0)
+
+
+def test_several_inputs_and_outputs_are_compared_again(place, capsys):
+    numbers, image = tf.keras.Input((6,), name="row"), tf.keras.Input((8, 8, 3), name="image")
+    x = L.Conv2D(6, 3, name="map")(image)
+    classes = L.Dense(4, name="classes")(L.GlobalAveragePooling2D()(x) * numbers)
+    tf.keras.Model([numbers, image], [x, classes]).save(place / "two.keras")
+    assert cli.main(["export", str(place / "two.keras")]) == 0
+    code, out, _ = verified(capsys, place / "two_export")
+    assert code == 0
+    assert "self-test passed: 4 of 4 runs" in out
+    assert out.endswith("Outcome: passed\n")
+    told = json.loads((place / "two_export" / "model.json").read_text("utf-8"))
+    assert [end["shape"] for end in told["inputs"]] == [[1, 6], [1, 8, 8, 3]]
+    assert [end["shape"] for end in told["outputs"]] == [[1, 6, 6, 6], [1, 4]]
+    assert (told["input"]["name"], told["output"]["name"]) == ("image", "classes")
 
 
 def test_failed_export_leaves_the_earlier_one(place, capsys, monkeypatch):
