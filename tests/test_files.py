@@ -38,6 +38,7 @@ def test_hidden_entries_are_neither_classes_nor_images(tmp_path):
 def test_what_is_no_image_is_counted_by_its_suffix_in_one_warning(tmp_path):
     touch(tmp_path, "train/cat/0.jpg", "train/cat/1.webp", "train/cat/2.WEBP", "train/cat/3")
     touch(tmp_path, "train/dog/0.jpg", "train/dog/1.webp", "train/dog/2.tiff", "train/stray.jpg")
+    touch(tmp_path, "train/labels.txt")  # no image is missed there
     (tmp_path / "train" / "dog" / "x.jpg").mkdir()
     with pytest.warns(UserWarning, match="train: left out") as caught:
         files = folder_files("train", str(tmp_path))

@@ -15,6 +15,8 @@ from typing import NamedTuple
 __all__ = ["ImageFiles", "flat_or_class_files", "folder_files", "tiny_imagenet_files"]
 
 SUFFIXES = (".jpeg", ".jpg", ".png", ".bmp", ".gif")
+# Of images too, but TensorFlow does not decode them.
+NOT_DECODED = (".webp", ".tiff", ".tif", ".heic", ".avif")
 SPLIT_FOLDERS = {"train": ("train",), "test": ("val", "test")}
 
 
@@ -80,8 +82,14 @@ def _images(folder: Path, left_out: Counter) -> list[str]:
 
 def _images_of_all(folder: Path, folders: list[Path]) -> list[list[str]]:
     """The images of each folder, with one warning about all that was left out."""
+    # Beside the folders, images alone would be missed: lists and notes belong there.
     with os.scandir(folder) as entries:
-        beside = [entry for entry in entries if not (_hidden(entry.name) or entry.is_dir())]
+        beside = [
+            entry
+            for entry in entries
+            if entry.name.lower().endswith(SUFFIXES + NOT_DECODED)
+            and not (_hidden(entry.name) or entry.is_dir())
+        ]
     left_out = Counter(map(_kind, beside))
     files = [_images(path, left_out) for path in folders]
     if left_out:
