@@ -6,7 +6,6 @@ import re
 import shutil
 from dataclasses import replace
 
-import larq as lq
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -16,7 +15,7 @@ from pages import Page, contrast, measured, opened
 from experiments import cli
 from experiments.report import charts, maps, report, tables
 from experiments.report import contents as report_contents
-from recu_tf import classifiers, data, evaluation, metrics, runs, training
+from recu_tf import classifiers, data, evaluation, larq_summary, metrics, runs, training
 from recu_tf.settings import Settings
 
 LAYERS = [f"layer{stage}.0.conv{number}" for stage in (1, 2) for number in (1, 2)]
@@ -117,7 +116,7 @@ def test_page_shows_all_there_is_of_a_run(run):
     assert "76.00% (epoch 5)" in page.text
     assert "missing" not in {found.get("class") for _, found in page.elements}
 
-    profile = lq.models.ModelProfile(run.load_model())
+    profile = larq_summary.profile(run.load_model())
     assert f"{profile.memory / 8 / 1024:,.2f}" in page.text
     assert f"{profile.op_count('mac', 1):,}" in page.text
 

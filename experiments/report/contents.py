@@ -4,11 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import larq as lq
 import numpy as np
 import tensorflow as tf
 
-from recu_tf import evaluation, json_text, metrics, quantizers, runs
+from recu_tf import evaluation, json_text, larq_summary, metrics, quantizers, runs
 
 __all__ = ["EDGES", "Contents", "LayerWeights", "Memory", "read"]
 
@@ -165,7 +164,7 @@ def _layer_weights(kernel: tf.Variable, quantizer: quantizers.ReCU) -> LayerWeig
 
 
 def _memory(model: tf.keras.Model) -> Memory:
-    profile = lq.models.ModelProfile(model)
+    profile = larq_summary.profile(model)
     widths, precisions = profile.unique_param_bidtwidths, profile.unique_op_precisions
 
     def row(part, name: str, *start) -> list:
