@@ -6,9 +6,10 @@ from pathlib import Path
 import tensorflow as tf
 
 from experiments.quiet import quiet_standard_error
-from recu_tf import classifiers, data, evaluation, models, pytorch
+from recu_tf import classifiers, data, evaluation, json_text, models, pytorch
 from recu_tf.classifiers import Classifier
 from recu_tf.data.files import folder_files
+from recu_tf.pixel_scaling import begins_with_pixels, pixels_as_they_are
 from recu_tf.runs import Run
 from recu_tf.settings import Settings
 
@@ -69,17 +70,37 @@ def _settings(
     return replace(settings, **{name: one for name, one in told.items() if one is not None})
 
 
-def _file_classifier(kind: str, path: Path, normalization: data.Normalization) -> Classifier:
+def _file_classifier(
+    kind: str, path: Path, normalization: data.Normalization
+) -> tuple[Classifier, data.Normalization]:
+    """The network in a file, and the normalisation of the images that it takes."""
     try:
         if kind == "saved_model":
-            return classifiers.saved_model_classifier(path)
+            return classifiers.saved_model_classifier(path), normalization
         if kind == "tflite":
             import export
 
-            return export.tflite_classifier(path.read_bytes(), normalization)
-        return classifiers.keras_classifier(classifiers.load_keras_file(path))
+            normalization = _exported_normalization(path) or normalization
+            return export.tflite_classifier(path.read_bytes(), normalization), normalization
+        network = classifiers.load_keras_file(path)
+        if begins_with_pixels(network):
+            normalization = pixels_as_they_are(network.inputs[0].shape[-1])
+        return classifiers.keras_classifier(network), normalization
     except ValueError as error:
         raise error if str(path) in str(error) else ValueError(f"{path}: {error}") from error
+
+
+def _exported_normalization(path: Path) -> data.Normalization | None:
+    """What the folder of an export says of the images of its file; None elsewhere."""
+    try:
+        told = json_text.parsed(path.with_name("model.json").read_text("utf-8"))["input"]
+        if told["type"] == "float32" and told["values"] == "pixels":
+            return pixels_as_they_are(told["shape"][-1])
+        if told["values"] == "normalized":
+            return data.Normalization(tuple(told["mean"]), tuple(told["std"]))
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        pass  # Other programs call files model.json as well.
+    return None
 
 
 def _check_classes(classifier: Classifier, settings: Settings, path: Path) -> None:
@@ -115,7 +136,8 @@ def evaluate(
 
     A run directory, and a file that lies in one, tell the data set and how its images are
     normalised. Elsewhere `dataset` tells, and the normalisation is that data set's own; a
-    published checkpoint's is guessed. For what loading a SavedModel means, see
+    published checkpoint's is guessed. A `.keras` file that scales pixels itself, and a file in the
+    folder of an export, have their own. For what loading a SavedModel means, see
     `recu_tf.classifiers.saved_model_classifier`.
 
     Args:
@@ -160,7 +182,7 @@ def evaluate(
             network = pytorch.from_state_dict(state_dict, model, dataset)
             classifier = classifiers.keras_classifier(network)
         else:
-            classifier = _file_classifier(kind, path, normalization)
+            classifier, normalization = _file_classifier(kind, path, normalization)
     _check_classes(classifier, settings, path)
     batches, count = data.evaluation_set(
         settings.dataset,

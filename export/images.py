@@ -8,12 +8,12 @@ import tensorflow as tf
 
 from export.ends import Inputs
 from export.folders import classes_of, files_of, read_images, resizing_of
-from export.normalizing import leaves_pixels
 from export.random_images import MOST_IMAGES, at_most, random_images
 from export.sources import Source
 from recu_tf import data
 from recu_tf.data import Normalization
 from recu_tf.evaluation import readable
+from recu_tf.pixel_scaling import leaves_pixels
 from recu_tf.settings import Settings
 
 __all__ = [

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from export.normalizing import image_input
+from recu_tf.pixel_scaling import image_input
 
 __all__ = ["MOST_IMAGES", "at_most", "check_size", "random_images"]
 

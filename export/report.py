@@ -13,11 +13,11 @@ from export.bundle import Bundle, check_free, write
 from export.checks import check_network
 from export.export_options import DEFAULTS, Options
 from export.exporting import Exported, export_network
-from export.normalizing import leaves_pixels
 from export.refusals import ExportError, earlier_export
 from export.sources import Source
 from export.twins import convert_float_twin
 from export.verify import Verification
+from recu_tf.pixel_scaling import leaves_pixels
 from recu_tf.runs import versions
 
 logger = logging.getLogger(__name__)

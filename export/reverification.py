@@ -10,11 +10,11 @@ from export.bundle import FILES, FORMAT
 from export.exporting import ExportError, Options, export_network
 from export.golden import YARDSTICK
 from export.kernels import KERNELS
-from export.normalizing import PIXELS
 from export.sources import Source
 from export.verify import Verification
 from recu_tf.data import DATASETS, Normalization
 from recu_tf.json_text import parsed
+from recu_tf.pixel_scaling import PIXELS
 
 __all__ = ["Reverification", "ReverificationError", "reverify"]
 

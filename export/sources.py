@@ -10,7 +10,9 @@ import tensorflow as tf
 
 from export.ends import as_inputs, keep_names
 from export.latent_scope import restored_scope
-from export.normalizing import (
+from recu_tf.classifiers import load_h5_file, load_keras_file
+from recu_tf.data import Normalization
+from recu_tf.pixel_scaling import (
     PIXELS,
     begins_with_pixels,
     check_normalization,
@@ -18,8 +20,6 @@ from export.normalizing import (
     pixels_as_they_are,
     scaled,
 )
-from recu_tf.classifiers import load_h5_file, load_keras_file
-from recu_tf.data import Normalization
 from recu_tf.runs import Run
 
 __all__ = ["Source", "described", "load"]
@@ -123,7 +123,7 @@ def described(
 
     Args:
         source: the network.
-        mean: see `export.normalizing.scaled`.
+        mean: see `recu_tf.pixel_scaling.scaled`.
         std: likewise.
         scale: likewise. Where none of the three is given, the normalisation stays what it is.
         labels: path of a text file in UTF-8 with the names of the classes, a line for each in the

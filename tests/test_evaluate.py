@@ -199,3 +199,20 @@ def test_published_checkpoint_has_its_top_1_and_top_5(capsys, monkeypatch):
     for line, expected, tolerance in ((1, 69.36, 0.02), (2, 97.78, 0.02), (3, 0.86943, 5e-4)):
         got = float(lines[line].split()[1].removesuffix("%"))
         assert got == pytest.approx(expected, abs=tolerance)
+
+
+def test_network_that_scales_pixels_itself_gets_pixels(tmp_path, capsys):
+    """The same network for normalised images and, behind a `Rescaling`, for pixels."""
+    normalization = data.DATASETS["digits"].normalization
+    mean, std = np.array(normalization.mean), np.array(normalization.std)
+    model = small_resnet((32, 32, 3), 10)
+    scaling = tf.keras.layers.Rescaling((1 / (255 * std)).tolist(), (-mean / std).tolist())
+    image = tf.keras.Input((32, 32, 3))
+    model.save(tmp_path / "normalised.keras")
+    tf.keras.Model(image, model(scaling(image))).save(tmp_path / "pixels.keras")
+    normalised, pixels = (
+        printed(capsys, tmp_path / f"{name}.keras", "--dataset", "digits")[1:]
+        for name in ("normalised", "pixels")
+    )
+    # Of an untrained network: both see the same numbers, but for rounding.
+    assert normalised == pixels

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from export.ends import keep_names
+from recu_tf.keras_graph import is_graph, nodes
 
 __all__ = ["Changes", "calls", "consumers", "is_graph", "nodes", "planned", "producers", "rebuilt"]
 
@@ -34,17 +35,6 @@ class Changes:
 
 
 Plan = dict[int, Changes]
-
-
-def is_graph(model: tf.keras.Model) -> bool:
-    """Whether a model is a graph of layers (functional or sequential), not a Python function."""
-    return bool(getattr(model, "_is_graph_network", False))
-
-
-def nodes(model: tf.keras.Model) -> list:
-    """The calls of layers in a functional model, each after those whose tensors it reads."""
-    depths = sorted(model._nodes_by_depth, reverse=True)
-    return [node for depth in depths for node in model._nodes_by_depth[depth]]
 
 
 def calls(model: tf.keras.Model) -> dict[str, int]:

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from export import Source
-from export.normalizing import begins_with_pixels, leaves_pixels, pixels_as_they_are, scaled
 from recu_tf.data import Normalization
+from recu_tf.pixel_scaling import begins_with_pixels, leaves_pixels, pixels_as_they_are, scaled
 
 L = tf.keras.layers
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3)).astype("uint8")

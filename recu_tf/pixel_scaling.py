@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from export.rewriting.graph import is_graph, nodes
 from recu_tf.data import Normalization
+from recu_tf.keras_graph import is_graph, nodes
 
 __all__ = [
     "PIXELS",
