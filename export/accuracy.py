@@ -90,8 +90,10 @@ def _unlike_the_labels(predictions: Predictions, labels: np.ndarray, bounds: Bou
             "chance"
         )
         return (
-            f"the network itself {what}: it is untrained, or it was trained on images that are "
-            f"normalised in another way. {GO_ON}"
+            f"the network itself {what}: it is untrained, or was trained on images that are "
+            "normalised in another way (`mean`, `std`, `scale`; `scale` 1 alone for pixels from 0 "
+            "to 255), or its classes are in another order than those of the images (`labels`). "
+            f"{GO_ON}"
         )
     drop, noise = loss(model_right, file_right)
     allowed = MAX_DROP + noise if bounds.max_drop is None else bounds.max_drop

@@ -181,7 +181,7 @@ def export_network(
     if images.class_names:
         source = replace(source, class_names=images.class_names)
     model = float32_model(source.model)
-    check_labels(source, options.min_accuracy, images)
+    check_labels(source, options, images)
     outputs = check_outputs(model, first(images.pixels, KIND_IMAGES))
     kinds = tuple(kind_of(model, values, number) for number, values in enumerate(outputs))
     if options.softmax:

@@ -108,8 +108,9 @@ def _check_names(network: SimpleNamespace) -> None:
         return
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise TypeError("class_names must be texts")
-    if len(names) != shape[-1]:
-        raise ValueError(f"class_names must be {shape[-1]}, got {len(names)}")
+    classes = shape[-1] if shape else 1
+    if len(names) != classes:
+        raise ValueError(f"class_names must be {classes}, got {len(names)}")
 
 
 def check_image(network: SimpleNamespace, path: Path) -> None:
@@ -236,6 +237,8 @@ def load_engine(path: Path, network: SimpleNamespace, threads: int, kernel: dict
         kernel = {} if platform.machine() in ARM else {"use_indirect_bgemm": True}
     try:
         engine = interpreter_class(flatbuffer, num_threads=threads, **kernel).interpreter
+    except TypeError:  # the engine counts them in 32 bits, and repeats the file in its complaint
+        raise Refused(f"--threads must be fewer, got {threads}") from None
     except (RuntimeError, ValueError) as error:
         raise Refused(f"{path} cannot be run: {' '.join(str(error).split())}") from None
     types = [np.dtype(dtype).name for dtype in engine.input_types]
@@ -332,8 +335,10 @@ def _images_within(folder: Path, wrong: list[str]) -> tuple[list[Path], int]:
         for name in sorted(names):
             if name.startswith("."):
                 continue
-            if name.lower().endswith(SUFFIXES):
-                found.append(Path(directory, name))
+            path = Path(directory, name)
+            # One that is there and no file, such as a named pipe, would never end.
+            if name.lower().endswith(SUFFIXES) and (path.is_file() or not path.exists()):
+                found.append(path)
             else:
                 others += 1
     return found, others

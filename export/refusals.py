@@ -69,11 +69,13 @@ def check_options(model: tf.keras.Model, options: Options) -> None:
         )
 
 
-def check_labels(source: Source, min_accuracy: float | None, images: Images) -> None:
+def check_labels(source: Source, options: Options, images: Images) -> None:
     """Raises a ValueError where accuracy cannot be judged for want of classes."""
-    if min_accuracy is not None and images.labels is None:
+    for name in ("max_drop", "min_accuracy"):
+        if getattr(options, name) is None or images.labels is not None:
+            continue
         raise ValueError(
-            f"`min_accuracy` needs images whose classes are known; {source.name} is verified on "
+            f"`{name}` needs images whose classes are known; {source.name} is verified on "
             f"{images.source}."
         )
 

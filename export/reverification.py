@@ -7,14 +7,16 @@ from pathlib import Path
 
 from export import predict, sources
 from export.bundle import FILES, FORMAT
-from export.exporting import ExportError, Options, export_network
+from export.export_options import Options
+from export.exporting import Exported, export_network
 from export.golden import YARDSTICK
 from export.kernels import KERNELS
+from export.refusals import ExportError
 from export.sources import Source
 from export.verify import Verification
 from recu_tf.data import DATASETS, Normalization
 from recu_tf.json_text import parsed
-from recu_tf.pixel_scaling import PIXELS
+from recu_tf.pixel_scaling import PIXELS, leaves_pixels
 
 __all__ = ["Reverification", "ReverificationError", "reverify"]
 
@@ -104,15 +106,24 @@ def reverify(
     if not same and not given:
         compared = f"{path} is no longer the one that was exported: nothing was compared with it"
         return Reverification(files, self_tests, None, compared)
+    own_images = (told.get("comparison") or {}).get("own_images")
+    if own_images and images_path is None and dataset is None:
+        compared = (
+            f"{path}, but the export was verified on images of a folder, which --images names "
+            "again: nothing was compared with it"
+        )
+        return Reverification(files, self_tests, None, compared)
     source, known = _as_exported(source, told)
     dataset = dataset or (None if source.run else known)
     options = _options(told)
     try:
         exported = export_network(source, options, dataset, data_path, images_path, flatbuffer)
     except ExportError as error:
+        which = "the network exported" if same else "by its SHA-256 another file than the exported"
         raise ReverificationError(
-            f"{directory} FAILED against {path}: {error.reason}\n{error.report}"
+            f"{directory} FAILED against {path} ({which}): {error.reason}\n{error.report}"
         ) from error
+    _check_description(directory, told, exported)
     compared = f"{path}, {'the one' if same else 'by its SHA-256 another file than'} exported"
     return Reverification(files, self_tests, exported.verification, compared)
 
@@ -208,6 +219,27 @@ def _as_exported(source: Source, told: dict) -> tuple[Source, str | None]:
             f"`comparison` and `class_names` of model.json cannot be used for {source.name}: "
             f"{' '.join(str(error).split())}"
         ) from None
+
+
+def _check_description(directory: Path, told: dict, exported: Exported) -> None:
+    """Whether `model.json` says to programs what the comparison took for granted."""
+    description, wrong = told["input"], []
+    normalization = exported.normalization
+    if description["values"] == "normalized":
+        said = Normalization(tuple(description["mean"]), tuple(description["std"]))
+        wrong += [] if said == normalization else ["mean and std"]
+    elif normalization is not None and description["type"] != "uint8":
+        wrong += [] if leaves_pixels(normalization) else ["values"]
+    if told["output"]["kind"] not in exported.kinds:
+        wrong.append("kind")
+    names = told.get("class_names")
+    labels = (directory / "labels.txt").read_text("utf-8").splitlines()
+    if names is not None and [" ".join(str(name).split()) for name in names] != labels:
+        wrong.append("class_names")
+    if wrong:
+        raise ReverificationError(
+            f"{directory} FAILED: {', '.join(wrong)} of model.json are not those of the network"
+        )
 
 
 def _options(told: dict) -> Options:

@@ -151,6 +151,8 @@ def _names_in(path: str | os.PathLike, model: tf.keras.Model) -> tuple[str, ...]
         lines = Path(path).read_text("utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise ValueError(f"`labels`: {path} must be text in UTF-8: {error}.") from error
+    except OSError as error:
+        raise OSError(f"`labels`: {path} cannot be read: {error.strerror}") from error
     while lines and not lines[-1].strip():
         lines.pop()
     names = tuple(line.strip() for line in lines)

@@ -4,7 +4,7 @@ import larq as lq
 import tensorflow as tf
 from tf_keras.src.engine import base_layer_utils
 
-__all__ = ["calling_layer", "filter_axis", "kernel_quantizers"]
+__all__ = ["calling_layer", "filter_axis", "is_filter_axis", "kernel_quantizers"]
 
 KERNEL_QUANTIZERS = ("kernel_quantizer", "depthwise_quantizer", "pointwise_quantizer")
 
@@ -44,3 +44,24 @@ def filter_axis(layer: tf.keras.layers.Layer, argument: str) -> int | tuple[int,
     if argument == "kernel_quantizer" and isinstance(layer, TRANSPOSED):
         return -2
     return -1
+
+
+def is_filter_axis(
+    layer: tf.keras.layers.Layer, argument: str, axis: int | tuple[int, ...]
+) -> bool:
+    """Whether an axis is that of the filters; of layers that have them on the last, any is taken.
+
+    Args:
+        layer: as for `filter_axis`.
+        argument: likewise.
+        axis: of the kernel, counted from either end.
+    """
+    right = filter_axis(layer, argument)
+    if right == -1:
+        return True
+    rank = layer.rank + 2
+    given, wanted = (
+        {number % rank for number in ((axes,) if isinstance(axes, int) else axes)}
+        for axes in (axis, right)
+    )
+    return given == wanted

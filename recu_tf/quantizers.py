@@ -25,7 +25,12 @@ import larq as lq
 import numpy as np
 import tensorflow as tf
 
-from recu_tf.kernel_axes import calling_layer, filter_axis, kernel_quantizers
+from recu_tf.kernel_axes import (
+    calling_layer,
+    filter_axis,
+    is_filter_axis,
+    kernel_quantizers,
+)
 
 __all__ = [
     "ReCU",
@@ -292,8 +297,8 @@ class ReCU(lq.quantizers.Quantizer):
     Raises:
         ValueError: `tau` lies outside (0.5, 1]; when called, see `recu`.
         RuntimeError: when its layer is called for the first time, as a functional or sequential
-            model does when it is built: another kernel has this instance already, or `axis` is -1
-            where the layer has its filters elsewhere.
+            model does when it is built: another kernel has this instance already, or `axis` is
+            another than where a depthwise or transposed layer has its filters.
     """
 
     precision = 1
@@ -328,8 +333,8 @@ class ReCU(lq.quantizers.Quantizer):
             layer: any module; one without this quantizer changes nothing.
 
         Raises:
-            ValueError: another kernel has this instance already, or `axis` was given as -1 and the
-                layer has its filters elsewhere.
+            ValueError: another kernel has this instance already, or `axis` was given and the layer
+                has its filters elsewhere.
         """
         arguments = [name for name, own in kernel_quantizers(layer).items() if own is self]
         if not arguments:
@@ -344,11 +349,11 @@ class ReCU(lq.quantizers.Quantizer):
                 f"A ReCU instance must belong to one kernel, got one for {' and '.join(owners)}: "
                 'write "recu", or a ReCU() of its own, for each.'
             )
-        axis = filter_axis(layer, arguments[0])
-        if self._given_axis == -1 != axis:
+        axis, given = filter_axis(layer, arguments[0]), self._given_axis
+        if given is not None and not is_filter_axis(layer, arguments[0], given):
             raise ValueError(
                 f"`axis` of {owners[0]} must be {axis}, where a {type(layer).__name__} has its "
-                "filters, got -1. Left out, it is found."
+                f"filters, got {given}. Left out, it is found."
             )
         _layer_of[self] = weakref.ref(layer)
         self._found_axis = axis

@@ -210,8 +210,9 @@ def test_accuracy_has_to_reach_what_is_asked():
     model = nearest_means()
     with pytest.raises(ExportError, match=r"less than `min_accuracy` 99.0%"):
         export_network(source(model), Options(min_accuracy=0.99), "digits")
-    with pytest.raises(ValueError, match="`min_accuracy` needs images whose classes are known"):
-        export_network(source(model), Options(min_accuracy=0.99))
+    for name in ("max_drop", "min_accuracy"):
+        with pytest.raises(ValueError, match=f"`{name}` needs images whose classes are known"):
+            export_network(source(model), Options(**{name: 0.99}))
     for name in ("max_drop", "min_accuracy"):
         with pytest.raises(ValueError, match=f"`{name}` must be from 0 to 1, got 2"):
             Options(**{name: 2})

@@ -74,13 +74,20 @@ def test_filters_are_found_where_the_layer_has_them(name, given):
     np.testing.assert_array_equal(got, expected)
 
 
+@pytest.mark.parametrize("axis", [-1, 0, (-1,)])
 @pytest.mark.parametrize("name", ["depthwise", "separable", "transposed", "transposed3d"])
-def test_wrong_axis_is_refused_when_the_layer_is_built(name):
-    layer = LAYERS[name][0](ReCU(axis=-1))
+def test_wrong_axis_is_refused_when_the_layer_is_built(name, axis):
+    layer = LAYERS[name][0](ReCU(axis=axis))
     inputs = tf.keras.Input(images_for(layer).shape[1:])
     with pytest.raises(RuntimeError, match=r"`axis` of the .*_quantizer of layer .* must be .*-2"):
         layer(inputs)
     assert not lq.context.should_quantize()  # or models saved from here on would hold signs
+
+
+def test_axis_may_be_counted_from_the_front():
+    layer = LAYERS["depthwise"][0](ReCU(axis=(2, 3)))
+    layer(images_for(layer))
+    assert layer.depthwise_quantizer.axis == (2, 3)
 
 
 def two_layers(quantizer, other):

@@ -260,6 +260,10 @@ def postscript(path):
         (lambda path: None, "x.png does not exist"),
         (lambda path: path.mkdir(), "x.png is a folder without images"),
         (os.mkfifo, "x.png is not a file"),
+        (
+            lambda path: (path.mkdir(), os.mkfifo(path / "y.png")),
+            "x.png is a folder without images",
+        ),
         (lambda path: path.write_text("text"), "x.png cannot be read as an image: cannot identify"),
         (postscript, "x.png cannot be read as an image: cannot identify"),
         (bomb, "x.png cannot be read as an image: "),

@@ -96,7 +96,7 @@ def test_network_that_is_gone_or_changed_is_not_compared(place, capsys):
 
 def test_another_network_fails(place, capsys):
     error = failure(capsys, place / "a_export", "--network", place / "other.keras")
-    assert f"{place / 'a_export'} FAILED against {place / 'other.keras'}: " in error
+    assert f"FAILED against {place / 'other.keras'} (by its SHA-256 another file than" in error
     assert "the file does not compute what the model does" in error
     assert "Verification on 256 random images" in error
 
@@ -175,11 +175,14 @@ def test_comparison_is_repeated_with_what_the_export_was_told(more, place, capsy
     code, out, _ = verified(capsys, place / "a_export", "--images", place / "images")
     assert code == 0
     assert re.search(r"Verification on 6 images .*passed", out)
+    code, out, _ = verified(capsys, place / "a_export")
+    assert code == 0
+    assert "images of a folder, which --images names again: nothing was compared with it" in out
     wrong = {"mean": [0.0] * 3, "std": [1.0] * 3}
     retell(place / "a_export", lambda told: told["comparison"].update(normalization=wrong))
-    code, out, _ = verified(capsys, place / "a_export", "--images", place / "images")
-    # A file that normalises pixels itself shows that it does so otherwise.
-    assert code == (1 if more else 0)
+    # A file that normalises pixels itself shows that it does so otherwise, and of another
+    # predict.py is told what the comparison is not.
+    failure(capsys, place / "a_export", "--images", place / "images")
 
 
 def test_several_inputs_and_outputs_are_compared_again(place, capsys):
@@ -213,3 +216,14 @@ def test_failed_export_leaves_the_earlier_one(place, capsys, monkeypatch):
     assert "which only TensorFlow has" in error
     assert "a_export still holds the export of an earlier time, of an earlier network." in error
     assert {path.name: path.read_bytes() for path in (place / "a_export").iterdir()} == before
+
+
+def test_description_that_is_not_of_the_network_fails(place, capsys):
+    def blur(told):
+        told["input"] |= {"values": "normalized", "mean": [0.5] * 3, "std": [0.5] * 3}
+        told["output"]["kind"] = "probabilities"
+        told["class_names"] = [*"abcde"]
+
+    retell(place / "a_export", blur)
+    error = failure(capsys, place / "a_export")
+    assert "mean and std, kind, class_names of model.json are not those of the network" in error

@@ -59,8 +59,8 @@ def memory_tables(runs: Sequence[Contents]) -> str:
     names = dict.fromkeys(name for one in shown for name in one.memory.totals)
     rows = [[name, *(one.memory.totals.get(name, NOTHING) for one in shown)] for name in names]
     parts = [
-        "<p>As Larq counts. The temperature of a binary layer, which no exported network has, is "
-        "among its 32-bit weights here, and for Larq multiplies as well.</p>",
+        "<p>As Larq counts, without the temperatures of binary layers, which no exported network "
+        "has.</p>",
         table("Whole networks", ["", *(one.name for one in shown)], rows),
     ]
     networks: dict[str, list[Contents]] = {}
