@@ -159,7 +159,7 @@ def _verification(found: Verification) -> str:
         rows.append(["Top-1 accuracy of the file", f"{found.tflite_accuracy:.2%}", NOTHING])
     if found.gross:
         rows.append(["Grossly different images", f"{found.gross:,}", NOTHING])
-    if found.runnable is not None:
+    if found.refusing or found.differing:
         rows.append(["Kernels that run it", found.runnable, NOTHING])
     warning = f"<p><strong>{escape(found.warning)}.</strong></p>" if found.warning else ""
     note = f"<p>{escape(found.note[0].upper() + found.note[1:])}.</p>" if found.note else ""
