@@ -317,10 +317,13 @@ def train(options: argparse.Namespace) -> None:
         return
     if options.resume and not (directory / "config.json").exists():
         print(f"There is no run in {directory} to resume: it begins now.")
-    from recu_tf import training
+    from recu_tf import runs, training
     from recu_tf.bookkeeping import LossNotFinite
     from recu_tf.interruption import TrainingInterrupted
 
+    before = 0
+    if options.resume and (directory / "config.json").exists():
+        before = len(runs.Run.open(directory).metrics())
     try:
         run = training.train(
             settings,
@@ -343,6 +346,8 @@ def train(options: argparse.Namespace) -> None:
         raise
     if run is None or not run.metrics():  # another process is the chief, or its metrics are lost
         return
+    if len(run.metrics()) == before:
+        print(f"All {settings.epochs} epochs had been trained before; a larger --epochs adds some.")
     best = max(run.metrics(), key=lambda line: line["val_accuracy"])
     print(f"Best epoch {best['epoch'] + 1}: top-1 {best['val_accuracy']:.2%} on the test images")
     if options.recipe:

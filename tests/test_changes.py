@@ -46,7 +46,10 @@ def test_finished_run_is_extended_by_the_schedules_of_its_new_length(monkeypatch
     assert run.config["settings"]["epochs"] == 3
     assert run.config["changes"] == [{"epoch": 1, "step": 0, "epochs": [1, 3]}]
 
-    # A finished run has no epochs for another change.
+    # A finished run has no epochs to train, nor any for another change.
+    assert "had been trained before" not in printed
+    assert resumed(tmp_path) == 0
+    assert "All 3 epochs had been trained before; a larger --epochs" in capsys.readouterr().out
     for change in ("--epochs 2", "--lr 0.5"):
         assert resumed(tmp_path, *change.split()) == 2
         assert "`epochs` must be more than the 3 that the run has behind it" in (
