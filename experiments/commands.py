@@ -110,7 +110,8 @@ def command_parser() -> Parser:
         "path",
         metavar="MODEL",
         help="a run directory, a .keras file, a .h5 file, a SavedModel directory, a published "
-        f"checkpoint (.pth.tar, .pth), or one of {', '.join(MODELS)}",
+        "checkpoint (.pth.tar, .pth), a .tflite file, whose operators are listed, or one of "
+        f"{', '.join(MODELS)}",
     )
     summary.which()
     summary.option(

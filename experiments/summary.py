@@ -1,4 +1,4 @@
-"""Larq's memory report of a network in any format that has layers."""
+"""Larq's memory report of a network in any format that has layers, the operators of others."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ __all__ = ["summary"]
 CHECKPOINTS = (".pth.tar", ".pth")
 FORMATS = (
     "a run directory, a .keras file, a .h5 file, a SavedModel directory, a published checkpoint "
-    f"({', '.join(CHECKPOINTS)}) or one of {', '.join(MODELS)}"
+    f"({', '.join(CHECKPOINTS)}), a .tflite file or one of {', '.join(MODELS)}"
 )
 
 
@@ -29,6 +29,19 @@ def _saved_model(path: Path) -> tf.keras.Model:
             f"recu export {path} tells what of it becomes binary."
         )
     return network
+
+
+def _print_operators(path: Path, **options: str | None) -> None:
+    given = next((name for name, value in options.items() if value is not None), None)
+    if given is not None:
+        raise ValueError(f"`{given}` is for networks with layers, {path} holds operators.")
+    import export
+
+    try:
+        audited = export.audit(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    print(audited)
 
 
 def _network(
@@ -50,11 +63,6 @@ def _network(
         return load(path)
     if path.is_dir() and (path / "saved_model.pb").exists():
         return _saved_model(path)
-    if path.is_file() and path.suffix == ".tflite":
-        raise ValueError(
-            f"{path} holds operators, not the layers that this report is about: recu benchmark "
-            f"{path} tells its memory and where its time goes."
-        )
     raise ValueError(f"MODEL must be {FORMATS}, got {str(path)!r}.")
 
 
@@ -66,9 +74,11 @@ def summary(
 ) -> None:
     """Prints Larq's report: bits, memory and multiply-accumulates per layer, see `larq_summary`.
 
+    A `.tflite` file has operators instead of layers: they are listed as `export.audit` does.
+
     Args:
         path: the name of a network, a run directory, a `.keras` or `.h5` file, a SavedModel
-            directory of Keras, or a published checkpoint.
+            directory of Keras, a published checkpoint or a `.tflite` file.
         which: "best" or "last" model of a run directory; None means best.
         model: network of a published checkpoint; told by its tensors if None.
         dataset: decides the variant and number of classes of a name, cifar10 if None, or imagenet
@@ -78,6 +88,9 @@ def summary(
         FileNotFoundError, ImportError: see `recu_tf.pytorch.read_checkpoint`.
         ValueError: it is damaged or none of these, or an option does not belong to it.
     """
+    if path.endswith(".tflite") and Path(path).is_file():
+        _print_operators(Path(path), which=which, model=model, dataset=dataset)
+        return
     if path in MODELS:
         if which or model:
             wrong = "`which` is for run directories" if which else "`model` is for checkpoints"

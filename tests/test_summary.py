@@ -1,10 +1,13 @@
 """`recu summary`, of whatever has layers."""
 
+import re
+
 import larq as lq
 import pytest
 import tensorflow as tf
 from conftest import shared
 
+import export
 from experiments import cli
 from recu_tf import larq_summary
 from recu_tf.quantizers import ReCU
@@ -87,7 +90,8 @@ class Doubling(tf.keras.layers.Layer):
 @pytest.mark.parametrize(
     ("name", "flags", "message"),
     [
-        ("net.tflite", "", "holds operators, not the layers that this report is about: recu bench"),
+        ("net.tflite", "", "net.tflite: "),
+        ("net.tflite", "--which best", "`which` is for networks with layers, "),
         ("net.keras", "--which best", "`which` is for run directories, "),
         ("net.keras", "--model resnet20_1w1a", "`model` is for published checkpoints, "),
         ("net.keras", "--dataset cifar10", "`dataset` is for published checkpoints, "),
@@ -121,3 +125,12 @@ def test_saved_model_without_layers_is_refused(tmp_path, capsys):
 def test_options_of_files_are_refused_for_names(flags, message, capsys):
     assert cli.main(["summary", "resnet20_1w1a", *flags.split()]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_operators_of_a_tflite_file_are_listed(tmp_path, capsys):
+    inputs = tf.keras.Input((4,))
+    model = tf.keras.Model(inputs, tf.keras.layers.Dense(2)(inputs))
+    (tmp_path / "net.tflite").write_bytes(export.convert(model))
+    assert cli.main(["summary", str(tmp_path / "net.tflite")]) == 0
+    # Eight weights, each multiplied with once, in float32.
+    assert re.search(r"FULLY_CONNECTED +float32 .* 32 +8\n", capsys.readouterr().out)
