@@ -29,9 +29,9 @@ from dataclasses import dataclass
 import numpy as np
 from larq_compute_engine.tflite.python.interpreter import Interpreter
 
+from export.comparing import ROUNDING, SHARE_WITHIN, differences
 from export.ends import as_list
 from export.kernels import KERNELS
-from export.segments import ROUNDING, SHARE_WITHIN
 from export.signature import input_names, output_names
 
 __all__ = ["FILE", "YARDSTICK", "Golden", "description", "golden_sample", "numbers"]
@@ -114,7 +114,7 @@ def golden_sample(
         for got, values, allowed in zip(
             _run(engines[other], inputs), outputs, tolerances, strict=True
         ):
-            agreed &= _within(got, values, allowed)
+            agreed &= differences(got, values) <= allowed
     kept = np.flatnonzero(agreed)[:runs]
     if not len(kept):
         return None
@@ -159,12 +159,6 @@ def _allowed(values: np.ndarray, tolerance: float) -> float:
     images = values.astype(np.float64)
     spread = np.abs(images - images.mean(axis=0) if len(images) > 1 else images).max(initial=0)
     return float(max(tolerance * spread, ROUNDING * np.abs(images).max(initial=0)))
-
-
-def _within(got: np.ndarray, values: np.ndarray, allowed: float) -> np.ndarray:
-    """Of each run, whether all numbers are; those that are not finite never are."""
-    differences = np.abs(got.astype(np.float64) - values).reshape(len(values), -1)
-    return (differences <= allowed).all(axis=1)
 
 
 def numbers(golden: Golden) -> bytes:

@@ -12,10 +12,10 @@ from html import escape
 import recu_tf
 from export.audit import Audit
 from export.benchmark import Latency
+from export.comparing import SHARE_WITHIN
 from export.contents import Bundle
 from export.rewriting import Step
 from export.rows import Row
-from export.segments import SHARE_WITHIN
 from export.verify import AGREEMENT, Verification
 from recu_tf.page import page, table
 

@@ -20,7 +20,7 @@ from export.ends import Inputs, as_inputs, as_list, first
 from export.latent_scope import restored_scope
 from export.rewriting.graph import is_graph, nodes
 
-__all__ = ["first_wrong_layer", "marks", "share_within"]
+__all__ = ["first_wrong_layer", "marks"]
 
 # More would show nothing new: a wrong layer is wrong on every image.
 IMAGES = 16

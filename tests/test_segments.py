@@ -4,8 +4,9 @@ import pytest
 import tensorflow as tf
 
 import export
+from export.comparing import share_within
 from export.interpreter import run_all
-from export.segments import first_wrong_layer, marks, share_within
+from export.segments import first_wrong_layer, marks
 from recu_tf.quantizers import ReCU, StandardizedApproxSign
 
 L = tf.keras.layers
