@@ -10,7 +10,7 @@ import os
 import sys
 import warnings
 
-from experiments.commands import command_parser, print_recipes
+from experiments.commands.parser import command_parser, print_recipes
 from experiments.quiet import quiet_standard_error
 
 

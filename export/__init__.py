@@ -10,20 +10,20 @@ except ImportError as error:
         "pip install 'recu_tf[export]'"
     ) from error
 
-from export.audit import Audit, audit
-from export.benchmark import Benchmark, Latency, benchmark
-from export.classifier import tflite_classifier
-from export.convert import convert
+from export.conversion.baselines import convert_float_twin, convert_int8_twin
+from export.conversion.converter import convert
+from export.conversion.int8.quantize import quantized
+from export.conversion.rewriting import float32_model, rewrite
 from export.export_options import Options
-from export.exporting import Exported, export_network
-from export.int8 import quantized
-from export.kernels import KERNELS
+from export.exporter import Report, export_bundle
+from export.loading.sources import Source, load
+from export.measurement.latency import Benchmark, Latency, benchmark
+from export.pipeline import Exported, export_network
+from export.proof.auditing import Audit, audit
+from export.proof.verification import Verification, verify
 from export.refusals import ExportError
-from export.report import Report, export_bundle
-from export.rewriting import float32_model, rewrite
-from export.sources import Source, load
-from export.twins import convert_float_twin, convert_int8_twin
-from export.verify import Verification, verify
+from export.tflite.backends import KERNELS
+from export.tflite.classifier import tflite_classifier
 
 __all__ = [
     "KERNELS",

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from export.accuracy import Bounds
-from export.convert import check_file
+from export.conversion.converter import check_file
+from export.proof.accuracy import Bounds
 
 __all__ = ["DEFAULTS", "Options"]
 
@@ -22,7 +22,8 @@ class Options:
             networks trained or imported here. So does a file that the engine's default kernel
             refuses to run.
         max_drop: the share of images that the file may lose of the network's top-1, from 0 to 1;
-            None means 0.02 beyond the noise of the images at hand, see `export.accuracy.Bounds`.
+            None means 0.02 beyond the noise of the images at hand, see
+            `export.proof.accuracy.Bounds`.
         min_accuracy: the least top-1 of the file, from 0 to 1; None means better than chance.
         check_accuracy: whether a file fails whose classes are right no more often than by chance,
             that loses accuracy, or that in int8 gives other classes than the network.

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from export.audit import Audit
-from export.ends import input_names, output_names
+from export.conversion.serving import image_position
 from export.export_options import Options
-from export.images import Images
-from export.interpreter import checked_interpreter, fast_kernel, other_operators
-from export.output_kinds import ending
-from export.serving import image_position
-from export.sources import Source
-from export.verification import Verification
+from export.keras_graph.inputs_outputs import input_names, output_names
+from export.keras_graph.output_kinds import ending
+from export.loading.sources import Source
+from export.proof.auditing import Audit
+from export.proof.images import Images
+from export.proof.verdict import Verification
+from export.tflite.interpreter import checked_interpreter, fast_kernel, other_operators
 
 __all__ = [
     "ExportError",

@@ -5,15 +5,16 @@ import os
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from export import predict, sources
-from export.bundle import FILES, FORMAT
+from export.bundle.writer import FILES, FORMAT
 from export.export_options import Options
-from export.exporting import Exported, export_network
-from export.golden import YARDSTICK
-from export.kernels import KERNELS
+from export.loading import sources
+from export.loading.sources import Source
+from export.pipeline import Exported, export_network
+from export.proof.golden import YARDSTICK
+from export.proof.verification import Verification
 from export.refusals import ExportError
-from export.sources import Source
-from export.verify import Verification
+from export.runtime import predict
+from export.tflite.backends import KERNELS
 from recu_tf.data import DATASETS, Normalization
 from recu_tf.json_text import parsed
 from recu_tf.pixel_scaling import PIXELS, leaves_pixels

@@ -19,58 +19,40 @@ if not importlib.import_module("tensorflow.keras.layers").Layer.__module__.start
     )
 
 from recu_tf import (
-    bookkeeping,
-    checkpoints,
-    classifiers,
+    batch_norm,
     data,
     evaluation,
-    importing,
-    interruption,
-    larq_advice,  # noqa: F401
     larq_summary,
+    larq_warnings,  # noqa: F401
     layers,
-    learner,
     metrics,
     models,
-    normalization,
+    networks,
     optimizers,
-    preparation,
-    progress,
     pytorch,
     quantizers,
     runs,
     schedules,
     settings,
-    starting,
-    strategies,
     training,
 )
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "bookkeeping",
-    "checkpoints",
-    "classifiers",
+    "batch_norm",
     "data",
     "evaluation",
-    "importing",
-    "interruption",
     "larq_summary",
     "layers",
-    "learner",
     "metrics",
     "models",
-    "normalization",
+    "networks",
     "optimizers",
-    "preparation",
-    "progress",
     "pytorch",
     "quantizers",
     "runs",
     "schedules",
     "settings",
-    "starting",
-    "strategies",
     "training",
 ]

@@ -6,12 +6,13 @@ import numpy as np
 import tensorflow as tf
 
 from recu_tf.data import Normalization
-from recu_tf.keras_graph import is_graph, nodes
+from recu_tf.functional import is_graph, nodes
 
 __all__ = [
     "PIXELS",
     "begins_with_pixels",
     "check_normalization",
+    "denormalize",
     "image_input",
     "leaves_pixels",
     "pixels_as_they_are",
@@ -90,6 +91,20 @@ def check_normalization(normalization: Normalization, channels: int) -> None:
         raise ValueError(
             f"`normalization` must have finite numbers, std above 0, got {normalization}."
         )
+
+
+def denormalize(images: np.ndarray, normalization: Normalization) -> np.ndarray:
+    """The pixels that images were before they were normalised.
+
+    Args:
+        images: float32 (count, height, width, channels).
+        normalization: with which they were normalised.
+
+    Returns:
+        uint8 of the same shape.
+    """
+    scaled = 255 * (images * np.array(normalization.std) + np.array(normalization.mean))
+    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
 
 
 def image_input(model: tf.keras.Model) -> int | None:

@@ -41,7 +41,7 @@ class Settings:
         precision: float32, mixed_float16, mixed_bfloat16, or float64.
         jit: whether XLA compiles the training step.
         steps_per_execution: steps that run without coming back to Python.
-        strategy: auto, single, mirrored or multiworker, see `recu_tf.strategies`.
+        strategy: auto, single, mirrored or multiworker, see `recu_tf.training.strategies`.
         sync_batch_norm: whether batch norms see the batch of all devices; each its own otherwise,
             as published.
         workers: threads of the input pipeline; as many as it finds best if None.

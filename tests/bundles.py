@@ -8,11 +8,11 @@ import tensorflow as tf
 from conftest import compile_classifier, small_resnet
 
 import export
-from export.benchmark import Latency
-from export.contents import Bundle
-from export.golden import golden_sample
-from export.rewriting import rewrite
-from export.verify import TOLERANCE
+from export.bundle.contents import Bundle
+from export.conversion.rewriting import rewrite
+from export.measurement.latency import Latency
+from export.proof.golden import golden_sample
+from export.proof.verification import TOLERANCE
 from recu_tf import optimizers
 from recu_tf.data import Normalization
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from recu_tf import data, models
 from recu_tf.models import resnet
-from recu_tf.models.parts import network
+from recu_tf.models.blocks import network
 
 # Two virtual CPU devices, for what must not depend on the number of replicas.
 tf.config.set_logical_device_configuration(

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 from bad_parts import K, binary, normalised
 
-from export.ends import random_inputs
+from export.keras_graph.inputs_outputs import random_inputs
 
 
 def _block(x, name):

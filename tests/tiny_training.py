@@ -16,7 +16,7 @@ from experiments.quiet import quiet_standard_error
 with quiet_standard_error():
     from conftest import few_digits
 
-    from recu_tf import training
+    from recu_tf.training import loop
 
 
 class _Set:
@@ -41,14 +41,14 @@ def die_in_checkpoint(number: int) -> None:
 
 def tell_weights() -> None:
     """Has the process print a digest of the weights that its training ends with."""
-    fit = training._fit
+    fit = loop._fit
 
     def and_tell(prepared, *arguments):
         fit(prepared, *arguments)
         digest = hashlib.sha256(b"".join(w.tobytes() for w in prepared.learner.get_weights()))
         print(f"Weights: {digest.hexdigest()}")
 
-    training._fit = and_tell
+    loop._fit = and_tell
 
 
 if __name__ == "__main__":

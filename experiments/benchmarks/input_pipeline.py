@@ -27,8 +27,8 @@ import tensorflow as tf
 from experiments.benchmarks.photographs import write_photographs
 from experiments.benchmarks.pillow_pipeline import pillow_batch
 from recu_tf import data, models, optimizers
-from recu_tf.data.batches import augmented_batches
-from recu_tf.data.order import Order
+from recu_tf.data.memory.batches import augmented_batches
+from recu_tf.data.sampling import Order
 
 CIFAR_IMAGES = 50_000
 PHOTOGRAPHS = 256

@@ -10,11 +10,12 @@ from html import escape
 from pathlib import Path
 
 import recu_tf
-from experiments.report import contents as report_contents
+from experiments.report import run_data as report_contents
 from experiments.report import sections as report_sections
 from experiments.report import tables as report_tables
 from recu_tf import runs
-from recu_tf.page import page
+from recu_tf.html import page
+from recu_tf.runs.atomic_write import write_aside
 
 __all__ = ["report"]
 
@@ -64,5 +65,5 @@ def report(
     text = page(
         title, lead, report_sections.sections(contents), f"Written by recu_tf {recu_tf.__version__}"
     )
-    runs.write_aside(path, lambda aside: aside.write_text(text, "utf-8"))
+    write_aside(path, lambda aside: aside.write_text(text, "utf-8"))
     return path

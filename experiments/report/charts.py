@@ -12,8 +12,8 @@ from html import escape
 
 import numpy as np
 
-from experiments.report.contents import LayerWeights
 from experiments.report.overlays import alternating, layered
+from experiments.report.run_data import LayerWeights
 
 __all__ = [
     "Series",

@@ -9,9 +9,9 @@ import numpy as np
 from experiments.report import charts as charts
 from experiments.report import maps as maps
 from experiments.report import tables as tables
-from experiments.report.contents import EDGES, Contents
+from experiments.report.run_data import EDGES, Contents
 from recu_tf import metrics
-from recu_tf.page import table
+from recu_tf.html import table
 
 __all__ = ["sections"]
 

@@ -6,9 +6,9 @@ from html import escape
 
 import numpy as np
 
-from experiments.report.contents import Contents
+from experiments.report.run_data import Contents
 from recu_tf.durations import duration
-from recu_tf.page import table
+from recu_tf.html import table
 
 __all__ = ["NOTHING", "confused_pairs", "memory_tables", "settings_table", "summary"]
 

@@ -7,21 +7,21 @@ from functools import partial
 import numpy as np
 import tensorflow as tf
 
-from recu_tf.data.augmentation import random_resized_crop, random_rotation
-from recu_tf.data.batches import Normalization, augmented_batches, test_batches
-from recu_tf.data.cifar import load_cifar
-from recu_tf.data.digits import load_digits
-from recu_tf.data.files import folder_files, tiny_imagenet_files
-from recu_tf.data.names import CIFAR10, CIFAR100
-from recu_tf.data.resizing import shorter_side_crop, whole_image
-from recu_tf.data.sources import Source, file_source, imagenet_source
-from recu_tf.data.streams import (
+from recu_tf.data.class_names import CIFAR10, CIFAR100
+from recu_tf.data.disk.augmentation import random_resized_crop, random_rotation
+from recu_tf.data.disk.decoding import shorter_side_crop, whole_image
+from recu_tf.data.disk.files import folder_files, tiny_imagenet_files
+from recu_tf.data.disk.image_sources import Source, file_source, imagenet_source
+from recu_tf.data.disk.streams import (
     BrokenImages,
     broken_image,
     evaluation_stream,
     training_stream,
 )
-from recu_tf.data.training import TrainingSet
+from recu_tf.data.memory.batches import Normalization, augmented_batches, test_batches
+from recu_tf.data.memory.cifar import load_cifar
+from recu_tf.data.memory.digits import load_digits
+from recu_tf.data.training_images import TrainingSet
 
 __all__ = [
     "DATASETS",

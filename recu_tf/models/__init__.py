@@ -1,11 +1,7 @@
 """The published networks."""
 
-from recu_tf.models.parts import network
-from recu_tf.models.regularization import l2_variables
-from recu_tf.models.resnet import imagenet_resnet18, imagenet_resnet34, resnet18, resnet20
-from recu_tf.models.two_stage import two_stage_resnet18, two_stage_resnet34
-from recu_tf.models.vgg import vgg_small
-from recu_tf.models.zoo import (
+from recu_tf.models.blocks import network
+from recu_tf.models.registry import (
     CIFAR_NETWORKS,
     DATASET_CLASSES,
     IMAGENET_NETWORKS,
@@ -14,6 +10,10 @@ from recu_tf.models.zoo import (
     build_like,
     networks_of,
 )
+from recu_tf.models.regularization import l2_variables
+from recu_tf.models.resnet import imagenet_resnet18, imagenet_resnet34, resnet18, resnet20
+from recu_tf.models.two_stage import two_stage_resnet18, two_stage_resnet34
+from recu_tf.models.vgg import vgg_small
 
 __all__ = [
     "CIFAR_NETWORKS",

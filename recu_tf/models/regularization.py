@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from recu_tf.layers import BinaryConv2D, ChannelScale
-from recu_tf.models.zoo import IMAGENET_DATASETS
+from recu_tf.models.registry import IMAGENET_DATASETS
 
 __all__ = ["l2_variables"]
 

@@ -10,8 +10,9 @@ from functools import partial
 
 import tensorflow as tf
 
+from recu_tf.batch_norm import BatchNormalization
 from recu_tf.layers import PadChannels, Subsample, binary_conv2d
-from recu_tf.models.parts import (
+from recu_tf.models.blocks import (
     Stages,
     add,
     average_pool,
@@ -23,7 +24,6 @@ from recu_tf.models.parts import (
     max_pool,
     network,
 )
-from recu_tf.normalization import BatchNormalization
 
 __all__ = ["imagenet_resnet18", "imagenet_resnet34", "resnet18", "resnet20"]
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from recu_tf.layers import LearnableBias, binary_conv2d
-from recu_tf.models.parts import (
+from recu_tf.models.blocks import (
     add,
     average_pool,
     batch_norm,

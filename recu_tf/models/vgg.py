@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from recu_tf.layers import binary_conv2d
-from recu_tf.models.parts import batch_norm, convolution, full_precision, hard_tanh
+from recu_tf.models.blocks import batch_norm, convolution, full_precision, hard_tanh
 
 __all__ = ["vgg_small"]
 

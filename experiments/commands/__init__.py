@@ -1,0 +1,1 @@
+"""The subcommands of `recu`: the options of each, and what it does."""

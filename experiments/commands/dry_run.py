@@ -1,0 +1,76 @@
+"""`recu train --dry-run`: what a training would be, measured, and nothing written."""
+
+import contextlib
+import io
+import os
+import statistics
+import time
+from dataclasses import asdict, replace
+
+from recu_tf import larq_summary
+from recu_tf.durations import duration
+from recu_tf.settings import Settings
+from recu_tf.training.errors import explained
+from recu_tf.training.setup import prepare
+
+__all__ = ["dry_run"]
+
+STEPS = 5
+
+
+def _median_seconds(run_once, batches) -> float:
+    """Of a call per batch; the first one traces and does not count."""
+    seconds = []
+    for batch in batches:
+        start = time.perf_counter()
+        run_once(batch)
+        seconds.append(time.perf_counter() - start)
+    if not seconds:
+        raise ValueError("`data_path`: not one of the test images can be read.")
+    return statistics.median(seconds[1:] or seconds)
+
+
+def dry_run(settings: Settings, init_from: str | os.PathLike | None = None) -> str:
+    """Builds everything that a training needs and trains a few steps.
+
+    Args:
+        settings: what to train and how.
+        init_from: what to start from, see `recu_tf.training.train`.
+
+    Returns:
+        The settings, Larq's memory report, and the time of a step, an epoch and the whole.
+
+    Raises:
+        FileNotFoundError, ImportError, OSError, ValueError: as `recu_tf.training.setup.prepare`.
+    """
+    # Ten epochs at least, or a short training would have no steps to measure.
+    longer = replace(settings, epochs=max(settings.epochs, 10), steps_per_execution=1)
+    prepared = prepare(longer, init_from)
+    learner, strategy = prepared.learner, prepared.strategy
+    report = io.StringIO()
+    with contextlib.redirect_stdout(report):
+        larq_summary.summary(prepared.whole)
+    with explained(strategy):
+        step, batches = learner.make_train_function(), iter(prepared.batches())
+        seconds = _median_seconds(lambda _: step(batches), range(STEPS + 1))
+        test = prepared.validation.take(STEPS + 1)
+        test_seconds = _median_seconds(lambda batch: learner.test_on_batch(*batch), test)
+    images = prepared.test_images
+    test_steps = -(-images // settings.batch_size_test)
+    epoch = prepared.steps * seconds + test_steps * test_seconds
+    epochs = settings.epochs - settings.start_epoch
+    width = max(map(len, asdict(settings)))
+    return "\n".join(
+        [
+            *(f"{name:<{width}}  {value}" for name, value in asdict(settings).items()),
+            "",
+            report.getvalue().rstrip(),
+            "",
+            f"{prepared.images.count:,} training images in {prepared.steps:,} steps of "
+            f"{settings.batch_size}, on {strategy.num_replicas_in_sync} device(s); "
+            f"{images:,} test images",
+            f"{duration(seconds)} a step (median of {STEPS}), {duration(epoch)} an epoch with its "
+            f"evaluation, {duration(epochs * epoch)} for {epochs} epochs",
+            "Nothing was written.",
+        ]
+    )

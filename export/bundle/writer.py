@@ -1,0 +1,251 @@
+"""The folder of an export: all that is needed to use the network elsewhere.
+
+```
+model.tflite  the network, for Larq Compute Engine
+labels.txt    a class per line, in the order of the outputs; numbers where they have no names
+model.json    what is known of the network, for programs
+report.html   what was proved and measured, for people
+golden.bin    a few inputs and what the file gives for them, see `export.proof.golden`; not where
+              they would be too large
+predict.py    a small program that uses it, see `export/runtime/predict.py`
+```
+
+`model.json`, in UTF-8:
+
+```
+format        1
+name          what was exported
+created       date and time (UTC, ISO 8601)
+input         of the image
+              name    one of `inputs`
+              shape   [batch, height, width, channels]
+              type    "float32" or "uint8"
+              values  "pixels": 0 to 255 as they are; "normalized": (pixel / 255 - mean) / std;
+                      or "unknown"
+              mean    of each channel, on a scale from 0 to 1; null unless normalized
+              std     likewise
+              resize  {"exact": [height, width]}, or {"shorter_side": side, "crop": [height,
+                      width]}: the shorter side resized to that, then the middle; bilinear,
+                      antialiased; null where no input is an image
+output        of the classes, the first that is of some
+              name    one of `outputs`
+              shape   [batch, classes]
+              kind    "logits", "probabilities" or "values", which are of no classes
+inputs        name, shape and type of each, in the order of the file's tensors
+outputs       likewise; a size is -1 where it is open
+kernels       of the engine that can run the file, names as in `export.KERNELS`
+class_names   a list, or null
+accuracy      keras, file  top-1 from 0 to 1
+              images       number of images
+              dataset      name of the data set; null for images of a folder
+              of the Keras model and of the file; null where the true classes are unknown
+options       of the export, by name
+versions      of the packages, by name
+files         SHA-256 of each other file of the folder, hexadecimal, by name
+source        SHA-256 of the network that was exported; null where it is not one file
+comparison    what repeats the comparison with that network
+              dataset        name of its data set, or null
+              own_images     whether images of a folder were taken instead
+              normalization  of its images: mean and std, "pixels" for 0 to 255 as they are, or null
+network       path of that file as seen from this folder; null where they do not lie side by side
+golden        what golden.bin holds, see `export.proof.golden`; null without it
+```
+
+Keys are added in time, so that programs should pass over those that they do not know.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import asdict
+from datetime import datetime, timezone
+from pathlib import Path
+
+from export.bundle.contents import Bundle
+from export.bundle.page import report_page
+from export.proof import golden
+from export.runtime import predict
+from recu_tf.json_text import parsed
+
+__all__ = ["FILES", "FORMAT", "Bundle", "check_free", "write"]
+
+FORMAT = 1
+FILES = ("model.tflite", "labels.txt", "model.json", "report.html", "golden.bin", "predict.py")
+SCRIPT = Path(predict.__file__)
+
+
+def check_free(directory: str | os.PathLike) -> Path:
+    """Refuses a path that a bundle cannot have.
+
+    Args:
+        directory: of the bundle. An earlier bundle may be there, with nothing else in it.
+
+    Returns:
+        The path, absolute and without links.
+
+    Raises:
+        FileExistsError: there is something else at the path, or in the earlier bundle.
+        OSError: no folder can be made there.
+    """
+    path = Path(directory).resolve()
+    if path.exists() and not path.is_dir():
+        raise FileExistsError(f"{path} is a file; the folder of an export needs another name.")
+    names = {one.name for one in path.iterdir()} if path.exists() else set()
+    if names and not _is_description(path / "model.json"):
+        raise FileExistsError(
+            f"{path} exists and is no export of an earlier time; give another name."
+        )
+    others = sorted(names - set(FILES))
+    if others:
+        raise FileExistsError(
+            f"{path} holds more than an earlier export, which would be lost: {', '.join(others)}."
+        )
+    parent = next(one for one in path.parents if one.exists())
+    if not parent.is_dir():
+        raise NotADirectoryError(f"{path} cannot be made: {parent} is a file.")
+    try:
+        # Permissions alone do not tell: nobody can make a folder in /proc.
+        os.rmdir(tempfile.mkdtemp(prefix=".", dir=parent))
+    except OSError as error:
+        raise PermissionError(
+            f"{path} cannot be made: {parent} cannot be written to ({error.strerror})."
+        ) from error
+    return path
+
+
+def _is_description(path: Path) -> bool:
+    try:
+        told = parsed(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(told, dict) and {"format", "input", "output", "files"} <= told.keys()
+
+
+def write(directory: str | os.PathLike, bundle: Bundle) -> None:
+    """Writes a bundle, whole or not at all.
+
+    It is written aside and on disk before it gets its name. An earlier bundle is put away just
+    before that, and deleted after it; should the new one not get the name, it gets its own back.
+
+    Args:
+        directory: where; see `check_free`.
+        bundle: what.
+
+    Raises:
+        FileExistsError: see `check_free`.
+        OSError: it cannot be written, the disk is full. What was there still is.
+    """
+    path = check_free(directory)
+    files = _files(bundle)
+    aside, earlier = (path.with_name(f".{path.name}.{what}") for what in ("partial", "earlier"))
+    try:
+        # What a process that was killed has left.
+        if earlier.exists() and not path.exists():
+            os.rename(earlier, path)
+        for left in (aside, earlier):
+            shutil.rmtree(left, ignore_errors=True)
+        aside.mkdir(parents=True)
+        for name, content in files.items():
+            with open(aside / name, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        _sync(aside)
+        if path.exists():
+            os.rename(path, earlier)
+        try:
+            os.rename(aside, path)
+        except OSError:
+            if earlier.exists():
+                os.rename(earlier, path)
+            raise
+        _sync(path.parent)
+    except OSError as error:
+        raise OSError(f"{path} could not be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    shutil.rmtree(earlier, ignore_errors=True)
+
+
+def _sync(directory: Path) -> None:
+    # The names in it; those of its files are written with it.
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _files(bundle: Bundle) -> dict[str, bytes]:
+    """The contents of each file; `model.json`, which tells of the others, comes last."""
+    created = datetime.now(timezone.utc).replace(microsecond=0)
+    lines = "".join(f"{label}\n" for label in bundle.labels)
+    files = {
+        "model.tflite": bytes(bundle.flatbuffer),
+        "labels.txt": lines.encode("utf-8", "replace"),
+        "report.html": report_page(bundle, created).encode("utf-8", "replace"),
+        "predict.py": SCRIPT.read_bytes(),
+    }
+    if bundle.golden is not None:
+        files[golden.FILE] = golden.numbers(bundle.golden)
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    told = _description(bundle, created, hashes)
+    return {**files, "model.json": (json.dumps(told, indent=2) + "\n").encode()}
+
+
+def _description(bundle: Bundle, created: datetime, hashes: dict[str, str]) -> dict:
+    """The contents of `model.json`."""
+    verification = bundle.verification
+    accuracy = None
+    if verification.keras_accuracy is not None:
+        accuracy = {
+            "keras": verification.keras_accuracy,
+            "file": verification.tflite_accuracy,
+            "images": verification.images,
+            "dataset": None if bundle.own_images else bundle.dataset,
+        }
+    normalization = bundle.normalization if bundle.values == "normalized" else None
+    return {
+        "format": FORMAT,
+        "name": bundle.name,
+        "created": created.isoformat(),
+        "input": {
+            "name": bundle.image_input.name,
+            "shape": list(bundle.input_shape),
+            "type": bundle.input_type,
+            "values": bundle.values,
+            "mean": list(normalization.mean) if normalization else None,
+            "std": list(normalization.std) if normalization else None,
+            "resize": bundle.resize,
+        },
+        "output": {
+            "name": bundle.main_output.name,
+            "shape": list(bundle.output_shape),
+            "kind": bundle.output_kind,
+        },
+        "inputs": [asdict(end) for end in bundle.inputs],
+        "outputs": [asdict(end) for end in bundle.outputs],
+        "kernels": list(verification.kernels),
+        "class_names": None if bundle.class_names is None else list(bundle.class_names),
+        "accuracy": accuracy,
+        "options": dict(bundle.options),
+        "versions": dict(bundle.versions),
+        "files": hashes,
+        "source": bundle.source_sha256,
+        "comparison": {
+            "dataset": bundle.dataset,
+            "own_images": bundle.own_images,
+            "normalization": _told_normalization(bundle),
+        },
+        "network": bundle.network,
+        "golden": bundle.golden and golden.description(bundle.golden, bundle.flatbuffer),
+    }
+
+
+def _told_normalization(bundle: Bundle) -> dict | str | None:
+    """Of the network's images, which a file with uint8 input normalises itself."""
+    if bundle.normalization is None:
+        return "pixels" if bundle.takes_pixels else None
+    return {"mean": list(bundle.normalization.mean), "std": list(bundle.normalization.std)}

@@ -1,0 +1,137 @@
+"""The same network in float32 and in int8, to compare a binary one with."""
+
+import contextlib
+from collections.abc import Iterator
+
+import larq as lq
+import tensorflow as tf
+
+from export.conversion.converter import saved, signature_names
+from export.conversion.int8.quantize import check_images
+from export.keras_graph.inputs_outputs import Inputs, as_list, first, random_inputs
+from export.keras_graph.quantized_scope import restored_scope
+
+__all__ = ["convert_float_twin", "convert_int8_twin", "float_twin", "twins"]
+
+# More do not change the ranges by much, and each is run through reference kernels.
+MOST_IMAGES = 32
+
+
+@contextlib.contextmanager
+def _making(name: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # cloning and converting have many of their own
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"the {name} twin cannot be made: {reason}") from error
+
+
+def _without_quantizers(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
+    try:
+        config = layer.get_config()
+    except NotImplementedError:  # whose message is a page about how to write one
+        raise ValueError(
+            f"`{layer.name}`, {type(layer).__name__}, does not tell how it was made"
+        ) from None
+    for quantizer in [key for key in config if key.endswith("_quantizer")]:
+        config[quantizer] = None
+    if "pad_values" in config:
+        # Anything but zeros is an operator of its own, which a network in real numbers has no
+        # need of.
+        config["pad_values"] = 0
+    copy = type(layer).from_config(config)
+    copy._name = layer.name  # which layers without a get_config of their own may not take
+    return copy
+
+
+def float_twin(model: tf.keras.Model) -> tf.keras.Model:
+    """The same network without its quantizers: the same layers with the latent weights.
+
+    Args:
+        model: a functional or sequential model.
+    """
+    twin = tf.keras.models.clone_model(model, clone_function=_without_quantizers)
+    for layer in model.layers:
+        latent = [
+            weight
+            for weight in layer.get_weights()
+            if weight.ndim or not isinstance(layer, lq.layers_base.BaseLayer)
+        ]
+        twin.get_layer(layer.name).set_weights(latent)
+    return twin
+
+
+@restored_scope()
+def convert_float_twin(model: tf.keras.Model, batch_size: int = 1) -> bytes:
+    """Converts the same network without its quantizers, in float32, with TensorFlow's converter.
+
+    It is what the binary network is compared with in size and latency: the same layers with the
+    latent weights, and no sign in between. Its predictions mean nothing.
+
+    Args:
+        model: a float32 functional or sequential model.
+        batch_size: images that the file takes at a time.
+
+    Returns:
+        A TFLite file.
+
+    Raises:
+        ValueError: a layer cannot be made without its quantizers, or TensorFlow's converter cannot
+            take the network.
+    """
+    with _making("float32"), saved(float_twin(model), batch_size) as directory:
+        return tf.lite.TFLiteConverter.from_saved_model(directory).convert()
+
+
+@restored_scope()
+def convert_int8_twin(model: tf.keras.Model, images: Inputs) -> bytes:
+    """Converts the same network without its quantizers, in int8, with TensorFlow's converter.
+
+    Args:
+        model: a float32 functional or sequential model.
+        images: float32 (count, height, width, channels), normalised; the first 32 calibrate. For
+            several inputs a list of arrays, in their order.
+
+    Returns:
+        A TFLite file that takes one image at a time, float32 outside and int8 inside.
+
+    Raises:
+        ValueError: there are no images, or they have another shape or are not finite; or as
+            `convert_float_twin`.
+    """
+    for array, tensor in zip(as_list(images), model.inputs, strict=True):
+        check_images(array, tuple(tensor.shape[1:]))
+    inputs = as_list(first(images, MOST_IMAGES))
+    with _making("int8"), saved(float_twin(model), 1) as directory:
+        converter = tf.lite.TFLiteConverter.from_saved_model(directory)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        # By their names, since the converter shuffles several.
+        names = signature_names(model)[0]
+        types = [tensor.dtype.as_numpy_dtype for tensor in model.inputs]
+        converter.representative_dataset = lambda: (
+            {
+                name: row[None].astype(dtype)
+                for name, row, dtype in zip(names, rows, types, strict=True)
+            }
+            for rows in zip(*inputs, strict=True)
+        )
+        return converter.convert()
+
+
+def twins(model: tf.keras.Model) -> dict[str, bytes]:
+    """The float32 and the int8 TFLite file of a network, for their latency.
+
+    The ranges of the int8 file are those of random images: its operators are what they would be
+    with real ones, its predictions mean nothing.
+
+    Args:
+        model: a float32 functional or sequential model with inputs of fixed sizes.
+
+    Returns:
+        "float32" and "int8".
+
+    Raises:
+        ValueError: TensorFlow's converter cannot take the network.
+    """
+    inputs = random_inputs(model, 8)
+    return {"float32": convert_float_twin(model), "int8": convert_int8_twin(model, inputs)}

@@ -1,0 +1,116 @@
+"""Layers that compute several operators, as one layer for each, so that each can be quantized."""
+
+import tensorflow as tf
+
+from export.keras_graph.binary_layers import is_binary_convolution
+from export.keras_graph.steps import Step, Value
+
+__all__ = ["FUSED", "split", "standalone_batch_norm"]
+
+# The activations that the converter makes part of the operator before them.
+FUSED = ("linear", "relu", "relu6")
+
+
+def pads_with_ones(layer: tf.keras.layers.Conv2D) -> bool:
+    """Whether no zeros are padded, so that an activation becomes part of a binary convolution."""
+    return layer.padding == "valid" or getattr(layer, "pad_values", 0) == 1
+
+
+def split(step: Step, made: dict[int, list[tf.keras.layers.Layer]]) -> list[Step]:
+    """The same as several steps, or the step alone where there is nothing to split.
+
+    Split are activations within a layer that the converter would not fuse, separable convolutions
+    and sums of more than two terms.
+
+    Args:
+        step: of a graph.
+        made: the layers that were split before, by the id of the original; grows.
+    """
+    layer = step.layer
+    if isinstance(layer, tf.keras.layers.Add) and len(step.inputs) > 2:
+        return _sum_of_pairs(step)
+    if type(layer) is tf.keras.layers.SeparableConv2D:
+        layers = made.setdefault(id(layer), _separated(layer))
+        kernels, rest = step.weights[:1], step.weights[1:]
+        return _in_a_row(step, layers, [kernels, rest, *[[]] * (len(layers) - 2)])
+    if _activation_to_split(layer):
+        if id(layer) not in made:
+            linear = type(layer).from_config({**layer.get_config(), "activation": "linear"})
+            made[id(layer)] = [linear, _activation(layer)]
+        return _in_a_row(step, made[id(layer)], [step.weights, []])
+    return [step]
+
+
+def _activation_to_split(layer: tf.keras.layers.Layer) -> bool:
+    if not isinstance(layer, (tf.keras.layers.Conv2D, tf.keras.layers.Dense)):
+        return False
+    name = getattr(layer.activation, "__name__", None)
+    if name == "linear":
+        return False
+    return name not in FUSED or (is_binary_convolution(layer) and not pads_with_ones(layer))
+
+
+def _activation(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
+    if isinstance(layer.activation, tf.keras.layers.Layer):
+        return layer.activation
+    return tf.keras.layers.Activation(layer.activation, name=f"{layer.name}.activation")
+
+
+def _separated(layer: tf.keras.layers.SeparableConv2D) -> list[tf.keras.layers.Layer]:
+    shared = {name: getattr(layer, name) for name in ("strides", "padding", "dilation_rate")}
+    depthwise = tf.keras.layers.DepthwiseConv2D(
+        layer.kernel_size,
+        depth_multiplier=layer.depth_multiplier,
+        use_bias=False,
+        name=f"{layer.name}.depthwise",
+        **shared,
+    )
+    fused = getattr(layer.activation, "__name__", None) in FUSED
+    pointwise = tf.keras.layers.Conv2D(
+        layer.filters,
+        1,
+        use_bias=layer.use_bias,
+        activation=layer.activation if fused else None,
+        name=f"{layer.name}.pointwise",
+    )
+    return [depthwise, pointwise, *([] if fused else [_activation(layer)])]
+
+
+def _in_a_row(step: Step, layers: list[tf.keras.layers.Layer], weights: list) -> list[Step]:
+    steps = []
+    args, kwargs = step.args, step.kwargs
+    for layer, its_weights in zip(layers, weights, strict=True):
+        shape = layer.compute_output_shape((steps[-1].output if steps else step.inputs[0]).shape)
+        output = step.output if layer is layers[-1] else Value(tuple(shape), step.output.dtype)
+        steps.append(Step(layer, its_weights, args, kwargs, output))
+        args, kwargs = (output,), {}
+    return steps
+
+
+def _sum_of_pairs(step: Step) -> list[Step]:
+    steps, (total, *terms) = [], step.inputs
+    for number, term in enumerate(terms, start=1):
+        last = number == len(terms)
+        output = step.output if last else Value(step.output.shape, step.output.dtype)
+        layer = tf.keras.layers.Add(name=f"{step.layer.name}.{number}")
+        steps.append(Step(layer, [], ([total, term],), {}, output))
+        total = output
+    return steps
+
+
+def standalone_batch_norm(step: Step) -> Step:
+    """A batch norm on (batch, height, width, channels) as one depthwise 1x1 convolution.
+
+    The converter makes MUL and ADD of it, in float32 unless there is a FakeQuant between the two;
+    a depthwise convolution is one int8 operator with a factor per channel and an int32 bias.
+    """
+    layer = step.layer
+    weights = iter(step.weights)
+    channels = step.output.shape[-1]
+    gamma = next(weights) if layer.scale else tf.ones(channels).numpy()
+    beta = next(weights) if layer.center else tf.zeros(channels).numpy()
+    mean, variance = weights
+    factor = gamma / (variance + layer.epsilon) ** 0.5
+    depthwise = tf.keras.layers.DepthwiseConv2D(1, name=f"{layer.name}.depthwise")
+    kernel = factor.reshape(1, 1, channels, 1)
+    return Step(depthwise, [kernel, beta - mean * factor], (step.inputs[0],), {}, step.output)

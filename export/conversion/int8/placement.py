@@ -1,0 +1,181 @@
+"""Which tensors of a graph get a FakeQuant, so that the converter makes its operators int8.
+
+It does so where all float32 inputs and outputs of an operator have one. What is one operator to
+the converter is several layers in Keras, and a FakeQuant between them would tear them apart.
+"""
+
+from collections import defaultdict
+
+import tensorflow as tf
+
+from export.conversion.int8.decompose import FUSED, pads_with_ones, split, standalone_batch_norm
+from export.keras_graph.binary_layers import is_binary_convolution
+from export.keras_graph.steps import Graph, Step, Value
+from recu_tf.layers import (
+    ChannelScale,
+    HardTanh,
+    LearnableBias,
+    PadChannels,
+    Rotate180,
+    Subsample,
+)
+
+__all__ = ["Placement", "is_linear"]
+
+L = tf.keras.layers
+LINEAR = (L.Conv2D, L.DepthwiseConv2D, L.Conv2DTranspose, L.Dense)
+AFFINE = (L.BatchNormalization, ChannelScale, LearnableBias)
+SUM = (L.Add, L.Subtract, L.Multiply)
+# Operators that TensorFlow Lite wants the same range before and behind. Another range costs an
+# operator more, and of a maximum fails to convert.
+SAME_RANGE = (
+    *(L.MaxPooling2D, L.AveragePooling2D, L.GlobalMaxPooling2D, L.UpSampling2D),
+    *(L.Flatten, L.Reshape, L.Permute, L.ZeroPadding2D, L.Cropping2D, L.Concatenate),
+    *(L.Maximum, L.Minimum, L.Dropout, L.SpatialDropout2D, L.GaussianNoise, L.GaussianDropout),
+    *(PadChannels, Rotate180, Subsample),
+)
+# Operators whose int8 output has a range of TensorFlow Lite's own.
+FIXED_RANGES = {
+    "softmax": (0.0, 255 / 256),
+    "sigmoid": (0.0, 255 / 256),
+    "tanh": (-1.0, 127 / 128),
+}
+# What ends in a value: the states in which a binary convolution can still take up a layer.
+BINARY = ("binary", "binary convolution", "binary convolution without zeros")
+
+
+class Placement:
+    """Where FakeQuant goes in a graph.
+
+    Args:
+        graph: of a float32 model.
+
+    Attributes:
+        graph: the same with every layer split that is several operators.
+        group: the values that get a FakeQuant, each with the one that stands for all of its range.
+        sources: those of them whose numbers are not just passed on from others.
+        fixed: ranges that TensorFlow Lite prescribes.
+    """
+
+    def __init__(self, graph: Graph):
+        made = {}
+        steps = [part for step in graph.steps for part in split(step, made)]
+        self._users: dict[Value, list[Step]] = defaultdict(list)
+        for step in steps:
+            for value in step.inputs:
+                self._users[value].append(step)
+        self._outputs = graph.outputs
+        self._inside: set[Value] = set()  # of one operator of the converter
+        self._real: set[Value] = set()  # stays in float32
+        self._state: dict[Value, str] = {}
+        self.fixed: dict[Value, tuple[float, float]] = {}
+        placed = [self._placed(step) for step in steps]
+        self.graph = Graph(graph.inputs, placed, graph.outputs, graph.names)
+        values = [*graph.inputs, *(value for step in self.graph.steps for value in step.values)]
+        self.group = {value: value for value in values if self._quantizable(value)}
+        self.sources = set(self.group)
+        self._join()
+
+    def _placed(self, step: Step) -> Step:
+        """Follows what the converter makes one operator of, and what stays in float32."""
+        layer = step.layer
+        real = not is_linear(layer) and any(value in self._real for value in step.inputs)
+        state = self._next_state(step)
+        if state == "other" and not real and _is_batch_norm_of_images(step):
+            step, state = standalone_batch_norm(step), "linear"
+        if is_binary_convolution(layer):
+            # Only float32 outputs of zero-padded ones are known to every kernel of the engine.
+            real = not pads_with_ones(layer)
+        for value in step.values:
+            self._state[value] = state
+            if real:
+                self._real.add(value)
+            if (name := _activation(layer)) in FIXED_RANGES:
+                self.fixed[value] = FIXED_RANGES[name]
+        return step
+
+    def _next_state(self, step: Step) -> str:
+        layer = step.layer
+        if is_binary_convolution(layer):
+            return BINARY[2] if pads_with_ones(layer) else BINARY[1]
+        if is_linear(layer):
+            return "linear" if _activation(layer) in (None, "linear") else "closed"
+        if isinstance(layer, SUM):
+            return "sum"
+        if len(step.inputs) != 1:
+            return "other"
+        (before,) = step.inputs
+        state = self._state.get(before, "other")
+        if len(self._users[before]) == 1 and before not in self._outputs:
+            if isinstance(layer, AFFINE) and state in ("linear", *BINARY):
+                self._inside.add(before)
+                return "linear" if state == "linear" else "binary"
+            if _is_clip(layer) and state in ("linear", "sum", BINARY[2]):
+                self._inside.add(before)
+                return "binary" if state in BINARY else "closed"
+        if isinstance(layer, HardTanh) and state in BINARY and self._only_signs(before):
+            return "binary"
+        return "other"
+
+    def _only_signs(self, value: Value) -> bool:
+        """Whether nothing but the sign of a value matters: it feeds only binary convolutions."""
+        return bool(self._users[value]) and all(
+            is_binary_convolution(step.layer)
+            or (isinstance(step.layer, HardTanh) and self._only_signs(step.output))
+            for step in self._users[value]
+        )
+
+    def _quantizable(self, value: Value) -> bool:
+        if value.dtype != tf.float32 or value in self._inside:
+            return False
+        if value in self._real:
+            return any(is_linear(step.layer) for step in self._users[value])
+        # In float32 a binary convolution's signs stay exact, and may stay bit-packed.
+        return not (self._state.get(value) in BINARY and self._only_signs(value))
+
+    def _join(self) -> None:
+        """Gives one range to all that TensorFlow Lite wants one range for."""
+        for step in self.graph.steps:
+            outputs = [value for value in step.values if value not in self._real]
+            if isinstance(step.layer, SAME_RANGE) and outputs:
+                values = [*step.inputs, *outputs]
+                roots = [self._root(value) for value in values if value in self.group]
+                for root in roots:
+                    self.group[root] = roots[0]
+                self.sources -= set(outputs)
+        self.group = {value: self._root(value) for value in self.group}
+
+    def _root(self, value: Value) -> Value:
+        while self.group[value] is not value:
+            value = self.group[value]
+        return value
+
+
+def is_linear(layer: tf.keras.layers.Layer) -> bool:
+    """Whether it has a kernel that the converter makes int8."""
+    quantizer = getattr(layer, "input_quantizer", None)
+    return isinstance(layer, LINEAR) and getattr(quantizer, "precision", None) != 1
+
+
+def _activation(layer: tf.keras.layers.Layer) -> str | None:
+    if isinstance(layer, L.Softmax):
+        return "softmax"
+    return getattr(getattr(layer, "activation", None), "__name__", None)
+
+
+def _is_clip(layer: tf.keras.layers.Layer) -> bool:
+    """Whether it is an activation that becomes part of the operator before it."""
+    if isinstance(layer, L.ReLU):
+        return not layer.negative_slope and not layer.threshold and layer.max_value in (None, 6)
+    if isinstance(layer, L.Activation):
+        return _activation(layer) in FUSED
+    return isinstance(layer, HardTanh)
+
+
+def _is_batch_norm_of_images(step: Step) -> bool:
+    """Whether it is a batch norm on the last axis of (batch, height, width, channels)."""
+    return (
+        isinstance(step.layer, L.BatchNormalization)
+        and len(step.output.shape) == 4
+        and list(step.layer.axis) in ([3], [-1])
+    )

@@ -1,0 +1,70 @@
+"""Rebuilds a model of another precision in float32, which is what the converter takes."""
+
+import contextlib
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+from export.keras_graph.clone import Changes
+
+__all__ = ["float32_policy", "in_float32", "other_precision"]
+
+
+@contextlib.contextmanager
+def float32_policy() -> Iterator[None]:
+    """Has new layers be in float32, where a training in mixed precision left another policy."""
+    policy = tf.keras.mixed_precision.global_policy()
+    tf.keras.mixed_precision.set_global_policy("float32")
+    try:
+        yield
+    finally:
+        tf.keras.mixed_precision.set_global_policy(policy)
+
+
+def other_precision(model: tf.keras.Model) -> list[str]:
+    """The names of the policies in a model, and in those within, that are not float32."""
+    layers = [layer for layer in model.submodules if isinstance(layer, tf.keras.layers.Layer)]
+    policies = {layer.dtype_policy.name for layer in [model, *layers]}
+    # Layers of whole numbers compute nothing that could be rounded.
+    return sorted(name for name in policies if "float" in name and name != "float32")
+
+
+def _with_float32(config: object) -> object:
+    """A configuration with every policy in it replaced, as wrappers hold those of others."""
+    if isinstance(config, list | tuple):
+        # Keras wraps the lists that layers hold, and its wrappers take nothing but lists.
+        return (tuple if isinstance(config, tuple) else list)(map(_with_float32, config))
+    if not isinstance(config, dict):
+        return config
+    return {
+        key: "float32" if key == "dtype" and _is_policy(value) else _with_float32(value)
+        for key, value in config.items()
+    }
+
+
+def _is_policy(value: object) -> bool:
+    name = value.get("config", {}).get("name", "") if isinstance(value, dict) else value
+    return isinstance(name, str) and "float" in name
+
+
+def _lambda(layer: tf.keras.layers.Lambda) -> tf.keras.layers.Lambda:
+    return tf.keras.layers.Lambda(
+        layer.function,
+        mask=layer.mask,
+        arguments=layer.arguments,
+        name=layer.name,
+        dtype="float32",
+    )
+
+
+def in_float32(model: tf.keras.Model) -> Changes:
+    """Gives every layer the precision float32."""
+    changes = Changes()
+    for layer in model.layers:
+        if isinstance(layer, tf.keras.layers.Lambda):
+            # Not of its configuration, in which its code is bytes.
+            changes.replace(layer, _lambda(layer), [])
+        elif not isinstance(layer, tf.keras.Model):
+            new = type(layer).from_config(_with_float32(layer.get_config()))
+            changes.replace(layer, new, layer.get_weights())
+    return changes

@@ -1,0 +1,69 @@
+"""Drops a hard tanh that only signs read: sign(hard_tanh(x)) = sign(x)."""
+
+import numpy as np
+import tensorflow as tf
+
+from export.keras_graph.clone import Changes, Layer, calls, consumers
+
+__all__ = ["drop_hard_tanh", "reads_sign_only"]
+
+_random = np.random.default_rng(0).normal(scale=2, size=(1, 8, 8, 16)).astype(np.float32)
+_random[0, 0, 0] = np.repeat([0.0, -0.0, 1e-30, -1e-30, 1.0, -1.0, 1e30, -1e30], 2)
+PROBE = tf.constant(_random)
+CLIPPED = tf.clip_by_value(PROBE, -1, 1)
+
+
+def _same(one: tf.Tensor, other: tf.Tensor) -> bool:
+    return bool(tf.reduce_all(one == tf.cast(other, one.dtype)))
+
+
+def reads_sign_only(layer: Layer | None) -> bool:
+    """Whether all that a layer makes of its input is the sign of each number.
+
+    That is tried out with the layer's own quantizer: the values must be -1 and 1, and those of
+    x, of hard_tanh(x) and of 2 x the same.
+
+    Args:
+        layer: one with an `input_quantizer`, or a quantizer itself; None is no layer.
+    """
+    quantizer = getattr(layer, "input_quantizer", None)
+    if quantizer is None and getattr(layer, "precision", None) == 1:
+        quantizer = layer
+    if quantizer is None:
+        return False
+    try:
+        signs = quantizer(PROBE)
+        return (
+            _same(tf.abs(signs), tf.ones_like(signs))
+            and _same(signs, quantizer(CLIPPED))
+            and _same(signs, quantizer(2 * PROBE))
+        )
+    except (TypeError, ValueError, tf.errors.OpError):
+        # A quantizer of something else than images says nothing about them.
+        return False
+
+
+def _is_hard_tanh(layer: Layer) -> bool:
+    if layer.weights or isinstance(layer, tf.keras.Model):
+        return False
+    if not (
+        isinstance(layer, tf.keras.layers.Activation) or type(layer).__name__.endswith("HardTanh")
+    ):
+        return False
+    return _same(layer(PROBE), CLIPPED)
+
+
+def drop_hard_tanh(model: tf.keras.Model) -> Changes:
+    """Puts nothing in the place of each hard tanh that only signs read.
+
+    It changes no sign, costs an operator and keeps Larq Compute Engine from packing bits.
+    """
+    changes, readers, called = Changes(), consumers(model), calls(model)
+    for layer in model.layers:
+        if (
+            called[layer.name] == 1
+            and all(map(reads_sign_only, readers[layer.name]))
+            and _is_hard_tanh(layer)
+        ):
+            changes.replace(layer, tf.keras.layers.Activation("linear", name=layer.name), [])
+    return changes

@@ -1,0 +1,138 @@
+"""Pads with ones where Larq Compute Engine would compute a padding with zeros wrongly.
+
+Bits have no zero. The engine pads with ones and takes away what these added, wrongly where a window
+holds the whole map and more (see MISCOMPILATION.md). So that is done here, in numbers that are
+known: a convolution padded with ones, less what the ones at each place add.
+"""
+
+import larq as lq
+import numpy as np
+import tensorflow as tf
+
+from export.conversion.rewriting.padding import TurnedConvolution, same_padding
+from export.keras_graph.binary_layers import quantized_kernel
+from export.keras_graph.clone import Changes, Layer, calls, nodes
+
+__all__ = ["PaddedWithOnes", "is_wide", "pad_wide_kernels"]
+
+
+def is_wide(size: int, kernel: int, stride: int, dilation: int) -> bool:
+    """Whether a window of a convolution padded by SAME holds one axis of its map and more.
+
+    Args:
+        size: of the map, in pixels.
+        kernel: of the window, in numbers of the kernel.
+        stride: of the windows.
+        dilation: of the kernel.
+    """
+    window = (kernel - 1) * dilation + 1
+    front, _ = same_padding(size, window, stride)
+    starts = range(-front, -front + -(-size // stride) * stride, stride)
+    return window > size and any(start <= 0 and start + window >= size for start in starts)
+
+
+@tf.keras.utils.register_keras_serializable(package="recu_tf")
+class PaddedWithOnes(tf.keras.layers.Layer):
+    """A convolution padded with ones, less what these add: one padded with zeros.
+
+    Shape: (batch, height, width, channels) to (batch, new height, new width, filters).
+
+    Args:
+        convolution: a layer without bias and activation, padded with ones.
+        activation: what comes last.
+    """
+
+    def __init__(self, convolution: Layer, activation: Layer, **kwargs):
+        super().__init__(**kwargs)
+        self.convolution = convolution
+        self.activation = activation
+
+    def build(self, input_shape: tf.TensorShape) -> None:
+        """Makes what is added: the bias less what the ones add, at each place."""
+        shape = self.convolution.compute_output_shape(input_shape)[1:]
+        self.added = self.add_weight("added", shape, trainable=False)
+        super().build(input_shape)
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Convolves, and adds."""
+        outputs = self.convolution(inputs)
+        height, width, filters = self.added.shape
+        if height == width == 1:
+            return self.activation(outputs + tf.reshape(self.added, (filters,)))
+        # The converter would fuse a sum with a map into the convolution, which the engine then
+        # cannot load; it does not look through a change of shape.
+        flat = tf.reshape(outputs, (-1, height * width * filters))
+        total = flat + tf.reshape(self.added, (height * width * filters,))
+        return self.activation(tf.reshape(total, (-1, height, width, filters)))
+
+    def get_config(self) -> dict:
+        """The constructor's arguments."""
+        layers = {"convolution": self.convolution, "activation": self.activation}
+        serialized = {name: tf.keras.layers.serialize(one) for name, one in layers.items()}
+        return {**super().get_config(), **serialized}
+
+    @classmethod
+    def from_config(cls, config: dict) -> "PaddedWithOnes":
+        """The layer of a configuration."""
+        names = ("convolution", "activation")
+        layers = {name: tf.keras.layers.deserialize(config[name]) for name in names}
+        return cls(**{**config, **layers})
+
+
+def pad_wide_kernels(model: tf.keras.Model) -> Changes:
+    """Pads binary convolutions with ones where a window holds the whole map and more."""
+    changes, called = Changes(), calls(model)
+    for node in nodes(model):
+        layer = node.layer
+        if called[layer.name] != 1:
+            continue
+        # What it turns has the sizes that it takes.
+        turned = layer if isinstance(layer, TurnedConvolution) else None
+        layer = turned.convolution if turned else layer
+        if not _padded_with_zeros(layer):
+            continue
+        size = node.input_shapes[1:3]
+        axes = zip(size, layer.kernel_size, layer.strides, layer.dilation_rate, strict=True)
+        if None not in size and any(is_wide(*axis) for axis in axes):
+            new, weights = _with_ones(layer, node.input_shapes)
+            if turned:
+                new = TurnedConvolution(new, _copy(turned.quantizer), name=turned.name)
+            changes.replace(node.layer, new, weights)
+    return changes
+
+
+def _padded_with_zeros(layer: Layer) -> bool:
+    """Whether a layer is a convolution with a frozen kernel of bits, and padded with zeros."""
+    return (
+        isinstance(layer, lq.layers.QuantConv2D)
+        and isinstance(layer.kernel_quantizer, lq.quantizers.NoOp)
+        and layer.kernel_quantizer.precision == 1
+        and layer.padding == "same"
+        and layer.pad_values == 0
+        and layer.data_format == "channels_last"
+    )
+
+
+def _copy(layer: Layer) -> Layer:
+    return type(layer).from_config(layer.get_config())
+
+
+def _with_ones(layer: Layer, shape: tuple[int | None, ...]) -> tuple[Layer, list[np.ndarray]]:
+    config = {**layer.get_config(), "pad_values": 1, "use_bias": False, "activation": "linear"}
+    activation = tf.keras.layers.Activation(layer.activation, name=f"{layer.name}.activation")
+    convolution = type(layer).from_config(config)
+    kernel = quantized_kernel(layer)
+    # Zeros, in a map of ones: what the padding alone adds.
+    zeros = tf.zeros((1, *shape[1:]))
+    options = {"strides": layer.strides, "dilations": layer.dilation_rate}
+    (top, bottom), (left, right) = (
+        same_padding(length, (taps - 1) * dilation + 1, stride)
+        for length, taps, dilation, stride in zip(
+            shape[1:3], layer.kernel_size, layer.dilation_rate, layer.strides, strict=True
+        )
+    )
+    ones = tf.pad(zeros, [[0, 0], [top, bottom], [left, right], [0, 0]], constant_values=1.0)
+    added = -tf.nn.conv2d(ones, kernel, padding="VALID", **options)[0].numpy()
+    if layer.use_bias:
+        added = added + layer.bias.numpy()
+    return PaddedWithOnes(convolution, activation, name=f"{layer.name}.ones"), [kernel, added]

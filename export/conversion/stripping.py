@@ -1,0 +1,116 @@
+"""Takes out of a TFLite file what no interpreter reads, a third of a small binary network's.
+
+Those are the names of the tensors within, of which the converter joins those of all that it fused,
+the tables of tensors that are not quantized, buffers and lists of numbers that another holds too, a
+description and the version of TensorFlow that the file would need. The names of inputs and outputs
+stay, and so do signatures, metadata of other kinds, and all numbers.
+"""
+
+import flatbuffers
+import numpy as np
+from larq_compute_engine.mlir.python import tflite_schema as schema
+
+from export.tflite.flatbuffer import read
+
+__all__ = ["stripped"]
+
+# What a converter tells of itself.
+UNREAD = (b"min_runtime_version", b"CONVERSION_METADATA")
+# Of a buffer's bytes, which interpreters read where they lie. The schema asks for it, and the code
+# that writes a file in Python does not heed it.
+ALIGNMENT = 16
+
+
+class _Builder(flatbuffers.Builder):
+    """Writes each list of numbers once: of shapes and options there are few different ones."""
+
+    def __init__(self, size: int):
+        super().__init__(size)
+        self.written: dict[tuple[str, bytes], int] = {}
+
+    def CreateNumpyVector(self, x: np.ndarray) -> int:
+        """Writes a list of numbers if there is none like it, and returns where it is."""
+        key = (x.dtype.str, x.tobytes())
+        if key not in self.written:
+            self.written[key] = super().CreateNumpyVector(x)
+        return self.written[key]
+
+
+class _Buffer(schema.BufferT):
+    """A buffer whose bytes begin at a multiple of 16."""
+
+    def Pack(self, builder: flatbuffers.Builder) -> int:
+        """Writes it, and returns where."""
+        length = 0 if self.data is None else len(self.data)
+        if length:
+            builder.StartVector(1, length, ALIGNMENT)
+            builder.head -= length
+            builder.Bytes[builder.head : builder.head + length] = self.data.tobytes()
+            data = builder.EndVector()
+        schema.BufferStart(builder)
+        if length:
+            schema.BufferAddData(builder, data)
+        return schema.BufferEnd(builder)
+
+
+def stripped(flatbuffer: bytes) -> bytes:
+    """Takes out of a TFLite file what no interpreter reads.
+
+    Operators can no longer be traced to layers by name: audit a file before.
+
+    Args:
+        flatbuffer: the file, such as `export.convert` makes.
+
+    Returns:
+        A file that computes the same, with buffers at multiples of 16 bytes. A file above 2 GB,
+        which keeps its buffers behind everything else, is returned as it is.
+
+    Raises:
+        ValueError: the bytes are not a TFLite file, or a damaged one.
+    """
+    read(flatbuffer)  # checks the file, which the schema's reader takes on trust
+    file = schema.ModelT.InitFromObj(schema.Model.GetRootAs(flatbuffer, 0))
+    if any(one.offset > 1 for one in file.buffers):
+        return flatbuffer
+    file.description = None
+    file.metadata = [one for one in file.metadata or [] if one.name not in UNREAD] or None
+    for graph in file.subgraphs:
+        ends = {*_indices(graph.inputs), *_indices(graph.outputs)}
+        for index, tensor in enumerate(graph.tensors):
+            if index not in ends:
+                tensor.name = None
+            if _says_nothing(tensor.quantization):
+                tensor.quantization = None
+    _share_buffers(file)
+    builder = _Builder(len(flatbuffer))
+    builder.Finish(file.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def _indices(vector: np.ndarray | None) -> list[int]:
+    return [] if vector is None else list(vector)
+
+
+def _says_nothing(quantization: schema.QuantizationParametersT | None) -> bool:
+    parts = ("min", "max", "scale", "zeroPoint", "details")
+    return all(getattr(quantization, name, None) is None for name in parts)
+
+
+def _share_buffers(file: schema.ModelT) -> None:
+    """Leaves one buffer of each content; the first is the empty one, by the schema."""
+    kept, places, found = [_Buffer()], {b"": 0}, []
+    for buffer in file.buffers:
+        content = b"" if buffer.data is None else np.asarray(buffer.data, np.uint8).tobytes()
+        if content not in places:
+            places[content] = len(kept)
+            kept.append(_Buffer())
+            kept[-1].data = np.frombuffer(content, np.uint8)
+        found.append(places[content])
+    for graph in file.subgraphs:
+        for tensor in graph.tensors:
+            tensor.buffer = found[tensor.buffer]
+    for metadata in file.metadata or []:
+        metadata.buffer = found[metadata.buffer]
+    file.buffers = kept
+    # A list of buffers of metadata that nothing has read since metadata have names.
+    file.metadataBuffer = None

@@ -1,0 +1,206 @@
+"""An export from the network to the folder on disk, and what to tell of it."""
+
+import hashlib
+import logging
+import os
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+
+from export.bundle.writer import Bundle, check_free, write
+from export.conversion.baselines import convert_float_twin
+from export.export_options import DEFAULTS, Options
+from export.keras_graph.checks import check_network
+from export.loading.sources import Source
+from export.measurement.latency import Latency, benchmark, fastest
+from export.pipeline import Exported, export_network
+from export.proof.auditing import Audit
+from export.proof.verification import Verification
+from export.refusals import ExportError, earlier_export
+from recu_tf.pixel_scaling import leaves_pixels
+from recu_tf.runs import versions
+
+logger = logging.getLogger(__name__)
+
+__all__ = ["Report", "export_bundle"]
+
+# Less than `recu benchmark` measures: some kernels are slow on x86.
+REPEATS = 25
+EXPORTED, TWIN = "exported", "float32"
+
+
+@dataclass(frozen=True)
+class Report:
+    """A proved export that lies on disk.
+
+    Attributes:
+        directory: of the bundle.
+        exported: the file and its proof.
+        float_size: of the float32 TFLite file of the same network, in bytes; None where none can be
+            made, as of the graph of a SavedModel.
+        latencies: of the file and of its float32 twin, with each kernel.
+    """
+
+    directory: Path
+    exported: Exported
+    float_size: int | None
+    latencies: list[Latency]
+
+    @property
+    def path(self) -> Path:
+        """Of the TFLite file."""
+        return self.directory / "model.tflite"
+
+    @property
+    def size(self) -> int:
+        """Of the TFLite file, in bytes."""
+        return len(self.exported.flatbuffer)
+
+    @property
+    def fastest(self) -> Latency:
+        """Of the file, with the kernel that is the fastest here."""
+        return fastest(self.latencies, EXPORTED)
+
+    @property
+    def fastest_twin(self) -> Latency | None:
+        """Of the float32 twin; None without one."""
+        return None if self.float_size is None else fastest(self.latencies, TWIN)
+
+    @property
+    def audit(self) -> Audit:
+        """The operators of the file."""
+        return self.exported.audit
+
+    @property
+    def verification(self) -> Verification:
+        """The outputs of the file against Keras'."""
+        return self.exported.verification
+
+    def __str__(self) -> str:
+        latencies = [
+            f"  {one.name:<8} {one.median_ms:8.2f} ms  (p95 {one.p95_ms:.2f})  {one.kernel}"
+            for one in self.latencies
+        ]
+        images = self.exported.options.batch_size
+        return "\n".join(
+            [
+                *(f"Rewriting: {step}" for step in self.exported.steps),
+                str(self.audit),
+                str(self.verification),
+                f"Conversion: {self.exported.seconds:.1f} s, peak memory of the process "
+                f"{self.exported.peak_memory / 1e6:,.0f} MB",
+                f"Size: {self.size:,} bytes{self._than_float()}",
+                f"Latency of {'one image' if images == 1 else f'{images} images'} on one thread:",
+                *latencies,
+                f"Fastest here: {self._compared()}",
+                f"Written: {self.directory}",
+            ]
+        )
+
+    def _than_float(self) -> str:
+        if self.float_size is None:
+            return ", no float32 twin can be made to compare it with"
+        times = self.float_size / self.size
+        return f", float32 {self.float_size:,} bytes ({times:.1f} times as large)"
+
+    def _compared(self) -> str:
+        if self.fastest_twin is None:
+            return self.fastest.kernel
+        times = self.fastest.median_ms / self.fastest_twin.median_ms
+        return (
+            f"{self.fastest.kernel}, {times:.2f} times the latency of float32 "
+            f"({self.fastest_twin.kernel})"
+        )
+
+
+def _float_twin(exported: Exported) -> bytes | None:
+    try:
+        return convert_float_twin(exported.model, exported.options.batch_size)
+    except ValueError:
+        return None
+
+
+def _beside(directory: Path, file: Path | None) -> str | None:
+    """The path of a file as seen from a folder beside it; None where they lie elsewhere."""
+    beside = file is not None and file.resolve().parent == directory.parent
+    return f"../{file.name}" if beside else None
+
+
+def export_bundle(
+    source: Source,
+    directory: str | os.PathLike | None = None,
+    options: Options = DEFAULTS,
+    dataset: str | None = None,
+    data_path: str | None = None,
+    images_path: str | os.PathLike | None = None,
+) -> Report:
+    """Exports a network, proves the file, measures it and writes the folder.
+
+    The folder of an earlier export is replaced once the new one is whole: a failure leaves it, and
+    its message says so.
+
+    Args:
+        source: the network, see `export.loading.sources`.
+        directory: of the bundle; None means `source.directory`.
+        options: what the file should be.
+        dataset: of its images, one of `recu_tf.data.DATASETS`; None means that of its run.
+        data_path: where the data set lies, if not where the training found it.
+        images_path: of a folder of images to prove the file on, see `export_network`.
+
+    Returns:
+        The report.
+
+    Raises:
+        ExportError, ValueError, ImportError, OSError: see `export_network` and
+            `export.bundle.writer.check_free`. No new folder is left.
+    """
+    directory = check_free(directory or source.directory)
+    check_network(source.model)
+    shapes = [tuple(tensor.shape) for tensor in source.model.inputs]
+    if not any(len(shape) == 4 for shape in shapes):
+        raise ValueError(
+            f"{source.name} must take images (batch, height, width, channels), it takes "
+            f"{', '.join(map(str, shapes))}."
+        )
+    replaces = (directory / "model.json").exists()
+    try:
+        exported = export_network(source, options, dataset, data_path, images_path)
+    except ExportError as error:
+        error.earlier = directory if replaces else None
+        raise
+    except ValueError as error:
+        if not replaces:
+            raise
+        raise ValueError(f"{error} {earlier_export(directory)}") from error
+    twin = _float_twin(exported)
+    files = {EXPORTED: exported.flatbuffer} | ({} if twin is None else {TWIN: twin})
+    logger.info("Measuring latency")
+    latencies = benchmark(files, repeats=REPEATS).latencies
+    known, normalization = exported.dataset, exported.normalization
+    pixels = normalization is not None and leaves_pixels(normalization)
+    file = source.file
+    bundle = Bundle(
+        name=source.name,
+        flatbuffer=exported.flatbuffer,
+        float_size=twin and len(twin),
+        probabilities="probabilities" in exported.kinds,
+        kinds=exported.kinds,
+        audit=exported.audit,
+        verification=exported.verification,
+        latencies=latencies,
+        steps=exported.steps,
+        options=asdict(options),
+        versions={**versions(), "larq-compute-engine": metadata.version("larq-compute-engine")},
+        seconds=exported.seconds,
+        peak_memory=exported.peak_memory,
+        normalization=None if pixels else normalization,
+        takes_pixels=pixels,
+        class_names=exported.source.class_names,
+        dataset=known and known.name,
+        source_sha256=file and hashlib.sha256(file.read_bytes()).hexdigest(),
+        network=_beside(directory, file),
+        golden=exported.golden,
+        own_images=images_path is not None,
+    )
+    write(directory, bundle)
+    return Report(directory, exported, twin and len(twin), latencies)

@@ -1,0 +1,1 @@
+"""Keras networks as graphs: their layers, inputs and outputs, and rebuilding them."""

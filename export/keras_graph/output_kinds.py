@@ -1,0 +1,90 @@
+"""What the outputs of a network are: logits, probabilities, or values that are of no classes."""
+
+import numpy as np
+import tensorflow as tf
+
+from export.keras_graph.clone import is_graph
+from recu_tf.evaluation import are_probabilities
+
+__all__ = ["ending", "kind_of"]
+
+L = tf.keras.layers
+# What changes no number, or drops some of them.
+PASSING = (L.Flatten, L.Reshape, L.Dropout, L.Permute)
+# Functions as layers, by the last part of their names in TensorFlow.
+FUNCTIONS = {"softmax", "sigmoid", "tanh", "relu", "relu6", "exp", "softplus", "log_softmax"}
+LOGITS = ("linear", "log_softmax")
+
+
+def ending(model: tf.keras.Model, output: int = 0) -> str | None:
+    """The name of the activation that an output of a network ends with, as its graph tells.
+
+    Returns:
+        As Keras calls it, such as "softmax", or "linear" for a layer without; None where the graph
+        does not tell, as of a subclassed model or a layer of one's own.
+    """
+    while is_graph(model):
+        history = model.outputs[output]._keras_history
+        layer = history.layer
+        while isinstance(layer, PASSING) or _is_linear_activation(layer):
+            before = tf.nest.flatten(layer._inbound_nodes[history.node_index].keras_inputs)
+            if len(before) != 1:
+                return None
+            history = before[0]._keras_history
+            layer = history.layer
+        if not isinstance(layer, tf.keras.Model):
+            return _activation(layer)
+        model, output = layer, history.tensor_index
+    return None
+
+
+def _is_linear_activation(layer: tf.keras.layers.Layer) -> bool:
+    return isinstance(layer, L.Activation) and _name(layer.activation) == "linear"
+
+
+def _name(activation) -> str | None:
+    name = getattr(activation, "__name__", None) or type(activation).__name__
+    return name.rsplit(".", 1)[-1].removesuffix("_v2")
+
+
+def _activation(layer: tf.keras.layers.Layer) -> str | None:
+    if isinstance(layer, L.Softmax):
+        return "softmax"
+    if isinstance(layer, L.ReLU | L.LeakyReLU | L.PReLU | L.ELU):
+        return "relu"
+    function = getattr(layer, "symbol", None)  # of a function that was called in a model
+    if function is not None:
+        name = function.rsplit(".", 1)[-1]
+        return name if name in FUNCTIONS else None
+    if getattr(layer, "activation", None) is not None:
+        return _name(layer.activation)
+    # Keras' own without an activation, and Larq's.
+    own = type(layer).__module__.split(".")[0] in ("keras", "tf_keras", "larq")
+    return "linear" if own and not isinstance(layer, L.Lambda | L.InputLayer) else None
+
+
+def kind_of(model: tf.keras.Model, outputs: np.ndarray, output: int = 0) -> str:
+    """What a network gives.
+
+    The last activation decides where the graph tells it. Where it does not, numbers from 0 to 1
+    are probabilities if they add up to 1, and else of no classes, as those of a sigmoid.
+
+    Args:
+        model: the network.
+        outputs: what it gives for a few images at one output.
+        output: the number of that output.
+
+    Returns:
+        "logits" or "probabilities" of classes (images, classes), two or more; else "values".
+    """
+    if outputs.ndim != 2 or outputs.shape[1] < 2:
+        return "values"
+    activation = ending(model, output)
+    if activation == "softmax":
+        return "probabilities"
+    if activation is not None and activation not in LOGITS:
+        return "values"
+    if are_probabilities(outputs):
+        return "probabilities"
+    bounded = outputs.min() >= 0 and outputs.max() <= 1
+    return "values" if activation is None and bounded else "logits"

@@ -1,0 +1,1 @@
+"""Networks and images from wherever they lie."""

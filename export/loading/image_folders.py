@@ -1,0 +1,115 @@
+"""Images of a folder as `predict.py` reads them, for networks whose data set is not known here."""
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+
+from export.runtime import predict
+from recu_tf.data import DATASETS, Normalization
+from recu_tf.data.disk.decoding import SHORTER_SIDE, SIZE, shorter_side_crop
+from recu_tf.data.disk.files import ImageFiles, flat_or_class_files
+
+__all__ = ["classes_of", "files_of", "read_images", "resizing_of"]
+
+
+def resizing_of(size: tuple[int, int], dataset: str | None) -> dict[str, object]:
+    """How an image is brought to the input's size, as in the tests of the network.
+
+    Args:
+        size: height and width of the input.
+        dataset: one of `recu_tf.data.DATASETS`. None where no data set tells: what is usual for
+            ImageNet is taken for its size.
+
+    Returns:
+        {"exact": [height, width]}, or {"shorter_side": side, "crop": [height, width]} for the
+        middle of an image whose shorter side was resized to that.
+    """
+    known = DATASETS.get(dataset)
+    cropped = known is None or known.prepare is shorter_side_crop
+    if cropped and tuple(size) == (SIZE, SIZE):
+        return {"shorter_side": SHORTER_SIDE, "crop": list(size)}
+    return {"exact": list(size)}
+
+
+def files_of(folder: str | os.PathLike) -> ImageFiles:
+    """The images of a folder, as `recu_tf.data.disk.files.flat_or_class_files` lists them.
+
+    In an order of chance, the same each time, so that some of them are of all classes.
+
+    Raises:
+        OSError: it is no folder, or holds no images; it begins with `images`.
+    """
+    try:
+        paths, labels, names = flat_or_class_files(folder)
+    except OSError as error:
+        raise OSError(f"`images`: {error}") from error
+    order = np.random.default_rng(0).permutation(len(paths))
+    return ImageFiles(
+        [paths[at] for at in order], [labels[at] for at in order] if labels else [], names
+    )
+
+
+def classes_of(
+    folder: str | os.PathLike, found: Sequence[str], known: Sequence[str] | None, count: int
+) -> list[int]:
+    """The number of each class of a folder among a network's outputs.
+
+    Args:
+        folder: for the error.
+        found: names of the folders in it, in alphabetical order.
+        known: names of the network's classes in the order of its outputs; None means `found`.
+        count: of the network's outputs.
+
+    Raises:
+        ValueError: a folder is none of the known classes, or there are not as many folders as
+            outputs, so that names of the classes are needed.
+    """
+    if known is None:
+        if len(found) != count:
+            raise ValueError(
+                f"`images`: {folder} has folders of {len(found)} classes, the network {count} "
+                "outputs; `labels` must tell the classes in their order."
+            )
+        return list(range(count))
+    known = list(known)
+    others = [name for name in found if known.count(name) != 1]
+    if others:
+        raise ValueError(
+            f"`images`: {folder}/{others[0]} must have the name of one class of the network: "
+            f"{', '.join(known[:5])}{', ...' if len(known) > 5 else ''}."
+        )
+    return [known.index(name) for name in found]
+
+
+def read_images(
+    paths: Sequence[str],
+    shape: tuple[int, int, int],
+    normalization: Normalization,
+    resize: dict[str, object],
+) -> np.ndarray:
+    """Reads images as `predict.py` does.
+
+    Args:
+        paths: of the files.
+        shape: (height, width, channels) of the network's input, of 1 or 3 channels.
+        normalization: of the images.
+        resize: see `resizing_of`.
+
+    Returns:
+        float32 (count, height, width, channels), normalised.
+
+    Raises:
+        ValueError: an image cannot be read, or images have other channels.
+    """
+    if shape[-1] not in predict.MODES:
+        raise ValueError(f"`images` have 1 or 3 channels, the network takes {shape[-1]}.")
+    images = np.empty((len(paths), *shape), np.float32)
+    for at, path in enumerate(paths):
+        try:
+            image = predict.resized(predict.opened(path, shape[-1]), resize)
+        except predict.Refused as refused:
+            raise ValueError(f"`images`: {refused}.") from refused
+        pixels = np.asarray(image).reshape(1, *shape)
+        images[at] = normalization(pixels)[0]
+    return images

@@ -1,0 +1,1 @@
+"""Latency, memory and comparisons of TFLite files on this machine."""

@@ -1,0 +1,245 @@
+"""The way from a trained network to a TFLite file that is proved, or to none."""
+
+import logging
+import os
+import resource
+import sys
+import time
+from dataclasses import dataclass, replace
+from functools import partial
+
+import tensorflow as tf
+
+from export.conversion.converter import convert
+from export.conversion.int8.quantize import quantized
+from export.conversion.rewriting import Step, float32_model, rewrite
+from export.conversion.rewriting.float32 import float32_policy
+from export.conversion.serving import image_position, with_pixel_input, with_softmax
+from export.conversion.stripping import stripped
+from export.export_options import DEFAULTS, Options
+from export.keras_graph.checks import check_network, check_outputs
+from export.keras_graph.inputs_outputs import Inputs, as_inputs, as_list, first
+from export.keras_graph.output_kinds import kind_of
+from export.keras_graph.quantized_scope import restored_scope
+from export.keras_graph.steps import flat
+from export.loading.sources import Source
+from export.proof.auditing import Audit, audit
+from export.proof.engine_faults import wide_kernels
+from export.proof.golden import Golden, golden_sample
+from export.proof.images import (
+    DataSet,
+    calibration_images,
+    data_set_of,
+    normalization_of,
+    verification_images,
+)
+from export.proof.random_images import check_size
+from export.proof.verification import KIND_IMAGES, TOLERANCE, Verification, verify
+from export.refusals import (
+    ExportError,
+    check_labels,
+    check_loads,
+    check_operators,
+    check_options,
+    check_softmax,
+    explained,
+)
+from recu_tf.data import Normalization
+from recu_tf.pixel_scaling import denormalize
+
+logger = logging.getLogger(__name__)
+
+__all__ = ["DEFAULTS", "ExportError", "Exported", "Options", "export_network"]
+
+# Keras computes with the kernels of the file and with its levels, 255 to a range: see
+# `export.conversion.int8.quantize`. What is left are values between two levels, which each may
+# round its own way. That moves a number by one level, 1/127.5 of the largest where the range is
+# symmetric and the images fill it, and by 1/64 where they fill half of it. A level that turns a
+# sign is found by taking the model apart.
+INT8_TOLERANCE = 1 / 64
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A proved file and its proof.
+
+    Attributes:
+        flatbuffer: the TFLite file.
+        source: the network, with the names of its classes where the images told them.
+        model: the network in float32, which the file was compared with unless it is in int8.
+        options: what the file should be.
+        dataset: of the images; None where no data set is known.
+        steps: of the rewriting.
+        audit: its operators.
+        verification: its outputs against Keras.
+        kinds: of each output, "logits", "probabilities" or "values".
+        seconds: of the conversion alone.
+        peak_memory: of the whole process until then, in bytes.
+        golden: what the file gives for the first images; None without a sample.
+        normalization: of the images, for the network; None where nothing tells.
+    """
+
+    flatbuffer: bytes
+    source: Source
+    model: tf.keras.Model
+    options: Options
+    dataset: DataSet | None
+    steps: list[Step]
+    audit: Audit
+    verification: Verification
+    kinds: tuple[str, ...]
+    seconds: float
+    peak_memory: int
+    golden: Golden | None = None
+    normalization: Normalization | None = None
+
+
+def _around(
+    model: tf.keras.Model, options: Options, normalization: Normalization | None
+) -> tf.keras.Model:
+    if options.softmax:
+        model = with_softmax(model)
+    if options.uint8:
+        model = with_pixel_input(model, normalization)
+    return model
+
+
+def _taken(
+    model: tf.keras.Model,
+    inputs: Inputs,
+    options: Options,
+    normalization: Normalization | None,
+) -> Inputs:
+    """What the file takes for what the model takes."""
+    if not options.uint8:
+        return inputs
+    arrays, place = as_list(inputs), image_position(model)
+    arrays[place] = denormalize(arrays[place], normalization)
+    return as_inputs(arrays)
+
+
+def _in_one(model: tf.keras.Model) -> tf.keras.Model:
+    """The model with the layers of those within, so that it can be taken apart, where it can be."""
+    if not any(isinstance(layer, tf.keras.Model) for layer in model.layers):
+        return model
+    try:
+        return flat(model)
+    except ValueError:
+        return model
+
+
+def _peak_memory() -> int:
+    # Linux counts in kilobytes, macOS in bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+@restored_scope()
+@float32_policy()
+def export_network(
+    source: Source,
+    options: Options = DEFAULTS,
+    dataset: str | None = None,
+    data_path: str | None = None,
+    images_path: str | os.PathLike | None = None,
+    written: bytes | None = None,
+) -> Exported:
+    """Rewrites and converts a network, and proves the file.
+
+    Args:
+        source: the network, see `export.loading.sources`.
+        options: what the file should be.
+        dataset: of its images, one of `recu_tf.data.DATASETS`; None means that of its run.
+        data_path: where the data set lies, if not where the training found it.
+        images_path: of a folder of images to prove the file on instead, and to calibrate int8 with
+            where no data set is known: in a folder for each class, or all in one.
+        written: a file of an earlier export of the network, with these options. It is verified in
+            the place of the one that is made now, of which only the operators are looked at: they
+            can be traced to layers, those of a stripped file no longer.
+
+    Returns:
+        The file and its proof. Nothing is written.
+
+    Raises:
+        ExportError: a layer that should be binary is not, or the outputs differ.
+        ValueError: the network has an input of no fixed size, it cannot be converted, or an option
+            does not fit it.
+        ImportError, OSError: the images cannot be read.
+    """
+    check_network(source.model)
+    check_options(source.model, options)
+    check_size(source.model)
+    known = data_set_of(source, dataset, data_path)
+    normalization = normalization_of(source, known)
+    if options.uint8 and normalization is None:
+        raise ValueError(
+            "`input` uint8 needs to know how images are normalised: `mean`, `std` and `scale` must "
+            "tell, or `dataset` name the network's."
+        )
+    around = partial(_around, options=options, normalization=normalization)
+    logger.info("Reading images")
+    images = verification_images(source, known, images_path)
+    if images.class_names:
+        source = replace(source, class_names=images.class_names)
+    model = float32_model(source.model)
+    check_labels(source, options, images)
+    outputs = check_outputs(model, first(images.pixels, KIND_IMAGES))
+    kinds = tuple(kind_of(model, values, number) for number, values in enumerate(outputs))
+    if options.softmax:
+        check_softmax(source, *kinds)
+    logger.info("Rewriting for the engine")
+    rewritten, steps = rewrite(model, images.pixels)
+    if options.int8:
+        logger.info("Calibrating int8")
+        rewritten = quantized(rewritten, calibration_images(source, known, images_path))
+    logger.info("Converting")
+    start = time.perf_counter()
+    flatbuffer = convert(around(rewritten), options.batch_size, options.target)
+    seconds = time.perf_counter() - start
+    audited = audit(flatbuffer, around(model), options.target)
+    check_operators(audited)
+    strict = source.run is not None if options.strict is None else options.strict
+    if strict and not audited.passed:
+        raise ExportError("not every layer that should be binary is", audited)
+    check_loads(flatbuffer, audited)
+    named, flatbuffer = flatbuffer, stripped(flatbuffer) if written is None else written
+    taken = _taken(model, images.pixels, options, normalization)
+    tolerance = INT8_TOLERANCE if options.int8 else TOLERANCE
+    logger.info("Verifying on %s", images.source)
+    verification = verify(
+        flatbuffer,
+        around(model),
+        taken,
+        images.labels,
+        images.source,
+        tolerance,
+        around(rewritten) if options.int8 else None,
+        parts=_in_one(around(rewritten)),
+        bounds=options.bounds,
+    )
+    if verification.wide:
+        # Only its names tell of what is no layer, as in the graph of a SavedModel.
+        wide = wide_kernels(named, rewritten)
+        verification = replace(verification, wide=tuple(wide), wrong_layer=wide[0])
+    if not verification.passed:
+        raise ExportError(explained(verification), verification)
+    if strict and not verification.runs_by_default:
+        raise ExportError(
+            f"{verification.warning}. `strict=False` (`--no-strict`) exports it for those",
+            verification,
+        )
+    return Exported(
+        flatbuffer,
+        source,
+        model,
+        options,
+        known,
+        steps,
+        audited,
+        verification,
+        ("probabilities",) if options.softmax else kinds,
+        seconds,
+        _peak_memory(),
+        golden_sample(flatbuffer, taken, images.source, tolerance),
+        normalization,
+    )

@@ -1,0 +1,58 @@
+"""Binary convolutions of a file that the engine computes wrongly, found by their sizes.
+
+Larq Compute Engine's default kernels take away too much, or too little, of what a padding with
+zeros adds where a window holds the whole map and more (see MISCOMPILATION.md). Images need not show
+it: a branch that few of them wake hides it. Sizes always tell.
+"""
+
+import tensorflow as tf
+
+from export.conversion.rewriting.wide_kernels import is_wide
+from export.keras_graph.binary_layers import paths, titles
+from export.proof.mapping import trace
+from export.tflite.flatbuffer import BINARY_CONVOLUTION, Operator, read
+
+__all__ = ["wide_kernels"]
+
+
+def wide_kernels(flatbuffer: bytes, model: tf.keras.Model) -> list[str]:
+    """The binary convolutions whose windows hold their whole map and more, padded with zeros.
+
+    Args:
+        flatbuffer: the file.
+        model: what it was converted from.
+
+    Returns:
+        The names of their layers; where none can be found, as in the graph of a SavedModel, what
+        the file calls them, or their sizes.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    file = read(flatbuffer)
+    if not any(map(_is_wrong, file.operators)):
+        return []
+    called = titles(paths(model))
+    owners = trace(file, model)
+    found = [
+        called[id(owner)] if owner is not None else _described(operator)
+        for operator, owner in zip(file.operators, owners, strict=True)
+        if _is_wrong(operator)
+    ]
+    return list(dict.fromkeys(found))
+
+
+def _is_wrong(operator: Operator) -> bool:
+    if operator.name != BINARY_CONVOLUTION or operator.options["padding"] != "SAME":
+        return False
+    image, kernel = operator.inputs[:2]
+    strides, dilation = operator.options["strides"], operator.options["dilation"]
+    axes = zip(image.shape[1:3], kernel.shape[1:3], strides, dilation, strict=True)
+    return operator.options["pad_values"] == 0 and any(is_wide(*axis) for axis in axes)
+
+
+def _described(operator: Operator) -> str:
+    image, kernel = operator.inputs[:2]
+    sizes = ("x".join(map(str, one.shape[1:3])) for one in (kernel, image))
+    name = operator.outputs[0].name.split(";")[0] or "a binary convolution"
+    return "{} ({} on a map of {})".format(name, *sizes)

@@ -1,0 +1,189 @@
+"""A golden sample: what a file gave for a few inputs, for other runtimes to repeat.
+
+`golden.bin` holds the numbers alone: little-endian, the last axis fastest, one tensor behind the
+other. `model.json` says of each where it begins:
+
+```
+golden  file     "golden.bin"
+        runs     times that the file was run, each with one batch for every input
+        enough   runs that have to come out right: every number of every output no further from
+                 the golden one than the tolerance. The others may be those in which a value that
+                 lies within rounding of 0 got another sign, which changes all behind it
+        kernel   of the engine, that gave the outputs
+        source   of the inputs, in words
+        inputs   of each of the file's inputs, in its order
+                 name, type
+                 shape   [runs, the input's own ...]
+                 offset  of its first byte in the file
+        outputs  of each of the file's outputs, in its order: likewise, and
+                 tolerance  in units of the output
+```
+
+So a run takes `shape[1] * shape[2] * ...` numbers of each input, as they are, and no image has to
+be read for it.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from larq_compute_engine.tflite.python.interpreter import Interpreter
+
+from export.keras_graph.inputs_outputs import as_list
+from export.proof.output_comparison import ROUNDING, SHARE_WITHIN, differences
+from export.tflite.backends import KERNELS
+from export.tflite.signature import input_names, output_names
+
+__all__ = ["FILE", "YARDSTICK", "Golden", "description", "golden_sample", "numbers"]
+
+FILE = "golden.bin"
+MOST_RUNS = 4
+# Of a sample with several runs; one run may be larger.
+MOST_BYTES = 2**18
+# An image of 1024 by 1024 in float32 takes 12 MiB.
+LARGEST_RUN = 2**24
+# Alone it has no code for any processor, and no way of its own to lay out the weights.
+YARDSTICK = "reference"
+
+
+@dataclass(frozen=True)
+class Golden:
+    """A golden sample.
+
+    Attributes:
+        inputs: for each input of the file (runs, the input's own shape ...).
+        outputs: for each output of the file (runs, the output's own shape ...).
+        tolerances: for each output, the allowed distance, in its units.
+        enough: runs that have to come out right.
+        kernel: of the engine, that gave the outputs, one of `export.KERNELS`.
+        source: of the inputs, in words.
+    """
+
+    inputs: tuple[np.ndarray, ...]
+    outputs: tuple[np.ndarray, ...]
+    tolerances: tuple[float, ...]
+    enough: int
+    kernel: str
+    source: str
+
+    @property
+    def runs(self) -> int:
+        """Times that the file was run."""
+        return len(self.inputs[0])
+
+
+def golden_sample(
+    flatbuffer: bytes, images: np.ndarray | list[np.ndarray], source: str, tolerance: float
+) -> Golden | None:
+    """Runs a file on the first images on which all kernels of the engine agree.
+
+    Images on which they do not are no measure of another runtime: somewhere in them a value lies
+    within rounding of 0 in front of a sign.
+
+    Args:
+        flatbuffer: a TFLite file, verified.
+        images: (count, ...) of the type that the file takes; a list of these in the order of the
+            model's inputs where it has several.
+        source: what they are, in words.
+        tolerance: in parts of the outputs' spread, as for `export.verify`.
+
+    Returns:
+        The sample, of 1 to 4 runs and no more than 256 KiB unless a single run takes more; None
+        where one takes more than 16 MiB, or the kernels agree on no image.
+    """
+    arrays = [np.asarray(array) for array in as_list(images)]
+    engines = _engines(flatbuffer)
+    if not engines:
+        return None
+    yardstick, *others = engines
+    engine = engines[yardstick]
+    ends = [*zip(engine.input_shapes, engine.input_types, strict=True)]
+    ends += zip(engine.output_shapes, engine.output_types, strict=True)
+    size = sum(math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in ends)
+    if size > LARGEST_RUN:
+        return None
+    runs = min(MOST_RUNS, max(1, MOST_BYTES // size))
+    inputs = [
+        _batches(array, shape, 2 * runs)
+        for array, shape in zip(arrays, engine.input_shapes, strict=True)
+    ]
+    outputs = _run(engine, inputs)
+    tolerances = [_allowed(values, tolerance) for values in outputs]
+    agreed = np.ones(len(inputs[0]), bool)
+    for other in others:
+        for got, values, allowed in zip(
+            _run(engines[other], inputs), outputs, tolerances, strict=True
+        ):
+            agreed &= differences(got, values) <= allowed
+    kept = np.flatnonzero(agreed)[:runs]
+    if not len(kept):
+        return None
+    return Golden(
+        tuple(values[kept] for values in inputs),
+        tuple(values[kept] for values in outputs),
+        tuple(tolerances),
+        math.ceil(SHARE_WITHIN * len(kept)),
+        yardstick,
+        source,
+    )
+
+
+def _engines(flatbuffer: bytes) -> dict[str, object]:
+    """The engine with each kernel that it can prepare the file with, the yardstick first."""
+    engines = {}
+    for name in sorted(KERNELS, key=lambda name: name != YARDSTICK):
+        try:
+            engines[name] = Interpreter(flatbuffer, num_threads=1, **KERNELS[name]).interpreter
+        except (RuntimeError, ValueError):
+            continue
+    return engines
+
+
+def _batches(images: np.ndarray, shape: tuple[int, ...], most: int) -> np.ndarray:
+    """The first batches (count, *shape), `most` at most; few images are repeated to fill one."""
+    size = shape[0]
+    count = min(most, max(1, len(images) // size))
+    return images[np.arange(count * size) % len(images)].reshape(count, *shape)
+
+
+def _run(engine, inputs: list[np.ndarray]) -> list[np.ndarray]:
+    runs = [
+        [np.array(values) for values in engine.predict(list(run))]
+        for run in zip(*inputs, strict=True)
+    ]
+    return [np.stack(values) for values in zip(*runs, strict=True)]
+
+
+def _allowed(values: np.ndarray, tolerance: float) -> float:
+    """As in a verification: in parts of how far images move an output, not below rounding."""
+    images = values.astype(np.float64)
+    spread = np.abs(images - images.mean(axis=0) if len(images) > 1 else images).max(initial=0)
+    return float(max(tolerance * spread, ROUNDING * np.abs(images).max(initial=0)))
+
+
+def numbers(golden: Golden) -> bytes:
+    """The contents of `golden.bin`."""
+    arrays = (*golden.inputs, *golden.outputs)
+    return b"".join(one.astype(one.dtype.newbyteorder("<")).tobytes() for one in arrays)
+
+
+def description(golden: Golden, flatbuffer: bytes) -> dict:
+    """What `model.json` says of a sample.
+
+    Args:
+        golden: the sample.
+        flatbuffer: the file that it is of.
+    """
+    offset, told = 0, {"inputs": [], "outputs": []}
+    for kind, names, arrays in (
+        ("inputs", input_names(flatbuffer), golden.inputs),
+        ("outputs", output_names(flatbuffer), golden.outputs),
+    ):
+        for name, array in zip(names, arrays, strict=True):
+            end = {"name": name, "type": array.dtype.name, "shape": list(array.shape)}
+            told[kind].append({**end, "offset": offset})
+            offset += array.nbytes
+    for end, tolerance in zip(told["outputs"], golden.tolerances, strict=True):
+        end["tolerance"] = tolerance
+    told_first = {"file": FILE, "runs": golden.runs, "enough": golden.enough}
+    return {**told_first, "kernel": golden.kernel, "source": golden.source, **told}

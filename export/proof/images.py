@@ -1,0 +1,244 @@
+"""The images that a file is proved on, and those that int8 is calibrated with."""
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from export.keras_graph.inputs_outputs import Inputs
+from export.loading.image_folders import classes_of, files_of, read_images, resizing_of
+from export.loading.sources import Source
+from export.proof.random_images import MOST_IMAGES, at_most, random_images
+from recu_tf import data
+from recu_tf.data import Normalization
+from recu_tf.evaluation import readable
+from recu_tf.pixel_scaling import leaves_pixels
+from recu_tf.settings import Settings
+
+__all__ = [
+    "DataSet",
+    "Images",
+    "calibration_images",
+    "data_set_of",
+    "normalization_of",
+    "verification_images",
+]
+
+# Enough to see a miscompilation, which shows in every image, and to measure a top-1 agreement;
+# all 10,000 of CIFAR-10 would take minutes with kernels that x86 has no fast version of, and so
+# would more than a few hundred of ImageNet's.
+MOST_SMALL_IMAGES = 1000
+SMALL = 64
+CALIBRATION_IMAGES = 256
+CALIBRATION_BATCH = 64
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """The data set of a network.
+
+    Attributes:
+        name: one of `recu_tf.data.DATASETS`.
+        data_path: where it lies; None means the usual place.
+        normalization: of its images, for the network.
+        promised: whether someone said where it lies, so that it must be there.
+    """
+
+    name: str
+    data_path: str | None
+    normalization: Normalization
+    promised: bool
+
+
+@dataclass(frozen=True)
+class Images:
+    """What a file is verified on.
+
+    Attributes:
+        pixels: (count, height, width, channels), float32 and normalised as the network takes them;
+            where it has several inputs, a list of an array for each.
+        labels: int (count,); None for random images, and for others whose classes nothing tells.
+        source: what they are, in words.
+        class_names: of the labels, in the order of the network's outputs, where the folders of the
+            images were the first to tell; None else.
+    """
+
+    pixels: Inputs
+    labels: np.ndarray | None
+    source: str
+    class_names: tuple[str, ...] | None = None
+
+
+def data_set_of(
+    source: Source, dataset: str | None = None, data_path: str | None = None
+) -> DataSet | None:
+    """The data set that a network is for, as told, or as its run knows.
+
+    Args:
+        source: the network. Where it tells the normalisation, the data set's own does not count.
+        dataset: one of `recu_tf.data.DATASETS`; None means that of the run.
+        data_path: where it lies, if not where the training found it.
+
+    Returns:
+        It; None where neither tells.
+
+    Raises:
+        ValueError: the run's data set is another one, or `data_path` is of none.
+    """
+    if source.run is None:
+        if dataset is not None:
+            normalization = source.normalization or data.DATASETS[dataset].normalization
+            return DataSet(dataset, data_path, normalization, promised=True)
+        if data_path is not None:
+            raise ValueError(f"`data_path` needs `dataset`, which {source.name} does not tell.")
+        return None
+    settings = Settings.of_run(source.run)
+    if dataset not in (None, settings.dataset):
+        raise ValueError(f"`dataset` of {source.name} is {settings.dataset}, got {dataset!r}.")
+    path = data_path or settings.data_path
+    return DataSet(settings.dataset, path, source.normalization, promised=path is not None)
+
+
+def normalization_of(source: Source, known: DataSet | None) -> Normalization | None:
+    """How the images of a network are normalised; None where nothing tells.
+
+    Args:
+        source: the network.
+        known: its data set, if it is known.
+    """
+    return known.normalization if known else source.normalization
+
+
+def _count(model: tf.keras.Model) -> int:
+    """How many images a file is verified on."""
+    small = max(model.input_shape[1:3]) <= SMALL
+    return at_most(model, MOST_SMALL_IMAGES if small else MOST_IMAGES)
+
+
+def verification_images(
+    source: Source, known: DataSet | None, folder: str | os.PathLike | None = None
+) -> Images:
+    """Images of a folder, or test images of a network's data set; random ones where there are none.
+
+    Args:
+        source: the network.
+        known: its data set, if it is known.
+        folder: of images, in folders named after their classes or all in one; they go before the
+            data set's.
+
+    Raises:
+        ImportError, OSError, ValueError: the data set cannot be read, although its path is known,
+            or its images or classes are not the network's; the folder likewise.
+    """
+    several = len(source.model.inputs) > 1
+    if several and (folder is not None or (known and known.promised)):
+        name = "dataset" if folder is None else "images"
+        raise ValueError(
+            f"`{name}` is for networks of one input, and {source.name} has "
+            f"{len(source.model.inputs)}."
+        )
+    if folder is not None:
+        return _folder_images(source, known, folder)
+    if known is None:
+        return _random(source, "no data set is known")
+    if several:
+        return _random(source, f"{known.name} has images alone")
+    try:
+        return _test_images(source, known)
+    except (ImportError, OSError) as error:
+        if known.promised:
+            raise
+        return _random(source, " ".join(str(error).split()))
+
+
+def _random(source: Source, reason: str) -> Images:
+    normalization = source.normalization
+    pixels = normalization is not None and leaves_pixels(normalization)
+    kind = "random images of pixels from 0 to 255" if pixels else "random images"
+    words = f"{kind}, for lack of real ones ({reason})"
+    return Images(random_images(source.model, pixels), None, words)
+
+
+def _folder_images(source: Source, known: DataSet | None, folder: str | os.PathLike) -> Images:
+    files, count = files_of(folder), _count(source.model)
+    labels = names = None
+    shape = source.model.outputs[0].shape
+    if files.labels and shape.rank == 2 and shape[1] > 1:
+        numbers = classes_of(folder, files.class_names, source.class_names, shape[1])
+        labels = np.array([numbers[label] for label in files.labels[:count]])
+        names = None if source.class_names else files.class_names
+    pixels = _read(source, known, files.paths[:count])
+    return Images(pixels, labels, f"images of {folder}", names)
+
+
+def _read(source: Source, known: DataSet | None, paths: list[str]) -> np.ndarray:
+    """Images of a folder, in the way of the network."""
+    normalization = normalization_of(source, known)
+    if normalization is None:
+        raise ValueError(
+            "`images` need to be normalised as the network's were: `mean`, `std` and `scale` must "
+            "tell how, or `dataset`."
+        )
+    shape = tuple(source.model.input_shape[1:])
+    if len(shape) != 3:
+        raise ValueError(f"`images` do not fit {source.name}, which takes {shape}.")
+    resize = resizing_of(shape[:2], known and known.name)
+    return read_images(paths, shape, normalization, resize)
+
+
+def _test_images(source: Source, known: DataSet) -> Images:
+    shape = source.model.input_shape[1:]
+    run = source.run
+    classes = source.model.outputs[0].shape[-1]
+    batches, _ = data.evaluation_set(
+        known.name,
+        known.data_path,
+        known.normalization,
+        num_classes=classes,
+        class_names=source.class_names,
+        skip_broken=bool(run and Settings.of_run(run).skip_broken),
+    )
+    found = batches.element_spec[0].shape[1:]
+    if tuple(found) != tuple(shape):
+        raise ValueError(
+            f"`dataset`: images of {known.name} are {tuple(found)}, {source.name} takes {shape}."
+        )
+    chosen = batches.unbatch().take(_count(source.model))
+    pixels, labels = zip(*readable(chosen, known.name), strict=True)
+    return Images(np.stack(pixels), np.stack(labels), f"test images of {known.name}")
+
+
+def calibration_images(
+    source: Source, known: DataSet | None, folder: str | os.PathLike | None = None
+) -> np.ndarray:
+    """Training images of a data set, augmented and normalised as a training sees them.
+
+    Where no data set is known, images of the folder: others than the file is verified on, as far
+    as there are so many.
+
+    Args:
+        source: the network.
+        known: its data set, if it is known.
+        folder: see `verification_images`.
+
+    Returns:
+        float32 (256, height, width, channels), or as many as there are and memory is for.
+
+    Raises:
+        ValueError: there is neither, or an image cannot be read.
+        ImportError, OSError: they cannot be read.
+    """
+    if known is None and folder is None:
+        raise ValueError(
+            "`int8` is calibrated on real training images: `dataset` must name the network's, or "
+            "`images` a folder of some."
+        )
+    if known is None:
+        paths = files_of(folder).paths[::-1]
+        return _read(source, known, paths[: at_most(source.model, CALIBRATION_IMAGES)])
+    training = data.training_set(known.name, known.data_path, known.normalization)
+    batches = training.batches(CALIBRATION_BATCH, epochs=1, seed=0)
+    count = -(-CALIBRATION_IMAGES // CALIBRATION_BATCH)
+    pixels = [images for images, _ in readable(batches.take(count), known.name)]
+    return tf.concat(pixels, axis=0).numpy()

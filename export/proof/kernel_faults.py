@@ -1,0 +1,66 @@
+"""What keeps a quantized kernel from becoming bits: its values, filter by filter."""
+
+import numpy as np
+import tensorflow as tf
+
+from export.keras_graph import binary_layers as layers
+
+__all__ = ["NOT_FINITE", "kernel_faults"]
+
+# What the converter allows, found by converting kernels.
+SPREAD = 0.005  # of the magnitudes in a filter, relative to the largest
+SMALLEST = float(np.finfo(np.float32).eps)
+
+NOT_FINITE = (
+    "its kernel holds weights that are not finite numbers, of which the converter makes bits "
+    "without a word."
+)
+
+
+def kernel_faults(layer: tf.keras.layers.Layer) -> list[str]:
+    """Says which filters of a layer's quantized kernel are not -s or s throughout.
+
+    Args:
+        layer: a convolution with a kernel quantizer, which is called on its kernel.
+
+    Returns:
+        A sentence for each kind of fault; none where the kernel can become bits.
+    """
+    filters = layers.filters(layer)
+    if not np.isfinite(filters).all():
+        return [NOT_FINITE]
+    flat = np.abs(filters.reshape(len(filters), -1))
+    largest = flat.max(axis=1)
+    zero = largest == 0
+    small = ~zero & (largest <= SMALLEST)
+    holes = ~zero & (flat == 0).any(axis=1)
+    mixed = ~zero & ~holes & (flat.min(axis=1) < (1 - SPREAD) * largest)
+    faults = (
+        (
+            zero,
+            "only zeros",
+            "a kernel quantizer must give -s or s for every weight, also where all are 0 or alike",
+        ),
+        (
+            small,
+            f"magnitudes of at most {SMALLEST:.1e}",
+            "the converter takes that for 0; scale the kernel up and the outputs down",
+        ),
+        (
+            holes,
+            "zeros beside other values",
+            "`tf.sign` gives 0 for a weight of 0, `lq.math.sign` gives 1",
+        ),
+        (mixed, "more than one magnitude", "all weights of a filter must be -s or s"),
+    )
+    return [
+        f"its quantized kernel holds {what} in {_which(faulty)}; {advice}."
+        for faulty, what, advice in faults
+        if faulty.any()
+    ]
+
+
+def _which(chosen: np.ndarray) -> str:
+    indices = np.flatnonzero(chosen)
+    first = ", ".join(map(str, indices[:5])) + (" and others" if len(indices) > 5 else "")
+    return f"filter{'s' if len(indices) > 1 else ''} {first} (of {len(chosen)})"

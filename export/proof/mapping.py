@@ -1,0 +1,153 @@
+"""Which layer of a model each operator of its file came from.
+
+Names alone do not tell. The converter joins those of all that it fused and cuts them off after 50
+characters, the last operator's is lost, and where two layers binarise the same input, both read
+what is named after one of them. So an operator with a kernel is first looked up by the signs of
+its filters, which no fusion changes but by turning whole filters, then by name, and last, as a
+batch norm in front of a dense layer changes more, by the shape that only one layer is left with.
+"""
+
+from collections import defaultdict
+
+import numpy as np
+import tensorflow as tf
+
+from export.keras_graph import binary_layers as layers
+from export.tflite.flatbuffer import BINARY_CONVOLUTION, File, Operator
+
+__all__ = ["KERNEL_INPUT", "computes", "kernel_of", "layers_of", "trace"]
+
+LONGEST_NAME = 50
+
+# To int8 and back: called as a value that they only pass on, or as the model, which may have the
+# name of a layer at its other end.
+CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
+
+# Where these have their kernel among their inputs.
+KERNEL_INPUT = {
+    BINARY_CONVOLUTION: 1,
+    "CONV_2D": 1,
+    "DEPTHWISE_CONV_2D": 1,
+    "FULLY_CONNECTED": 1,
+    "TRANSPOSE_CONV": 1,
+}
+
+
+def kernel_of(operator: Operator) -> np.ndarray | None:
+    """The constant filters of a convolution or dense operator.
+
+    Returns:
+        (filters, height, width, channels), of any type; -1 and 1 as int8 for a binary convolution;
+        None for an operator without, or whose kernel is computed.
+    """
+    place = KERNEL_INPUT.get(operator.name)
+    tensor = operator.inputs[place] if place and len(operator.inputs) > place else None
+    if tensor is None or tensor.constant is None or len(tensor.shape) not in (2, 4):
+        return None
+    try:
+        kernel = tensor.values()
+    except ValueError:
+        return None
+    if operator.name == BINARY_CONVOLUTION:
+        # A bit stands for a channel, the lowest first, and a set one for -1.
+        bits = np.unpackbits(kernel.view(np.uint8), axis=-1, bitorder="little")
+        return 1 - 2 * bits[..., : operator.options["channels_in"]].astype(np.int8)
+    if operator.name == "DEPTHWISE_CONV_2D":
+        return kernel[0].transpose(2, 0, 1)[..., None]
+    return kernel[:, None, None, :] if kernel.ndim == 2 else kernel
+
+
+def _fingerprint(kernel: np.ndarray) -> tuple:
+    """The signs of filters, the same after each was multiplied with any number but 0."""
+    flat = kernel.reshape(len(kernel), -1)
+    largest = np.abs(flat).argmax(axis=1)[:, None]
+    turned = np.take_along_axis(flat, largest, axis=1) < 0
+    return kernel.shape, np.packbits(np.where(turned, flat > 0, flat < 0)).tobytes()
+
+
+def computes(operator: Operator, layer: tf.keras.layers.Layer) -> bool:
+    """Whether an operator's filters are a layer's, but for a factor of each."""
+    kernel, filters = kernel_of(operator), layers.filters(layer)
+    if kernel is None or filters is None:
+        return False
+    return _fingerprint(kernel) == _fingerprint(filters)
+
+
+def layers_of(name: str, paths: dict[str, tf.keras.layers.Layer]) -> list[tf.keras.layers.Layer]:
+    """The layers that a tensor's name speaks of, in its order."""
+    parts = name.split(";")
+    found = []
+    for i, part in enumerate(parts):
+        pieces = part.split("/")
+        if i == len(parts) - 1 and len(name) >= LONGEST_NAME:
+            pieces = pieces[:-1]  # perhaps cut off
+        # Names begin with the model's own; that of a model around it may stand before.
+        for start in [*range(1, len(pieces)), 0]:
+            ends = range(len(pieces), start, -1)
+            whole = ["/".join(pieces[start:end]) for end in ends]
+            owner = next((paths[path] for path in whole if path in paths), None)
+            if owner is not None:
+                found.append(owner)
+                break
+    return found
+
+
+def _candidates(
+    operator: Operator, kernels: dict, spare: dict, paths: dict, used: list
+) -> list[tf.keras.layers.Layer]:
+    """The layers that an operator with a kernel can be, the likeliest first."""
+    kernel = kernel_of(operator)
+    same = kernels.get(_fingerprint(kernel), []) if kernel is not None else []
+    outputs = [owner for one in operator.outputs for owner in layers_of(one.name, paths)]
+    inputs = [owner for one in operator.inputs if one for owner in layers_of(one.name, paths)]
+    if len(same) == 1:
+        return same
+    if same:  # several of the same kernel and, if no name helps, each its turn
+        named = [layer for layer in outputs + inputs if any(layer is one for one in same)]
+        return named + [layer for layer in same if not any(layer is one for one in used)] + same
+    # An input may be named after the layer before.
+    named = outputs + [layer for layer in inputs if not any(layer is one for one in used)]
+    named = [layer for layer in named if layers.has_kernel(layer)]
+    if named or kernel is None:
+        return named
+    # A batch norm in front, which the converter multiplied into the kernel, leaves only its shape.
+    alone = spare.get(kernel.shape, [])
+    return alone if len(alone) == 1 else []
+
+
+def trace(file: File, model: tf.keras.Model) -> list[tf.keras.layers.Layer | None]:
+    """Finds the layer of each operator.
+
+    Args:
+        file: what the converter made of the model.
+        model: the model.
+
+    Returns:
+        For each operator of the file the layer that it computes, the last one where several were
+        fused, or that of the convolution; None where none could be found, and for what only goes
+        to int8 or back.
+    """
+    paths = layers.paths(model)
+    kernels = defaultdict(list)
+    for layer in {id(layer): layer for layer in paths.values()}.values():
+        filters = layers.filters(layer)
+        if filters is not None:
+            kernels[_fingerprint(filters)].append(layer)
+    known = {_fingerprint(one) for one in map(kernel_of, file.operators) if one is not None}
+    spare = defaultdict(list)
+    for fingerprint, owners in kernels.items():
+        if fingerprint not in known:
+            spare[fingerprint[0]] += owners
+    found: list[tf.keras.layers.Layer | None] = []
+    used: list[tf.keras.layers.Layer] = []
+    for operator in file.operators:
+        if operator.name in KERNEL_INPUT:
+            owners = _candidates(operator, kernels, spare, paths, used)
+            used += owners[:1]
+        elif operator.name in CONVERSIONS:
+            owners = []
+        else:
+            # Its own name is its output's; an input's is another operator's.
+            owners = [owner for one in operator.outputs for owner in layers_of(one.name, paths)]
+        found.append(owners[0] if owners else None)
+    return found

@@ -1,0 +1,275 @@
+"""Why a layer with binary quantizers is not binary in the file, in words to act on.
+
+Nothing is guessed: each reason was seen in the file or computed with the model. What the converter
+asks of a binary convolution: an input through a sign that it recognises, with nothing between;
+a constant kernel of one magnitude in each filter; zeros or ones as padding; and where there are
+groups, multiples of 32 channels in each.
+"""
+
+import itertools
+
+import numpy as np
+import tensorflow as tf
+
+from export.keras_graph import binary_layers as layers
+from export.keras_graph.quantized_scope import restored_scope
+from export.proof.kernel_faults import NOT_FINITE, kernel_faults
+from export.proof.mapping import KERNEL_INPUT, computes
+from export.tflite.flatbuffer import BINARY_CONVOLUTION, File, Operator, Tensor
+
+__all__ = ["reason"]
+
+Layer = tf.keras.layers.Layer
+
+SIGN_ADVICE = "the converter knows `lq.math.sign`, Larq's quantizers and `tf.where(x >= 0, 1, -1)`"
+PAD_ADVICE = 'pad with padding="same" in the layer instead (pad_values 0 or 1).'
+MOVE_ADVICE = "move it in front of the sign, or behind the convolution."
+PADS = ("PAD", "PADV2", "MIRROR_PAD")
+BITS = ("LceQuantize", "LceDequantize")
+GROUP_CHANNELS = 32
+
+
+def reason(
+    layer: Layer,
+    titles: dict[int, str],
+    file: File,
+    owners: list[Layer | None],
+    model: tf.keras.Model,
+    target: str = "arm",
+) -> str | None:
+    """Finds why a layer that should be binary is not, or not as the engine can run it.
+
+    Args:
+        layer: with binary quantizers.
+        titles: what to call each layer, by its id.
+        file: what the converter made of the model.
+        owners: the layer of each operator of the file.
+        model: the model.
+        target: what the file is for, "arm" or "xcore".
+
+    Returns:
+        The reasons, one sentence after another, or None where the layer is binary.
+    """
+    own = [
+        operator
+        for operator, owner in zip(file.operators, owners, strict=True)
+        if owner is layer and operator.name in KERNEL_INPUT
+    ]
+    if not own and _is_convolution(layer):
+        # The converter makes one of two layers that compute the same.
+        own = [operator for operator in file.operators if computes(operator, layer)]
+        if not own:
+            return "no operator of the file could be traced to it."
+    wrong = [operator for operator in own if operator.name != BINARY_CONVOLUTION]
+    if own and not wrong:
+        return _not_usable(layer, own)
+    if not _is_convolution(layer):
+        kind = type(layer).__name__
+        return f"the engine has no binary form of {kind}; only of two-dimensional convolutions."
+    names = [titles.get(id(owner), "") for owner in owners]
+    operator = wrong[0]
+    chain = _chain(operator, file, names)
+    found = [*_computed_kernel(layer, operator), *kernel_faults(layer), *_groups(layer)]
+    found += _padded_with_zeros(layer, target)
+    # Where the sign stands right before the convolution, what was found is enough; to look at the
+    # values takes a run of the model.
+    if not found or not chain or chain[0][0].name not in BITS:
+        found += _input(layer, titles[id(layer)], operator, chain, model)
+    return " ".join(found) if found else _unknown(operator, chain)
+
+
+def _is_convolution(layer: Layer) -> bool:
+    others = (tf.keras.layers.Conv2DTranspose, tf.keras.layers.DepthwiseConv2D)
+    return (
+        isinstance(layer, tf.keras.layers.Conv2D)
+        and not isinstance(layer, others)
+        and not hasattr(layer, "depthwise_kernel")
+    )
+
+
+def _not_usable(layer: Layer, operators: list[Operator]) -> str | None:
+    if not np.isfinite(layers.latent_kernel(layer)).all():
+        return NOT_FINITE
+    for operator in operators:
+        for tensor in operator.inputs[2:4]:
+            if tensor is not None and len(tensor.shape) != 1:
+                channels = tensor.shape[-1] if tensor.shape else "channels"
+                return (
+                    f"the scale or bias behind it has shape {tensor.shape}, with which the engine "
+                    f"cannot load the file; give it shape ({channels},)."
+                )
+    return None
+
+
+def _computed_kernel(layer: Layer, operator: Operator) -> list[str]:
+    tensor = operator.inputs[KERNEL_INPUT[operator.name]]
+    if tensor is not None and tensor.constant is not None:
+        return []
+    return [
+        "its kernel is computed anew in every run; the kernel quantizer "
+        f"{_called(layers.kernel_quantizers(layer)[0])} may depend on the kernel alone, on no "
+        "random numbers and no input."
+    ]
+
+
+def _padded_with_zeros(layer: Layer, target: str) -> list[str]:
+    # Measured: of the same layer, padded with ones or not at all, the converter makes a binary one.
+    if target != "xcore" or layer.padding != "same" or getattr(layer, "pad_values", 0) != 0:
+        return []
+    return [
+        "it is padded with zeros, with which the target xcore has no binary convolution; pad with "
+        "ones (`pad_values=1`) or not at all, and train it so."
+    ]
+
+
+def _groups(layer: Layer) -> list[str]:
+    channels = layers.filters(layer).shape[-1]
+    if layer.groups == 1 or channels % GROUP_CHANNELS == 0:
+        return []
+    return [
+        f"it has {channels} input channels in each of its {layer.groups} groups; there must be "
+        f"a multiple of {GROUP_CHANNELS}, or one group."
+    ]
+
+
+def _chain(operator: Operator, file: File, names: list[str]) -> list[tuple[Operator, str]]:
+    """What computes the input of an operator, the nearest first, with the layers' names.
+
+    As far as a sign, another operator with a kernel, or a place where values meet.
+    """
+    makers = {
+        (one.graph, output.index): (one, name)
+        for one, name in zip(file.operators, names, strict=True)
+        for output in one.outputs
+    }
+    chain: list[tuple[Operator, str]] = []
+    tensor = _data(operator)
+    while tensor is not None and (tensor.graph, tensor.index) in makers:
+        made = makers[tensor.graph, tensor.index]
+        if made[0].name in KERNEL_INPUT or made in chain:
+            break
+        chain.append(made)
+        if made[0].name in ("SIGN", *BITS):
+            break
+        tensor = _data(made[0])
+    return chain
+
+
+def _data(operator: Operator) -> Tensor | None:
+    place = 2 if operator.name == "TRANSPOSE_CONV" else 0
+    computed = [one for one in operator.inputs[place:] if one is not None and one.constant is None]
+    return computed[0] if computed else None
+
+
+def _input(
+    layer: Layer,
+    title: str,
+    operator: Operator,
+    chain: list[tuple[Operator, str]],
+    model: tf.keras.Model,
+) -> list[str]:
+    quantizer = _called(layers.input_quantizer(layer))
+    if layer.data_format == "channels_first":
+        return ["its data format is channels_first, which puts transposes around it; use NHWC."]
+    between = [(one, name) for one, name in chain if one.name not in ("SIGN", *BITS)]
+    sign = next(((one, name) for one, name in chain if one.name in ("SIGN", *BITS)), None)
+    known = sign is not None and sign[0].name in BITS
+    own = [(one, name) for one, name in between if name == title]
+    if any(one.name in PADS for one, _ in own) and getattr(layer, "pad_values", 0) not in (0, 1):
+        return [f"its `pad_values` is {layer.pad_values}; the engine can pad with 0 or 1."]
+    if known and len(own) < len(between):
+        return [
+            f"between the sign and the convolution stands {_listed(between, title)}; "
+            + (PAD_ADVICE if any(one.name in PADS for one, _ in between) else MOVE_ADVICE)
+        ]
+    if known and layer.padding == "valid" and operator.options.get("padding") == "SAME":
+        return [
+            "between the sign and the convolution stands a padding, which the converter has fused "
+            f"into the convolution; {PAD_ADVICE}"
+        ]
+    values = _values(layer, model)
+    # Of a sign in which values happen to be 0; one of 0 and 1 alone is another quantizer.
+    if sign is not None and not known and (values is None or _are(values, (-1, 0, 1), -1)):
+        name = sign[1]
+        place = "" if name in ("", title) else f" of layer {name!r}"
+        return [
+            f"its input comes from a bare tf.sign{place} (input quantizer {quantizer}), which "
+            f"gives 0 for 0; {SIGN_ADVICE}."
+        ]
+    if values is not None and not _are(values, (-1, 1)):
+        return [_not_binary(values, quantizer)]
+    if known and between:
+        return [
+            f"between the sign and the convolution stands {_listed(between, title)}; the input "
+            f"quantizer {quantizer} must end with the sign."
+        ]
+    if known:
+        return []
+    source = _listed(own or between, title) if between else "no operator of its own"
+    return [
+        f"its input comes from {source}, in which the converter finds no sign (input quantizer "
+        f"{quantizer}); {SIGN_ADVICE}."
+    ]
+
+
+def _are(values: np.ndarray, allowed: tuple, *needed: int) -> bool:
+    return bool(np.isin(values, allowed).all() and np.isin(needed, values).all())
+
+
+def _not_binary(values: np.ndarray, quantizer: str) -> str:
+    distinct = np.unique(values)
+    shown = ", ".join(f"{value:.3g}" for value in distinct[:3])
+    more = f", ... ({len(distinct)} values)" if len(distinct) > 3 else ""
+    return (
+        f"what the convolution reads is not -1 and 1 but {shown}{more}, behind the input "
+        f"quantizer {quantizer}; a scale belongs behind the convolution, and what changes the "
+        "values belongs in front of the sign."
+    )
+
+
+@restored_scope()
+def _values(layer: Layer, model: tf.keras.Model) -> np.ndarray | None:
+    """What a layer convolves, in an image of random numbers; None where that cannot be computed."""
+    parents = [one for one in (model, *model.submodules) if isinstance(one, tf.keras.Model)]
+    for parent in parents:
+        if any(one is layer for one in parent.layers) and getattr(parent, "inputs", None):
+            break
+    else:
+        return None
+    shapes = [[1, *(size or 32 for size in one.shape[1:])] for one in parent.inputs]
+    rng = np.random.default_rng(0)
+    images = [
+        tf.cast(rng.normal(size=shape).astype(np.float32), one.dtype)
+        for shape, one in zip(shapes, parent.inputs, strict=True)
+    ]
+    try:
+        before = tf.keras.Model(parent.inputs, layer.get_input_at(0))(images, training=False)
+    except (AttributeError, ValueError, tf.errors.OpError):  # not part of a graph of layers
+        return None
+    return layers.input_quantizer(layer)(before).numpy()
+
+
+def _called(quantizer) -> str:
+    name = getattr(quantizer, "name", None) or getattr(quantizer, "__name__", "")
+    return f"{name!r} ({type(quantizer).__name__})"
+
+
+def _listed(operators: list[tuple[Operator, str]], title: str) -> str:
+    def place(name):
+        if not name:
+            return ""
+        return " of its input quantizer" if name == title else f" of layer {name!r}"
+
+    groups = itertools.groupby(operators, key=lambda pair: place(pair[1]))
+    return ", ".join(", ".join(one.name for one, _ in group) + where for where, group in groups)
+
+
+def _unknown(operator: Operator, chain: list[tuple[Operator, str]]) -> str:
+    around = " <- ".join(
+        f"{one.name} {_shapes(one)}" for one in (operator, *(one for one, _ in chain))
+    )
+    return f"the reason is not known. The operators before it, the last first: {around}."
+
+
+def _shapes(operator: Operator) -> str:
+    return ", ".join(f"{one.dtype}{list(one.shape)}" for one in operator.outputs)

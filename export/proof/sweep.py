@@ -1,0 +1,184 @@
+"""Runs the engine's binary operators over many sizes, with each kernel, against NumPy.
+
+`python -m export.proof.sweep` prints the table of MISCOMPILATION.md.
+"""
+
+import itertools
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from larq_compute_engine.tflite.python.interpreter import Interpreter
+
+from export.conversion.rewriting.wide_kernels import is_wide
+from export.proof.single_operator import (
+    Case,
+    Convolution,
+    Pool,
+    expected,
+    file_of,
+    fits,
+    random_numbers,
+)
+from export.tflite.backends import KERNELS
+
+__all__ = ["SWEEPS", "Outcome", "is_known", "outcome", "some", "sweep"]
+
+# Of the sum of all weights: the engine adds and takes away as much to get from bits to numbers.
+ROUNDING = 1e-6
+PADDINGS = (("SAME", 0), ("SAME", 1), ("VALID", 0))
+
+
+class Outcome(NamedTuple):
+    """How many cases of a sweep a kernel computes rightly, wrongly, or not at all.
+
+    Attributes:
+        right: as NumPy does.
+        known: wrongly, as their sizes tell, see `export.proof.engine_faults`.
+        unknown: wrongly, although their sizes do not tell.
+        harmless: rightly, although their sizes tell that they are wrong.
+        refused: the kernel cannot prepare them.
+    """
+
+    right: int = 0
+    known: int = 0
+    unknown: int = 0
+    harmless: int = 0
+    refused: int = 0
+
+
+def is_known(case: Case) -> bool:
+    """Whether the sizes of a case tell that the engine's default kernels compute it wrongly."""
+    if isinstance(case, Pool) or case.padding == "VALID" or case.pad_values:
+        return False
+    axes = zip(case.size, case.kernel, case.strides, case.dilation, strict=True)
+    return any(is_wide(*axis) for axis in axes)
+
+
+def outcome(case: Case, kernel: str) -> str:
+    """What a kernel of `export.tflite.backends.KERNELS` makes of a case, as `Outcome` calls it."""
+    numbers = random_numbers(case)
+    try:
+        engine = Interpreter(file_of(case, numbers), num_threads=1, **KERNELS[kernel]).interpreter
+    except RuntimeError:
+        return "refused"
+    (got,) = engine.predict([numbers["images"]])
+    wanted = expected(case, numbers)
+    largest = 1.0
+    if isinstance(case, Convolution):
+        largest = 1.5 * case.kernel[0] * case.kernel[1] * case.channels + 5
+    right = got.shape == wanted.shape and np.abs(got - wanted).max() <= ROUNDING * largest
+    # The reference kernel is right where the others are known to be wrong.
+    known = is_known(case) and kernel != "reference"
+    return ("harmless" if known else "right") if right else ("known" if known else "unknown")
+
+
+def sweep(cases: Iterable[Case]) -> dict[str, Outcome]:
+    """Runs cases with each kernel.
+
+    Returns:
+        For each kernel how many cases came out how. Cases without a window are left out.
+    """
+    outcomes = {kernel: Outcome() for kernel in KERNELS}
+    for case in filter(fits, cases):
+        for kernel, before in outcomes.items():
+            found = outcome(case, kernel)
+            outcomes[kernel] = before._replace(**{found: getattr(before, found) + 1})
+    return outcomes
+
+
+def _square() -> Iterator[Convolution]:
+    ranges = (range(1, 9), range(1, 9), range(1, 8), (1, 2, 3), (1, 2, 3), PADDINGS)
+    for height, width, kernel, stride, dilation, padding in itertools.product(*ranges):
+        pairs = ((one, one) for one in (kernel, stride, dilation))
+        yield Convolution((height, width), *pairs, *padding)
+
+
+def _oblong() -> Iterator[Convolution]:
+    pairs = [*itertools.product((1, 2, 3), repeat=2)]
+    kernels = [*itertools.product((1, 2, 3, 5), repeat=2)]
+    sizes = ((1, 6), (2, 5), (3, 3), (4, 7), (6, 2))
+    for size, *rest, padding in itertools.product(sizes, kernels, pairs, pairs, PADDINGS):
+        yield Convolution(size, *rest, *padding)
+
+
+def _channels() -> Iterator[Convolution]:
+    channels = (1, 2, 3, 16, 31, 32, 33, 40, 63, 64, 65, 96, 128, 129, 256, 257)
+    filters = (1, 2, 3, 4, 5, 7, 8, 9, 16, 31, 32, 33, 40, 64, 65)
+    rest = itertools.product(channels, filters, (1, 2), (1, 2), PADDINGS)
+    for into, out, stride, batch, padding in rest:
+        yield Convolution(
+            (5, 4), (3, 3), (stride, stride), (1, 1), *padding, into, out, batch=batch
+        )
+
+
+def _bits() -> Iterator[Convolution]:
+    # The engine writes no bits where it pads with zeros, and the converter asks for none.
+    for case in itertools.chain(_channels(), _square()):
+        if case.padding == "VALID" or case.pad_values:
+            yield case._replace(bits=True)
+
+
+def _groups() -> Iterator[Convolution]:
+    kernels, pairs = ((1, 1), (3, 3)), ((1, 1), (2, 2))
+    channels, filters = (32, 64, 96), (1, 4, 8, 16, 32, 33)
+    rest = itertools.product(kernels, pairs, pairs, PADDINGS, (2, 3, 4), channels, filters, (1, 2))
+    for kernel, strides, dilation, padding, groups, into, out, batch in rest:
+        yield Convolution(
+            *((5, 4), kernel, strides, dilation, *padding),
+            *(groups * into, groups * out, groups, batch),
+        )
+
+
+def _activations() -> Iterator[Convolution]:
+    rest = itertools.product(("RELU", "RELU6"), (32, 40, 64), (5, 8, 32), PADDINGS[1:])
+    for activation, channels, filters, padding in rest:
+        yield Convolution(
+            *((5, 4), (3, 3), (1, 1), (1, 1), *padding, channels, filters), activation=activation
+        )
+
+
+def _large() -> Iterator[Convolution]:
+    kernels, pairs = (1, 3, 5, 7), ((1, 1), (2, 2))
+    sizes = ((33, 17), (16, 16), (4, 4))
+    rest = itertools.product(sizes, kernels, pairs, pairs, PADDINGS, (32, 160, 1024), (8, 36))
+    for size, kernel, strides, dilation, padding, channels, filters in rest:
+        yield Convolution(size, (kernel, kernel), strides, dilation, *padding, channels, filters)
+
+
+def _pools() -> Iterator[Pool]:
+    ranges = (range(1, 7), range(1, 7), (1, 2, 3, 5), (1, 2, 3), (1, 2, 3), ("SAME", "VALID"))
+    for height, width, kernel, tall, wide, padding in itertools.product(*ranges):
+        yield Pool((height, width), (kernel, kernel + tall - 1), (tall, wide), padding)
+    for channels, batch, padding in itertools.product((1, 31, 33, 64, 100), (1, 2), PADDINGS[1:]):
+        yield Pool((5, 4), (2, 2), (2, 2), padding[0], channels, batch)
+
+
+SWEEPS = {
+    "square kernels, maps 1x1 to 8x8": _square,
+    "oblong kernels, strides, dilations": _oblong,
+    "channels, filters, batch": _channels,
+    "output of bits": _bits,
+    "groups": _groups,
+    "activations": _activations,
+    "large maps, many channels": _large,
+    "max-pools of bits": _pools,
+}
+
+
+def some(cases: Iterable[Case], one_of: int) -> Iterator[Case]:
+    """About one case of so many, the same ones every time."""
+    return (case for case in cases if zlib.crc32(repr(case).encode()) % one_of == 0)
+
+
+def _main() -> None:
+    print(f"| sweep | kernel | {' | '.join(Outcome._fields)} |")
+    print("| --- " * (2 + len(Outcome._fields)) + "|")
+    for name, cases in SWEEPS.items():
+        for kernel, found in sweep(cases()).items():
+            print(f"| {name} | {kernel} | {' | '.join(map(str, found))} |", flush=True)
+
+
+if __name__ == "__main__":
+    _main()

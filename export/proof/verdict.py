@@ -1,0 +1,188 @@
+"""What comparing a file with its model showed, and whether that is enough."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from export.proof.backend_agreement import DEFAULT
+from export.proof.output_comparison import SHARE_WITHIN, OutputComparison
+
+__all__ = ["AGREEMENT", "Verification"]
+
+AGREEMENT = 0.98
+
+
+@dataclass(frozen=True)
+class Verification:
+    """How the outputs of a TFLite file and of the Keras model compare.
+
+    Of several outputs the worst speaks for all, and for classes the first that is of classes.
+
+    Attributes:
+        images: number of images compared.
+        share_within: share of images whose every output lies within the tolerance. A value that
+            lies within rounding of 0 before a sign can flip, and a flip changes all behind it;
+            so a few images may differ, while a miscompilation shows in every one.
+        agreement: share of images with the same top-1; None where the outputs are no classes.
+        largest_difference: of all outputs.
+        tolerance: the allowed difference, in units of the outputs.
+        keras_accuracy: top-1 of the Keras model, from 0 to 1; None where labels are unknown.
+        tflite_accuracy: top-1 of the file, from 0 to 1; None where labels are unknown.
+        source: what the images are, in words.
+        reference: what the file is compared with, in words.
+        keras_agreement: share of images with the same top-1 as the model itself, where the file is
+            compared with another; None else.
+        taken_apart: whether every layer's own step was looked at, since more images differ than
+            may.
+        wrong_layer: the first layer whose own step is wrong; None where none is, or none was
+            looked for.
+        not_taken_apart: why no layer could be looked at, in words; None where it could.
+        alike_images: whether the images all have the same at some output, but for rounding, so
+            that these prove nothing, and every layer's own step has to be looked at.
+        moved: layers whose convolution looks through other windows, by sizes alone.
+        wide: layers whose binary convolution the engine computes wrongly, by sizes alone.
+        outputs: the comparison of each output.
+        gross: how many images differ grossly: by a tenth of the outputs' spread or more.
+        lost: classes of the model's of which the file keeps too few images.
+        fault: why the file is not accurate enough, although it may compute what it should, in
+            words; None where it is, or where it was not asked.
+        kernels: names of `export.tflite.backends.KERNELS` that run the file and give the same.
+        refusing: the other kernels that do not run it, with why.
+        differing: the other kernels that run it and give something else.
+        reference_right: whether the engine's reference kernel gives what the model gives for
+            images that the verified kernel gets wrong.
+    """
+
+    images: int
+    share_within: float
+    agreement: float | None
+    largest_difference: float
+    tolerance: float
+    keras_accuracy: float | None = None
+    tflite_accuracy: float | None = None
+    source: str = "images"
+    reference: str = "Keras"
+    keras_agreement: float | None = None
+    taken_apart: bool = False
+    wrong_layer: str | None = None
+    not_taken_apart: str | None = None
+    alike_images: bool = False
+    moved: tuple[str, ...] = ()
+    wide: tuple[str, ...] = ()
+    outputs: tuple[OutputComparison, ...] = ()
+    gross: int = 0
+    lost: tuple[int, ...] = ()
+    fault: str | None = None
+    kernels: tuple[str, ...] = ()
+    refusing: Mapping[str, str] = field(default_factory=dict)
+    differing: tuple[str, ...] = ()
+    reference_right: bool = False
+
+    @property
+    def alike(self) -> bool:
+        """At least 75 % of the images within the tolerance, and 98 % with the same top-1.
+
+        Also, no image may differ grossly, and no class may be lost.
+        """
+        agreed = self.agreement is None or self.agreement >= AGREEMENT
+        return self.share_within >= SHARE_WITHIN and agreed and not self.gross and not self.lost
+
+    @property
+    def computed(self) -> bool:
+        """Whether the outputs are alike, or what differs are signs within rounding of 0."""
+        proved = self.alike and not self.alike_images
+        return (proved or self.taken_apart) and self.wrong_layer is None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the file computes what it should, accurately enough, with the default kernel."""
+        return self.computed and self.fault is None and DEFAULT not in self.differing
+
+    @property
+    def runs_by_default(self) -> bool:
+        """Whether the kernel runs the file that C++ programs take unless told otherwise."""
+        return DEFAULT not in self.refusing
+
+    @property
+    def outcome(self) -> str:
+        """Whether it passed, and how, in words."""
+        if not self.passed:
+            return "FAILED"
+        return "passed, layer by layer" if self.taken_apart else "passed"
+
+    @property
+    def note(self) -> str | None:
+        """What looking at each layer said, in words; None where there was no need to."""
+        if self.wrong_layer is not None:
+            return f"first wrong layer: {self.wrong_layer}"
+        if self.taken_apart and self.alike_images:
+            return (
+                "the model gives the same for all of these images, so every layer's own step was "
+                "looked at: each is right"
+            )
+        if self.taken_apart:
+            return (
+                "every layer's own step is right: what differs are signs of values within rounding "
+                "of 0"
+            )
+        if self.not_taken_apart is None:
+            return None
+        if self.alike_images:
+            return (
+                "nothing is proved: the model gives the same for all of these images, and "
+                f"{self.not_taken_apart} The data set that it is for may show more"
+            )
+        return f"first wrong layer: not known, {self.not_taken_apart}"
+
+    @property
+    def runnable(self) -> str | None:
+        """Which kernels run the file, in words; None where it was not asked."""
+        if not (self.kernels or self.refusing or self.differing):
+            return None
+        told = [", ".join(self.kernels) or "none"]
+        told += [f"{name} refuses it: {why}" for name, why in self.refusing.items()]
+        told += [f"{name} gives other results" for name in self.differing]
+        return "; ".join(told)
+
+    @property
+    def warning(self) -> str | None:
+        """What someone has to know who takes the file to a phone, in words; None if nothing."""
+        if self.runs_by_default:
+            return None
+        return (
+            "WARNING: the engine's default kernel, which C++ programs and Android take, cannot run "
+            f"this file ({self.refusing[DEFAULT]}). Kernels that can: "
+            f"{', '.join(self.kernels) or 'none'}"
+        )
+
+    def __str__(self) -> str:
+        lines = [
+            f"Verification on {self.images} {self.source}: {self.outcome}",
+            f"  within {self.tolerance:.1e} of {self.reference}: {self.share_within:.1%} "
+            f"({SHARE_WITHIN:.0%} are enough)",
+            f"  largest difference: {self.largest_difference:.1e}",
+        ]
+        if self.agreement is not None:
+            lines.insert(2, f"  same top-1: {self.agreement:.1%} ({AGREEMENT:.0%} are enough)")
+        if self.keras_agreement is not None:
+            lines.insert(3, f"  same top-1 as Keras itself: {self.keras_agreement:.1%}")
+        if self.gross:
+            lines.append(f"  grossly different: {self.gross:,} images")
+        if self.lost:
+            lines.append(f"  classes that the file loses: {', '.join(map(str, self.lost))}")
+        if len(self.outputs) > 1:
+            lines += [
+                f"  {one.name}: {one.share_within:.1%} within {one.tolerance:.1e}"
+                for one in self.outputs
+            ]
+        if self.keras_accuracy is not None:
+            lines.append(
+                f"  top-1 accuracy: Keras {self.keras_accuracy:.2%}, "
+                f"TFLite {self.tflite_accuracy:.2%}"
+            )
+        if self.runnable is not None:
+            lines.append(f"  kernels that run it: {self.runnable}")
+        if self.warning is not None:
+            lines.insert(1, f"  {self.warning}")
+        if self.note is not None:
+            lines.append(f"  {self.note}")
+        return "\n".join(lines)

@@ -1,0 +1,203 @@
+"""Does the file compute what the model computes? Image by image, on real images."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from export.conversion.converter import convert
+from export.keras_graph.inputs_outputs import Inputs
+from export.keras_graph.output_kinds import kind_of
+from export.keras_graph.quantized_scope import restored_scope
+from export.proof import accuracy
+from export.proof.accuracy import Bounds, Predictions
+from export.proof.backend_agreement import right, run_kernels
+from export.proof.bisection import IMAGES, first_wrong_layer
+from export.proof.engine_faults import wide_kernels
+from export.proof.neighbours import GROUP, grossly_different, with_neighbours
+from export.proof.outliers import outlier
+from export.proof.output_comparison import compare
+from export.proof.shifted_windows import moved_windows
+from export.proof.verdict import AGREEMENT, Verification
+from export.tflite.interpreter import run_all
+
+__all__ = ["AGREEMENT", "TOLERANCE", "Verification", "verify"]
+
+TOLERANCE = 1e-3  # of the outputs' spread
+# Of the images of one class. The whole has to keep more; a class of few images varies more.
+KEPT_OF_A_CLASS = 0.9
+# Some kernels are slow on x86.
+KERNEL_IMAGES = 16
+KIND_IMAGES = 64
+
+
+@restored_scope()
+def verify(
+    flatbuffer: bytes,
+    model: tf.keras.Model,
+    images: Inputs,
+    labels: np.ndarray | None = None,
+    source: str = "images",
+    tolerance: float = TOLERANCE,
+    rounded: tf.keras.Model | None = None,
+    parts: tf.keras.Model | None = None,
+    bounds: Bounds | None = None,
+) -> Verification:
+    """Runs the file with the Larq Compute Engine interpreter and compares it with the model.
+
+    Convolutions that look through other windows than the model's are found by sizes, see
+    `export.proof.shifted_windows`, and so are those that the engine computes wrongly, see
+    `export.proof.engine_faults`.
+    Where too many images differ, one differs grossly, a class is lost or all images give the same,
+    the model is taken apart to find the first layer that is wrong, see `export.proof.bisection`:
+    on the first images, and on those that differ grossly with their neighbours, see
+    `export.proof.neighbours`.
+    A few images are run with the engine's other kernels as well.
+
+    Args:
+        flatbuffer: the TFLite file that `export.convert` made of the model.
+        model: the model.
+        images: (count, height, width, channels), of the type that the model takes; for several
+            inputs a list, in the order of `model.inputs`.
+        labels: int (count,), the true classes, if they are known. They are of the first output
+            that is of classes.
+        source: what the images are, in words, for the report.
+        tolerance: in parts of the outputs' spread, the largest distance of one from its mean over
+            the images; of the largest output, if there is one image.
+        rounded: the model with its activations rounded to int8, where the file is in int8 by
+            intention: its outputs are what the file's are compared with.
+        parts: the model to take apart, if it is another one that was converted.
+        bounds: how accurate the file has to be, by its labels and, in int8, next to the model
+            itself; None means that accuracy is told and not judged.
+
+    Returns:
+        The comparison. Outputs that are not finite count as different.
+
+    Raises:
+        ValueError: there are no images, not as many labels, or the file cannot be run or has
+            another number of outputs.
+    """
+    found = len(tf.nest.flatten(images)[0])
+    count = found if labels is None else len(labels)
+    if not found or found != count:
+        raise ValueError(
+            f"`images` must be one or more, with a label each, got {found} images and "
+            f"{count} labels."
+        )
+    outputs = _outputs(model, images)
+    expected = outputs if rounded is None else _outputs(rounded, images)
+    got = run_all(flatbuffer, images)
+    if len(got) != len(expected):
+        raise ValueError(
+            f"`flatbuffer` must have the model's {len(expected)} outputs, got {len(got)}."
+        )
+    classes = _of_classes(model, outputs, labels)
+    names = getattr(model, "output_names", None) or [f"output {i}" for i in range(len(expected))]
+    compared = [
+        compare(*one, tolerance, number in classes, KEPT_OF_A_CLASS)
+        for number, one in enumerate(zip(names, got, expected, strict=True))
+    ]
+    comparisons = tuple(comparison for comparison, _ in compared)
+    badness = np.max([one for _, one in compared], axis=0)
+    worst = min(comparisons, key=lambda one: (one.share_within, -one.largest_difference))
+    values = {
+        "images": found,
+        "share_within": worst.share_within,
+        "agreement": None,
+        "largest_difference": max(one.largest_difference for one in comparisons),
+        "tolerance": worst.tolerance,
+        "source": source,
+        "alike_images": any(one.constant for one in comparisons),
+        "outputs": comparisons,
+        "gross": int((badness >= 1).sum()),
+    }
+    if rounded is not None:
+        values["reference"] = "Keras with activations rounded to int8"
+    if classes and got[classes[0]].shape == expected[classes[0]].shape:
+        first = classes[0]
+        values["agreement"] = comparisons[first].agreement
+        values["lost"] = comparisons[first].lost
+        predictions = Predictions(outputs[first].argmax(1), got[first].argmax(1), labels)
+        values |= _of_predictions(predictions, rounded is not None)
+        if bounds is not None:
+            values["fault"] = accuracy.fault(predictions, bounds, rounded is not None)
+    suspects = grossly_different(badness)
+    few = [*suspects, *(i for i in range(min(found, KERNEL_IMAGES)) if i not in suspects)]
+    allowed = [one.tolerance for one in comparisons]
+    runs = run_kernels(flatbuffer, _chosen(images, few), [one[few] for one in got], allowed)
+    values |= {"kernels": runs.kernels, "refusing": runs.refusing, "differing": runs.differing}
+    values["reference_right"] = len(suspects) > 0 and right(
+        runs.outputs, [one[few] for one in expected], allowed
+    )
+    if values.get("fault") and rounded is not None:
+        found_outlier = outlier(parts or rounded, images)
+        values["fault"] += f": {found_outlier}" if found_outlier else ""
+    moved = moved_windows(flatbuffer, parts or model)
+    wide = wide_kernels(flatbuffer, parts or model)
+    if moved or wide:
+        wrong = (moved or wide)[0]
+        return Verification(**values, wrong_layer=wrong, moved=tuple(moved), wide=tuple(wide))
+    verification = Verification(**values)
+    if verification.computed:
+        return verification
+    return Verification(
+        **values, **_taken_apart(flatbuffer, parts or model, images, suspects, tolerance)
+    )
+
+
+def _outputs(model: tf.keras.Model, images: Inputs) -> list[np.ndarray]:
+    return tf.nest.flatten(model.predict(images, verbose=0))
+
+
+def _chosen(images: Inputs, numbers: Sequence[int]) -> Inputs:
+    return [one[numbers] for one in images] if isinstance(images, list) else images[numbers]
+
+
+def _of_classes(
+    model: tf.keras.Model, outputs: list[np.ndarray], labels: np.ndarray | None
+) -> list[int]:
+    """The numbers of the outputs that are of classes; labels say so of what may be."""
+    wide = [number for number, values in enumerate(outputs) if values.ndim == 2]
+    found = [n for n in wide if kind_of(model, outputs[n][:KIND_IMAGES], n) != "values"]
+    if labels is None:
+        return found
+    # The corners of a box are as many numbers as few classes.
+    return [n for n in found or wide if outputs[n].shape[1] > max(1, labels.max())]
+
+
+def _of_predictions(predictions: Predictions, int8: bool) -> dict[str, float]:
+    """What a `Verification` tells of classes, by its names."""
+    told = {}
+    if int8:
+        told["keras_agreement"] = float(np.mean(predictions.file == predictions.model))
+    if predictions.labels is not None:
+        told["tflite_accuracy"] = float(np.mean(predictions.file == predictions.labels))
+        told["keras_accuracy"] = float(np.mean(predictions.model == predictions.labels))
+    return told
+
+
+def _taken_apart(
+    flatbuffer: bytes,
+    model: tf.keras.Model,
+    images: Inputs,
+    suspects: np.ndarray,
+    tolerance: float,
+) -> dict:
+    """What looking at each layer says, as attributes of a `Verification`."""
+
+    def run_part(part: tf.keras.Model, values: np.ndarray) -> list[np.ndarray]:
+        return run_all(convert(part), values)
+
+    def looked_at(one: np.ndarray) -> np.ndarray:
+        return np.concatenate([with_neighbours(one[suspects]), one[:IMAGES]])
+
+    chosen = list(map(looked_at, images)) if isinstance(images, list) else looked_at(images)
+    groups = [slice(GROUP * number, GROUP * (number + 1)) for number in range(len(suspects))]
+    groups.append(slice(GROUP * len(suspects), None))
+    outputs = run_all(flatbuffer, chosen)
+    end = outputs if len(outputs) > 1 else outputs[0]
+    try:
+        wrong = first_wrong_layer(model, chosen, run_part, tolerance, end, groups)
+    except ValueError as error:
+        return {"not_taken_apart": str(error)}
+    return {"taken_apart": True, "wrong_layer": wrong}

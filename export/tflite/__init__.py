@@ -1,0 +1,1 @@
+"""TFLite files: reading them, and running them."""

@@ -1,0 +1,94 @@
+"""The options of an operator in a TFLite file: the builtin ones, and the engine's own."""
+
+from flatbuffers import flexbuffers
+from larq_compute_engine.mlir.python import tflite_schema as schema
+
+__all__ = ["builtin_options", "engine_options", "names_of"]
+
+
+def names_of(enumeration: type) -> dict[int, str]:
+    """The names in an enumeration of the file's schema, by their numbers."""
+    return {code: name for name, code in vars(enumeration).items() if not name.startswith("_")}
+
+
+OPTIONS = names_of(schema.BuiltinOptions)
+PADDINGS = names_of(schema.Padding)
+ACTIVATIONS = names_of(schema.ActivationFunctionType)
+
+
+def builtin_options(operator: schema.Operator) -> dict[str, object]:
+    """The options of a builtin operator that `export.tflite.flatbuffer.Operator` speaks of."""
+    kind = getattr(schema, OPTIONS.get(operator.BuiltinOptionsType(), ""), None)
+    table = operator.BuiltinOptions()
+    if kind is None or table is None:
+        return {}
+    options = kind()
+    options.Init(table.Bytes, table.Pos)
+
+    def option(name):
+        return getattr(options, name)() if hasattr(options, name) else None
+
+    found = {
+        "padding": PADDINGS.get(option("Padding")),
+        "strides": (option("StrideH"), option("StrideW")),
+        "dilation": (option("DilationHFactor"), option("DilationWFactor")),
+        "window": (option("FilterHeight"), option("FilterWidth")),
+        "depth_multiplier": option("DepthMultiplier"),
+        "activation": ACTIVATIONS.get(option("FusedActivationFunction")),
+    }
+    return {name: value for name, value in found.items() if value not in (None, (None, None))}
+
+
+def engine_options(name: str, encoded: bytes) -> dict[str, object]:
+    """The options of one of the engine's own operators, by the names that builtin ones have.
+
+    Args:
+        name: of the operator; others than those of the engine that have options have none here.
+        encoded: its options, as they stand in the file.
+
+    Raises:
+        ValueError: they are not numbers, or claim to be longer than they are. What the readers of
+            flexbuffers raise on others that are damaged is as they will.
+        KeyError: one is missing or unknown.
+    """
+    translate = {"LceBconv2d": _convolution_options, "LceBMaxPool2d": _pool_options}.get(name)
+    if translate is None:
+        return {}
+    options = _entries(encoded)
+    if not all(isinstance(value, int) for value in options.values()):
+        raise ValueError(f"the options of {name} are not numbers")
+    common = {
+        "padding": PADDINGS[options["padding"]],
+        "strides": (options["stride_height"], options["stride_width"]),
+    }
+    return common | translate(options)
+
+
+def _entries(encoded: bytes) -> dict[str, object]:
+    """The options that are numbers or texts."""
+    root = flexbuffers.GetRoot(encoded)
+    if not root.IsMap:
+        return {}
+    entries = root.AsMap
+    if len(entries) > len(encoded):
+        raise ValueError("options claim to be longer than they are")
+    keys, values = entries.Keys, entries.Values
+    # Numbers and texts alone: vectors within vectors could be endless.
+    return {
+        keys[i].AsKeyBytes.decode(errors="replace"): value.Value
+        for i in range(len(keys))
+        if (value := values[i]).IsNumeric or value.IsBool or value.IsString
+    }
+
+
+def _convolution_options(options: dict[str, int]) -> dict[str, object]:
+    return {
+        "dilation": (options["dilation_height_factor"], options["dilation_width_factor"]),
+        "activation": ACTIVATIONS[options["fused_activation_function"]],
+        "channels_in": options["channels_in"],
+        "pad_values": options["pad_values"],
+    }
+
+
+def _pool_options(options: dict[str, int]) -> dict[str, object]:
+    return {"window": (options["filter_height"], options["filter_width"])}

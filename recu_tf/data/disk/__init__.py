@@ -1,0 +1,1 @@
+"""Images that stay on disk until a step needs them."""

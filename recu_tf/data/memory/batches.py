@@ -1,0 +1,174 @@
+"""From images in memory to batches: shuffling, augmentation and normalisation in tf.data."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from recu_tf.data.sampling import Order
+
+__all__ = [
+    "Normalization",
+    "augment",
+    "augmented_batches",
+    "pad_for_crops",
+    "test_batches",
+]
+
+PADDING = 4
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """Mean and standard deviation of each channel, of pixels on a scale from 0 to 1."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __call__(self, pixels: tf.Tensor | np.ndarray) -> tf.Tensor:
+        """Normalises pixels (batch, height, width, channels) on a scale from 0 to 255."""
+        pixels = tf.convert_to_tensor(pixels)
+        # A row per image: a vector this long is multiplied several times faster than one of 3.
+        size = pixels.shape[1:].num_elements()
+        factor = np.resize(1 / (255 * np.array(self.std)), size).astype(np.float32)
+        shift = np.resize(np.array(self.mean) / self.std, size).astype(np.float32)
+        rows = tf.reshape(tf.cast(pixels, tf.float32), [-1, size])
+        return tf.reshape(rows * factor - shift, [-1, *pixels.shape[1:]])
+
+
+def check_images(images: np.ndarray, labels: np.ndarray) -> None:
+    """Refuses anything but uint8 images (count, height, width, channels), a label to each."""
+    if images.dtype != np.uint8 or images.ndim != 4:
+        raise ValueError(
+            "`images` must be uint8 of shape (count, height, width, channels), "
+            f"got {images.dtype} of shape {images.shape}."
+        )
+    if labels.shape != images.shape[:1] or not len(images):
+        raise ValueError(
+            f"`labels` must hold one label for each of the {len(images)} images, "
+            f"got shape {labels.shape}."
+        )
+
+
+def pad_for_crops(images: np.ndarray) -> np.ndarray:
+    """Adds zeros at the bottom and the right, as `augment` needs them.
+
+    Args:
+        images: uint8 (count, height, width, channels).
+
+    Returns:
+        uint8 (count, side + 1, side + 1, channels), side the least power of two not below height
+        and width.
+    """
+    height, width = images.shape[1:3]
+    side = 1 << (max(height, width) - 1).bit_length()
+    return np.pad(images, ((0, 0), (0, side + 1 - height), (0, side + 1 - width), (0, 0)))
+
+
+def augment(
+    padded_images: tf.Tensor,
+    size: tuple[int, int],
+    indices: tf.Tensor,
+    seed: tf.Tensor,
+    flip: bool,
+    rows: tf.Tensor | None = None,
+) -> tf.Tensor:
+    """Picks images and shifts each at random: pad 4 with pixel 0, crop, flip half of them.
+
+    One operation does it for the whole batch: a crop that may reach over the edge, where it finds
+    zeros, with its left and right exchanged for a flip. It measures positions in units of the side
+    length less one. `pad_for_crops` makes that a power of two, so no position is rounded and every
+    pixel is copied as it is.
+
+    Args:
+        padded_images: uint8 (count, side + 1, side + 1, channels), from `pad_for_crops`.
+        size: (height, width) of the images without that padding.
+        indices: int32 (batch,), which images the batch has.
+        seed: int32 (2,), decides the shifts and flips of the whole batch.
+        flip: whether to mirror half of the images.
+        rows: int (part,), which rows of the batch to give; all of them if None.
+
+    Returns:
+        float32 (part, height, width, channels), pixels from 0 to 255.
+    """
+    height, width = size
+    side = padded_images.shape[1] - 1
+    count = tf.shape(indices)[0]
+    shift_seed, flip_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
+    shifts = tf.random.stateless_uniform([2, count], shift_seed, -PADDING, PADDING + 1, tf.int32)
+    top, left = tf.unstack(tf.cast(shifts, tf.float32))
+    bottom, right = top + (height - 1), left + (width - 1)
+    if flip:
+        flipped = tf.random.stateless_uniform([count], flip_seed) < 0.5
+        left, right = tf.where(flipped, right, left), tf.where(flipped, left, right)
+    boxes = tf.stack([top, left, bottom, right], axis=1) / side
+    if rows is not None:
+        boxes, indices = tf.gather(boxes, rows), tf.gather(indices, rows)
+    return tf.image.crop_and_resize(padded_images, boxes, indices, size, "nearest")
+
+
+def augmented_batches(
+    images: np.ndarray,
+    labels: np.ndarray,
+    normalization: Normalization,
+    flip: bool,
+    order: Order,
+) -> tf.data.Dataset:
+    """Shuffled, augmented, normalised batches of all epochs, one behind the other.
+
+    Args:
+        images: uint8 (count, height, width, channels).
+        labels: int (count,).
+        normalization: of the images.
+        flip: whether images may be mirrored.
+        order: of the images.
+
+    Returns:
+        A data set of (float32 images, int64 labels).
+
+    Raises:
+        ValueError: the images are not uint8 or do not match the labels.
+    """
+    check_images(images, labels)
+    padded = tf.constant(pad_for_crops(images))
+    size = images.shape[1:3]
+    labels = tf.constant(labels, tf.int64)
+
+    def epoch_batches(epoch, skipped):
+        return tf.data.Dataset.from_tensor_slices(order.shuffled(epoch)[skipped:])
+
+    def batch(step, begin, end, indices):
+        rows = tf.range(begin, begin + order.part_size)
+        rows = tf.minimum(tf.ensure_shape(rows, [order.part_size]), order.batch_size - 1)
+        pixels = augment(padded, size, indices, order.step_seed(step), flip, rows)
+        targets = tf.gather(labels, tf.gather(indices, rows))
+        return normalization(pixels)[: end - begin], targets[: end - begin]
+
+    # Small enough to stay ahead of any training step; the epochs follow without a gap.
+    return order.batches(epoch_batches).map(batch, tf.data.AUTOTUNE).prefetch(4)
+
+
+def test_batches(
+    images: np.ndarray, labels: np.ndarray, normalization: Normalization, batch_size: int
+) -> tf.data.Dataset:
+    """Normalised batches in order, each image once.
+
+    Args:
+        images: uint8 (count, height, width, channels).
+        labels: int (count,).
+        normalization: of the images.
+        batch_size: the last batch may be smaller.
+
+    Returns:
+        A data set of (float32 images, int64 labels).
+
+    Raises:
+        ValueError: the images are not uint8 or do not match the labels.
+    """
+    check_images(images, labels)
+    batches = tf.data.Dataset.from_tensor_slices((images, labels.astype(np.int64)))
+    batches = batches.batch(batch_size)
+    return batches.map(
+        lambda pixels, targets: (normalization(pixels), targets),
+        num_parallel_calls=tf.data.AUTOTUNE,
+    ).prefetch(tf.data.AUTOTUNE)

@@ -1,0 +1,134 @@
+import json
+
+import pytest
+from complaints import complaint
+from tiny_files import binary_file, binary_model, damaged, float_file
+
+from experiments import cli
+from experiments.commands import benchmark
+from experiments.commands.parser import command_parser
+from export.tflite.backends import KERNELS, kernels_of
+from recu_tf import runs
+
+
+@pytest.fixture
+def files(tmp_path):
+    paths = [tmp_path / "binary.tflite", tmp_path / "float.tflite"]
+    for path, flatbuffer in zip(paths, (binary_file(), float_file()), strict=True):
+        path.write_bytes(flatbuffer)
+    return list(map(str, paths))
+
+
+def test_files_are_measured_compared_and_written_as_json(files, tmp_path, capsys):
+    path = tmp_path / "numbers.json"
+    flags = ["--threads", "1", "2", "--repeats", "2", "--json", str(path)]
+    assert cli.main(["benchmark", *files, *flags]) == 0
+    printed = capsys.readouterr().out
+    assert f"{files[0]}: {len(binary_file()):,} bytes" in printed
+    assert printed.count("  fastest\n") == 4  # of two files on one thread and on two
+    assert f"{files[0]} on 2 threads is " in printed
+    assert printed.count(benchmark.UNRELATED) == 1
+    assert f"Where the time of {files[0]} goes (1 thread, " in printed
+    values = json.loads(path.read_text())
+    assert values["machine"]["cores"] >= 1
+    assert values["machine"]["versions"]["larq-compute-engine"]
+    assert [one["bytes"] for one in values["files"]] == [len(binary_file()), len(float_file())]
+    assert [one["binary"] for one in values["files"]] == [True, False]
+    assert list(values["files"][0]["memory_bytes"]) == list(KERNELS)
+    assert len(values["latencies"]) == 2 * (len(KERNELS) + len(kernels_of(float_file())))
+    assert [one["binary"]["threads"] for one in values["comparisons"]] == [1, 2]
+    (broken_down,) = values["breakdowns"]
+    assert sum(sum(one["operators"].values()) for one in broken_down["parts"]) > 4
+    assert [one.name for one in tmp_path.iterdir() if "partial" in one.name] == []
+
+
+def test_network_is_measured_with_its_twins(tmp_path, capsys):
+    path = tmp_path / "network.keras"
+    binary_model().save(path)
+    assert cli.main(["benchmark", str(path), "--threads", "1", "--repeats", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert f"\n{path}: " in printed
+    for twin in ("float32", "int8"):
+        assert f" {path} ({twin}): " in printed
+    assert printed.count(" on 1 thread is ") == 2
+    assert benchmark.UNRELATED not in printed
+
+
+def test_run_is_measured_by_the_file_it_was_exported_to(tmp_path, capsys):
+    config = {
+        "settings": {},
+        "num_classes": 3,
+        "class_names": None,
+        "input_shape": [8, 8, 3],
+        "normalization": {"mean": [0, 0, 0], "std": [1, 1, 1]},
+    }
+    run = runs.Run.create(tmp_path / "run", config)
+    run.save_model(binary_model(), "best")
+    (run.path / "model.tflite").write_bytes(binary_file(96))
+    assert cli.main(["benchmark", str(run.path), "--threads", "1", "--repeats", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert f"\n{run.path / 'model.tflite'}: {len(binary_file(96)):,} bytes" in printed
+    assert f"\n{run.path} (float32): " in printed
+    assert "1 LceBconv2d" in printed
+
+
+@pytest.mark.parametrize(("inside", "load"), [("model.tflite", 0), ("export/model.tflite", 999)])
+def test_folder_of_a_file_is_measured(inside, load, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("os.getloadavg", lambda: (load, 0, 0))
+    path = tmp_path / inside
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(float_file())
+    assert cli.main(["benchmark", str(tmp_path), "--threads", "1", "--repeats", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert f"{path}: {len(float_file()):,} bytes" in printed
+    assert "Where the time" not in printed
+    assert ("The machine does other work" in printed) == (load > 0)
+
+
+def test_kernel_that_cannot_run_a_file_stands_in_the_table(tmp_path, capsys):
+    path = tmp_path / "grouped.tflite"
+    path.write_bytes(binary_file(64, groups=2))
+    assert cli.main(["benchmark", str(path), "--threads", "1", "--repeats", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "  optimized                cannot run it: " in printed
+    assert "Grouped binary convolutions are not supported with this kernel" in printed
+    (row,) = [line for line in printed.splitlines() if line.startswith("  reference ")]
+    assert row.endswith("fastest") or "indirect bgemm with XNNPACK" in printed
+
+
+def test_help_names_all_that_can_be_measured():
+    parser = command_parser()._subparsers._group_actions[0].choices["benchmark"]
+    (action,) = (one for one in parser._actions if one.dest == "files")
+    assert action.help == benchmark.ALLOWED
+
+
+def test_bad_arguments_are_refused_before_any_work(files, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(benchmark, "_files", lambda path: pytest.fail("worked"))
+    one = files[0]
+    for flags, expected in [
+        (["nowhere.tflite"], "nowhere.tflite does not exist; FILE must be a .tflite file, a "),
+        ([one, str(tmp_path / "." / "binary.tflite")], f"each file once, got {one} twice"),
+        ([one, "--threads", "0"], "`threads` must be numbers of at least 1, each given once, got"),
+        ([one, "--threads", "2", "2"], "each given once, got 2 2"),
+        ([one, "--repeats", "0"], "`repeats` must be at least 1, got 0"),
+        ([one, "--json", str(tmp_path)], "`json` must be a file in a directory that exists, got"),
+        ([one, "--json", f"{tmp_path}/no/a.json"], "`json` must be a file in a directory that ex"),
+        ([one, "--json", one], "`json` must not be one of the files to measure"),
+    ]:
+        assert expected in complaint(capsys, "benchmark", *flags)
+
+
+def test_what_cannot_be_measured_is_refused_by_name(files, tmp_path, capsys):
+    for number, flatbuffer in enumerate(damaged(binary_file())):
+        path = tmp_path / f"damaged{number}.tflite"
+        path.write_bytes(flatbuffer)
+        assert f"{path} is damaged or no TFLite file" in complaint(capsys, "benchmark", str(path))
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes.txt").touch()
+    for name in ("empty", "notes.txt"):
+        error = complaint(capsys, "benchmark", str(tmp_path / name))
+        assert f"{name} must be a .tflite file, a folder with a model.tflite in it, a run" in error
+    inside = tmp_path / "empty" / "model.tflite"
+    inside.write_bytes(float_file())
+    error = complaint(capsys, "benchmark", str(inside.parent), str(inside))
+    assert f"FILE must name each file once, got {inside} twice" in error

@@ -1,0 +1,511 @@
+import base64
+import json
+import math
+import os
+import re
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import few_digits
+from pages import Page, contrast, measured, opened
+
+from experiments import cli
+from experiments.report import charts, maps, report, tables
+from experiments.report import run_data as report_contents
+from recu_tf import data, evaluation, larq_summary, metrics, networks, runs, training
+from recu_tf.runs import run as run_module
+from recu_tf.settings import Settings
+
+LAYERS = [f"layer{stage}.0.conv{number}" for stage in (1, 2) for number in (1, 2)]
+IMAGES = 10
+
+
+def line(epoch, **more):
+    """A line of metrics.jsonl, with diagnostics that depend on the epoch."""
+    values = dict.fromkeys(metrics.METRICS, 0.5 / (epoch + 1))
+    return {
+        "epoch": epoch,
+        "loss": 2 / (epoch + 1),
+        "val_loss": 2.2 / (epoch + 1),
+        "accuracy": 0.2 * epoch,
+        "val_accuracy": 0.19 * epoch,
+        "lr": 0.1,
+        "tau": 0.9,
+        "seconds": 1.5,
+        **values,
+        "layers": {
+            name: {metric: value / (at + 1) for metric, value in values.items()}
+            for at, name in enumerate(LAYERS)
+        },
+        **more,
+    }
+
+
+def write_lines(run, *lines):
+    texts = [text if isinstance(text, str) else json.dumps(text) for text in lines]
+    (run.path / "metrics.jsonl").write_text("\n".join(texts) + "\n")
+
+
+def change_config(run, **settings):
+    config = json.loads((run.path / "config.json").read_text())
+    config["settings"].update(settings)
+    (run.path / "config.json").write_text(json.dumps(config))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A small network trained on a few digits."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        few_digits(monkeypatch, test=IMAGES)
+        settings = Settings(
+            model="resnet20_1w1a",
+            dataset="digits",
+            epochs=2,
+            batch_size=12,
+            batch_size_test=5,
+            lr=0.01,
+        )
+        return training.train(settings, tmp_path_factory.mktemp("trained") / "run").path
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    return {}
+
+
+@pytest.fixture
+def run(trained, loaded, monkeypatch, tmp_path):
+    """A copy of it, with diagnostics of five epochs."""
+    few_digits(monkeypatch, test=IMAGES)
+    load = run_module.load_keras
+
+    def load_once(path):
+        # What is loaded is never changed here, and loading takes most of a report's time.
+        content = path.read_bytes()
+        if content not in loaded:
+            loaded[content] = load(path)
+        return loaded[content]
+
+    monkeypatch.setattr(run_module, "load_keras", load_once)
+    return copy(trained, tmp_path / "run")
+
+
+def copy(trained, path):
+    shutil.copytree(trained, path)
+    run = runs.Run.open(path)
+    change_config(run, epochs=5)
+    write_lines(run, *(line(epoch) for epoch in range(5)))
+    return runs.Run.open(path)
+
+
+def test_page_shows_all_there_is_of_a_run(run):
+    path = report([run.path])
+    assert path == run.path / "report.html"
+    page = Page(path)
+    assert page.sections == ["curves", "layers", "weights", "memory", "confusion", "settings"]
+    labels = [svg["aria-label"] for svg in page.all("svg", role="img")]
+    for title in ("Loss (cross-entropy)", "Accuracy (top-1, %)", "Learning rate", "Temperature"):
+        assert sum(label.startswith(title) for label in labels) == 1
+    assert "run, test: from 2.2 to 0.44; " not in labels[0]  # the last line has nothing behind it
+    assert "over 5 epochs. run, training: from 2 to 0.4; run, test: from 2.2 to 0.44" in labels[0]
+    for name in LAYERS:
+        assert sum(label.startswith(f"Weights of {name}.") for label in labels) == 1
+    assert len(page.all("image")) == len(metrics.METRICS)
+    assert "76.00% (epoch 5)" in page.text
+    assert "missing" not in {found.get("class") for _, found in page.elements}
+
+    profile = larq_summary.profile(run.load_model())
+    assert f"{profile.memory / 8 / 1024:,.2f}" in page.text
+    assert f"{profile.op_count('mac', 1):,}" in page.text
+
+
+def test_page_needs_nothing_from_outside(run):
+    page = Page(report([run.path]))
+    assert not page.all("script")
+    links = [
+        found.get(key) for _, found in page.elements for key in ("src", "href") if key in found
+    ]
+    assert all(link.startswith(("#", "data:")) for link in links)
+    assert "url(" not in page.source
+    assert "@import" not in page.source
+
+
+def test_confusion_matrix_counts_every_test_image(run):
+    contents = report_contents.read([run])[0]
+    batches, _ = evaluation.evaluation_set(run)
+    predict = networks.keras_classifier(run.load_model("best")).predict
+    values = evaluation.evaluate(predict, batches)
+    assert contents.confusion.sum() == IMAGES
+    assert np.trace(contents.confusion) == round(values["top_1"] * IMAGES)
+    _, labels = data.load("digits", "test")
+    assert contents.confusion.sum(axis=1).tolist() == np.bincount(labels, minlength=10).tolist()
+    page = Page(report([run.path]))
+    assert f"{values['top_1']:.2%} of {IMAGES} right" in page.text
+
+
+def test_weights_are_those_of_the_best_model(run):
+    weights = report_contents.read([run])[0].weights
+    assert list(weights) == LAYERS
+    layer = run.load_model("best").get_layer("layer2.0.conv1")
+    kernel = layer.get_weights()[0].astype(np.float64).reshape(-1, 16)
+    kernel = kernel - kernel.mean(axis=0)
+    standardized = kernel * np.sqrt(8 / (kernel.var(axis=0, ddof=1) + 1e-5))
+    tau = float(layer.kernel_quantizer.tau)
+    limit = -np.abs(standardized).mean() * np.log(2 - 2 * tau)
+    got = weights["layer2.0.conv1"]
+    # Both from the same float32 kernel; the report's sums are in float32.
+    assert got.limit == pytest.approx(limit, rel=1e-5)
+    assert got.dead == pytest.approx((np.abs(standardized) > limit).mean(), abs=1e-3)
+    inside = np.histogram(standardized, report_contents.EDGES)[0] / standardized.size
+    np.testing.assert_allclose(got.shares, inside, atol=1e-3)
+
+
+def test_several_runs_are_laid_over_each_other_and_their_differences_marked(run, trained, tmp_path):
+    other = copy(trained, tmp_path / "other")
+    change_config(other, lr=0.02)
+    out = tmp_path / "both.html"
+    assert report([run.path, other.path], out) == out
+    page = Page(out)
+    assert "2 runs" in page.text
+    labels = [svg["aria-label"] for svg in page.all("svg", role="img")]
+    assert "run, test: from 2.2 to 0.44" in labels[0]
+    assert "other, test: from 2.2 to 0.44" in labels[0]
+    assert len(page.all("image")) == 2 * len(metrics.METRICS)
+    marked = re.findall(r'<tr class="differs"><th scope="row">(.*?) ≠</th>', page.source)
+    assert marked == ["lr"]
+    # One network, one table of its layers.
+    assert page.text.count("Layers of run, other; those without weights are left out") == 1
+
+
+def test_runs_of_the_same_name_are_told_apart_by_their_paths(run, trained, tmp_path):
+    other = copy(trained, tmp_path / "again" / "run")
+    names = [one.name for one in report_contents.read([run, other])]
+    assert names == [str(run.path), str(other.path)]
+
+
+def remove_metrics(run, monkeypatch):
+    (run.path / "metrics.jsonl").unlink()
+
+
+def cut_the_last_line(run, monkeypatch):
+    write_lines(run, line(0), line(1), json.dumps(line(2))[:40])
+
+
+def write_no_diagnostics(run, monkeypatch):
+    plain = [
+        {k: v for k, v in line(e).items() if k not in ("layers", *metrics.METRICS)} for e in (0, 4)
+    ]
+    write_lines(run, *plain)
+
+
+def write_rubbish(run, monkeypatch):
+    write_lines(
+        run,
+        "[]",
+        '{"epoch": 1e300}',
+        line(0, val_loss="high", loss=math.nan, layers=[1], tau=None, seconds=True),
+        line(4, layers={LAYERS[0]: 3, LAYERS[1]: {"dead_weights": math.inf}}, lr=-math.inf),
+    )
+
+
+def damage_best(run, monkeypatch):
+    run.model_path("best").write_bytes(b"PK")
+
+
+def remove_models(run, monkeypatch):
+    for which in runs.WHICH:
+        run.model_path(which).unlink()
+
+
+def make_imported(run, monkeypatch):
+    remove_metrics(run, monkeypatch)
+    config = {**run.config, "imported": {"file": "model.pth.tar", "epoch": 7}}
+    (run.path / "config.json").write_text(json.dumps(config))
+
+
+def lose_the_images(run, monkeypatch):
+    def read(split, data_path):
+        raise FileNotFoundError("nothing lies in /data")
+
+    digits = replace(data.DATASETS["digits"], read=read)
+    monkeypatch.setitem(data.DATASETS, "digits", digits)
+
+
+def damage_settings(run, monkeypatch):
+    config = {**run.config, "settings": None}
+    (run.path / "config.json").write_text(json.dumps(config))
+
+
+ALL = {"curves", "layers", "weights", "memory", "confusion", "settings"}
+
+
+@pytest.mark.parametrize(
+    ("harm", "lost", "note"),
+    [
+        (remove_metrics, {"curves", "layers"}, "There is no metrics.jsonl"),
+        (cut_the_last_line, set(), "has 1 line that cannot be read"),
+        (cut_the_last_line, set(), "The training has not ended: 2 of 5 epochs."),
+        (write_no_diagnostics, {"layers"}, "There are no diagnostics of the layers"),
+        (write_rubbish, {"layers"}, "has 2 lines that cannot be read"),
+        (damage_best, set(), r"Shown of the last model instead of the best: .*best\.keras is dam"),
+        (remove_models, {"weights", "memory", "confusion"}, "No weights, memory and confusion"),
+        (make_imported, {"curves", "layers"}, "Imported from a checkpoint: it has no training"),
+        (lose_the_images, {"confusion"}, "the test images cannot be read: nothing lies in /data"),
+        (damage_settings, {"confusion"}, "cannot be read: `settings` in .*config.json"),
+    ],
+)
+def test_what_is_missing_is_said_and_the_rest_shown(harm, lost, note, run, monkeypatch):
+    harm(run, monkeypatch)
+    page = Page(report([run.path]))
+    assert set(page.sections) == ALL - lost
+    assert re.search(note, page.text)
+    assert not re.search(r"\b(nan|inf)\b", re.sub('base64,[^"]*', "", page.source))
+
+
+def test_of_an_epoch_trained_twice_the_later_line_counts(run):
+    write_lines(run, line(0), line(1, lr=1.0), line(1, lr=0.5), line(2))
+    contents = report_contents.read([run])[0]
+    assert contents.values("lr") == [(1, 0.1), (2, 0.5), (3, 0.1)]
+
+
+def test_epochs_without_a_line_or_without_layers_are_left_blank(run):
+    write_lines(run, line(1), line(3), line(4, layers={}))
+    contents = report_contents.read([run])[0]
+    values = contents.layer_values("dead_weights")[LAYERS[0]]
+    np.testing.assert_array_equal(values, [0.25, np.nan, 0.125, np.nan])
+    assert "nan" not in Page(report([run.path])).text
+
+
+def test_names_from_files_cannot_become_html(run, tmp_path):
+    evil = '<img src=x onerror="alert(1)">&'
+    path = run.path.rename(tmp_path / '<b onclick="x">&amp;')
+    config = json.loads((path / "config.json").read_text())
+    config["class_names"] = [f"{evil}{number}" for number in range(10)]
+    config["settings"]["model"] = evil
+    config[evil] = {evil: evil}
+    (path / "config.json").write_text(json.dumps(config))
+    moved = runs.Run.open(path)
+    write_lines(moved, line(0, layers={evil: dict.fromkeys(metrics.METRICS, 0.5)}))
+    page = Page(report([path]))
+    assert not page.all("img")
+    assert not [found for _, found in page.elements if {"onerror", "onclick"} & set(found)]
+    assert page.text.count(evil) > 4
+
+
+def test_many_classes_are_shown_as_the_pairs_most_often_confused():
+    counts = np.diag(np.full(40, 50))
+    counts[3, 7], counts[7, 3], counts[39, 0] = 9, 10, 1
+    run = runs.Run(None, {"class_names": None, "num_classes": 40})
+    one = report_contents.Contents(run, "many", confusion=counts)
+    html = tables.confused_pairs(one)
+    rows = re.findall(r'<th scope="row">(.*?)</th><td>(.*?)</td><td>(.*?)</td><td>(.*?)</td>', html)
+    assert rows == [("7", "3", "10", "16.7%"), ("3", "7", "9", "15.3%"), ("39", "0", "1", "2.0%")]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0, 1, ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]),
+        (-12, 12, ["-10", "-5", "0", "5", "10"]),
+        (
+            0.99994,
+            1.0,
+            ["0.99994", "0.99995", "0.99996", "0.99997", "0.99998", "0.99999", "1.00000"],
+        ),
+        (3, 2004, ["500", "1000", "1500", "2000"]),
+        (
+            0,
+            3e-5,
+            ["0.000000", "0.000005", "0.000010", "0.000015", "0.000020", "0.000025", "0.000030"],
+        ),
+    ],
+)
+def test_ticks_are_round_and_written_as_exactly_as_needed(low, high, expected):
+    values, texts = charts.ticks(low, high)
+    assert texts == expected
+    assert [float(text) for text in texts] == pytest.approx(values)
+
+
+def test_line_has_a_gap_where_a_number_is_missing():
+    points = [(1, 0.5), (2, None), (3, 0.7), (4, 0.8)]
+    chart = charts.line_chart("Loss", "", [charts.Series("one", 1, points)])
+    path = re.search(r'<path d="(.*?)"', chart)[1]
+    assert re.sub(r"[\d. ]+", " ", path) == "M M L "
+    assert chart.count("<circle") == 3
+
+
+@pytest.mark.parametrize("values", [[3.0], [0.0], [2.0, 2.0], [-1.0, 1e9]])
+def test_any_numbers_make_a_chart_inside_its_frame(values):
+    points = [(at + 1, value) for at, value in enumerate(values)]
+    chart = charts.line_chart("Loss", "", [charts.Series("one", 1, points)], True)
+    for x, y in re.findall(r'cx="(.*?)" cy="(.*?)"', chart):
+        assert 56 <= float(x) <= 408
+        assert 30 <= float(y) <= 196
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0.99996, 0.99997, (0.99, 1.0)),
+        (0.5, 0.5, (0.495, 0.505)),
+        (0.001, 0.001, (0.0, 0.01)),
+        (0.2, 0.9, (0.2, 0.9)),
+    ],
+)
+def test_range_is_widened_within_its_bounds(low, high, expected):
+    assert charts.widened(low, high, 0.01, (0, 1)) == pytest.approx(expected)
+
+
+def test_noise_does_not_fill_the_height_of_a_chart(run):
+    noise = {name: {"sign_entropy": 0.99997} for name in LAYERS}
+    values = [0.99996 + 1e-6 * epoch for epoch in range(5)]
+    write_lines(
+        run, *(line(at, sign_entropy=value, layers=noise) for at, value in enumerate(values))
+    )
+    source = Page(report([run.path])).source
+    chart = re.search(r'<svg class="chart"[^>]*aria-label="Entropy.*?</svg>', source)[0]
+    heights = [float(y) for y in re.findall(r'cy="(.*?)"', chart)]
+    assert max(heights) - min(heights) < 1
+    assert ">0.990<" in chart
+    # The colours of the layers span the same.
+    assert "0.990<i></i>0.995" in source
+
+
+def strokes(chart):
+    """Run, dashes and offset of each line of a chart, from the bottom up; no dashes if solid."""
+    found = re.findall(r'<g class="run(\d)( dashed)?"><path d="[^"]*"([^>]*)/>', chart)
+    return [(int(run), *map(int, re.findall(r"-?\d+", style))) for run, _, style in found]
+
+
+def test_lines_that_lie_on_each_other_alternate_their_colours():
+    points = [(epoch, 1 / epoch) for epoch in range(1, 6)]
+    others = [(epoch, 0.9 - 0.1 * epoch) for epoch in range(1, 6)]
+    series = [
+        charts.Series("first", 1, points[:4]),
+        charts.Series("longer", 2, points),
+        charts.Series("same", 3, points[:4]),
+        charts.Series("other", 4, others),
+        charts.Series("training of first", 1, others, dashed=True),
+        charts.Series("training of same", 3, others, dashed=True),
+    ]
+    chart = charts.line_chart("Loss", "", series)
+    # Longest first, whole; of the others every third dash, each beside the one before.
+    assert strokes(chart) == [
+        (2,),
+        (4,),
+        (1,),
+        (1, 8, 16, -8),
+        (3, 4, 10, -7),
+        (3, 8, 16, -16),
+    ]
+    # The markers lie in each other like rings.
+    rings = re.findall(r'r="([\d.]+)"><title>([\w ]+), epoch 1:', chart)
+    radii = {name: float(radius) for radius, name in rings}
+    assert radii["longer"] > radii["first"] > radii["same"] == radii["other"]
+
+
+def test_histograms_of_the_same_weights_alternate_their_colours(run, trained, tmp_path):
+    other = copy(trained, tmp_path / "other")
+    source = Page(report([run.path, other.path])).source
+    drawn = re.findall(r'<svg class="histogram".*?</svg>', source)
+    assert len(drawn) == len(LAYERS)
+    for histogram in drawn:
+        styles = re.findall(r'<g class="run(\d)"><path class="" d="[^"]*"(.*?)/>', histogram)
+        assert styles == [
+            ("1", ""),
+            ("2", ' style="stroke-dasharray:8 8;stroke-dashoffset:-8"'),
+        ]
+
+
+def test_durations_are_in_units_that_suit_them(run):
+    write_lines(run, line(0, seconds=70.2), line(1, seconds=68.0))
+    text = Page(report([run.path])).text
+    assert "1 min 9 s" in text
+    assert "2 min 18 s" in text
+
+
+def test_heatmap_has_a_pixel_for_each_layer_and_epoch():
+    values = np.array([[0.0, 1.0, np.nan], [0.5, 0.25, 0.75]])
+    drawn = maps.heatmap("Dead", ["a", "b"], values, 1, 0.0, 1.0)
+    picture = tf.io.decode_png(base64.b64decode(re.search('base64,(.*?)"', drawn)[1])).numpy()
+    assert picture.shape == (2, 3, 4)
+    assert picture[0, 0].tolist() == [68, 1, 84, 255]
+    assert picture[0, 1].tolist() == [253, 231, 37, 255]
+    assert picture[0, 2, 3] == 0
+    assert picture[1, 0].tolist() == [33, 145, 140, 255]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere"], "nowhere is not a run directory"),
+        (["{run}", "nowhere"], "nowhere is not a run directory"),
+        (["{run}", "--out", "missing/page.html"], "`--out`: the directory missing does not exist"),
+        (
+            ["{run}", "--out", "page.txt"],
+            "`--out` must be the name of an .html file, got 'page.txt'",
+        ),
+        (["{run}"] * 9, "`RUN` must be 1 to 8 run directories, got 9"),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_no_file(
+    arguments, message, run, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    assert cli.main(["report", *(text.format(run=run.path) for text in arguments)]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1
+    assert message in captured.err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_place_that_cannot_be_written_to_is_refused_first(run, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    monkeypatch.setattr(report_contents, "read", lambda *_: pytest.fail("runs were read"))
+    with pytest.raises(PermissionError, match="cannot be written to; `--out` names another"):
+        report([run.path])
+
+
+def test_command_writes_the_page_and_says_where(run, tmp_path, capsys):
+    out = tmp_path / "page.html"
+    assert cli.main(["report", str(run.path), "--out", str(out)]) == 0
+    assert capsys.readouterr().out == f"Wrote {out}\n"
+    assert "</html>" in out.read_text()
+
+
+# In a real browser.
+
+
+@pytest.fixture
+def page_of_two(run, trained, tmp_path):
+    other = copy(trained, tmp_path / "a-run-with-a-rather-long-name-that-has-to-break-somewhere")
+    return report([run.path, other.path], tmp_path / "both.html")
+
+
+def test_browser_finds_nothing_wrong_with_the_page(browser, page_of_two):
+    console, dom = opened(browser, page_of_two)
+    assert console == []
+    assert dom.count("<svg") == page_of_two.read_text("utf-8").count("<svg")
+    broken = page_of_two.with_name("broken.html")
+    broken.write_text(page_of_two.read_text("utf-8").replace("</body>", "<script>x()</script>"))
+    console, _ = opened(browser, broken)
+    assert console  # the page's own policy refuses the script
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (500, False)])
+def test_page_fits_the_window_and_can_be_read(browser, page_of_two, width, dark):
+    found = measured(browser, page_of_two, width=width, dark=dark)
+    assert found["window"] == width
+    assert found["page"] <= width
+    assert all(min(size) > 0 for size in found["sizes"])
+    assert found["outside"] == []
+    assert found["overlapping"] == []
+    assert contrast(found["ink"], found["paper"]) > 7
+    # WCAG asks for 3 where a shape has to be told from what is behind it.
+    assert min(contrast(colour, found["paper"]) for colour in found["runs"]) > 3
+    lightness = int(re.search(r"\d+", found["paper"])[0])
+    assert (lightness < 60) if dark else (lightness > 200)

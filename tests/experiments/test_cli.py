@@ -1,0 +1,313 @@
+import contextlib
+import importlib
+import io
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from complaints import complaint
+from conftest import few_digits, shared
+
+from experiments import cli, options
+from experiments.commands import train
+from experiments.commands.parser import command_parser
+from recu_tf import data, models, runs, schedules, settings
+
+COMMANDS = (
+    "train",
+    "recipes",
+    "evaluate",
+    "import",
+    "summary",
+    "report",
+    "export",
+    "benchmark",
+    "demo",
+)
+
+
+def recu(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "experiments.cli", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("export", ""), "PATH"),
+        (("export", "net.keras", "--out", ""), "--out"),
+        (("export", "net.keras", "--data-path="), "--data_path/--data-path"),
+        (("evaluate", ""), "PATH"),
+        (("benchmark", "net.keras", ""), "FILE"),
+        (("benchmark", "net.keras", "--json", ""), "--json"),
+        (("summary", ""), "MODEL"),
+        (("report", ""), "RUN"),
+        (("import", "", "--out", "x"), "CHECKPOINT"),
+        (("import", "x.pth", "--out", ""), "--out"),
+        (("train", "--save", ""), "--save"),
+        (("demo", "--results_dir", ""), "--results_dir/--results-dir"),
+    ],
+)
+def test_empty_arguments_are_refused_by_name(arguments, named, capsys):
+    told = (
+        f"recu {arguments[0]}: error: argument {named}: must have at least one character, got ''\n"
+    )
+    assert complaint(capsys, *arguments) == told
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run directory, made through the command line."""
+    results = tmp_path_factory.mktemp("results")
+    what = "--dataset digits -a resnet20_1w1a"
+    flags = "--epochs 2 -b 12 -bt 5 --lr 0.02 --no-warm_up --lr_type linear --seed 3"
+    place = ["--results-dir", str(results), "--save", "run"]
+    printed = io.StringIO()
+    with pytest.MonkeyPatch.context() as monkeypatch, contextlib.redirect_stdout(printed):
+        few_digits(monkeypatch)
+        assert cli.main(["train", *what.split(), *flags.split(), *place]) == 0
+    assert f"Next: recu evaluate {results / 'run'}" in printed.getvalue()
+    return results / "run"
+
+
+@pytest.fixture
+def run(trained, monkeypatch, tmp_path):
+    """A copy of it."""
+    few_digits(monkeypatch)
+    return shutil.copytree(trained, tmp_path / "run")
+
+
+def test_names_written_in_the_command_line_are_the_library_s():
+    assert tuple(models.MODELS) == options.MODELS
+    assert tuple(data.DATASETS) == options.DATASETS == tuple(models.DATASET_CLASSES)
+    assert train.LR_TYPES == schedules.LR_TYPES
+    assert train.OPTIMIZERS == settings.OPTIMIZERS
+    assert train.STRATEGIES == settings.STRATEGIES
+    assert set(train.PRECISIONS) < set(settings.PRECISIONS)
+
+
+def test_train_has_a_flag_for_every_setting_with_its_default():
+    parser = command_parser()._subparsers._group_actions[0].choices["train"]
+    assert parser.settings == vars(settings.Settings())
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_explains_every_option_without_tensorflow(command):
+    code = (
+        "import sys\nfrom experiments import cli\n"
+        f"try: cli.main([{command!r}, '--help'])\n"
+        "except SystemExit as stop: assert stop.code == 0\n"
+        "assert not {'tensorflow', 'recu_tf', 'export'} & set(sys.modules), 'loaded'\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith(f"usage: recu {command}")
+    parser = command_parser()._subparsers._group_actions[0].choices[command]
+    for action in parser._actions:
+        assert action.help, action.dest
+
+
+def test_hyphens_do_for_underscores():
+    parsed = command_parser().parse_args(["train", "--batch-size", "7", "--no-warm-up"])
+    assert (parsed.batch_size, parsed.warm_up) == (7, False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("", "recu: error: a COMMAND is needed"),
+        ("traln", "recu: error: argument COMMAND: invalid choice: 'traln'"),
+        ("train --epoch 3", "recu: error: unrecognized arguments: --epoch 3"),
+        ("train --epochs many", "recu train: error: argument --epochs: invalid int value: 'many'"),
+        ("train --epochs 0", "recu: error: `epochs` must be at least 1, got 0"),
+        ("train --model resnet19", "argument --model/-a: invalid choice: 'resnet19'"),
+        ("train --dataset mnist", "argument --dataset: invalid choice: 'mnist'"),
+        ("train --lr -1", "`lr` must be a finite number above 0, got -1.0"),
+        ("train --lr nan", "`lr` must be a finite number above 0, got nan"),
+        ("train -b 0", "`batch_size` must be at least 1, got 0"),
+        ("train --tau_min 0.5", "`tau_min` must lie in (0.5, 1], got 0.5"),
+        ("train --tau_min 0.99 --tau_max 0.9", "`tau_min` must not exceed `tau_max`"),
+        ("train --lr_type step", "`lr_decay_step` must name at least one epoch"),
+        (
+            "train --lr_decay_step 30;60",
+            "must be epochs separated by commas or spaces, got '30;60'",
+        ),
+        ("train --save ../elsewhere", "--save must be a name inside --results_dir, got"),
+        ("train --save .", "--save must be a name inside --results_dir, got"),
+        ("train --save /elsewhere", "--save must be a name inside --results_dir, got"),
+        ("evaluate", "recu evaluate: error: the following arguments are required: PATH"),
+        ("evaluate nowhere", "nowhere does not exist; it must be a run directory, a .keras file"),
+        ("evaluate nowhere --which worst", "argument --which: invalid choice: 'worst'"),
+        ("export nowhere", "nowhere does not exist; it must be a run directory, a .keras file"),
+        ("train --init_from nowhere --dataset digits -a resnet20_1w1a", "got 'nowhere'"),
+        ("train --dataset tinyimagenet --data_path nowhere", "must hold the folder nowhere/train"),
+        ("train --model vgg_small_1w1a --dataset imagenet", "must be one of resnet18_1w1a, "),
+        ("train --recipe resnet", "argument --recipe: invalid choice: 'resnet'"),
+        ("train --recipe cifar10-resnet18-finetune", "needs --init_from, which was not given"),
+        ("train --start_epoch 600", "`start_epoch` must lie in 0 ... epochs - 1 = 599, got 600"),
+        ("train --optimizer lion", "argument --optimizer: invalid choice: 'lion'"),
+        ("train --strategy multiworker", "needs the environment variable TF_CONFIG"),
+        ("train --gpus zero", "--gpus must be numbers separated by commas, got 'zero'"),
+        ("train -e nowhere", "nowhere"),
+        ("import", "the following arguments are required: CHECKPOINT, --out"),
+        ("import nothing.pth --out RUN", "nothing.pth is not a file: no checkpoint to read"),
+        ("import a.pth --out RUN --dataset mnist", "argument --dataset: invalid choice: 'mnist'"),
+        ("summary resnet34_1w1a --dataset cifar10", "`name` must be one of resnet20_1w1a, "),
+        ("summary nothing", "MODEL must be a run directory, a .keras file, a .h5 file, a SavedMo"),
+        ("summary resnet20_1w1a --dataset mnist", "invalid choice: 'mnist'"),
+        (
+            "export net.keras -b x",
+            "argument --batch_size/-b/--batch-size: must be a whole number from 1, got 'x'",
+        ),
+        ("export net.keras -b 0", "must be a whole number from 1, got '0'"),
+        ("benchmark", "the following arguments are required: FILE"),
+        ("benchmark nothing.tflite", "nothing.tflite does not exist; FILE must be a .tflite file"),
+        ("demo --epochs 0", "`epochs` must be at least 1, got 0"),
+    ],
+)
+def test_bad_arguments_are_refused_in_one_line(arguments, expected, capsys):
+    assert expected in complaint(capsys, *arguments.split())
+
+
+def test_errors_reach_the_shell_without_traceback():
+    result = recu("export", "nowhere")
+    assert result.returncode == 2
+    assert result.stderr == (
+        "recu: error: nowhere does not exist; it must be a run directory, a .keras file, a .h5 "
+        "file or a SavedModel directory.\n"
+    )
+
+
+def test_version_is_printed():
+    result = recu("--version")
+    assert (result.returncode, result.stdout) == (0, "recu_tf 0.1.0\n")
+
+
+def test_run_goes_from_training_to_a_proved_file(run, capsys):
+    config = json.loads((run / "config.json").read_text())
+    assert config["settings"]["seed"] == 3
+    assert config["settings"]["warm_up"] is False
+
+    assert cli.main(["evaluate", str(run), "--which", "last"]) == 0
+    printed = capsys.readouterr().out
+    assert "last.keras on 10 test images" in printed
+    last = runs.Run.open(run).metrics()[-1]
+    assert f"top-1 {last['val_accuracy']:.2%}" in printed
+    assert f"loss  {last['val_loss']:.3f}" in printed
+
+    assert cli.main(["summary", str(run)]) == 0
+    assert "layer2.0.conv1" in capsys.readouterr().out
+
+    assert cli.main(["export", str(run), "--which", "last", "--no-check_accuracy"]) == 0
+    printed = capsys.readouterr().out
+    assert "Binary convolutions: 4 of 4" in printed
+    assert "Verification on 10 test images of digits: passed" in printed
+    assert "indirect bgemm" in printed
+    assert (run / "export" / "model.tflite").read_bytes()[4:8] == b"TFL3"
+    assert "Rewriting: freeze quantized kernels: 4 layers, outputs unchanged" in printed
+    assert "resnet20_1w1a" not in (run / "export" / "predict.py").read_text()
+    assert json.loads((run / "export" / "model.json").read_text())["class_names"][3] == "3"
+
+    assert cli.main(["verify", str(run / "export")]) == 0
+    printed = capsys.readouterr().out
+    assert "last.keras, the one exported" in printed
+    assert "Verification on 10 test images of digits: passed" in printed
+
+
+@pytest.mark.slow
+def test_training_goes_on_from_a_run(run, tmp_path, capsys):
+    flags = ["--epochs", "1", "-b", "12", "--results_dir", str(tmp_path), "--init-from", str(run)]
+    assert (
+        cli.main(["train", *flags, "--save", "again", "--lr", "1e-9", "--weight_decay", "0"]) == 0
+    )
+    assert "Best epoch 1" in capsys.readouterr().out
+    first, again = runs.Run.open(run), runs.Run.open(tmp_path / "again")
+    assert again.config["init_from"] == str(run)
+    assert again.config["settings"]["dataset"] == "digits"
+    kernels = [
+        one.load_model().get_layer("layer1.0.conv1").get_weights()[0] for one in (first, again)
+    ]
+    # At this learning rate a step changes nothing that float32 shows beside the weights.
+    np.testing.assert_allclose(kernels[1], kernels[0], atol=1e-6)
+    flags[flags.index("--init-from")] = "--init_from"
+    error = complaint(capsys, "train", *flags, "--model", "vgg_small_1w1a", "--save", "other")
+    assert f"`init_from` must be a run of vgg_small_1w1a, {run} is one of resnet20_1w1a." in error
+    assert not (tmp_path / "other").exists()
+
+
+def test_run_directory_is_not_overwritten(run, capsys):
+    error = complaint(
+        capsys, "train", "--epochs", "1", "--results_dir", str(run.parent), "--save", "run"
+    )
+    assert "already holds a run. To go on: --resume trains it" in error
+
+
+@pytest.mark.parametrize("step", ["audit", "verify"])
+def test_export_that_cannot_be_proved_leaves_the_earlier_one(step, run, capsys, monkeypatch):
+    earlier = run / "export"
+    earlier.mkdir(exist_ok=True)
+    (earlier / "model.json").write_text('{"format": 1, "input": 0, "output": 0, "files": 0}')
+    found = {"passed": False, "rows": (), "moved": (), "wide": (), "kernels": ()}
+    found |= {"computed": False, "reference_right": False, "wrong_layer": None}
+    found |= {"__str__": lambda self: "the report"}
+    failing = type("Failing", (), found)()
+    module = importlib.import_module("export.pipeline")
+    monkeypatch.setattr(module, step, lambda *_, **__: failing)
+    assert cli.main(["export", str(run)]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("recu: export failed, no file was written: ")
+    assert "the report\n" in error
+    assert f"{earlier} still holds the export of an earlier time, of an earlier network." in error
+    assert [path.name for path in earlier.iterdir()] == ["model.json"]
+    assert not list(run.glob(".*partial*"))
+
+
+@pytest.mark.slow
+def test_demo_prints_what_was_won_and_keeps_earlier_ones(monkeypatch, tmp_path, capsys):
+    few_digits(monkeypatch)
+    for name in ("demo", "demo-2"):
+        assert cli.main(["demo", "--epochs", "1", "--results_dir", str(tmp_path)]) == 0
+        printed = capsys.readouterr().out
+        assert (tmp_path / name / "export" / "model.tflite").exists()
+        table = [line for line in printed.splitlines() if line.startswith("|")]
+        assert [line.split("|")[1].strip() for line in table] == [
+            "accuracy, Keras",
+            "accuracy, TFLite",
+            "size, binary",
+            "size, float32",
+            "latency, binary",
+            "latency, float32",
+            "binary operators",
+            "binary convolutions",
+            "training",
+            "file",
+        ]
+        assert "4 of 4" in table[7]
+
+
+@pytest.mark.slow
+def test_cifar10_is_trained_evaluated_and_exported(monkeypatch, tmp_path, capsys):
+    path = str(shared("data", "tfds"))
+    cifar = data.DATASETS["cifar10"]
+    few = data.Dataset(
+        cifar.class_names,
+        cifar.normalization,
+        cifar.flip,
+        lambda *arguments: tuple(array[:64] for array in cifar.read(*arguments)),
+    )
+    monkeypatch.setitem(data.DATASETS, "cifar10", few)
+    flags = ["--recipe", "cifar10-resnet20", "--data_path", path, "--epochs", "1", "-b", "32"]
+    assert cli.main(["train", *flags, "--results_dir", str(tmp_path)]) == 0
+    run = str(tmp_path / "cifar10-resnet20")
+    assert cli.main(["evaluate", run]) == 0
+    assert cli.main(["export", run, "--no-check_accuracy"]) == 0
+    assert "Binary convolutions: 18 of 18" in capsys.readouterr().out

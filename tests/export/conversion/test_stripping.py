@@ -1,0 +1,122 @@
+import flatbuffers
+import numpy as np
+import pytest
+import tensorflow as tf
+from larq_compute_engine.mlir.python import tflite_schema as schema
+from rewritten import binary, head, images_for
+
+import export
+from export.conversion.stripping import stripped
+from export.measurement.latency import benchmark
+from export.measurement.subgraphs import parts
+from export.tflite.backends import kernels_of, runner, tensorflow_lite
+from export.tflite.flatbuffer import read
+from export.tflite.interpreter import run
+
+L = tf.keras.layers
+
+
+@pytest.fixture(scope="module")
+def model():
+    tf.keras.utils.set_random_seed(0)
+    image = tf.keras.Input((8, 8, 32))
+    x = L.BatchNormalization()(binary(name="first")(image))
+    return tf.keras.Model(image, head(binary(name="second")(x)))
+
+
+@pytest.fixture(scope="module")
+def files(model):
+    file = export.convert(model, batch_size=2)
+    return file, stripped(file)
+
+
+def names(file):
+    read_again = read(file)
+    tensors = [one for operator in read_again.operators for one in operator.outputs]
+    ends = {one.index for one in (*read_again.inputs, *read_again.outputs)}
+    return [one.name for one in tensors if one.index not in ends]
+
+
+def test_file_gives_the_same_without_names(model, files):
+    file, small = files
+    images = images_for(model, count=3)
+    np.testing.assert_array_equal(run(small, images), run(file, images))
+    assert any(names(file))
+    assert not any(names(small))
+    assert len(small) < 0.9 * len(file)
+
+
+def test_operators_options_and_constants_stay(files):
+    def told(file):
+        return [
+            (one.name, one.options, [t and (t.shape, t.dtype, _bytes(t)) for t in one.inputs])
+            for one in read(file).operators
+        ]
+
+    def _bytes(tensor):
+        return None if tensor.constant is None else tensor.constant.tobytes()
+
+    assert told(files[1]) == told(files[0])
+
+
+def test_inputs_and_outputs_keep_their_names_and_the_signature_runs():
+    image = tf.keras.Input((8, 8, 3))
+    model = tf.keras.Model(image, head(L.Conv2D(4, 3)(image)))
+    interpreter = tensorflow_lite(stripped(export.convert(model)))
+    image = images_for(model, count=1)
+    outputs = interpreter.get_signature_runner()(image=image)["output_000"]
+    # Sums in another order.
+    np.testing.assert_allclose(outputs, model(image), rtol=0, atol=1e-4)
+    (name,) = (one["name"] for one in interpreter.get_input_details())
+    assert name == "serving_default_image:0"
+
+
+def test_buffers_begin_at_multiples_of_16_and_none_is_there_twice(files):
+    small = files[1]
+    start = np.frombuffer(small, np.uint8).ctypes.data
+    file = schema.Model.GetRootAs(small, 0)
+    buffers = [file.Buffers(number) for number in range(file.BuffersLength())]
+    data = [one.DataAsNumpy() for one in buffers if one.DataLength()]
+    assert {(one.ctypes.data - start) % 16 for one in data} == {0}
+    assert len({one.tobytes() for one in data}) == len(data)
+    assert [one.DataLength() for one in buffers].count(0) == 1
+
+
+def test_metadata_that_others_read_stays(files):
+    file = schema.ModelT.InitFromObj(schema.Model.GetRootAs(files[0], 0))
+    assert [one.name for one in file.metadata] == [b"min_runtime_version"]
+    file.metadata[0].name = b"TFLITE_METADATA"
+    with_metadata = _packed(file)
+    before = schema.Model.GetRootAs(with_metadata, 0)
+    after = schema.Model.GetRootAs(stripped(with_metadata), 0)
+    assert after.Metadata(0).Name() == b"TFLITE_METADATA"
+    kept = after.Buffers(after.Metadata(0).Buffer()).DataAsNumpy()
+    assert kept.tobytes() == before.Buffers(before.Metadata(0).Buffer()).DataAsNumpy().tobytes()
+    assert schema.Model.GetRootAs(files[1], 0).MetadataLength() == 0
+
+
+def _packed(file):
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(file.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def test_stripped_files_are_verified_audited_taken_apart_and_measured(model, files):
+    file, small = files
+    verification = export.verify(small, model, images_for(model))
+    assert verification.passed
+    # By the signs of their kernels; only names tell where the others came from.
+    audited = export.audit(small, model)
+    assert audited.lost == {}
+    assert {row.layer for row in audited.rows if row.kind == "binary"} >= {"first", "second"}
+    assert export.audit(small).binary == 2
+    assert [one.operators for one in parts(small)] == [one.operators for one in parts(file)]
+    for kernel in kernels_of(small):
+        runner(small, kernel)()
+    assert benchmark({"small": small}, repeats=1).latencies
+    assert stripped(small) == small
+
+
+def test_damaged_files_are_refused(files):
+    with pytest.raises(ValueError, match="`flatbuffer` must be a TFLite file"):
+        stripped(files[0][:200])

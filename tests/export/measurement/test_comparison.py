@@ -1,0 +1,84 @@
+import pytest
+from tiny_files import binary_file, float_file
+
+from export.measurement.comparison import Breakdown, PartLatency, breakdown, compare
+from export.measurement.latency import Latency
+from export.measurement.subgraphs import OTHER
+
+
+def latency(name, kernel, threads, median, best):
+    return Latency(name, kernel, threads, median_ms=median, p95_ms=9, min_ms=best)
+
+
+def test_files_are_compared_by_their_fastest_kernels():
+    latencies = [
+        latency("mine", "optimized", 1, 4.0, 3.0),
+        latency("mine", "reference", 1, 2.0, 1.0),
+        latency("mine", "reference", 2, 1.5, 1.0),
+        latency("float32", "TFLite", 1, 3.0, 2.8),
+        latency("float32", "engine", 1, 3.5, 2.5),
+        latency("float32", "TFLite", 2, 1.0, 0.5),
+        latency("float32", "TFLite", 4, 0.1, 0.1),
+    ]
+    one, two = compare(latencies, "mine", "float32")
+    assert (one.speedup, one.best_speedup) == (1.5, 2.5)
+    assert str(one) == (
+        "mine on 1 thread is 1.50 times as fast as float32: 2.00 ms (reference) against 3.00 ms "
+        "(TFLite); by their fastest runs 2.50 times as fast"
+    )
+    assert two.speedup == pytest.approx(1 / 1.5)
+    assert "mine on 2 threads is 1.50 times as slow as float32: 1.50 ms" in str(two)
+
+
+@pytest.mark.parametrize(
+    ("mine", "other", "told"),
+    [
+        (
+            latency("mine", "reference", 1, 5.1, 4.0),
+            latency("other", "TFLite", 1, 0.1, 0.004),
+            "mine on 1 thread is 51.00 times as slow as other: 5.10 ms (reference) against "
+            "0.10 ms (TFLite); by their fastest runs 1000.00 times as slow",
+        ),
+        (
+            latency("mine", "reference", 1, 0.0041, 0.002),
+            latency("other", "TFLite", 1, 0.0082, 0.00001),
+            "mine on 1 thread is 2.00 times as fast as other: 0.0041 ms (reference) against "
+            "0.0082 ms (TFLite); by their fastest runs 0.005 times as fast",
+        ),
+    ],
+)
+def test_both_ratios_are_told_in_one_direction_and_never_as_nothing(mine, other, told):
+    (made,) = compare([mine, other], "mine", "other")
+    assert str(made) == told
+
+
+def test_reasons_are_told_by_rates_and_shares_only_where_a_file_is_slower():
+    parts = [
+        PartLatency("few", {"LceBconv2d": 3}, 10_000_000, 1.0, "few words"),
+        PartLatency("many", {"LceBconv2d": 2}, 90_000_000, 0.5),
+        PartLatency(OTHER, {"CONV_2D": 1, "ADD": 4}, 1_000_000, 0.5),
+    ]
+    faster = PartLatency("float32", {}, 101_000_000, 1.01)
+    slower = PartLatency("int8", {}, 101_000_000, 3.0)
+    made = Breakdown("mine", "reference", 2.1, parts, [faster, slower])
+    assert made.reasons(slower) == []
+    assert made.reasons(faster) == [
+        "50% of the time goes into 3 few, which do 10.0 multiply-accumulates a nanosecond where "
+        "float32 does 100.0: few words.",
+        "25% of the time goes into 5 operators that are no binary convolutions and do 1.0% of the "
+        "multiply-accumulates: 0.50 ms, where all of float32 takes 1.01 ms.",
+    ]
+    assert "Why slower than float32:\n" in str(made)
+    assert "Why slower than int8" not in str(made)
+
+
+def test_breakdown_measures_parts_and_others():
+    others = {"float32": (float_file(), "TFLite with XNNPACK")}
+    made = breakdown("mine", binary_file(), "indirect bgemm", others, repeats=3)
+    assert [one.name for one in made.parts] == ["binary convolutions of 1 to 32 channels", OTHER]
+    assert [one.name for one in made.others] == ["float32"]
+    assert made.others[0].multiply_accumulates == sum(
+        one.multiply_accumulates for one in made.parts
+    )
+    assert min(made.median_ms, made.parts_ms, made.others[0].rate) > 0
+    assert "1 LceBconv2d" in str(made)

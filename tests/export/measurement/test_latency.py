@@ -1,0 +1,59 @@
+import pytest
+from tiny_files import binary_file, float_file
+
+from export.measurement.latency import Latency, benchmark, fastest, take_turns
+from export.tflite.backends import KERNELS, kernels_of
+
+
+def test_every_kernel_and_number_of_threads_is_measured():
+    files = {"binary": binary_file(), "float32": float_file()}
+    measured = benchmark(files, threads=(1, 2), repeats=3)
+    assert [(one.name, one.kernel, one.threads) for one in measured.latencies] == [
+        (name, kernel, threads)
+        for name, flatbuffer in files.items()
+        for kernel in kernels_of(flatbuffer)
+        for threads in (1, 2)
+    ]
+    assert measured.failures == []
+    assert all(0 < one.min_ms <= one.median_ms <= one.p95_ms for one in measured.latencies)
+
+
+def test_kernels_that_cannot_run_a_file_are_told():
+    measured = benchmark({"grouped": binary_file(64, groups=2)}, threads=(1, 2), repeats=1)
+    unable = ["optimized", "optimized with XNNPACK"]
+    assert [one.kernel for one in measured.failures] == unable
+    assert {one.kernel for one in measured.latencies} == set(KERNELS) - set(unable)
+    assert "grouped cannot be run with optimized: " in str(measured.failures[0])
+
+
+def test_file_that_no_kernel_can_run_is_refused():
+    with pytest.raises(ValueError, match=r"grouped cannot be run by any kernel: ERROR at .*All"):
+        benchmark({"grouped": binary_file(64, groups=2)}, kernels={"grouped": ["optimized"]})
+
+
+def test_damaged_file_is_refused_by_name():
+    with pytest.raises(ValueError, match="mine must be a TFLite file: The model is not a valid"):
+        benchmark({"mine": b"0000ABCD" * 9})
+
+
+def test_functions_take_turns_in_an_order_that_changes_and_repeats():
+    def calls(seed):
+        made = []
+        runs = {name: lambda name=name: made.append(name) for name in "abc"}
+        milliseconds = take_turns(runs, repeats=4, seed=seed)
+        assert all(values.shape == (4,) for values in milliseconds.values())
+        return "".join(made)
+
+    rounds = [calls(0)[at : at + 6] for at in range(0, len(calls(0)), 6)]
+    assert len(rounds) == 9  # 5 to warm up
+    assert {"".join(sorted(one)) for one in rounds} == {"aabbcc"}
+    assert all(one[0::2] == one[1::2] for one in rounds)
+    assert len(set(rounds)) > 1
+    assert calls(0) == calls(0) != calls(1)
+
+
+def test_fastest_is_of_one_file_and_number_of_threads():
+    rows = [("a", "x", 1, 3.0), ("a", "y", 1, 2.0), ("a", "x", 2, 1.0), ("b", "x", 1, 0.5)]
+    latencies = [Latency(*row, p95_ms=9, min_ms=0.1) for row in rows]
+    assert fastest(latencies, "a") is latencies[1]
+    assert fastest(latencies, "a", 2) is latencies[2]

@@ -1,0 +1,170 @@
+import hashlib
+import json
+import struct
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from bundles import small_bundle, small_network
+from tiny_files import binary_file
+
+from export.bundle.writer import check_free, write
+from export.proof import golden
+from export.runtime import predict
+from export.tflite.backends import KERNELS
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write(tmp_path / "export", small_bundle())
+    return tmp_path / "export"
+
+
+def told_of(folder):
+    return json.loads((folder / "model.json").read_text("utf-8"))
+
+
+def floats(content, end, run):
+    """The numbers of one run, as a program without NumPy reads them."""
+    count = np.prod(end["shape"][1:])
+    return struct.unpack_from(f"<{count}f", content, end["offset"] + 4 * count * run)
+
+
+def test_sample_is_read_without_numpy_and_is_what_keras_gives(folder):
+    model, images = small_network()
+    told = told_of(folder)["golden"]
+    content = (folder / told["file"]).read_bytes()
+    assert len(content) == told["runs"] * 4 * (32 * 32 * 3 + 10)
+    assert len(content) <= golden.MOST_BYTES
+    (taken,), (given,) = told["inputs"], told["outputs"]
+    assert (taken["shape"], given["shape"]) == ([4, 1, 32, 32, 3], [4, 1, 10])
+    assert (taken["type"], given["type"]) == ("float32", "float32")
+    right = 0
+    for run in range(told["runs"]):
+        pixels = np.reshape(floats(content, taken, run), (1, 32, 32, 3))
+        assert any((pixels == image).all() for image in images)
+        difference = model(pixels.astype("float32")) - np.array([floats(content, given, run)])
+        right += np.abs(difference).max() <= given["tolerance"]
+    assert right >= told["enough"] == 3
+
+
+def test_hash_of_the_sample_is_told(folder):
+    digest = hashlib.sha256((folder / "golden.bin").read_bytes()).hexdigest()
+    assert told_of(folder)["files"]["golden.bin"] == digest
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_sample_is_repeated_with_every_kernel(kernel, folder):
+    passed, told = predict.self_test(folder, kernel=KERNELS[kernel])
+    assert passed
+    assert told.startswith("self-test passed: 4 of 4 runs within the tolerance (3 are enough)")
+
+
+def test_other_numbers_fail(folder):
+    bundle = small_bundle()
+    (outputs,) = bundle.golden.outputs
+    changed = outputs.copy()
+    changed[:2, 0, 3] += 2 * bundle.golden.tolerances[0]
+    write(folder, small_bundle(golden=with_outputs(bundle.golden, changed)))
+    passed, told = predict.self_test(folder)
+    assert not passed
+    assert told.startswith("self-test FAILED: 2 of 4 runs within the tolerance (3 are enough)")
+    changed[:] = np.nan
+    write(folder, small_bundle(golden=with_outputs(bundle.golden, changed)))
+    assert predict.self_test(folder)[0] is False
+
+
+def with_outputs(sample, outputs):
+    return golden.Golden(
+        sample.inputs, (outputs,), sample.tolerances, sample.enough, sample.kernel, sample.source
+    )
+
+
+def cut(folder):
+    (folder / "golden.bin").write_bytes((folder / "golden.bin").read_bytes()[:-4])
+
+
+def retold(**changes):
+    def change(folder):
+        told = told_of(folder)
+        for name, value in changes.items():
+            part, _, key = name.rpartition("__")
+            (told["golden"][part][0] if part else told["golden"])[key] = value
+        (folder / "model.json").write_text(json.dumps(told))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (cut, "golden.bin is damaged: its SHA-256 is not that of model.json"),
+        (
+            lambda folder: (folder / "golden.bin").unlink(),
+            "golden.bin cannot be read: No such file",
+        ),
+        (retold(runs=5), "golden.bin is damaged: model.json and its sample differ"),
+        (retold(enough=0), "golden.bin is damaged: model.json and its sample differ"),
+        (retold(inputs=3), "golden.bin is damaged: "),
+        (retold(inputs__shape=[4, 1, 32, 32, 4]), "golden.bin is damaged: "),
+        (retold(inputs__shape=[4, 1, 32, 96]), "golden.bin is damaged: it is of another network"),
+        (retold(inputs__type="object"), "golden.bin is damaged: "),
+        (retold(outputs__offset=10**9), "golden.bin is damaged: "),
+        (retold(outputs__offset=-40), "golden.bin is damaged: "),
+        (retold(outputs__tolerance=None), "golden.bin is damaged: "),
+    ],
+)
+def test_damaged_samples_are_refused(spoil, message, folder):
+    spoil(folder)
+    with pytest.raises(predict.Refused, match=message) as refused:
+        predict.self_test(folder)
+    assert "\n" not in str(refused.value)
+
+
+def test_folder_without_a_sample_says_so(tmp_path):
+    write(tmp_path / "export", small_bundle(golden=None))
+    assert not (tmp_path / "export" / "golden.bin").exists()
+    with pytest.raises(predict.Refused, match="the folder holds no golden sample"):
+        predict.self_test(tmp_path / "export")
+    check_free(tmp_path / "export")
+
+
+def pooled(side):
+    inputs = tf.keras.Input((side, side, 3))
+    outputs = tf.keras.layers.AveragePooling2D(side)(inputs)
+    return tf.lite.TFLiteConverter.from_keras_model(tf.keras.Model(inputs, outputs)).convert()
+
+
+@pytest.mark.parametrize(("side", "runs"), [(32, 4), (84, 3), (224, 1), (1200, None)])
+def test_sample_is_small(side, runs):
+    images = np.random.default_rng(0).normal(size=(8, side, side, 3)).astype("float32")
+    sample = golden.golden_sample(pooled(side), images, "random images", 1e-3)
+    assert (sample and sample.runs) == runs
+
+
+def test_images_that_kernels_differ_on_are_left_out(monkeypatch):
+    flatbuffer = binary_file()
+    images = np.random.default_rng(0).normal(size=(6, 8, 8, 3)).astype("float32")
+    original = golden._run
+
+    def differing(engine, inputs):
+        outputs = original(engine, inputs)
+        # Of the second and third run, another kernel each time: as if a sign had turned.
+        engines.append(engine)
+        if len(engines) in (2, 3):
+            outputs[0][len(engines) - 1] += 1
+        return outputs
+
+    engines = []
+    monkeypatch.setattr(golden, "_run", differing)
+    sample = golden.golden_sample(flatbuffer, images, "random images", 1e-3)
+    np.testing.assert_array_equal(sample.inputs[0][:, 0], images[[0, 3, 4, 5]])
+    assert sample.kernel == "reference"
+    monkeypatch.setattr(golden, "_run", lambda *run: [v * np.nan for v in original(*run)])
+    assert golden.golden_sample(flatbuffer, images, "random images", 1e-3) is None
+
+
+def test_few_images_are_repeated_to_fill_a_batch():
+    images = np.arange(3, dtype="float32").reshape(3, 1)
+    np.testing.assert_array_equal(golden._batches(images, (4, 1), 8)[:, :, 0], [[0, 1, 2, 0]])
+    np.testing.assert_array_equal(golden._batches(images, (1, 1), 2)[:, :, 0], [[0], [1]])

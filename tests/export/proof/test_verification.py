@@ -1,0 +1,334 @@
+import sys
+
+import larq as lq
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import compile_classifier, small_resnet
+from tiny_files import binary_file, binary_model
+
+import export
+from export.keras_graph.clone import is_graph
+from export.proof.verification import Verification
+from export.refusals import explained
+from export.tflite import interpreter
+from recu_tf import optimizers
+from recu_tf.quantizers import ReCU, StandardizedApproxSign
+
+L = tf.keras.layers
+
+
+def images_for(model, count=16):
+    shape = (count, *model.input_shape[1:])
+    return np.random.default_rng(0).normal(size=shape).astype("float32")
+
+
+@pytest.fixture(scope="module")
+def network():
+    """Trained a little, so that it knows its images by heart, and its file."""
+    tf.keras.utils.set_random_seed(0)
+    model = small_resnet((16, 16, 3), 10)
+    compile_classifier(model, optimizers.SGD(0.05))
+    images = images_for(model)
+    model.fit(images, np.arange(16) % 10, epochs=5, verbose=0)
+    return model, images, export.convert(model)
+
+
+def test_right_file_passes_with_the_accuracy_of_both(network):
+    model, images, flatbuffer = network
+    labels = model.predict(images, verbose=0).argmax(1)
+    verification = export.verify(flatbuffer, model, images, labels, "images of noise")
+    assert verification.alike
+    assert verification.passed
+    assert verification.images == 16
+    assert verification.keras_accuracy == 1
+    assert verification.tflite_accuracy >= 0.98
+    assert not verification.taken_apart
+    assert str(verification).startswith("Verification on 16 images of noise: passed\n")
+    assert "top-1 accuracy: Keras 100.00%" in str(verification)
+    unknown = export.verify(flatbuffer, model, images)
+    assert (unknown.keras_accuracy, unknown.tflite_accuracy) == (None, None)
+
+
+@pytest.mark.parametrize("kernel", [ReCU, None])
+def test_silent_miscompilation_is_caught_and_named(kernel):
+    """Upstream makes SAME of a symmetric padding before a strided convolution."""
+    inputs = tf.keras.Input((8, 8, 32))
+    x = L.ZeroPadding2D(1)(StandardizedApproxSign()(inputs))
+    x = lq.layers.QuantConv2D(
+        32, 3, strides=2, kernel_quantizer=kernel and kernel(), use_bias=False, name="strided"
+    )(x)
+    model = tf.keras.Model(inputs, L.GlobalAveragePooling2D()(x))
+    verification = export.verify(export.convert(model), model, images_for(model))
+    assert not verification.passed
+    assert verification.share_within == 0
+    assert verification.wrong_layer == "strided"
+    assert "FAILED" in str(verification)
+    assert "first wrong layer: strided" in str(verification)
+
+
+def test_outputs_that_are_not_finite_fail(network, monkeypatch):
+    model, images, flatbuffer = network
+    nothing = np.full((16, 10), np.nan, np.float32)
+    # The name export.verify is the function's.
+    module = sys.modules["export.proof.verification"]
+    monkeypatch.setattr(module, "run_all", lambda flatbuffer, images: [nothing[: len(images)]])
+    monkeypatch.setattr(module, "first_wrong_layer", lambda *arguments: "head")
+    verification = export.verify(flatbuffer, model, images, np.zeros(16, int))
+    assert not verification.passed
+    assert (verification.share_within, verification.agreement) == (0, 0)
+
+
+def test_outputs_of_another_shape_fail(network):
+    _, images, _ = network
+    verification = export.verify(binary_file(), binary_model(), images[:, :8, :8])
+    assert verification.passed
+    other = tf.keras.Sequential([tf.keras.Input((8, 8, 3)), L.Flatten(), L.Dense(4)])
+    verification = export.verify(binary_file(), other, images[:, :8, :8])
+    assert (verification.share_within, verification.agreement) == (0, None)
+    assert verification.largest_difference == np.inf
+
+
+class Subclass(tf.keras.Model):
+    """A model whose layers only its code knows, like or unlike a file."""
+
+    def __init__(self, model, factor):
+        super().__init__()
+        self.model, self.factor = model, factor
+
+    def call(self, inputs):
+        return self.factor * self.model(inputs)
+
+
+def test_what_cannot_be_taken_apart_fails_where_it_differs(network):
+    model, images, flatbuffer = network
+    like, unlike = Subclass(model, 1.0), Subclass(model, 2.0)
+    assert not is_graph(like)
+    assert export.verify(flatbuffer, like, images).passed
+    verification = export.verify(flatbuffer, unlike, images)
+    assert not verification.passed
+    assert not verification.taken_apart
+    assert "first wrong layer: not known, `model` must be a graph" in str(verification)
+
+
+def test_file_of_another_network_fails(network):
+    """Its own layers are right; so they are not what is looked at, where many classes differ."""
+    model, images, flatbuffer = network
+    broken = tf.keras.models.clone_model(model)
+    rng = np.random.default_rng(1)
+    broken.set_weights(model.get_weights())
+    for kernel in broken.trainable_weights:
+        kernel.assign_add(0.5 * rng.normal(size=kernel.shape))
+    verification = export.verify(flatbuffer, broken, images)
+    assert not verification.alike
+
+
+def test_passing_needs_agreement_and_nearness():
+    alike = {"images": 8, "largest_difference": 0.1, "tolerance": 1e-3}
+    assert Verification(share_within=0.75, agreement=0.98, **alike).passed
+    assert Verification(share_within=0.75, agreement=None, **alike).passed
+    assert not Verification(share_within=0.74, agreement=1, **alike).passed
+    assert not Verification(share_within=1, agreement=0.97, **alike).passed
+    assert not Verification(share_within=1, agreement=1, gross=1, **alike).passed
+    assert not Verification(share_within=1, agreement=1, lost=(3,), **alike).passed
+    apart = {**alike, "share_within": 0.1, "agreement": 0.5, "taken_apart": True}
+    assert Verification(**apart).passed
+    assert not Verification(**apart, wrong_layer="stem").passed
+
+
+def gated():
+    """A branch that wakes where an image is bright, and then decides alone."""
+    image = tf.keras.Input((8, 8, 32))
+    gate = L.ReLU(name="gate")(L.GlobalAveragePooling2D()(image) - 1)
+    x = L.Conv2D(4, 3, padding="same", use_bias=False, name="branch")(image)
+    x = L.Dense(2, name="vote")(L.Flatten()(x))
+    rest = L.Dense(2, name="rest")(L.GlobalAveragePooling2D()(image))
+    bright = L.Dense(2, kernel_initializer="ones", name="bright")(gate)
+    return tf.keras.Model(image, L.Add()([rest, L.Multiply()([bright, x])]))
+
+
+def mirrored(model, *arguments):
+    """A converter that mirrors the branch's kernel, in every file that it makes."""
+    branches = [layer for layer in model.submodules if layer.name == "branch"]
+    for layer in branches:
+        layer.set_weights([layer.get_weights()[0][::-1, ::-1]])
+    flatbuffer = export.convert(model, *arguments)
+    for layer in branches:
+        layer.set_weights([layer.get_weights()[0][::-1, ::-1]])
+    return flatbuffer
+
+
+@pytest.mark.parametrize("bright", [1, 9])
+def test_branch_that_few_images_wake_is_found_wrong(bright, monkeypatch):
+    tf.keras.utils.set_random_seed(0)
+    model = gated()
+    images = images_for(model, 400)
+    numbers = 40 * np.arange(bright) + 39
+    images[numbers] += 2
+    assert export.verify(export.convert(model), model, images).passed
+    monkeypatch.setattr(sys.modules["export.proof.verification"], "convert", mirrored)
+    verification = export.verify(mirrored(model), model, images)
+    # Each alone would do for a pass.
+    assert verification.share_within >= 0.97
+    assert verification.gross == bright
+    assert not verification.passed
+    assert verification.wrong_layer == "branch"
+
+
+def test_lost_class_is_told_and_taken_apart():
+    """Of the images of one class none keeps it, by differences that are small for the outputs."""
+    image = tf.keras.Input((8, 8, 32))
+    model = tf.keras.Model(image, L.Dense(3, name="head")(L.GlobalAveragePooling2D()(image)))
+    other = tf.keras.models.clone_model(model)
+    model.get_layer("head").set_weights([50 * np.eye(32, 3), np.array([0, -1e-3, -99])])
+    other.get_layer("head").set_weights([50 * np.eye(32, 3), np.array([0, 1e-3, -99])])
+    images = images_for(model, 50)
+    # The same in the first two channels but for the last images, which set the spread.
+    images[:, ..., 1] = images[:, ..., 0]
+    images[20:, ..., 1] += np.where(np.arange(30) % 5, 1, 2)[:, None, None]
+    verification = export.verify(export.convert(other), model, images)
+    assert verification.share_within == 1
+    assert verification.lost == (0,)
+    assert not verification.alike
+    assert verification.taken_apart or verification.not_taken_apart
+
+
+def test_every_output_is_compared_and_the_worst_speaks_for_all():
+    image = tf.keras.Input((8, 8, 32))
+    x = L.Conv2D(4, 3, name="map")(image)
+    outputs = [x, L.Dense(5, name="classes")(L.GlobalAveragePooling2D()(x))]
+    model = tf.keras.Model(image, outputs)
+    images = images_for(model)
+    labels = model.predict(images, verbose=0)[1].argmax(axis=1)
+    verification = export.verify(export.convert(model), model, images, labels)
+    assert verification.passed
+    assert [one.name for one in verification.outputs] == ["map", "classes"]
+    assert [one.agreement for one in verification.outputs] == [None, 1]
+    assert verification.agreement == verification.tflite_accuracy == 1
+    other = tf.keras.Model(image, [x, 2 * outputs[1]])
+    verification = export.verify(export.convert(other), model, images, labels)
+    assert not verification.alike
+    assert [one.share_within for one in verification.outputs] == [1, 0]
+    assert verification.share_within == 0
+    with pytest.raises(ValueError, match="must have the model's 2 outputs, got 1"):
+        export.verify(export.convert(tf.keras.Model(image, x)), model, images)
+
+
+def test_fault_of_the_engines_kernels_is_told_from_one_of_the_converter(network, monkeypatch):
+    """Every kernel but the reference one adds to what it should give."""
+    model, images, flatbuffer = network
+    right = interpreter.run_all
+
+    def faulty(flatbuffer, images, kernel=None):
+        outputs = right(flatbuffer, images, kernel)
+        return outputs if kernel == "reference" else [one + 5 for one in outputs]
+
+    for module in ("export.proof.verification", "export.proof.backend_agreement"):
+        monkeypatch.setattr(sys.modules[module], "run_all", faulty)
+    verification = export.verify(flatbuffer, model, images)
+    assert not verification.passed
+    assert verification.reference_right
+    assert "reference" in verification.differing
+    assert "a fault of the engine" in explained(verification)
+
+
+def test_default_kernel_with_other_results_fails(network, monkeypatch):
+    model, images, flatbuffer = network
+    right = interpreter.run_all
+
+    def faulty(flatbuffer, images, kernel=None):
+        return [one + (kernel == "optimized") for one in right(flatbuffer, images, kernel)]
+
+    runnable = sys.modules["export.proof.backend_agreement"]
+    monkeypatch.setattr(runnable, "run_all", faulty)
+    monkeypatch.setattr(runnable, "fast_kernel", lambda: "indirect bgemm")
+    verification = export.verify(flatbuffer, model, images)
+    assert verification.computed
+    assert verification.differing == ("optimized",)
+    assert not verification.passed
+    assert "optimized gives other results" in str(verification)
+    assert "default kernel, which C++ programs and Android take" in explained(verification)
+
+
+def test_verification_without_images_is_refused(network):
+    model, images, flatbuffer = network
+    with pytest.raises(ValueError, match="`images` must be one or more, with a label each"):
+        export.verify(flatbuffer, model, images[:0], np.zeros(0))
+    with pytest.raises(ValueError, match="got 16 images and 3 labels"):
+        export.verify(flatbuffer, model, images, np.zeros(3))
+
+
+def test_damaged_file_is_refused(network):
+    model, images, flatbuffer = network
+    with pytest.raises(ValueError, match="must be a TFLite file that Larq Compute Engine can run"):
+        export.verify(flatbuffer[: len(flatbuffer) // 2], model, images)
+
+
+def hidden(end, bias):
+    """A miscompiled convolution behind which images hardly change the outputs."""
+    inputs = tf.keras.Input((8, 8, 32))
+    x = L.Conv2D(8, 3, strides=2)(L.ZeroPadding2D(1)(inputs))
+    dense = L.Dense(4, end, bias_initializer=tf.keras.initializers.Constant(bias))
+    return tf.keras.Model(inputs, dense(L.GlobalAveragePooling2D()(x)))
+
+
+@pytest.mark.parametrize(("end", "bias"), [(None, 500), ("sigmoid", 8), ("softmax", [9, 0, 0, 0])])
+def test_difference_is_measured_by_what_images_change(end, bias):
+    tf.keras.utils.set_random_seed(0)
+    model = hidden(end, bias)
+    images = images_for(model)
+    verification = export.verify(export.convert(model), model, images)
+    outputs = model(images).numpy()
+    # Next to the largest output it is nothing.
+    assert verification.largest_difference < 1e-2 * np.abs(outputs).max()
+    assert not verification.alike
+    assert not verification.alike_images
+    assert not verification.passed
+
+
+def dead():
+    """The activation is dead on images of usual size, not on larger ones."""
+    inputs = tf.keras.Input((8, 8, 32))
+    x = L.Conv2D(8, 3, bias_initializer=tf.keras.initializers.Constant(-99))(inputs)
+    return tf.keras.Model(inputs, L.Dense(4)(L.GlobalAveragePooling2D()(L.ReLU()(x))))
+
+
+def test_layers_are_looked_at_where_images_all_give_the_same():
+    model = dead()
+    flatbuffer, images = export.convert(model), images_for(model)
+    verification = export.verify(flatbuffer, model, images)
+    assert verification.alike
+    assert verification.taken_apart
+    assert verification.passed
+    assert "the model gives the same for all of these images, so every layer" in str(verification)
+    assert "passed, layer by layer" in str(verification)
+    for count in (1, len(images)):
+        proved = export.verify(flatbuffer, model, 100 * images[:count])
+        assert proved.passed
+        assert not proved.taken_apart
+
+
+def test_nothing_is_proved_where_images_give_the_same_and_layers_are_hidden():
+    inner = dead()
+
+    class Hidden(tf.keras.Model):
+        def call(self, images):
+            return inner(images)
+
+    model = Hidden()
+    inputs = tf.keras.Input((8, 8, 32))
+    around = tf.keras.Model(inputs, model(inputs))
+    verification = export.verify(export.convert(around), around, images_for(inner), parts=model)
+    assert verification.alike
+    assert not verification.passed
+    assert "nothing is proved: the model gives the same for all" in str(verification)
+
+
+def test_moved_windows_are_found_where_images_all_give_the_same():
+    inputs = tf.keras.Input((8, 8, 32))
+    x = L.Conv2D(8, 3, strides=2, name="conv")(L.ZeroPadding2D(1)(inputs))
+    model = tf.keras.Model(inputs, L.ReLU()(x - 99))
+    verification = export.verify(export.convert(model), model, images_for(model))
+    assert verification.alike
+    assert not verification.passed
+    assert str(verification).endswith("first wrong layer: conv")

@@ -1,0 +1,37 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from bad_parts import normalised
+
+import export
+from export.keras_graph.binary_layers import is_binary_convolution, latent_kernel
+from recu_tf import models
+
+NETWORKS = [
+    pytest.param(name, dataset, size, id=f"{name}-{dataset}")
+    for dataset, networks, size in (
+        ("cifar10", models.CIFAR_NETWORKS, 32),
+        ("imagenet", models.IMAGENET_NETWORKS, 224),
+    )
+    for name in networks
+]
+IMAGES = 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "dataset", "size"), NETWORKS)
+def test_network_is_binary_and_small_in_the_file(name, dataset, size):
+    tf.keras.utils.set_random_seed(0)
+    model = normalised(models.build(name, dataset))
+    images = np.random.default_rng(0).normal(size=(IMAGES, size, size, 3)).astype(np.float32)
+    rewritten, steps = export.rewrite(model, images)
+    assert all(step.kept for step in steps)
+    flatbuffer = export.convert(rewritten)
+    audited = export.audit(flatbuffer, model)
+    convolutions = [layer for layer in model.submodules if is_binary_convolution(layer)]
+    assert audited.passed
+    assert audited.binary == len(audited.expected) == len(convolutions) > 0
+
+    bits = sum(latent_kernel(layer).size for layer in convolutions)
+    others = model.count_params() - bits
+    assert len(flatbuffer) <= 1.03 * (bits / 8 + 4 * others) + 20_000

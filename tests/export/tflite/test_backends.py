@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+from conftest import assert_close
+from tiny_files import binary_file, damaged, file_of, float_file
+
+from export.tflite import backends
+
+
+def test_files_have_kernels_by_their_operators():
+    assert backends.kernels_of(binary_file()) == list(backends.KERNELS)
+    assert backends.kernels_of(float_file()) == [
+        "TFLite",
+        "TFLite with XNNPACK",
+        "engine",
+        "engine with XNNPACK",
+    ]
+
+
+@pytest.mark.parametrize("make", [binary_file, float_file])
+def test_kernels_agree(make):
+    flatbuffer = make()
+    outputs = [backends.runner(flatbuffer, one)()[0] for one in backends.kernels_of(flatbuffer)]
+    assert outputs[0].shape == (1, 3)
+    for output in outputs[1:]:
+        assert_close(output, outputs[0])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8", "uint8", "int32", "int64", "bool"])
+def test_inputs_may_be_of_any_type_of_numbers(dtype):
+    flatbuffer = file_of(dtype)
+    outputs = [backends.runner(flatbuffer, one, 2)()[0] for one in backends.kernels_of(flatbuffer)]
+    for output in outputs:
+        assert output.shape == (2, 3)
+        assert_close(output, outputs[0])
+
+
+def test_integers_that_may_be_indices_are_zeros():
+    rng = np.random.default_rng(0)
+    assert not backends.some_values((4,), np.int32, rng).any()
+    assert len(set(backends.some_values((9,), np.uint8, rng))) > 1
+
+
+def test_inputs_that_are_no_numbers_are_refused():
+    with pytest.raises(ValueError, match="inputs must be numbers, got object"):
+        backends.some_values((1,), np.object_, np.random.default_rng(0))
+
+
+def test_damaged_files_are_refused():
+    for flatbuffer in [b"", b"PK something else", *damaged(binary_file())]:
+        with pytest.raises(ValueError, match=r"(?i)model|flatbuffer"):
+            backends.kernels_of(flatbuffer)

@@ -1,0 +1,32 @@
+import signal
+import threading
+
+import pytest
+
+from recu_tf.training.signals import Interruption
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_first_signal_is_remembered_and_the_second_obeyed(number):
+    before = signal.getsignal(number)
+    with Interruption() as interruption:
+        assert interruption.received is None
+        signal.raise_signal(number)
+        assert interruption.received == number
+        with pytest.raises(KeyboardInterrupt, match=r"^$"):
+            signal.raise_signal(number)
+    assert signal.getsignal(number) is before
+
+
+def test_other_threads_leave_the_handlers_alone():
+    before = signal.getsignal(signal.SIGTERM)
+    inside = []
+
+    def work():
+        with Interruption():
+            inside.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert inside == [before]

@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import few_digits, small_resnet
+
+from recu_tf import models
+from recu_tf.batch_norm import BatchNormalization
+from recu_tf.settings import Settings
+from recu_tf.training.setup import prepare
+from recu_tf.training.step import Learner
+
+SETTINGS = {
+    "model": "resnet20_1w1a",
+    "dataset": "digits",
+    "epochs": 2,
+    "batch_size": 10,
+    "lr": 0.05,
+    "precision": "float64",
+    "sync_batch_norm": True,
+}
+
+
+def first_steps(**change):
+    """The losses of three steps and the weights after them."""
+    prepared = prepare(Settings(**{**SETTINGS, **change}))
+    learner, batches = prepared.learner, iter(prepared.batches())
+    step = learner.make_train_function()
+    losses = []
+    for _ in range(3):
+        learner.reset_metrics()
+        losses.append(float(step(batches)["loss"]))
+    return losses, learner.network.get_weights()
+
+
+@pytest.mark.slow
+def test_losses_and_weights_do_not_depend_on_the_number_of_devices(monkeypatch):
+    # The third batch has 5 images, 3 on one device and 2 on the other.
+    few_digits(monkeypatch, train=25)
+    one, weights = first_steps(strategy="single", weight_decay=0.1)
+    two, shared_weights = first_steps(strategy="mirrored", weight_decay=0.1)
+    assert tf.distribute.get_strategy().num_replicas_in_sync == 1
+    # float64; sums in another order. L2 this strong, added twice, would change the second loss.
+    np.testing.assert_allclose(two, one, rtol=0, atol=1e-6)
+    for ours, theirs in zip(shared_weights, weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6)
+    weak, _ = first_steps(strategy="single", weight_decay=0.0)
+    assert abs(weak[1] - one[1]) > 1e-4
+
+
+def test_batch_norm_is_per_replica_unless_asked(monkeypatch):
+    few_digits(monkeypatch)
+    for synchronized in (False, True):
+        prepared = prepare(Settings(**{**SETTINGS, "sync_batch_norm": synchronized}))
+        norms = [
+            layer
+            for layer in prepared.learner.network.layers
+            if isinstance(layer, BatchNormalization)
+        ]
+        assert norms
+        assert all(layer.synchronized == synchronized for layer in norms)
+        # What is written is an ordinary network.
+        whole = prepared.whole.layers
+        assert not any(getattr(layer, "synchronized", False) for layer in whole)
+
+
+def test_l2_goes_to_the_tensors_of_the_recipe():
+    small = small_resnet((32, 32, 3), 10)
+    assert len(models.l2_variables(small, "cifar10")) == len(small.trainable_variables)
+    large = models.build("resnet18_1w1a", "folder", num_classes=3, input_shape=(32, 32, 3))
+    names = {variable.name for variable in models.l2_variables(large, "folder")}
+    assert {"conv1/kernel:0", "layer1.0.conv1/kernel:0", "layer1.0.conv1.alpha/alpha:0"} <= names
+    assert {"fc/kernel:0", "fc/bias:0"} <= names
+    others = {variable.name for variable in large.trainable_variables} - names
+    assert "layer2.0.downsample.0/kernel:0" in others
+    assert all("gamma" in name or "beta" in name or "downsample" in name for name in others)
+
+
+def test_loss_is_the_mean_over_the_images():
+    learner = Learner(small_resnet((32, 32, 3), 10))
+    learner.compile("sgd", run_eagerly=True)
+    images = tf.random.normal((6, 32, 32, 3))
+    labels = tf.constant([1, 2, 3, 4, 5, 6])
+    logits = learner.network(images, training=True)
+    expected = tf.keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+    learner.optimizer.learning_rate = 0.0
+    values = learner.train_on_batch(images, labels, return_dict=True)
+    assert values["loss"] == pytest.approx(float(tf.reduce_mean(expected)), rel=1e-5)
+    assert float(learner.finite_steps.result()) == 1

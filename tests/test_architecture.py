@@ -1,0 +1,139 @@
+"""The rooms of the project, and which way imports go between them."""
+
+import ast
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+TREE = Path(__file__).parents[1]
+
+# A room, a folder or a file, imports only from those that stand before it.
+ROOMS = {
+    "recu_tf": """
+        durations json_text inflation
+        kernel_axes quantizers data functional pixel_scaling
+        batch_norm layers larq_warnings schedules optimizers metrics larq_summary models
+        runs settings html evaluation pytorch networks training
+    """,
+    "export": """
+        keras_graph tflite runtime
+        loading conversion proof measurement
+        export_options refusals pipeline bundle exporter reverification
+    """,
+    "experiments": """
+        quiet machine recipes published options report benchmarks commands cli
+    """,
+}
+PACKAGES = ("recu_tf", "export", "experiments")
+# What takes seconds to load, or is not installed everywhere, and the one room that imports it.
+EXCLUSIVE = {"larq_compute_engine": "export", "torch": "recu_tf.pytorch"}
+
+
+def module_name(path):
+    return ".".join(path.relative_to(TREE).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {
+    module_name(path): path for package in PACKAGES for path in (TREE / package).rglob("*.py")
+}
+# The package's own door may import from every room.
+INSIDE = {name: path for name, path in MODULES.items() if name not in PACKAGES}
+
+
+def parsed(path):
+    return ast.parse(path.read_text("utf-8"))
+
+
+def imported(path):
+    """The modules that a file imports, of the project and of others."""
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path} has a relative import"
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                yield name if name in MODULES else node.module
+
+
+def room(module):
+    """The package and the room in it that a module lies in."""
+    package, _, rest = module.partition(".")
+    return package, rest.split(".")[0]
+
+
+def place(module):
+    """Where a module stands: its package, and the place of its room in that."""
+    package, name = room(module)
+    # The package itself is the door to all of its rooms.
+    rooms = ROOMS[package].split()
+    return PACKAGES.index(package), rooms.index(name) if name else len(rooms)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_room_has_its_place(package):
+    rooms = {room(name)[1] for name in INSIDE if room(name)[0] == package}
+    assert rooms == set(ROOMS[package].split())
+
+
+@pytest.mark.parametrize("module", sorted(INSIDE))
+def test_imports_go_one_way(module):
+    for name in imported(INSIDE[module]):
+        if name not in MODULES or room(name) == room(module):
+            continue
+        # `import recu_tf` selects legacy Keras, and takes nothing of the rooms.
+        assert name in PACKAGES or place(name) < place(module), f"{module} imports {name}"
+        assert place(name)[0] <= place(module)[0], f"{module} imports {name}"
+
+
+def test_files_import_each_other_in_no_circle():
+    arrows = {
+        name: {one for one in imported(path) if one in INSIDE} for name, path in INSIDE.items()
+    }
+    while free := {name for name, needed in arrows.items() if not needed & arrows.keys()}:
+        arrows = {name: needed for name, needed in arrows.items() if name not in free}
+    assert not arrows, f"in a circle, or behind one: {', '.join(sorted(arrows))}"
+
+
+def test_no_file_name_stands_twice():
+    paths = defaultdict(list)
+    for name, path in MODULES.items():
+        if path.name != "__init__.py":
+            paths[path.name].append(name)
+    assert {name: twice for name, twice in paths.items() if len(twice) > 1} == {}
+
+
+@pytest.mark.parametrize(
+    "package", sorted(name for name, path in MODULES.items() if path.name == "__init__.py")
+)
+def test_no_function_hides_a_module(package):
+    hidden = set()
+    for node in parsed(MODULES[package]).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            hidden.add(node.name)
+        elif isinstance(node, ast.ImportFrom):
+            hidden |= {
+                alias.asname or alias.name
+                for alias in node.names
+                if f"{node.module}.{alias.name}" not in MODULES
+            }
+    assert not [name for name in hidden if f"{package}.{name}" in MODULES]
+
+
+@pytest.mark.parametrize(("package", "only"), EXCLUSIVE.items())
+def test_packages_that_few_have_are_imported_in_one_place(package, only):
+    users = [
+        name
+        for name, path in MODULES.items()
+        if any(one.split(".")[0] == package for one in imported(path))
+    ]
+    assert users
+    assert [name for name in users if not f"{name}.".startswith(f"{only}.")] == []
+
+
+def test_tests_mirror_the_folders():
+    folders = {path.parent.relative_to(TREE) for path in MODULES.values()}
+    for path in (TREE / "tests").rglob("test_*.py"):
+        folder = path.parent.relative_to(TREE / "tests")
+        assert folder == Path() or folder in folders, f"{path.name} lies in no folder of the code"
