@@ -1,6 +1,7 @@
 import importlib.util
 import inspect
 import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,11 @@ from PIL import Image
 
 import export
 import recu_tf
+from experiments.commands.parser import command_parser
 
-README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+TREE = Path(__file__).parents[1]
+PAGES = sorted(path for path in TREE.rglob("*.md") if ".venv" not in path.parts)
+OWN_MODEL = (TREE / "recu_tf" / "YOUR_OWN_MODEL.md").read_text("utf-8")
 
 
 def program_of(folder):
@@ -22,17 +26,15 @@ def program_of(folder):
 
 
 @pytest.mark.parametrize("epochs", [4, pytest.param(20, marks=pytest.mark.slow)])
-def test_readme_example_is_exported_as_good_as_it_was_trained(
-    epochs, tmp_path, monkeypatch, capsys
-):
+def test_example_model_is_exported_as_good_as_it_was_trained(epochs, tmp_path, monkeypatch, capsys):
     """By what a user has in the end: the program in the folder, on images in files."""
     names = {"export": export}
-    code = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
+    code = re.search(r"```python\n(.*?)```", OWN_MODEL, re.DOTALL)[1]
     exec(code.replace("epochs=20", f"epochs={epochs}"), names)
     history = names["model"].history.history
     assert len(history["tau"]) == epochs
     monkeypatch.chdir(tmp_path)
-    report = eval(re.search(r"`(export\.export_bundle\(.*?\))`", README)[1], names)
+    report = eval(re.search(r"`(export\.export_bundle\(.*?\))`", OWN_MODEL)[1], names)
     assert report.audit.passed
     pixels, labels = recu_tf.data.load("digits", "test", normalized=False)
     paths = [f"{number}.png" for number in range(len(pixels))]
@@ -69,3 +71,24 @@ def test_public_names_are_documented(thing):
             if not re.search(rf"\b{name}\b", inspect.getdoc(thing))
         ]
         assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(TREE)))
+def test_links_of_the_documentation_lead_somewhere(page):
+    links = re.findall(r"\]\(([^)#]+)", page.read_text("utf-8"))
+    local = [link for link in links if not link.startswith("http")]
+    assert [link for link in local if not (page.parent / link).exists()] == []
+
+
+def documented_commands():
+    for page in PAGES:
+        for block in re.findall(r"```sh\n(.*?)```", page.read_text("utf-8"), re.DOTALL):
+            for line in block.replace("\\\n", " ").splitlines():
+                if line.startswith("recu ") and "..." not in line:
+                    yield pytest.param(line, id=line.split("#")[0].strip())
+
+
+@pytest.mark.parametrize("line", list(documented_commands()))
+def test_documented_commands_are_understood(line):
+    """Parsed only: the files that they name are the reader's."""
+    command_parser().parse_args(shlex.split(line, comments=True)[1:])
