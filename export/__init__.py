@@ -22,11 +22,11 @@ from export.pipeline import Exported, export_network
 from export.proof.auditing import Audit, audit
 from export.proof.verification import Verification, verify
 from export.refusals import ExportError
-from export.tflite.backends import KERNELS
+from export.tflite.backends import BACKENDS
 from export.tflite.classifier import tflite_classifier
 
 __all__ = [
-    "KERNELS",
+    "BACKENDS",
     "Audit",
     "Benchmark",
     "ExportError",

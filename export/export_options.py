@@ -19,7 +19,7 @@ class Options:
         int8: whether what is not binary is in int8.
         target: "arm" or "xcore".
         strict: whether a layer that should be binary and is not fails the export; None means for
-            networks trained or imported here. So does a file that the engine's default kernel
+            networks trained or imported here. So does a file that the engine's default backend
             refuses to run.
         max_drop: the share of images that the file may lose of the network's top-1, from 0 to 1;
             None means 0.02 beyond the noise of the images at hand, see

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 __all__ = ["Report", "export_bundle"]
 
-# Less than `recu benchmark` measures: some kernels are slow on x86.
+# Less than `recu benchmark` measures: some backends are slow on x86.
 REPEATS = 25
 EXPORTED, TWIN = "exported", "float32"
 
@@ -38,7 +38,7 @@ class Report:
         exported: the file and its proof.
         float_size: of the float32 TFLite file of the same network, in bytes; None where none can be
             made, as of the graph of a SavedModel.
-        latencies: of the file and of its float32 twin, with each kernel.
+        latencies: of the file and of its float32 twin, with each backend.
     """
 
     directory: Path
@@ -58,7 +58,7 @@ class Report:
 
     @property
     def fastest(self) -> Latency:
-        """Of the file, with the kernel that is the fastest here."""
+        """Of the file, with the backend that is the fastest here."""
         return fastest(self.latencies, EXPORTED)
 
     @property
@@ -78,7 +78,7 @@ class Report:
 
     def __str__(self) -> str:
         latencies = [
-            f"  {one.name:<8} {one.median_ms:8.2f} ms  (p95 {one.p95_ms:.2f})  {one.kernel}"
+            f"  {one.name:<8} {one.median_ms:8.2f} ms  (p95 {one.p95_ms:.2f})  {one.backend}"
             for one in self.latencies
         ]
         images = self.exported.options.batch_size
@@ -105,11 +105,11 @@ class Report:
 
     def _compared(self) -> str:
         if self.fastest_twin is None:
-            return self.fastest.kernel
+            return self.fastest.backend
         times = self.fastest.median_ms / self.fastest_twin.median_ms
         return (
-            f"{self.fastest.kernel}, {times:.2f} times the latency of float32 "
-            f"({self.fastest_twin.kernel})"
+            f"{self.fastest.backend}, {times:.2f} times the latency of float32 "
+            f"({self.fastest_twin.backend})"
         )
 
 

@@ -12,7 +12,7 @@ from export.loading.sources import Source
 from export.proof.auditing import Audit
 from export.proof.images import Images
 from export.proof.verdict import Verification
-from export.tflite.interpreter import checked_interpreter, fast_kernel, other_operators
+from export.tflite.interpreter import checked_interpreter, choose_backend, other_operators
 
 __all__ = [
     "ExportError",
@@ -139,9 +139,9 @@ def explained(verification: Verification) -> str:
     if not verification.computed and verification.reference_right:
         where = f" in {verification.wrong_layer}" if verification.wrong_layer else ""
         return (
-            f"{reason}: a fault of the engine{where}. Its reference kernel gives what the model "
-            "gives and its fast kernels do not. Give that layer another size, padding (`valid`, or "
-            "pad_values=1) or kernel"
+            f"{reason}: a fault of the engine{where}. Its reference backend gives what the "
+            "model gives and its fast backends do not. Give that layer another size, padding "
+            "(`valid`, or pad_values=1) or kernel"
         )
     if not verification.computed and verification.wrong_layer:
         return (
@@ -154,6 +154,6 @@ def explained(verification: Verification) -> str:
     if verification.fault is not None:
         return verification.fault
     return (
-        f"the engine's default kernel, which C++ programs and Android take, gives other results "
-        f"than {fast_kernel()}, with which the file was verified"
+        f"the engine's default backend, which C++ programs and Android take, gives other results "
+        f"than {choose_backend()}, with which the file was verified"
     )

@@ -14,7 +14,7 @@ from export.proof.golden import YARDSTICK
 from export.proof.verification import Verification
 from export.refusals import ExportError
 from export.runtime import predict
-from export.tflite.backends import KERNELS
+from export.tflite.backends import BACKENDS
 from recu_tf.data import DATASETS, Normalization
 from recu_tf.json_text import parsed
 from recu_tf.pixel_scaling import PIXELS, leaves_pixels
@@ -34,7 +34,7 @@ class Reverification:
 
     Attributes:
         files: number of files whose SHA-256 is that of `model.json`.
-        self_tests: for each kernel of the engine that can run the file, how the golden sample came
+        self_tests: for each backend of the engine that can run the file, how the golden sample came
             out; empty without a sample.
         verification: against Keras; None where the network is not at hand.
         compared: which network that was, or why there was none, in words.
@@ -46,7 +46,7 @@ class Reverification:
     compared: str
 
     def __str__(self) -> str:
-        samples = [f"  {kernel}: {told}" for kernel, told in self.self_tests.items()]
+        samples = [f"  {backend}: {told}" for backend, told in self.self_tests.items()]
         return "\n".join(
             [
                 f"Files: {self.files} as model.json says",
@@ -173,16 +173,16 @@ def _check_files(directory: Path, hashes: dict) -> int:
 
 
 def _self_tests(directory: Path, told: dict) -> dict[str, str]:
-    """How the golden sample came out with each kernel that can run the file."""
+    """How the golden sample came out with each backend that can run the file."""
     try:
         network = predict.read_network(directory / "model.json")
         if network.golden is None:
             return {}
         named = told.get("kernels")
-        names = [name for name in KERNELS if isinstance(named, list) and name in named]
+        names = [name for name in BACKENDS if isinstance(named, list) and name in named]
         # Without a list of them, the one that is the measure.
         names = names or [YARDSTICK]
-        results = {name: predict.self_test(directory, kernel=KERNELS[name]) for name in names}
+        results = {name: predict.self_test(directory, backend=BACKENDS[name]) for name in names}
     except predict.Refused as refused:
         raise ValueError(f"{refused}.") from None
     failed = [f"{name}: {words}" for name, (passed, words) in results.items() if not passed]

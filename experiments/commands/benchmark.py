@@ -13,7 +13,7 @@ from export.loading.sources import LOADERS
 from export.measurement.comparison import Breakdown, Comparison, breakdown, compare
 from export.measurement.latency import Benchmark, Failure, Latency, benchmark, fastest
 from export.measurement.memory import loaded_memory
-from export.tflite.backends import FLOAT_KERNELS, KERNELS, has_binary_operators, kernels_of
+from export.tflite.backends import BACKENDS, FLOAT_BACKENDS, find_backends, has_binary_operators
 from recu_tf.runs.atomic_write import write_aside
 
 __all__ = ["measure"]
@@ -25,6 +25,8 @@ ALLOWED = (
 )
 # For the steps of the rewriting.
 PROOF_IMAGES = 8
+# Keys of the JSON that programs read, by the attributes they hold.
+KEYS = {"backend": "kernel"}
 UNRELATED = "It is not known whether the files that were given as such compute the same."
 
 
@@ -104,25 +106,25 @@ def _files(path: Path) -> list[File]:
 
 
 def _memory(file: File) -> tuple[dict[str, int | None], list[Failure]]:
-    """Of a file with each kernel of the engine, and the kernels that refuse it or crash."""
+    """Of a file with each backend of the engine, and the backends that refuse it or crash."""
     found, failures = {}, []
-    for kernel, options in (KERNELS if file.binary else FLOAT_KERNELS).items():
+    for backend, options in (BACKENDS if file.binary else FLOAT_BACKENDS).items():
         try:
-            found[kernel] = loaded_memory(file.flatbuffer, options)
+            found[backend] = loaded_memory(file.flatbuffer, options)
         except RuntimeError as error:
-            failures.append(Failure(file.name, kernel, str(error)))
+            failures.append(Failure(file.name, backend, str(error)))
     return found, failures
 
 
 def _explain(
     file: File, others: list[File], latencies: list[Latency], repeats: int
 ) -> Breakdown | Failure:
-    kernel = fastest(latencies, file.name).kernel
-    kernels = {one.name: (one.flatbuffer, fastest(latencies, one.name).kernel) for one in others}
+    backend = fastest(latencies, file.name).backend
+    backends = {one.name: (one.flatbuffer, fastest(latencies, one.name).backend) for one in others}
     try:
-        return breakdown(file.name, file.flatbuffer, kernel, kernels, repeats)
+        return breakdown(file.name, file.flatbuffer, backend, backends, repeats)
     except (RuntimeError, ValueError) as error:
-        return Failure(f"{file.name} in parts", kernel, " ".join(str(error).split()))
+        return Failure(f"{file.name} in parts", backend, " ".join(str(error).split()))
 
 
 def _table(files: list[File], memory: dict[str, dict[str, int | None]], measured: Benchmark) -> str:
@@ -130,24 +132,32 @@ def _table(files: list[File], memory: dict[str, dict[str, int | None]], measured
     for file in files:
         lines.append(f"{file.name}: {len(file.flatbuffer):,} bytes")
         lines.append(
-            f"  {'kernel':<24} {'memory kB':>9} {'threads':>7} {'median ms':>9} {'p95':>8} "
+            f"  {'backend':<24} {'memory kB':>9} {'threads':>7} {'median ms':>9} {'p95':>8} "
             f"{'min':>8}"
         )
         for one in measured.latencies:
             if one.name == file.name:
-                size = memory[file.name].get(one.kernel)
+                size = memory[file.name].get(one.backend)
                 mark = fastest(measured.latencies, file.name, one.threads) is one
                 lines.append(
-                    f"  {one.kernel:<24} {'' if size is None else f'{size / 1000:,.0f}':>9} "
+                    f"  {one.backend:<24} {'' if size is None else f'{size / 1000:,.0f}':>9} "
                     f"{one.threads:>7} {one.median_ms:>9.2f} {one.p95_ms:>8.2f} "
                     f"{one.min_ms:>8.2f}{'  fastest' if mark else ''}"
                 )
         lines += [
-            f"  {one.kernel:<24} cannot run it: {one.reason}"
+            f"  {one.backend:<24} cannot run it: {one.reason}"
             for one in measured.failures
             if one.name == file.name
         ]
     return "\n".join(lines)
+
+
+def _as_json(measured: Latency | Failure | Comparison | Breakdown) -> dict:
+    """The attributes of what was measured, by the keys that they have in the JSON."""
+    return asdict(
+        measured,
+        dict_factory=lambda pairs: {KEYS.get(name, name): value for name, value in pairs},
+    )
 
 
 def measure(
@@ -187,12 +197,16 @@ def measure(
             memory[file.name], failures = _memory(file)
             refused += failures
         # What refuses or crashes in a process of its own is not tried in this one.
-        bad = {(one.name, one.kernel) for one in refused}
-        kernels = {
-            file.name: [k for k in kernels_of(file.flatbuffer) if (file.name, k) not in bad]
+        bad = {(one.name, one.backend) for one in refused}
+        backends = {
+            file.name: [
+                backend
+                for backend in find_backends(file.flatbuffer)
+                if (file.name, backend) not in bad
+            ]
             for file in files
         }
-        run = benchmark({one.name: one.flatbuffer for one in files}, threads, repeats, kernels)
+        run = benchmark({one.name: one.flatbuffer for one in files}, threads, repeats, backends)
         measured = Benchmark(run.latencies, refused + run.failures)
         comparisons: list[Comparison] = []
         breakdowns: list[Breakdown | Failure] = []
@@ -217,16 +231,16 @@ def measure(
                 }
                 for one in files
             ],
-            "latencies": [asdict(one) for one in measured.latencies],
-            "failures": [asdict(one) for one in measured.failures],
-            "comparisons": [{"speedup": one.speedup, **asdict(one)} for one in comparisons],
-            "breakdowns": [asdict(one) for one in breakdowns],
+            "latencies": [_as_json(one) for one in measured.latencies],
+            "failures": [_as_json(one) for one in measured.failures],
+            "comparisons": [{"speedup": one.speedup, **_as_json(one)} for one in comparisons],
+            "breakdowns": [_as_json(one) for one in breakdowns],
         }
         text = json.dumps(values, indent=2) + "\n"
         write_aside(Path(json_path), lambda aside: aside.write_text(text, "utf-8"))
     head = (
         f"{here['cpu']}, {here['cores']} cores, load {here['load']:.1f} before; "
-        f"{repeats} repeats, all in turns, a kernel and a number of threads each"
+        f"{repeats} repeats, all in turns, a backend and a number of threads each"
     )
     if here["load"] > here["cores"] / 2:
         head += "\nThe machine does other work: believe the fastest runs, not the medians."

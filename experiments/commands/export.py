@@ -100,7 +100,7 @@ def add_arguments(parser: Parser) -> None:
     parser.option(
         "--strict",
         action=argparse.BooleanOptionalAction,
-        help="fail if a layer that should be binary is not, or if the engine's default kernel "
+        help="fail if a layer that should be binary is not, or if the engine's default backend "
         "refuses the file; None means for networks trained or imported here",
     )
     parser.option(

@@ -160,7 +160,7 @@ def command_parser() -> Parser:
         "verify",
         help="check a folder of recu export again",
         description="Checks a folder that recu export wrote: the SHA-256 of its files, its golden "
-        "sample with every kernel of the engine that can run it, and, where the network is at "
+        "sample with every backend of the engine that can run it, and, where the network is at "
         "hand, the outputs against Keras as at the export. The exit code is 1 where something "
         "differs.",
     )
@@ -170,7 +170,7 @@ def command_parser() -> Parser:
     benchmark = subparsers.add_parser(
         "benchmark",
         help="measure latency and memory of TFLite files and networks on this machine",
-        description="Measures latency and memory of TFLite files with every kernel of the "
+        description="Measures latency and memory of TFLite files with every backend of the "
         "interpreters, all in turns. Of a network its binary file, its float32 and its int8 twin "
         "are measured; a file is compared with the others given.",
     )

@@ -90,7 +90,7 @@ def _lead(bundle: Bundle) -> str:
             )
         )
     if verification.warning is not None:
-        facts.append(("Kernels", verification.warning))
+        facts.append(("Backends", verification.warning))
     ranked = sorted(bundle.latencies, key=lambda one: one.median_ms)
     fastest = {}
     for one in ranked:
@@ -110,8 +110,10 @@ def _use(bundle: Bundle) -> str:
     facts.append(("Output", f"{bundle.output_kind} {_size(*bundle.output_shape)}"))
     outputs = [end for end in bundle.outputs if end != bundle.main_output]
     facts += [(f"Output {end.name}", f"{end.type} {_size(*end.shape)}") for end in outputs]
-    if bundle.verification.kernels:
-        facts.append(("Kernels of the engine that run it", ", ".join(bundle.verification.kernels)))
+    if bundle.verification.backends:
+        facts.append(
+            ("Backends of the engine that run it", ", ".join(bundle.verification.backends))
+        )
     if bundle.golden is not None:
         runs = _count(bundle.golden.runs, "run")
         facts.append(("Golden sample", f"{runs} on {bundle.golden.source}, in golden.bin"))
@@ -160,7 +162,7 @@ def _verification(found: Verification) -> str:
     if found.gross:
         rows.append(["Grossly different images", f"{found.gross:,}", NOTHING])
     if found.refusing or found.differing:
-        rows.append(["Kernels that run it", found.runnable, NOTHING])
+        rows.append(["Backends that run it", found.runnable, NOTHING])
     warning = f"<p><strong>{escape(found.warning)}.</strong></p>" if found.warning else ""
     note = f"<p>{escape(found.note[0].upper() + found.note[1:])}.</p>" if found.note else ""
     caption = (
@@ -177,14 +179,14 @@ def _latency(latencies: Sequence[Latency], images: int) -> str:
     rows = [
         [
             one.name,
-            one.kernel,
+            one.backend,
             str(one.threads),
             *(f"{value:.2f}" for value in (one.median_ms, one.p95_ms, one.min_ms)),
             f"{one.median_ms / least:.2f}",
         ]
         for one in ranked
     ]
-    header = ("File", "Kernel", "Threads", "Median", "95th percentile", "Least", "Times the first")
+    header = ("File", "Backend", "Threads", "Median", "95th percentile", "Least", "Times the first")
     caption = (
         f"Milliseconds for {_count(images, 'image')}, on the machine of the export; all took turns"
     )

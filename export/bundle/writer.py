@@ -33,7 +33,7 @@ output        of the classes, the first that is of some
               kind    "logits", "probabilities" or "values", which are of no classes
 inputs        name, shape and type of each, in the order of the file's tensors
 outputs       likewise; a size is -1 where it is open
-kernels       of the engine that can run the file, names as in `export.KERNELS`
+kernels       the engine's backends that can run the file, names as in `export.BACKENDS`
 class_names   a list, or null
 accuracy      keras, file  top-1 from 0 to 1
               images       number of images
@@ -227,7 +227,7 @@ def _description(bundle: Bundle, created: datetime, hashes: dict[str, str]) -> d
         },
         "inputs": [asdict(end) for end in bundle.inputs],
         "outputs": [asdict(end) for end in bundle.outputs],
-        "kernels": list(verification.kernels),
+        "kernels": list(verification.backends),
         "class_names": None if bundle.class_names is None else list(bundle.class_names),
         "accuracy": accuracy,
         "options": dict(bundle.options),

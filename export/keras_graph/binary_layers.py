@@ -24,7 +24,7 @@ __all__ = [
 
 Layer = tf.keras.layers.Layer
 
-KERNELS = ("kernel", "depthwise_kernel")
+BACKENDS = ("kernel", "depthwise_kernel")
 KERNEL_QUANTIZERS = ("kernel_quantizer", "depthwise_quantizer", "pointwise_quantizer")
 
 
@@ -87,12 +87,12 @@ def is_binary_convolution(layer: Layer) -> bool:
 
 def has_kernel(layer: Layer) -> bool:
     """Whether a layer is a convolution, dense, or something of the kind."""
-    return any(getattr(layer, name, None) is not None for name in KERNELS)
+    return any(getattr(layer, name, None) is not None for name in BACKENDS)
 
 
 def latent_kernel(layer: Layer) -> np.ndarray | None:
     """The kernel that a layer trains, before its quantizer; None without one."""
-    for name in KERNELS:
+    for name in BACKENDS:
         kernel = getattr(layer, name, None)
         if kernel is not None:
             return getattr(kernel, "latent_variable", kernel).numpy()
@@ -101,7 +101,7 @@ def latent_kernel(layer: Layer) -> np.ndarray | None:
 
 def quantized_kernel(layer: Layer) -> np.ndarray | None:
     """The kernel that a layer computes with, quantized if it has a quantizer; None without one."""
-    for name in KERNELS:
+    for name in BACKENDS:
         if getattr(layer, name, None) is not None:
             with restored_scope(), lq.context.quantized_scope(True):
                 return tf.convert_to_tensor(getattr(layer, name)).numpy()

@@ -14,13 +14,13 @@ __all__ = ["Breakdown", "Comparison", "PartLatency", "breakdown", "compare"]
 
 @dataclass(frozen=True)
 class Comparison:
-    """A binary file against another, each with its fastest kernel.
+    """A binary file against another, each with its fastest backend.
 
     Attributes:
         binary: latency of the binary file.
         other: latency of the other, on as many threads.
         best_speedup: how many times as fast the binary file is by the fastest run of either with
-            any kernel, which other work of the machine changes least.
+            any backend, which other work of the machine changes least.
     """
 
     binary: Latency
@@ -41,8 +41,8 @@ class Comparison:
         threads = "1 thread" if one.threads == 1 else f"{one.threads} threads"
         return (
             f"{one.name} on {threads} is {_digits(ratio)} {direction} as {other.name}: "
-            f"{_digits(one.median_ms)} ms ({one.kernel}) against {_digits(other.median_ms)} ms "
-            f"({other.kernel}); by their fastest runs {_digits(best)} {direction}"
+            f"{_digits(one.median_ms)} ms ({one.backend}) against {_digits(other.median_ms)} ms "
+            f"({other.backend}); by their fastest runs {_digits(best)} {direction}"
         )
 
 
@@ -52,7 +52,7 @@ def _digits(value: float) -> str:
 
 
 def compare(latencies: Sequence[Latency], binary: str, other: str) -> list[Comparison]:
-    """Compares two files, by the fastest kernel of each for every number of threads.
+    """Compares two files, by the fastest backend of each for every number of threads.
 
     Args:
         latencies: of one run of the benchmark.
@@ -104,14 +104,14 @@ class Breakdown:
 
     Attributes:
         name: of the file.
-        kernel: that ran it.
+        backend: that ran it.
         median_ms: of the whole file, in milliseconds.
         parts: its parts, which together have all its operators.
         others: the files it is compared with, whole.
     """
 
     name: str
-    kernel: str
+    backend: str
     median_ms: float
     parts: list[PartLatency]
     others: list[PartLatency]
@@ -147,7 +147,7 @@ class Breakdown:
 
     def __str__(self) -> str:
         lines = [
-            f"Where the time of {self.name} goes (1 thread, {self.kernel}; parts run alone; the "
+            f"Where the time of {self.name} goes (1 thread, {self.backend}; parts run alone; the "
             f"whole takes {self.median_ms:.2f} ms):",
             f"  {'ms':>7} {'share':>6} {'million MAC':>12} {'MAC/ns':>7}",
         ]
@@ -167,7 +167,7 @@ class Breakdown:
 def breakdown(
     name: str,
     flatbuffer: bytes,
-    kernel: str,
+    backend: str,
     others: Mapping[str, tuple[bytes, str]],
     repeats: int = REPEATS,
 ) -> Breakdown:
@@ -176,21 +176,21 @@ def breakdown(
     Args:
         name: of the file.
         flatbuffer: the file.
-        kernel: that is to run it.
-        others: files to compare it with and their kernels, by name.
+        backend: that is to run it.
+        others: files to compare it with and their backends, by name.
         repeats: how often each is timed.
 
     Raises:
         RuntimeError, ValueError: a part cannot be run alone.
     """
     pieces = parts(flatbuffer)
-    runs = {("part", one.name): runner(one.flatbuffer, kernel) for one in pieces}
-    runs["whole", name] = runner(flatbuffer, kernel)
+    runs = {("part", one.name): runner(one.flatbuffer, backend) for one in pieces}
+    runs["whole", name] = runner(flatbuffer, backend)
     runs |= {("other", key): runner(*one) for key, one in others.items()}
     medians = {key: float(np.median(values)) for key, values in take_turns(runs, repeats).items()}
     return Breakdown(
         name,
-        kernel,
+        backend,
         medians["whole", name],
         [
             PartLatency(

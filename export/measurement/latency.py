@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.tflite.backends import KERNELS, kernels_of, runner, tensorflow_lite
+from export.tflite.backends import BACKENDS, find_backends, runner, tensorflow_lite
 
-__all__ = ["KERNELS", "Benchmark", "Failure", "Latency", "benchmark", "fastest", "take_turns"]
+__all__ = ["BACKENDS", "Benchmark", "Failure", "Latency", "benchmark", "fastest", "take_turns"]
 
 WARM_UP = 5
 REPEATS = 50
@@ -21,7 +21,7 @@ class Latency:
 
     Attributes:
         name: of the file.
-        kernel: what ran it, see `export.tflite.backends`.
+        backend: what ran it, see `export.tflite.backends`.
         threads: number of threads.
         median_ms: median over the repeats, in milliseconds.
         p95_ms: 95th percentile.
@@ -29,7 +29,7 @@ class Latency:
     """
 
     name: str
-    kernel: str
+    backend: str
     threads: int
     median_ms: float
     p95_ms: float
@@ -38,20 +38,20 @@ class Latency:
 
 @dataclass(frozen=True)
 class Failure:
-    """A kernel that a file cannot run with.
+    """A backend that a file cannot run with.
 
     Attributes:
         name: of the file.
-        kernel: that refuses it.
+        backend: that refuses it.
         reason: in the interpreter's words.
     """
 
     name: str
-    kernel: str
+    backend: str
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.name} cannot be run with {self.kernel}: {self.reason}"
+        return f"{self.name} cannot be run with {self.backend}: {self.reason}"
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ class Benchmark:
     """What one run of the benchmark measured.
 
     Attributes:
-        latencies: of each file with each kernel and number of threads.
-        failures: kernels that files cannot run with.
+        latencies: of each file with each backend and number of threads.
+        failures: backends that files cannot run with.
     """
 
     latencies: list[Latency]
@@ -100,9 +100,9 @@ def benchmark(
     files: Mapping[str, bytes],
     threads: Sequence[int] = (1,),
     repeats: int = REPEATS,
-    kernels: Mapping[str, Sequence[str]] | None = None,
+    backends: Mapping[str, Sequence[str]] | None = None,
 ) -> Benchmark:
-    """Measures files with every kernel and number of threads, all taking turns.
+    """Measures files with every backend and number of threads, all taking turns.
 
     Believe the ratios: see `take_turns`.
 
@@ -111,14 +111,14 @@ def benchmark(
             number, shape and type of numbers.
         threads: numbers of threads.
         repeats: how often each is timed.
-        kernels: of each file; None means all that may run it, see
-            `export.tflite.backends.kernels_of`.
+        backends: of each file; None means all that may run it, see
+            `export.tflite.backends.find_backends`.
 
     Returns:
-        The latencies and the kernels that failed.
+        The latencies and the backends that failed.
 
     Raises:
-        ValueError: a file is damaged, or no kernel can run it.
+        ValueError: a file is damaged, or no backend can run it.
     """
     runs, failures = {}, {}
     for name, flatbuffer in files.items():
@@ -126,19 +126,19 @@ def benchmark(
             tensorflow_lite(flatbuffer)  # before the engine, which crashes on damaged ones
         except ValueError as error:
             raise ValueError(f"{name} must be a TFLite file: {error}") from error
-        for kernel in kernels_of(flatbuffer) if kernels is None else kernels[name]:
+        for backend in find_backends(flatbuffer) if backends is None else backends[name]:
             for count in threads:
                 try:
-                    run = runner(flatbuffer, kernel, count)
+                    run = runner(flatbuffer, backend, count)
                     run()
                 except (RuntimeError, ValueError) as error:
                     reason = " ".join(str(error).split())
-                    failures[name, kernel] = Failure(name, kernel, reason)
+                    failures[name, backend] = Failure(name, backend, reason)
                     break
-                runs[name, kernel, count] = run
+                runs[name, backend, count] = run
         if not any(key[0] == name for key in runs):
             reasons = {one.reason for one in failures.values() if one.name == name}
-            raise ValueError(f"{name} cannot be run by any kernel: {'; '.join(sorted(reasons))}")
+            raise ValueError(f"{name} cannot be run by any backend: {'; '.join(sorted(reasons))}")
     latencies = [
         Latency(
             *key,

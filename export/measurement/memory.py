@@ -25,12 +25,13 @@ def loaded_memory(flatbuffer: bytes, options: dict[str, bool]) -> int | None:
     A fresh process loads the interpreter and notes its resident anonymous memory (`RssAnon`, which
     leaves out the code of libraries), then reads the file, prepares it, runs it once on zeros, and
     notes it again. The difference holds the interpreter's copy of the file, its tensors, weights
-    that a kernel packs anew, and the inputs and outputs. It comes in pages of 4 kB, and what the
+    that a backend packs anew, and the inputs and outputs. It comes in pages of 4 kB, and what the
     allocator had in reserve makes it some 100 kB too small or too large.
 
     Args:
         flatbuffer: the file, of any inputs. It need not be sound: at worst it ends that process.
-        options: of the interpreter, a value of `export.tflite.backends.KERNELS` or `FLOAT_KERNELS`.
+        options: of the interpreter, a value of `BACKENDS` or `FLOAT_BACKENDS` in
+            `export.tflite.backends`.
 
     Returns:
         Bytes; None where the system does not tell them (all but Linux).

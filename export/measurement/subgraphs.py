@@ -14,7 +14,7 @@ from export.tflite.flatbuffer import BINARY_CONVOLUTION, Operator, read
 __all__ = ["OTHER", "Part", "multiply_accumulates", "parts"]
 
 OTHER = "other operators"
-# The engine packs the signs of 32 channels into a word; a kernel for 64-bit ARM takes 128 bits.
+# The engine packs the signs of 32 channels into a word; on 64-bit ARM it takes 128 bits at a time.
 WIDTHS = (32, 64, 128, 256)
 FEW_WORDS = {
     "binary convolutions of 1 to 32 channels": "the engine packs the signs of 32 channels into a "

@@ -1,6 +1,6 @@
 """Binary convolutions of a file that the engine computes wrongly, found by their sizes.
 
-Larq Compute Engine's default kernels take away too much, or too little, of what a padding with
+Larq Compute Engine's fast backends take away too much, or too little, of what a padding with
 zeros adds where a window holds the whole map and more (see MISCOMPILATION.md). Images need not show
 it: a branch that few of them wake hides it. Sizes always tell.
 """

@@ -9,7 +9,7 @@ golden  file     "golden.bin"
         enough   runs that have to come out right: every number of every output no further from
                  the golden one than the tolerance. The others may be those in which a value that
                  lies within rounding of 0 got another sign, which changes all behind it
-        kernel   of the engine, that gave the outputs
+        kernel   the backend of the engine that gave the outputs, see `export.BACKENDS`
         source   of the inputs, in words
         inputs   of each of the file's inputs, in its order
                  name, type
@@ -31,7 +31,7 @@ from larq_compute_engine.tflite.python.interpreter import Interpreter
 
 from export.keras_graph.inputs_outputs import as_list
 from export.proof.output_comparison import ROUNDING, SHARE_WITHIN, differences
-from export.tflite.backends import KERNELS
+from export.tflite.backends import BACKENDS
 from export.tflite.signature import input_names, output_names
 
 __all__ = ["FILE", "YARDSTICK", "Golden", "description", "golden_sample", "numbers"]
@@ -55,7 +55,7 @@ class Golden:
         outputs: for each output of the file (runs, the output's own shape ...).
         tolerances: for each output, the allowed distance, in its units.
         enough: runs that have to come out right.
-        kernel: of the engine, that gave the outputs, one of `export.KERNELS`.
+        backend: of the engine that gave the outputs, one of `export.BACKENDS`.
         source: of the inputs, in words.
     """
 
@@ -63,7 +63,7 @@ class Golden:
     outputs: tuple[np.ndarray, ...]
     tolerances: tuple[float, ...]
     enough: int
-    kernel: str
+    backend: str
     source: str
 
     @property
@@ -75,7 +75,7 @@ class Golden:
 def golden_sample(
     flatbuffer: bytes, images: np.ndarray | list[np.ndarray], source: str, tolerance: float
 ) -> Golden | None:
-    """Runs a file on the first images on which all kernels of the engine agree.
+    """Runs a file on the first images on which all backends of the engine agree.
 
     Images on which they do not are no measure of another runtime: somewhere in them a value lies
     within rounding of 0 in front of a sign.
@@ -89,7 +89,7 @@ def golden_sample(
 
     Returns:
         The sample, of 1 to 4 runs and no more than 256 KiB unless a single run takes more; None
-        where one takes more than 16 MiB, or the kernels agree on no image.
+        where one takes more than 16 MiB, or the backends agree on no image.
     """
     arrays = [np.asarray(array) for array in as_list(images)]
     engines = _engines(flatbuffer)
@@ -129,11 +129,11 @@ def golden_sample(
 
 
 def _engines(flatbuffer: bytes) -> dict[str, object]:
-    """The engine with each kernel that it can prepare the file with, the yardstick first."""
+    """The engine with each backend that it can prepare the file with, the yardstick first."""
     engines = {}
-    for name in sorted(KERNELS, key=lambda name: name != YARDSTICK):
+    for name in sorted(BACKENDS, key=lambda name: name != YARDSTICK):
         try:
-            engines[name] = Interpreter(flatbuffer, num_threads=1, **KERNELS[name]).interpreter
+            engines[name] = Interpreter(flatbuffer, num_threads=1, **BACKENDS[name]).interpreter
         except (RuntimeError, ValueError):
             continue
     return engines
@@ -186,4 +186,4 @@ def description(golden: Golden, flatbuffer: bytes) -> dict:
     for end, tolerance in zip(told["outputs"], golden.tolerances, strict=True):
         end["tolerance"] = tolerance
     told_first = {"file": FILE, "runs": golden.runs, "enough": golden.enough}
-    return {**told_first, "kernel": golden.kernel, "source": golden.source, **told}
+    return {**told_first, "kernel": golden.backend, "source": golden.source, **told}

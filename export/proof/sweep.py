@@ -1,4 +1,4 @@
-"""Runs the engine's binary operators over many sizes, with each kernel, against NumPy.
+"""Runs the engine's binary operators over many sizes, with each backend, against NumPy.
 
 `python -m export.proof.sweep` prints the table of MISCOMPILATION.md.
 """
@@ -21,7 +21,7 @@ from export.proof.single_operator import (
     fits,
     random_numbers,
 )
-from export.tflite.backends import KERNELS
+from export.tflite.backends import BACKENDS
 
 __all__ = ["SWEEPS", "Outcome", "is_known", "outcome", "some", "sweep"]
 
@@ -31,14 +31,14 @@ PADDINGS = (("SAME", 0), ("SAME", 1), ("VALID", 0))
 
 
 class Outcome(NamedTuple):
-    """How many cases of a sweep a kernel computes rightly, wrongly, or not at all.
+    """How many cases of a sweep a backend computes rightly, wrongly, or not at all.
 
     Attributes:
         right: as NumPy does.
         known: wrongly, as their sizes tell, see `export.proof.engine_faults`.
         unknown: wrongly, although their sizes do not tell.
         harmless: rightly, although their sizes tell that they are wrong.
-        refused: the kernel cannot prepare them.
+        refused: the backend cannot prepare them.
     """
 
     right: int = 0
@@ -49,18 +49,18 @@ class Outcome(NamedTuple):
 
 
 def is_known(case: Case) -> bool:
-    """Whether the sizes of a case tell that the engine's default kernels compute it wrongly."""
+    """Whether the sizes of a case tell that the engine's fast backends compute it wrongly."""
     if isinstance(case, Pool) or case.padding == "VALID" or case.pad_values:
         return False
     axes = zip(case.size, case.kernel, case.strides, case.dilation, strict=True)
     return any(is_wide(*axis) for axis in axes)
 
 
-def outcome(case: Case, kernel: str) -> str:
-    """What a kernel of `export.tflite.backends.KERNELS` makes of a case, as `Outcome` calls it."""
+def outcome(case: Case, backend: str) -> str:
+    """Runs a case with a backend of `export.BACKENDS` and returns the attribute of `Outcome`."""
     numbers = random_numbers(case)
     try:
-        engine = Interpreter(file_of(case, numbers), num_threads=1, **KERNELS[kernel]).interpreter
+        engine = Interpreter(file_of(case, numbers), num_threads=1, **BACKENDS[backend]).interpreter
     except RuntimeError:
         return "refused"
     (got,) = engine.predict([numbers["images"]])
@@ -69,22 +69,22 @@ def outcome(case: Case, kernel: str) -> str:
     if isinstance(case, Convolution):
         largest = 1.5 * case.kernel[0] * case.kernel[1] * case.channels + 5
     right = got.shape == wanted.shape and np.abs(got - wanted).max() <= ROUNDING * largest
-    # The reference kernel is right where the others are known to be wrong.
-    known = is_known(case) and kernel != "reference"
+    # The reference backend is right where the others are known to be wrong.
+    known = is_known(case) and backend != "reference"
     return ("harmless" if known else "right") if right else ("known" if known else "unknown")
 
 
 def sweep(cases: Iterable[Case]) -> dict[str, Outcome]:
-    """Runs cases with each kernel.
+    """Runs cases with each backend.
 
     Returns:
-        For each kernel how many cases came out how. Cases without a window are left out.
+        For each backend how many cases came out how. Cases without a window are left out.
     """
-    outcomes = {kernel: Outcome() for kernel in KERNELS}
+    outcomes = {backend: Outcome() for backend in BACKENDS}
     for case in filter(fits, cases):
-        for kernel, before in outcomes.items():
-            found = outcome(case, kernel)
-            outcomes[kernel] = before._replace(**{found: getattr(before, found) + 1})
+        for backend, before in outcomes.items():
+            found = outcome(case, backend)
+            outcomes[backend] = before._replace(**{found: getattr(before, found) + 1})
     return outcomes
 
 
@@ -173,11 +173,11 @@ def some(cases: Iterable[Case], one_of: int) -> Iterator[Case]:
 
 
 def _main() -> None:
-    print(f"| sweep | kernel | {' | '.join(Outcome._fields)} |")
+    print(f"| sweep | backend | {' | '.join(Outcome._fields)} |")
     print("| --- " * (2 + len(Outcome._fields)) + "|")
     for name, cases in SWEEPS.items():
-        for kernel, found in sweep(cases()).items():
-            print(f"| {name} | {kernel} | {' | '.join(map(str, found))} |", flush=True)
+        for backend, found in sweep(cases()).items():
+            print(f"| {name} | {backend} | {' | '.join(map(str, found))} |", flush=True)
 
 
 if __name__ == "__main__":

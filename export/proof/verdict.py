@@ -45,11 +45,11 @@ class Verification:
         lost: classes of the model's of which the file keeps too few images.
         fault: why the file is not accurate enough, although it may compute what it should, in
             words; None where it is, or where it was not asked.
-        kernels: names of `export.tflite.backends.KERNELS` that run the file and give the same.
-        refusing: the other kernels that do not run it, with why.
-        differing: the other kernels that run it and give something else.
-        reference_right: whether the engine's reference kernel gives what the model gives for
-            images that the verified kernel gets wrong.
+        backends: names of `export.tflite.backends.BACKENDS` that run the file and give the same.
+        refusing: the other backends that do not run it, with why.
+        differing: the other backends that run it and give something else.
+        reference_right: whether the engine's reference backend gives what the model gives for
+            images that the verified backend gets wrong.
     """
 
     images: int
@@ -72,7 +72,7 @@ class Verification:
     gross: int = 0
     lost: tuple[int, ...] = ()
     fault: str | None = None
-    kernels: tuple[str, ...] = ()
+    backends: tuple[str, ...] = ()
     refusing: Mapping[str, str] = field(default_factory=dict)
     differing: tuple[str, ...] = ()
     reference_right: bool = False
@@ -94,12 +94,12 @@ class Verification:
 
     @property
     def passed(self) -> bool:
-        """Whether the file computes what it should, accurately enough, with the default kernel."""
+        """Whether the file computes what it should, accurately enough, with the default backend."""
         return self.computed and self.fault is None and DEFAULT not in self.differing
 
     @property
     def runs_by_default(self) -> bool:
-        """Whether the kernel runs the file that C++ programs take unless told otherwise."""
+        """Whether the backend runs the file that C++ programs take unless told otherwise."""
         return DEFAULT not in self.refusing
 
     @property
@@ -135,10 +135,10 @@ class Verification:
 
     @property
     def runnable(self) -> str | None:
-        """Which kernels run the file, in words; None where it was not asked."""
-        if not (self.kernels or self.refusing or self.differing):
+        """Which backends run the file, in words; None where it was not asked."""
+        if not (self.backends or self.refusing or self.differing):
             return None
-        told = [", ".join(self.kernels) or "none"]
+        told = [", ".join(self.backends) or "none"]
         told += [f"{name} refuses it: {why}" for name, why in self.refusing.items()]
         told += [f"{name} gives other results" for name in self.differing]
         return "; ".join(told)
@@ -149,9 +149,9 @@ class Verification:
         if self.runs_by_default:
             return None
         return (
-            "WARNING: the engine's default kernel, which C++ programs and Android take, cannot run "
-            f"this file ({self.refusing[DEFAULT]}). Kernels that can: "
-            f"{', '.join(self.kernels) or 'none'}"
+            "WARNING: the engine's default backend, which C++ programs and Android take, cannot "
+            f"run this file ({self.refusing[DEFAULT]}). Backends that can: "
+            f"{', '.join(self.backends) or 'none'}"
         )
 
     def __str__(self) -> str:
@@ -180,7 +180,7 @@ class Verification:
                 f"TFLite {self.tflite_accuracy:.2%}"
             )
         if self.runnable is not None:
-            lines.append(f"  kernels that run it: {self.runnable}")
+            lines.append(f"  backends that run it: {self.runnable}")
         if self.warning is not None:
             lines.insert(1, f"  {self.warning}")
         if self.note is not None:

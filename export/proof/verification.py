@@ -11,7 +11,7 @@ from export.keras_graph.output_kinds import kind_of
 from export.keras_graph.quantized_scope import restored_scope
 from export.proof import accuracy
 from export.proof.accuracy import Bounds, Predictions
-from export.proof.backend_agreement import right, run_kernels
+from export.proof.backend_agreement import right, run_backends
 from export.proof.bisection import IMAGES, first_wrong_layer
 from export.proof.engine_faults import wide_kernels
 from export.proof.neighbours import GROUP, grossly_different, with_neighbours
@@ -26,8 +26,8 @@ __all__ = ["AGREEMENT", "TOLERANCE", "Verification", "verify"]
 TOLERANCE = 1e-3  # of the outputs' spread
 # Of the images of one class. The whole has to keep more; a class of few images varies more.
 KEPT_OF_A_CLASS = 0.9
-# Some kernels are slow on x86.
-KERNEL_IMAGES = 16
+# Some backends are slow on x86.
+BACKEND_IMAGES = 16
 KIND_IMAGES = 64
 
 
@@ -52,7 +52,7 @@ def verify(
     the model is taken apart to find the first layer that is wrong, see `export.proof.bisection`:
     on the first images, and on those that differ grossly with their neighbours, see
     `export.proof.neighbours`.
-    A few images are run with the engine's other kernels as well.
+    A few images are run with the engine's other backends as well.
 
     Args:
         flatbuffer: the TFLite file that `export.convert` made of the model.
@@ -122,10 +122,10 @@ def verify(
         if bounds is not None:
             values["fault"] = accuracy.fault(predictions, bounds, rounded is not None)
     suspects = grossly_different(badness)
-    few = [*suspects, *(i for i in range(min(found, KERNEL_IMAGES)) if i not in suspects)]
+    few = [*suspects, *(i for i in range(min(found, BACKEND_IMAGES)) if i not in suspects)]
     allowed = [one.tolerance for one in comparisons]
-    runs = run_kernels(flatbuffer, _chosen(images, few), [one[few] for one in got], allowed)
-    values |= {"kernels": runs.kernels, "refusing": runs.refusing, "differing": runs.differing}
+    runs = run_backends(flatbuffer, _chosen(images, few), [one[few] for one in got], allowed)
+    values |= {"backends": runs.backends, "refusing": runs.refusing, "differing": runs.differing}
     values["reference_right"] = len(suspects) > 0 and right(
         runs.outputs, [one[few] for one in expected], allowed
     )

@@ -212,14 +212,14 @@ def prepared(path: Path, network: SimpleNamespace) -> np.ndarray:
     return pixels.astype(np.float32) * factor - shift
 
 
-def load_engine(path: Path, network: SimpleNamespace, threads: int, kernel: dict | None = None):
+def load_engine(path: Path, network: SimpleNamespace, threads: int, backend: dict | None = None):
     """The interpreter of Larq Compute Engine with the network in it.
 
     Args:
         path: of the file.
         network: of `read_network`.
         threads: of the engine.
-        kernel: the engine's options; None means those that are fast here.
+        backend: the engine's options; None means those that are fast here.
 
     Raises:
         Refused: the file is not the one that was verified, or the engine is missing or refuses it.
@@ -233,10 +233,10 @@ def load_engine(path: Path, network: SimpleNamespace, threads: int, kernel: dict
         raise Refused(f"{path} is damaged or another file: its SHA-256 is not that of model.json")
     interpreter_class = load_interpreter_class()
     # The fast one: "optimized", the default, has assembly for 64-bit ARM only.
-    if kernel is None:
-        kernel = {} if platform.machine() in ARM else {"use_indirect_bgemm": True}
+    if backend is None:
+        backend = {} if platform.machine() in ARM else {"use_indirect_bgemm": True}
     try:
-        engine = interpreter_class(flatbuffer, num_threads=threads, **kernel).interpreter
+        engine = interpreter_class(flatbuffer, num_threads=threads, **backend).interpreter
     except TypeError:  # the engine counts them in 32 bits, and repeats the file in its complaint
         raise Refused(f"--threads must be fewer, got {threads}") from None
     except (RuntimeError, ValueError) as error:
@@ -484,13 +484,13 @@ def _array(end: dict, content: bytes) -> np.ndarray:
     return values.reshape(shape).astype(dtype)
 
 
-def self_test(folder: Path, threads: int = 1, kernel: dict | None = None) -> tuple[bool, str]:
+def self_test(folder: Path, threads: int = 1, backend: dict | None = None) -> tuple[bool, str]:
     """Runs the golden sample of a folder.
 
     Args:
         folder: of the export.
         threads: of the engine.
-        kernel: the engine's options; None means those that are fast here.
+        backend: the engine's options; None means those that are fast here.
 
     Returns:
         Whether enough of its runs came out right, and that in words.
@@ -500,7 +500,7 @@ def self_test(folder: Path, threads: int = 1, kernel: dict | None = None) -> tup
     """
     network = read_network(folder / "model.json")
     golden = golden_arrays(folder, network)
-    engine = load_engine(folder / "model.tflite", network, threads, kernel)
+    engine = load_engine(folder / "model.tflite", network, threads, backend)
     right, largest = 0, 0.0
     for number, inputs in enumerate(zip(*golden.inputs, strict=True)):
         good = True

@@ -8,12 +8,12 @@ import tensorflow as tf
 from larq_compute_engine.mlir.python import tflite_schema as schema
 from larq_compute_engine.tflite.python.interpreter import Interpreter
 
-__all__ = ["FLOAT_KERNELS", "KERNELS", "has_binary_operators", "kernels_of", "runner"]
+__all__ = ["BACKENDS", "FLOAT_BACKENDS", "find_backends", "has_binary_operators", "runner"]
 
 # The ways Larq Compute Engine has to run a binary convolution. On 64-bit ARM "optimized" is
 # hand-written assembly; on x86 it is not, and another one is usually faster. XNNPACK takes what is
 # left in float.
-KERNELS = {
+BACKENDS = {
     "optimized": {},
     "reference": {"use_reference_bconv": True},
     "indirect bgemm": {"use_indirect_bgemm": True},
@@ -21,7 +21,7 @@ KERNELS = {
     "indirect bgemm with XNNPACK": {"use_indirect_bgemm": True, "use_xnnpack": True},
 }
 # Without binary operators those differ in nothing but XNNPACK.
-FLOAT_KERNELS = {"engine": {}, "engine with XNNPACK": {"use_xnnpack": True}}
+FLOAT_BACKENDS = {"engine": {}, "engine with XNNPACK": {"use_xnnpack": True}}
 RESOLVERS = {
     "TFLite": tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
     "TFLite with XNNPACK": tf.lite.experimental.OpResolverType.AUTO,
@@ -64,10 +64,10 @@ def has_binary_operators(flatbuffer: bytes) -> bool:
     return any((code or b"").startswith(b"Lce") for code in codes)
 
 
-def kernels_of(flatbuffer: bytes) -> list[str]:
-    """The names of the kernels that a TFLite file may run with.
+def find_backends(flatbuffer: bytes) -> list[str]:
+    """The names of the backends that a TFLite file may run with.
 
-    Those of `KERNELS` for a file with binary operators, which TensorFlow Lite cannot run; for any
+    Those of `BACKENDS` for a file with binary operators, which TensorFlow Lite cannot run; for any
     other file TensorFlow Lite's, and Larq Compute Engine's for what is not binary.
 
     Args:
@@ -76,7 +76,7 @@ def kernels_of(flatbuffer: bytes) -> list[str]:
     Raises:
         ValueError: the file is damaged.
     """
-    return list(KERNELS) if has_binary_operators(flatbuffer) else [*RESOLVERS, *FLOAT_KERNELS]
+    return list(BACKENDS) if has_binary_operators(flatbuffer) else [*RESOLVERS, *FLOAT_BACKENDS]
 
 
 def some_values(shape: tuple[int, ...], dtype: type, rng: np.random.Generator) -> np.ndarray:
@@ -98,21 +98,21 @@ def some_values(shape: tuple[int, ...], dtype: type, rng: np.random.Generator) -
     return np.zeros(shape, dtype)
 
 
-def runner(flatbuffer: bytes, kernel: str, threads: int = 1) -> Callable[[], list[np.ndarray]]:
+def runner(flatbuffer: bytes, backend: str, threads: int = 1) -> Callable[[], list[np.ndarray]]:
     """A function that runs a TFLite file once: inputs copied in, outputs copied out.
 
     Args:
         flatbuffer: the file, which `tensorflow_lite` has checked. Inputs of any number, shape and
             type of numbers; an open size, such as that of the batch, counts as 1.
-        kernel: one of `kernels_of(flatbuffer)`.
+        backend: one of `find_backends(flatbuffer)`.
         threads: number of threads.
 
     Raises:
-        RuntimeError, ValueError: the kernel lacks an operator of the file, or cannot prepare it.
+        RuntimeError, ValueError: the backend lacks an operator of the file, or cannot prepare it.
     """
     rng = np.random.default_rng(0)
-    if kernel in RESOLVERS:
-        interpreter = tensorflow_lite(flatbuffer, threads, RESOLVERS[kernel])
+    if backend in RESOLVERS:
+        interpreter = tensorflow_lite(flatbuffer, threads, RESOLVERS[backend])
         interpreter.allocate_tensors()
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
         values = [(one["index"], some_values(one["shape"], one["dtype"], rng)) for one in inputs]
@@ -124,7 +124,7 @@ def runner(flatbuffer: bytes, kernel: str, threads: int = 1) -> Callable[[], lis
             return [interpreter.get_tensor(one["index"]) for one in outputs]
 
         return run
-    options = {**KERNELS, **FLOAT_KERNELS}[kernel]
+    options = {**BACKENDS, **FLOAT_BACKENDS}[backend]
     engine = Interpreter(flatbuffer, num_threads=threads, **options).interpreter
     values = [
         some_values(shape, dtype, rng)

@@ -7,27 +7,27 @@ import numpy as np
 from larq_compute_engine.tflite.python.interpreter import Interpreter
 
 from export.keras_graph.inputs_outputs import Inputs, as_list
-from export.tflite.backends import KERNELS, tensorflow_lite
+from export.tflite.backends import BACKENDS, tensorflow_lite
 from export.tflite.flatbuffer import read
 from recu_tf.networks import batches_of
 
-__all__ = ["checked_interpreter", "fast_kernel", "other_operators", "run", "run_all"]
+__all__ = ["checked_interpreter", "choose_backend", "other_operators", "run", "run_all"]
 
 ARM = ("aarch64", "arm64")
 
 
-def checked_interpreter(flatbuffer: bytes, kernel: str | None = None):
+def checked_interpreter(flatbuffer: bytes, backend: str | None = None):
     """The engine's interpreter of a file, on one thread.
 
     Args:
         flatbuffer: the file.
-        kernel: one of `export.tflite.backends.KERNELS`; None means the one that is fast here.
+        backend: one of `export.tflite.backends.BACKENDS`; None means the one that is fast here.
 
     Raises:
         ValueError: it is no TFLite file, is damaged, or holds operators that the engine lacks or
             cannot prepare.
     """
-    options = KERNELS[kernel or fast_kernel()]
+    options = BACKENDS[backend or choose_backend()]
     try:
         tensorflow_lite(flatbuffer)  # checks what the engine takes on trust, and crashes on
         return Interpreter(flatbuffer, num_threads=1, **options).interpreter
@@ -38,8 +38,8 @@ def checked_interpreter(flatbuffer: bytes, kernel: str | None = None):
         ) from error
 
 
-def fast_kernel() -> str:
-    """The name of the kernel that files are verified with."""
+def choose_backend() -> str:
+    """The name of the backend that files are verified with."""
     # Three to four times as fast as the other on x86, which "optimized" has no assembly for.
     return "optimized" if platform.machine() in ARM else "indirect bgemm"
 
@@ -60,14 +60,14 @@ def _missing(flatbuffer: bytes) -> str:
     return f"it needs {', '.join(others)}, which only TensorFlow has." if others else ""
 
 
-def run_all(flatbuffer: bytes, images: Inputs, kernel: str | None = None) -> list[np.ndarray]:
+def run_all(flatbuffer: bytes, images: Inputs, backend: str | None = None) -> list[np.ndarray]:
     """Runs a file on images.
 
     Args:
         flatbuffer: a TFLite file for a fixed number of images.
         images: (count, ...) of the type that the file takes; any count. For several inputs a list
             of such arrays, in the order of the file, which `export.convert` makes the model's.
-        kernel: see `checked_interpreter`.
+        backend: see `checked_interpreter`.
 
     Returns:
         Its outputs, each (count, ...), in the order of the file, which is the model's as well.
@@ -75,7 +75,7 @@ def run_all(flatbuffer: bytes, images: Inputs, kernel: str | None = None) -> lis
     Raises:
         ValueError: as for `checked_interpreter`.
     """
-    interpreter = checked_interpreter(flatbuffer, kernel)
+    interpreter = checked_interpreter(flatbuffer, backend)
     arrays = as_list(images)
     size, count = interpreter.input_shapes[0][0], len(arrays[0])
     filled = [batches_of(size, array) for array in arrays]

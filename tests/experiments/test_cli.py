@@ -256,7 +256,7 @@ def test_export_that_cannot_be_proved_leaves_the_earlier_one(step, run, capsys, 
     earlier = run / "export"
     earlier.mkdir(exist_ok=True)
     (earlier / "model.json").write_text('{"format": 1, "input": 0, "output": 0, "files": 0}')
-    found = {"passed": False, "rows": (), "moved": (), "wide": (), "kernels": ()}
+    found = {"passed": False, "rows": (), "moved": (), "wide": (), "backends": ()}
     found |= {"computed": False, "reference_right": False, "wrong_layer": None}
     found |= {"__str__": lambda self: "the report"}
     failing = type("Failing", (), found)()

@@ -10,7 +10,7 @@ from conftest import assert_close, few_digits
 import export
 from export import ExportError, Options, Source, export_network
 from export.conversion.stripping import stripped
-from export.tflite.interpreter import fast_kernel, run
+from export.tflite.interpreter import choose_backend, run
 from recu_tf import data
 from recu_tf.layers import HardTanh
 
@@ -229,20 +229,22 @@ def test_classes_at_chance_fail_unless_asked_to_go_on():
     assert export_network(source(model), Options(check_accuracy=False), "digits").flatbuffer
 
 
-@pytest.mark.skipif(fast_kernel() == "optimized", reason="the default kernel is the verified one")
-def test_file_that_the_default_kernel_refuses_says_so():
+@pytest.mark.skipif(
+    choose_backend() == "optimized", reason="the default backend is the verified one"
+)
+def test_file_that_the_default_backend_refuses_says_so():
     image = tf.keras.Input((8, 8, 64))
     signs = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign"}
     x = lq.layers.QuantConv2D(64, 3, groups=2, padding="same", pad_values=1, **signs)(image)
     model = tf.keras.Model(image, L.GlobalAveragePooling2D()(x))
     verification = export_network(source(model)).verification
     assert verification.passed
-    assert verification.kernels == ("reference", "indirect bgemm", "indirect bgemm with XNNPACK")
+    assert verification.backends == ("reference", "indirect bgemm", "indirect bgemm with XNNPACK")
     assert set(verification.refusing) == {"optimized", "optimized with XNNPACK"}
     warning = str(verification).splitlines()[1]
-    assert "WARNING: the engine's default kernel" in warning
+    assert "WARNING: the engine's default backend" in warning
     assert "it has no binary convolutions of groups" in warning
-    with pytest.raises(ExportError, match=r"default kernel, which C\+\+ .* `strict=False`"):
+    with pytest.raises(ExportError, match=r"default backend, which C\+\+ .* `strict=False`"):
         export_network(source(model), Options(strict=True))
 
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from PIL import Image
 
 from experiments import cli
-from export.tflite.backends import KERNELS
+from export.tflite.backends import BACKENDS
 
 L = tf.keras.layers
 
@@ -71,13 +71,13 @@ def test_export_is_compared_with_the_network_beside_it(place, capsys):
     assert out.endswith("Outcome: passed\n")
 
 
-def test_golden_sample_runs_with_each_kernel_that_can(place, capsys):
+def test_golden_sample_runs_with_each_backend_that_can(place, capsys):
     names = ["reference", "indirect bgemm"]
     retell(place / "a_export", lambda told: told.update(kernels=names, network=None))
     code, out, _ = verified(capsys, place / "a_export")
     assert code == 0
     found = [line.split(":")[0].strip() for line in out.splitlines() if "self-test" in line]
-    assert found == [name for name in KERNELS if name in names]
+    assert found == [name for name in BACKENDS if name in names]
 
 
 def test_network_that_is_gone_or_changed_is_not_compared(place, capsys):

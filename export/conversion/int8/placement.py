@@ -84,7 +84,7 @@ class Placement:
         if state == "other" and not real and _is_batch_norm_of_images(step):
             step, state = standalone_batch_norm(step), "linear"
         if is_binary_convolution(layer):
-            # Only float32 outputs of zero-padded ones are known to every kernel of the engine.
+            # Only float32 outputs of zero-padded ones are known to every backend of the engine.
             real = not pads_with_ones(layer)
         for value in step.values:
             self._state[value] = state

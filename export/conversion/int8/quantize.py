@@ -17,7 +17,7 @@ small model each:
   convolution, which is int8. A sum of three would be float32 in between, and is written as two.
 - Of two FakeQuants in a row the first is lost, with its clipping.
 - A binary convolution reads int8 and writes int8 through its factors in float32. But one that is
-  padded with zeros and writes int8 fails in all kernels except the reference one ("Zero-padding is
+  padded with zeros and writes int8 fails in all backends except the reference one ("Zero-padding is
   only supported by the reference kernel ... or when using float output"). So what follows it stays
   float32 up to the next kernel that is not binary; networks with `pad_values=1` become int8 whole.
 - Where only signs are read of a binary convolution, it keeps its float32 or bit-packed output,

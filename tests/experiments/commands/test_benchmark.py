@@ -7,7 +7,7 @@ from tiny_files import binary_file, binary_model, damaged, float_file
 from experiments import cli
 from experiments.commands import benchmark
 from experiments.commands.parser import command_parser
-from export.tflite.backends import KERNELS, kernels_of
+from export.tflite.backends import BACKENDS, find_backends
 from recu_tf import runs
 
 
@@ -34,10 +34,13 @@ def test_files_are_measured_compared_and_written_as_json(files, tmp_path, capsys
     assert values["machine"]["versions"]["larq-compute-engine"]
     assert [one["bytes"] for one in values["files"]] == [len(binary_file()), len(float_file())]
     assert [one["binary"] for one in values["files"]] == [True, False]
-    assert list(values["files"][0]["memory_bytes"]) == list(KERNELS)
-    assert len(values["latencies"]) == 2 * (len(KERNELS) + len(kernels_of(float_file())))
+    assert list(values["files"][0]["memory_bytes"]) == list(BACKENDS)
+    assert len(values["latencies"]) == 2 * (len(BACKENDS) + len(find_backends(float_file())))
     assert [one["binary"]["threads"] for one in values["comparisons"]] == [1, 2]
     (broken_down,) = values["breakdowns"]
+    for latency in [values["comparisons"][0]["other"], *values["latencies"]]:
+        assert list(latency) == ["name", "kernel", "threads", "median_ms", "p95_ms", "min_ms"]
+    assert broken_down["kernel"] in BACKENDS
     assert sum(sum(one["operators"].values()) for one in broken_down["parts"]) > 4
     assert [one.name for one in tmp_path.iterdir() if "partial" in one.name] == []
 
@@ -85,7 +88,7 @@ def test_folder_of_a_file_is_measured(inside, load, tmp_path, capsys, monkeypatc
     assert ("The machine does other work" in printed) == (load > 0)
 
 
-def test_kernel_that_cannot_run_a_file_stands_in_the_table(tmp_path, capsys):
+def test_backend_that_cannot_run_a_file_stands_in_the_table(tmp_path, capsys):
     path = tmp_path / "grouped.tflite"
     path.write_bytes(binary_file(64, groups=2))
     assert cli.main(["benchmark", str(path), "--threads", "1", "--repeats", "1"]) == 0

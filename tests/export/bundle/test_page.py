@@ -144,19 +144,19 @@ def hostile_bundle():
         "steps": [Step(HOSTILE, (HOSTILE,), 1.0)],
         "options": {HOSTILE: HOSTILE},
         "versions": {HOSTILE: HOSTILE},
-        "latencies": [replace(one, name=HOSTILE, kernel=HOSTILE) for one in bundle.latencies],
+        "latencies": [replace(one, name=HOSTILE, backend=HOSTILE) for one in bundle.latencies],
         "verification": replace(bundle.verification, source=HOSTILE),
         "class_names": [HOSTILE] * 10,
     }
 
 
-def test_all_inputs_and_outputs_and_the_kernels_are_told(tmp_path):
+def test_all_inputs_and_outputs_and_the_backends_are_told(tmp_path):
     image, numbers = tf.keras.Input((9, 9, 3), 1), tf.keras.Input((7,), 1)
     x = tf.keras.layers.Conv2D(4, 3)(image)
     classes = tf.keras.layers.GlobalAveragePooling2D()(x) + tf.keras.layers.Dense(4)(numbers)
     model = tf.keras.Model([image, numbers], [x, classes])
     flatbuffer = tf.lite.TFLiteConverter.from_keras_model(model).convert()
-    verification = replace(small_bundle().verification, kernels=("reference", "indirect bgemm"))
+    verification = replace(small_bundle().verification, backends=("reference", "indirect bgemm"))
     changes = {"flatbuffer": flatbuffer, "verification": verification, "golden": None}
     bundle = small_bundle(class_names=["a", "b", "c", "d"], dataset=None, **changes)
     assert bundle.labels == ["a", "b", "c", "d"]

@@ -60,7 +60,7 @@ def test_description_says_what_a_program_needs(tmp_path):
         "resize": {"exact": [32, 32]},
     }
     assert told["output"] == {"name": given["name"], "shape": [1, 10], "kind": "logits"}
-    assert told["kernels"] == list(bundle.verification.kernels)
+    assert told["kernels"] == list(bundle.verification.backends)
     assert told["class_names"] == NAMES
     assert told["accuracy"] == {
         "keras": bundle.verification.keras_accuracy,

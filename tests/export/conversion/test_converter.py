@@ -52,11 +52,11 @@ def test_float_twin_is_the_network_without_quantizers(network):
     assert len(flatbuffer) < len(twin)
 
 
-def test_kernels_agree(network):
+def test_backends_agree(network):
     _, images, flatbuffer = network
     outputs = [
         lce.testing.Interpreter(flatbuffer, **options).predict(images)
-        for options in export.KERNELS.values()
+        for options in export.BACKENDS.values()
     ]
     for output in outputs[1:]:
         # Sums in another order; the smallest of signs may flip in one image.

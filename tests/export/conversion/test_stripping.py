@@ -9,7 +9,7 @@ import export
 from export.conversion.stripping import stripped
 from export.measurement.latency import benchmark
 from export.measurement.subgraphs import parts
-from export.tflite.backends import kernels_of, runner, tensorflow_lite
+from export.tflite.backends import find_backends, runner, tensorflow_lite
 from export.tflite.flatbuffer import read
 from export.tflite.interpreter import run
 
@@ -111,8 +111,8 @@ def test_stripped_files_are_verified_audited_taken_apart_and_measured(model, fil
     assert {row.layer for row in audited.rows if row.kind == "binary"} >= {"first", "second"}
     assert export.audit(small).binary == 2
     assert [one.operators for one in parts(small)] == [one.operators for one in parts(file)]
-    for kernel in kernels_of(small):
-        runner(small, kernel)()
+    for backend in find_backends(small):
+        runner(small, backend)()
     assert benchmark({"small": small}, repeats=1).latencies
     assert stripped(small) == small
 

@@ -6,11 +6,11 @@ from export.measurement.latency import Latency
 from export.measurement.subgraphs import OTHER
 
 
-def latency(name, kernel, threads, median, best):
-    return Latency(name, kernel, threads, median_ms=median, p95_ms=9, min_ms=best)
+def latency(name, backend, threads, median, best):
+    return Latency(name, backend, threads, median_ms=median, p95_ms=9, min_ms=best)
 
 
-def test_files_are_compared_by_their_fastest_kernels():
+def test_files_are_compared_by_their_fastest_backends():
     latencies = [
         latency("mine", "optimized", 1, 4.0, 3.0),
         latency("mine", "reference", 1, 2.0, 1.0),

@@ -2,33 +2,33 @@ import pytest
 from tiny_files import binary_file, float_file
 
 from export.measurement.latency import Latency, benchmark, fastest, take_turns
-from export.tflite.backends import KERNELS, kernels_of
+from export.tflite.backends import BACKENDS, find_backends
 
 
-def test_every_kernel_and_number_of_threads_is_measured():
+def test_every_backend_and_number_of_threads_is_measured():
     files = {"binary": binary_file(), "float32": float_file()}
     measured = benchmark(files, threads=(1, 2), repeats=3)
-    assert [(one.name, one.kernel, one.threads) for one in measured.latencies] == [
-        (name, kernel, threads)
+    assert [(one.name, one.backend, one.threads) for one in measured.latencies] == [
+        (name, backend, threads)
         for name, flatbuffer in files.items()
-        for kernel in kernels_of(flatbuffer)
+        for backend in find_backends(flatbuffer)
         for threads in (1, 2)
     ]
     assert measured.failures == []
     assert all(0 < one.min_ms <= one.median_ms <= one.p95_ms for one in measured.latencies)
 
 
-def test_kernels_that_cannot_run_a_file_are_told():
+def test_backends_that_cannot_run_a_file_are_told():
     measured = benchmark({"grouped": binary_file(64, groups=2)}, threads=(1, 2), repeats=1)
     unable = ["optimized", "optimized with XNNPACK"]
-    assert [one.kernel for one in measured.failures] == unable
-    assert {one.kernel for one in measured.latencies} == set(KERNELS) - set(unable)
+    assert [one.backend for one in measured.failures] == unable
+    assert {one.backend for one in measured.latencies} == set(BACKENDS) - set(unable)
     assert "grouped cannot be run with optimized: " in str(measured.failures[0])
 
 
-def test_file_that_no_kernel_can_run_is_refused():
-    with pytest.raises(ValueError, match=r"grouped cannot be run by any kernel: ERROR at .*All"):
-        benchmark({"grouped": binary_file(64, groups=2)}, kernels={"grouped": ["optimized"]})
+def test_file_that_no_backend_can_run_is_refused():
+    with pytest.raises(ValueError, match=r"grouped cannot be run by any backend: ERROR at .*All"):
+        benchmark({"grouped": binary_file(64, groups=2)}, backends={"grouped": ["optimized"]})
 
 
 def test_damaged_file_is_refused_by_name():

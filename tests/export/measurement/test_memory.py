@@ -13,7 +13,7 @@ LINUX = pytest.mark.skipif(not memory.STATUS.exists(), reason="needs Linux's /pr
 @LINUX
 def test_memory_holds_the_weights():
     small, large = file_of(units=3), file_of(units=100_000)
-    options = backends.FLOAT_KERNELS["engine"]
+    options = backends.FLOAT_BACKENDS["engine"]
     more = memory.loaded_memory(large, options) - memory.loaded_memory(small, options)
     outputs = 2 * 100_000 * 4
     # Its copy of the file and the outputs at the least; three times that with room to spare.
@@ -21,16 +21,16 @@ def test_memory_holds_the_weights():
 
 
 @LINUX
-@pytest.mark.parametrize("kernel", ["optimized", "indirect bgemm"])
-def test_memory_holds_the_tensors(kernel):
+@pytest.mark.parametrize("backend", ["optimized", "indirect bgemm"])
+def test_memory_holds_the_tensors(backend):
     # One of them; the allocator's reserve is smaller.
     activations = 8 * 8 * 2048 * 4
-    assert memory.loaded_memory(binary_file(2048), backends.KERNELS[kernel]) > activations
+    assert memory.loaded_memory(binary_file(2048), backends.BACKENDS[backend]) > activations
 
 
-def test_file_that_a_kernel_refuses_is_told():
+def test_file_that_a_backend_refuses_is_told():
     with pytest.raises(RuntimeError, match=r"bconv2d\.cc Grouped binary convolutions"):
-        memory.loaded_memory(binary_file(64, groups=2), backends.KERNELS["optimized"])
+        memory.loaded_memory(binary_file(64, groups=2), backends.BACKENDS["optimized"])
 
 
 def test_damaged_file_ends_no_process_but_its_own():

@@ -29,8 +29,8 @@ def test_parts_have_all_operators_and_multiply_accumulates_of_the_file():
 
 def test_parts_are_files_that_run():
     for part in parts(binary_file()):
-        for kernel in backends.KERNELS:
-            (output,) = backends.runner(part.flatbuffer, kernel)()
+        for backend in backends.BACKENDS:
+            (output,) = backends.runner(part.flatbuffer, backend)()
             assert output.shape == ((1, 3) if part.name == OTHER else (1, 8, 8, 16))
         assert parts(part.flatbuffer)[0].operators == part.operators
 

@@ -11,7 +11,7 @@ from tiny_files import binary_file
 from export.bundle.writer import check_free, write
 from export.proof import golden
 from export.runtime import predict
-from export.tflite.backends import KERNELS
+from export.tflite.backends import BACKENDS
 
 
 @pytest.fixture
@@ -53,9 +53,9 @@ def test_hash_of_the_sample_is_told(folder):
     assert told_of(folder)["files"]["golden.bin"] == digest
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
-def test_sample_is_repeated_with_every_kernel(kernel, folder):
-    passed, told = predict.self_test(folder, kernel=KERNELS[kernel])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_sample_is_repeated_with_every_backend(backend, folder):
+    passed, told = predict.self_test(folder, backend=BACKENDS[backend])
     assert passed
     assert told.startswith("self-test passed: 4 of 4 runs within the tolerance (3 are enough)")
 
@@ -76,7 +76,7 @@ def test_other_numbers_fail(folder):
 
 def with_outputs(sample, outputs):
     return golden.Golden(
-        sample.inputs, (outputs,), sample.tolerances, sample.enough, sample.kernel, sample.source
+        sample.inputs, (outputs,), sample.tolerances, sample.enough, sample.backend, sample.source
     )
 
 
@@ -142,14 +142,14 @@ def test_sample_is_small(side, runs):
     assert (sample and sample.runs) == runs
 
 
-def test_images_that_kernels_differ_on_are_left_out(monkeypatch):
+def test_images_that_backends_differ_on_are_left_out(monkeypatch):
     flatbuffer = binary_file()
     images = np.random.default_rng(0).normal(size=(6, 8, 8, 3)).astype("float32")
     original = golden._run
 
     def differing(engine, inputs):
         outputs = original(engine, inputs)
-        # Of the second and third run, another kernel each time: as if a sign had turned.
+        # Of the second and third run, another backend each time: as if a sign had turned.
         engines.append(engine)
         if len(engines) in (2, 3):
             outputs[0][len(engines) - 1] += 1
@@ -159,7 +159,7 @@ def test_images_that_kernels_differ_on_are_left_out(monkeypatch):
     monkeypatch.setattr(golden, "_run", differing)
     sample = golden.golden_sample(flatbuffer, images, "random images", 1e-3)
     np.testing.assert_array_equal(sample.inputs[0][:, 0], images[[0, 3, 4, 5]])
-    assert sample.kernel == "reference"
+    assert sample.backend == "reference"
     monkeypatch.setattr(golden, "_run", lambda *run: [v * np.nan for v in original(*run)])
     assert golden.golden_sample(flatbuffer, images, "random images", 1e-3) is None
 

@@ -2,7 +2,7 @@ import pytest
 
 from export.proof import sweep
 from export.proof.single_operator import Convolution, Pool
-from export.tflite.backends import KERNELS
+from export.tflite.backends import BACKENDS
 
 DEFAULT = "optimized"
 WIDE = Convolution((2, 2), (3, 3))
@@ -16,7 +16,7 @@ def test_engine_is_wrong_where_windows_hold_the_map_and_more():
     assert found["reference"] == (3, 0, 0, 0, 0)
 
 
-def test_kernels_say_what_they_refuse():
+def test_backends_say_what_they_refuse():
     groups = Convolution((4, 4), (3, 3), channels=64, groups=2)
     odd = Convolution((4, 4), (3, 3), channels=33)
     found = sweep.sweep([groups, odd])
@@ -45,11 +45,11 @@ def test_bits_and_pools_are_swept():
 def test_sizes_tell_exactly_what_the_engine_computes_wrongly(name):
     one_of = 3 if name == "activations" else 24
     found = sweep.sweep(sweep.some(sweep.SWEEPS[name](), one_of))
-    assert set(found) == set(KERNELS)
-    for kernel, of_kernel in found.items():
-        assert sum(of_kernel) > 0
-        assert (of_kernel.unknown, of_kernel.harmless) == (0, 0), kernel
-        assert of_kernel.refused == 0 or (kernel, name) in (
+    assert set(found) == set(BACKENDS)
+    for backend, outcome in found.items():
+        assert sum(outcome) > 0
+        assert (outcome.unknown, outcome.harmless) == (0, 0), backend
+        assert outcome.refused == 0 or (backend, name) in (
             ("reference", "channels, filters, batch"),
             ("optimized", "groups"),
             ("optimized with XNNPACK", "groups"),

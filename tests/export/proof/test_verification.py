@@ -214,14 +214,14 @@ def test_every_output_is_compared_and_the_worst_speaks_for_all():
         export.verify(export.convert(tf.keras.Model(image, x)), model, images)
 
 
-def test_fault_of_the_engines_kernels_is_told_from_one_of_the_converter(network, monkeypatch):
-    """Every kernel but the reference one adds to what it should give."""
+def test_fault_of_the_engines_backends_is_told_from_one_of_the_converter(network, monkeypatch):
+    """Every backend but the reference one adds to what it should give."""
     model, images, flatbuffer = network
     right = interpreter.run_all
 
-    def faulty(flatbuffer, images, kernel=None):
-        outputs = right(flatbuffer, images, kernel)
-        return outputs if kernel == "reference" else [one + 5 for one in outputs]
+    def faulty(flatbuffer, images, backend=None):
+        outputs = right(flatbuffer, images, backend)
+        return outputs if backend == "reference" else [one + 5 for one in outputs]
 
     for module in ("export.proof.verification", "export.proof.backend_agreement"):
         monkeypatch.setattr(sys.modules[module], "run_all", faulty)
@@ -232,22 +232,22 @@ def test_fault_of_the_engines_kernels_is_told_from_one_of_the_converter(network,
     assert "a fault of the engine" in explained(verification)
 
 
-def test_default_kernel_with_other_results_fails(network, monkeypatch):
+def test_default_backend_with_other_results_fails(network, monkeypatch):
     model, images, flatbuffer = network
     right = interpreter.run_all
 
-    def faulty(flatbuffer, images, kernel=None):
-        return [one + (kernel == "optimized") for one in right(flatbuffer, images, kernel)]
+    def faulty(flatbuffer, images, backend=None):
+        return [one + (backend == "optimized") for one in right(flatbuffer, images, backend)]
 
     runnable = sys.modules["export.proof.backend_agreement"]
     monkeypatch.setattr(runnable, "run_all", faulty)
-    monkeypatch.setattr(runnable, "fast_kernel", lambda: "indirect bgemm")
+    monkeypatch.setattr(runnable, "choose_backend", lambda: "indirect bgemm")
     verification = export.verify(flatbuffer, model, images)
     assert verification.computed
     assert verification.differing == ("optimized",)
     assert not verification.passed
     assert "optimized gives other results" in str(verification)
-    assert "default kernel, which C++ programs and Android take" in explained(verification)
+    assert "default backend, which C++ programs and Android take" in explained(verification)
 
 
 def test_verification_without_images_is_refused(network):

@@ -6,9 +6,9 @@ from tiny_files import binary_file, damaged, file_of, float_file
 from export.tflite import backends
 
 
-def test_files_have_kernels_by_their_operators():
-    assert backends.kernels_of(binary_file()) == list(backends.KERNELS)
-    assert backends.kernels_of(float_file()) == [
+def test_files_have_backends_by_their_operators():
+    assert backends.find_backends(binary_file()) == list(backends.BACKENDS)
+    assert backends.find_backends(float_file()) == [
         "TFLite",
         "TFLite with XNNPACK",
         "engine",
@@ -17,9 +17,11 @@ def test_files_have_kernels_by_their_operators():
 
 
 @pytest.mark.parametrize("make", [binary_file, float_file])
-def test_kernels_agree(make):
+def test_backends_agree(make):
     flatbuffer = make()
-    outputs = [backends.runner(flatbuffer, one)()[0] for one in backends.kernels_of(flatbuffer)]
+    outputs = [
+        backends.runner(flatbuffer, name)()[0] for name in backends.find_backends(flatbuffer)
+    ]
     assert outputs[0].shape == (1, 3)
     for output in outputs[1:]:
         assert_close(output, outputs[0])
@@ -28,7 +30,9 @@ def test_kernels_agree(make):
 @pytest.mark.parametrize("dtype", ["float32", "int8", "uint8", "int32", "int64", "bool"])
 def test_inputs_may_be_of_any_type_of_numbers(dtype):
     flatbuffer = file_of(dtype)
-    outputs = [backends.runner(flatbuffer, one, 2)()[0] for one in backends.kernels_of(flatbuffer)]
+    outputs = [
+        backends.runner(flatbuffer, one, 2)()[0] for one in backends.find_backends(flatbuffer)
+    ]
     for output in outputs:
         assert output.shape == (2, 3)
         assert_close(output, outputs[0])
@@ -48,4 +52,4 @@ def test_inputs_that_are_no_numbers_are_refused():
 def test_damaged_files_are_refused():
     for flatbuffer in [b"", b"PK something else", *damaged(binary_file())]:
         with pytest.raises(ValueError, match=r"(?i)model|flatbuffer"):
-            backends.kernels_of(flatbuffer)
+            backends.find_backends(flatbuffer)

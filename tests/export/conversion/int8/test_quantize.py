@@ -6,7 +6,7 @@ import tensorflow as tf
 from conftest import compile_classifier, small_resnet
 from larq_compute_engine.mlir.python import tflite_schema as schema
 
-from export import KERNELS, audit, convert
+from export import BACKENDS, audit, convert
 from export.conversion.baselines import convert_int8_twin
 from export.conversion.int8.quantize import FakeQuant, quantized
 from recu_tf import data, optimizers
@@ -107,7 +107,7 @@ def test_zero_padding_keeps_float32_around_binary_convolutions():
     assert [inputs[:2] for inputs in kernels] == [["INT8", "INT8"]] * 2
     expected = model.predict(images, verbose=0).argmax(1)
     # int8 outputs of zero-padded convolutions would not run at all with two of the three.
-    for options in KERNELS.values():
+    for options in BACKENDS.values():
         got = lce.testing.Interpreter(flatbuffer, **options).predict(images)
         # Only the first signs can turn: nearly all images keep their class, 95 to 98 %.
         assert np.mean(got.argmax(1) == expected) >= 0.85
