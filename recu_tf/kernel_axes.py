@@ -1,10 +1,10 @@
-"""Where the output filters of a Larq layer's kernel lie, told by the layer that has the kernel."""
+"""Which axes of a Larq layer's kernels index output filters."""
 
 import larq as lq
 import tensorflow as tf
 from tf_keras.src.engine import base_layer_utils
 
-__all__ = ["calling_layer", "filter_axis", "is_filter_axis", "kernel_quantizers"]
+__all__ = ["find_filter_axis", "find_kernel_quantizers", "get_calling_layer", "is_filter_axis"]
 
 KERNEL_QUANTIZERS = ("kernel_quantizer", "depthwise_quantizer", "pointwise_quantizer")
 
@@ -17,13 +17,13 @@ DEPTHWISE = (
 TRANSPOSED = (lq.layers.QuantConv2DTranspose, lq.layers.QuantConv3DTranspose)
 
 
-def calling_layer() -> tf.keras.layers.Layer | None:
-    """The layer whose `call` Keras runs at the moment, on this thread; None outside of any."""
+def get_calling_layer() -> tf.keras.layers.Layer | None:
+    """The layer whose `call` Keras is running on this thread; None outside of any layer."""
     return base_layer_utils.call_context().layer
 
 
-def kernel_quantizers(layer: tf.Module) -> dict[str, object]:
-    """The kernel quantizers of a layer by the names of its arguments; of others than Larq's none.
+def find_kernel_quantizers(layer: tf.Module) -> dict[str, object]:
+    """The kernel quantizers of a Larq layer by the names of its arguments; empty for other modules.
 
     Args:
         layer: any module.
@@ -32,12 +32,12 @@ def kernel_quantizers(layer: tf.Module) -> dict[str, object]:
     return {name: quantizer for name, quantizer in found.items() if quantizer is not None}
 
 
-def filter_axis(layer: tf.keras.layers.Layer, argument: str) -> int | tuple[int, ...]:
-    """The axis or axes of a kernel that count output filters.
+def find_filter_axis(layer: tf.keras.layers.Layer, argument: str) -> int | tuple[int, ...]:
+    """The axis or axes of a kernel that index output filters.
 
     Args:
-        layer: that has the kernel.
-        argument: the name of the quantizer's argument, of `kernel_quantizers`.
+        layer: the layer that has the kernel.
+        argument: the name of the quantizer's argument, a key of `find_kernel_quantizers`.
     """
     if argument == "depthwise_quantizer" and isinstance(layer, DEPTHWISE):
         return (-2, -1)
@@ -49,19 +49,19 @@ def filter_axis(layer: tf.keras.layers.Layer, argument: str) -> int | tuple[int,
 def is_filter_axis(
     layer: tf.keras.layers.Layer, argument: str, axis: int | tuple[int, ...]
 ) -> bool:
-    """Whether an axis is that of the filters; of layers that have them on the last, any is taken.
+    """Whether an axis indexes the output filters; of kernels with filters last, any is accepted.
 
     Args:
-        layer: as for `filter_axis`.
-        argument: likewise.
-        axis: of the kernel, counted from either end.
+        layer: as for `find_filter_axis`.
+        argument: as for `find_filter_axis`.
+        axis: the axis or axes of the kernel, counted from either end.
     """
-    right = filter_axis(layer, argument)
+    right = find_filter_axis(layer, argument)
     if right == -1:
         return True
     rank = layer.rank + 2
-    given, wanted = (
+    given, expected = (
         {number % rank for number in ((axes,) if isinstance(axes, int) else axes)}
         for axes in (axis, right)
     )
-    return given == wanted
+    return given == expected

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from recu_tf.kernel_axes import kernel_quantizers
+from recu_tf.kernel_axes import find_kernel_quantizers
 from recu_tf.quantizers import ReCU
 
 __all__ = ["LearningRateScheduler", "TauScheduler", "exponential_tau", "learning_rate"]
@@ -169,9 +169,9 @@ class TauScheduler(_EpochScheduler):
         """Finds the quantizers."""
         super().on_train_begin(logs)
         for layer in self.model.submodules:
-            for quantizer in kernel_quantizers(layer).values():
+            for quantizer in find_kernel_quantizers(layer).values():
                 if isinstance(quantizer, ReCU):
-                    quantizer.belong_to(layer)
+                    quantizer.attach_to(layer)
         self._quantizers = [m for m in self.model.submodules if isinstance(m, ReCU)]
         if not self._quantizers:
             raise ValueError(

@@ -37,3 +37,17 @@ def standardized_approx_sign(activations, upstream):
     g_variance = g_deviation / (2 * deviation)
     g_a = g_u / deviation + g_variance * 2 * (a - a.mean(1, keepdims=True)) / (a.shape[1] - 1)
     return np.where(a >= 0, 1, -1).reshape(activations.shape), g_a.reshape(activations.shape)
+
+
+def filter_rows(kernel, axis):
+    """A kernel as rows, one for each output filter."""
+    axes = sorted(number % kernel.ndim for number in np.atleast_1d(axis))
+    filters = np.moveaxis(kernel, axes, range(len(axes)))
+    return filters.reshape(int(np.prod(filters.shape[: len(axes)])), -1)
+
+
+def standardize(kernel, axis):
+    """The rows of a kernel, each with mean 0 and the standard deviation of ReCU."""
+    rows = filter_rows(kernel, axis)
+    rows = rows - rows.mean(axis=1, keepdims=True)
+    return rows * np.sqrt(8 / (rows.var(axis=1, ddof=1, keepdims=True) + 1e-5))

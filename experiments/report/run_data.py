@@ -231,7 +231,7 @@ def read(opened: Sequence[runs.Run], data_path: str | None = None) -> list[Conte
         _read_epochs(one)
         model = _load_model(one)
         if model is not None:
-            kernels = metrics.quantized_kernels(model)
+            kernels = metrics.find_quantized_kernels(model)
             one.weights = {layer: _layer_weights(*kernel) for layer, kernel in kernels.items()}
             if not kernels:
                 one.notes.append("No weight histograms: no layer has a ReCU quantizer.")

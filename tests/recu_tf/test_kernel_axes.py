@@ -101,8 +101,9 @@ def two_layers(quantizer, other):
 
 
 REFUSED = (
-    "A ReCU instance must belong to one kernel, got one for the kernel_quantizer of layer 'first' "
-    "and the kernel_quantizer of layer 'second': write \"recu\", or a ReCU\\(\\) of its own, for ea"
+    "A ReCU instance must belong to a single kernel, got the same instance for the "
+    "kernel_quantizer of layer 'first' and the kernel_quantizer of layer 'second': pass "
+    '"recu", or a separate ReCU\\(\\), for each'
 )
 
 
