@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
-from export.bundle.writer import Bundle, check_free, write
+from export.bundle.writer import Bundle, check_free, restore, write
 from export.conversion.baselines import convert_float_twin
 from export.export_options import DEFAULTS, Options
 from export.keras_graph.checks import check_network
@@ -137,7 +137,7 @@ def export_bundle(
     """Exports a network, proves the file, measures it and writes the folder.
 
     The folder of an earlier export is replaced once the new one is whole: a failure leaves it, and
-    its message says so.
+    its message says so. Where a killed process had renamed it, it gets its name back first.
 
     Args:
         source: the network, see `export.loading.sources`.
@@ -162,6 +162,7 @@ def export_bundle(
             f"{source.name} must take images (batch, height, width, channels), it takes "
             f"{', '.join(map(str, shapes))}."
         )
+    restore(directory)
     replaces = (directory / "model.json").exists()
     try:
         exported = export_network(source, options, dataset, data_path, images_path)

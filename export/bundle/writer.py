@@ -69,7 +69,7 @@ from export.proof import golden
 from export.runtime import predict
 from recu_tf.json_text import parsed
 
-__all__ = ["FILES", "FORMAT", "Bundle", "check_free", "write"]
+__all__ = ["FILES", "FORMAT", "Bundle", "check_free", "restore", "write"]
 
 FORMAT = 1
 FILES = ("model.tflite", "labels.txt", "model.json", "report.html", "golden.bin", "predict.py")
@@ -126,8 +126,8 @@ def _is_description(path: Path) -> bool:
 def write(directory: str | os.PathLike, bundle: Bundle) -> None:
     """Writes a bundle, whole or not at all.
 
-    It is written aside and on disk before it gets its name. An earlier bundle is put away just
-    before that, and deleted after it; should the new one not get the name, it gets its own back.
+    It is written aside and on disk before it gets its name. An earlier bundle is renamed just
+    before that, and deleted after it. Where a process is killed in between, `restore` undoes it.
 
     Args:
         directory: where; see `check_free`.
@@ -139,13 +139,10 @@ def write(directory: str | os.PathLike, bundle: Bundle) -> None:
     """
     path = check_free(directory)
     files = _files(bundle)
-    aside, earlier = (path.with_name(f".{path.name}.{what}") for what in ("partial", "earlier"))
+    aside, earlier = _beside(path, "partial"), _beside(path, "earlier")
     try:
-        # What a process that was killed has left.
-        if earlier.exists() and not path.exists():
-            os.rename(earlier, path)
-        for left in (aside, earlier):
-            shutil.rmtree(left, ignore_errors=True)
+        restore(path)
+        shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
         for name, content in files.items():
             with open(aside / name, "wb") as file:
@@ -155,18 +152,36 @@ def write(directory: str | os.PathLike, bundle: Bundle) -> None:
         _sync(aside)
         if path.exists():
             os.rename(path, earlier)
-        try:
-            os.rename(aside, path)
-        except OSError:
-            if earlier.exists():
-                os.rename(earlier, path)
-            raise
+        os.rename(aside, path)
         _sync(path.parent)
     except OSError as error:
         raise OSError(f"{path} could not be written: {error.strerror or error}") from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    shutil.rmtree(earlier, ignore_errors=True)
+        restore(path)
+
+
+def restore(directory: Path) -> None:
+    """Puts an earlier bundle back that `write` renamed and could not replace.
+
+    Nothing happens where there is none. An earlier bundle that has been replaced is deleted.
+
+    Args:
+        directory: of the bundle; it holds a bundle, is empty or does not exist.
+
+    Raises:
+        OSError: the earlier bundle cannot be renamed.
+    """
+    earlier = _beside(directory, "earlier")
+    if _is_description(directory / "model.json"):
+        # A bundle gets its name only when it is whole.
+        shutil.rmtree(earlier, ignore_errors=True)
+    elif earlier.exists():
+        os.rename(earlier, directory)
+
+
+def _beside(directory: Path, state: str) -> Path:
+    return directory.with_name(f".{directory.name}.{state}")
 
 
 def _sync(directory: Path) -> None:

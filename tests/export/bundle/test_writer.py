@@ -8,10 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from bundles import NAMES, NORMALIZATION, exported, small_bundle
+from bundles import NAMES, NORMALIZATION, exported, small_bundle, small_network
 
+from export import exporter
 from export.bundle import writer
 from export.bundle.writer import FILES, check_free, write
+from export.loading.sources import Source
+from export.refusals import ExportError
 
 
 def description(directory):
@@ -223,19 +226,62 @@ def test_failure_leaves_the_earlier_export_and_nothing_else(failing, tmp_path, m
     assert contents(directory) == before
 
 
-def test_kill_between_the_renames_loses_no_export(tmp_path, monkeypatch):
-    directory = tmp_path / "export"
+def kill_between_the_renames(directory):
+    """Leaves what a kill just before the second rename leaves."""
     write(directory, small_bundle(name="first"))
-    # As a kill just before the second rename leaves it.
-    directory.rename(tmp_path / ".export.earlier")
-    (tmp_path / ".export.partial").mkdir()
-    (tmp_path / ".export.partial" / "model.tflite").write_bytes(b"half")
+    directory.rename(directory.with_name(".export.earlier"))
+    partial = directory.with_name(".export.partial")
+    partial.mkdir()
+    (partial / "model.tflite").write_bytes(b"half")
+
+
+@pytest.mark.parametrize("empty_directory", [False, True])
+def test_kill_between_the_renames_loses_no_export(empty_directory, tmp_path, monkeypatch):
+    directory = tmp_path / "export"
+    kill_between_the_renames(directory)
+    if empty_directory:
+        directory.mkdir()
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left")))
         with pytest.raises(OSError, match="No space left"):
             write(directory, small_bundle(name="second"))
     assert description(directory)["name"] == "first"
     assert [path.name for path in tmp_path.iterdir()] == ["export"]
+
+
+def test_interrupt_between_the_renames_loses_no_export(tmp_path, monkeypatch):
+    directory = tmp_path / "export"
+    write(directory, small_bundle(name="first"))
+    before, rename = contents(directory), os.rename
+
+    def interrupt(source, target):
+        if "partial" in str(source):
+            raise KeyboardInterrupt("pressed here")
+        rename(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", interrupt)
+        with pytest.raises(KeyboardInterrupt, match="pressed here"):
+            write(directory, small_bundle(name="second"))
+    assert [path.name for path in tmp_path.iterdir()] == ["export"]
+    assert contents(directory) == before
+
+
+@pytest.mark.parametrize(
+    "failure", [ValueError("no such network."), ExportError("the file differs", "a report")]
+)
+def test_export_that_fails_after_a_kill_leaves_the_earlier_one(failure, tmp_path, monkeypatch):
+    directory = tmp_path / "export"
+    kill_between_the_renames(directory)
+
+    def fail(*arguments, **options):
+        raise failure
+
+    monkeypatch.setattr(exporter, "export_network", fail)
+    model = small_network()[0]
+    with pytest.raises(type(failure), match="export still holds the export of an earlier time"):
+        exporter.export_bundle(Source(model, "small", str(directory)))
+    assert description(directory)["name"] == "first"
 
 
 def test_script_is_in_the_package():
