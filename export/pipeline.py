@@ -20,7 +20,6 @@ from export.export_options import DEFAULTS, Options
 from export.keras_graph.checks import check_network, check_outputs
 from export.keras_graph.inputs_outputs import Inputs, as_inputs, as_list, first
 from export.keras_graph.output_kinds import kind_of
-from export.keras_graph.quantized_scope import restored_scope
 from export.keras_graph.steps import flat
 from export.loading.sources import Source
 from export.proof.auditing import Audit, audit
@@ -46,6 +45,7 @@ from export.refusals import (
 )
 from recu_tf.data import Normalization
 from recu_tf.pixel_scaling import denormalize
+from recu_tf.quantized_scope import preserve_quantized_scope
 
 logger = logging.getLogger(__name__)
 
@@ -134,7 +134,7 @@ def _peak_memory() -> int:
     return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-@restored_scope()
+@preserve_quantized_scope()
 @float32_policy()
 def export_network(
     source: Source,

@@ -9,7 +9,7 @@ import tensorflow as tf
 from export.conversion.converter import saved, signature_names
 from export.conversion.int8.quantize import check_images
 from export.keras_graph.inputs_outputs import Inputs, as_list, first, random_inputs
-from export.keras_graph.quantized_scope import restored_scope
+from recu_tf.quantized_scope import preserve_quantized_scope
 
 __all__ = ["convert_float_twin", "convert_int8_twin", "float_twin", "twins"]
 
@@ -61,7 +61,7 @@ def float_twin(model: tf.keras.Model) -> tf.keras.Model:
     return twin
 
 
-@restored_scope()
+@preserve_quantized_scope()
 def convert_float_twin(model: tf.keras.Model, batch_size: int = 1) -> bytes:
     """Converts the same network without its quantizers, in float32, with TensorFlow's converter.
 
@@ -83,7 +83,7 @@ def convert_float_twin(model: tf.keras.Model, batch_size: int = 1) -> bytes:
         return tf.lite.TFLiteConverter.from_saved_model(directory).convert()
 
 
-@restored_scope()
+@preserve_quantized_scope()
 def convert_int8_twin(model: tf.keras.Model, images: Inputs) -> bytes:
     """Converts the same network without its quantizers, in int8, with TensorFlow's converter.
 

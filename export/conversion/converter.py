@@ -11,7 +11,7 @@ from larq_compute_engine.mlir.python import tflite_schema as schema
 from export.conversion.rewriting.float32 import other_precision
 from export.keras_graph.checks import check_input
 from export.keras_graph.inputs_outputs import as_inputs, input_names, output_names
-from export.keras_graph.quantized_scope import restored_scope
+from recu_tf.quantized_scope import preserve_quantized_scope
 
 __all__ = ["TARGETS", "check_file", "convert", "saved", "signature_names"]
 
@@ -76,7 +76,7 @@ def _check(model: tf.keras.Model, batch_size: int) -> None:
         )
 
 
-@restored_scope()
+@preserve_quantized_scope()
 def convert(model: tf.keras.Model, batch_size: int = 1, target: str = "arm") -> bytes:
     """Converts a Keras model for Larq Compute Engine.
 

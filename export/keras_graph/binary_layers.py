@@ -7,7 +7,7 @@ import larq as lq
 import numpy as np
 import tensorflow as tf
 
-from export.keras_graph.quantized_scope import restored_scope
+from recu_tf.quantized_scope import preserve_quantized_scope
 
 __all__ = [
     "filters",
@@ -103,7 +103,7 @@ def quantized_kernel(layer: Layer) -> np.ndarray | None:
     """The kernel that a layer computes with, quantized if it has a quantizer; None without one."""
     for name in BACKENDS:
         if getattr(layer, name, None) is not None:
-            with restored_scope(), lq.context.quantized_scope(True):
+            with preserve_quantized_scope(), lq.context.quantized_scope(True):
                 return tf.convert_to_tensor(getattr(layer, name)).numpy()
     return None
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from export.keras_graph.clone import is_graph, nodes
 from export.keras_graph.inputs_outputs import as_inputs, input_names, keep_names
-from export.keras_graph.quantized_scope import restored_scope
+from recu_tf.quantized_scope import preserve_quantized_scope
 
 __all__ = ["Graph", "Step", "Value", "build_graph", "flat", "graph_of"]
 
@@ -176,7 +176,7 @@ def build_graph(
     return tf.keras.Model(as_inputs(inputs), as_inputs(outputs), name=name)
 
 
-@restored_scope()
+@preserve_quantized_scope()
 def flat(model: tf.keras.Model) -> tf.keras.Model:
     """A copy of a model in which the layers of the models within are its own.
 

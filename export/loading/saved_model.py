@@ -8,9 +8,9 @@ from tf_keras.protobuf import saved_metadata_pb2
 
 from export.keras_graph.clone import is_graph
 from export.keras_graph.inputs_outputs import as_inputs
-from export.keras_graph.quantized_scope import restored_scope
 from recu_tf.json_text import parsed
 from recu_tf.networks import PACKAGES, SIGNATURE, check_origins, load_signature
+from recu_tf.quantized_scope import preserve_quantized_scope
 
 __all__ = ["SavedFunction", "load_saved_model"]
 
@@ -71,7 +71,7 @@ def load_saved_model(path: Path) -> tf.keras.Model:
     """
     if _layers_are_known(path):
         try:
-            with restored_scope():
+            with preserve_quantized_scope():
                 model = tf.keras.models.load_model(path, compile=False)
         except Exception:  # whatever Keras stumbles over, the graph may be whole
             model = None

@@ -9,7 +9,6 @@ from typing import Literal
 import tensorflow as tf
 
 from export.keras_graph.inputs_outputs import as_inputs, keep_names
-from export.keras_graph.quantized_scope import restored_scope
 from recu_tf.data import Normalization
 from recu_tf.networks import load_h5_file, load_keras_file
 from recu_tf.pixel_scaling import (
@@ -20,6 +19,7 @@ from recu_tf.pixel_scaling import (
     pixels_as_they_are,
     scaled,
 )
+from recu_tf.quantized_scope import preserve_quantized_scope
 from recu_tf.runs import Run
 
 __all__ = ["Source", "described", "load"]
@@ -165,7 +165,7 @@ def _names_in(path: str | os.PathLike, model: tf.keras.Model) -> tuple[str, ...]
     return names
 
 
-@restored_scope()
+@preserve_quantized_scope()
 def load(path: str | os.PathLike, which: str | None = None) -> Source:
     """Reads a trained network, without executing code that it brings along.
 

@@ -17,8 +17,8 @@ import tensorflow as tf
 from export.keras_graph.binary_layers import has_kernel
 from export.keras_graph.clone import is_graph, nodes
 from export.keras_graph.inputs_outputs import Inputs, as_inputs, as_list, first
-from export.keras_graph.quantized_scope import restored_scope
 from export.proof.output_comparison import ROUNDING, SHARE_WITHIN, share_within
+from recu_tf.quantized_scope import preserve_quantized_scope
 
 __all__ = ["first_wrong_layer", "marks"]
 
@@ -155,7 +155,7 @@ class _Parts:
         return None
 
 
-@restored_scope()
+@preserve_quantized_scope()
 def first_wrong_layer(
     model: tf.keras.Model,
     images: Inputs,

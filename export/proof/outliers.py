@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from export.conversion.int8.quantize import FakeQuant
-from export.keras_graph.quantized_scope import restored_scope
+from recu_tf.quantized_scope import preserve_quantized_scope
 
 __all__ = ["Outlier", "outlier"]
 
@@ -47,7 +47,7 @@ class Outlier:
         )
 
 
-@restored_scope()
+@preserve_quantized_scope()
 def outlier(model: tf.keras.Model, images: np.ndarray) -> Outlier | None:
     """Finds the layer whose median channel is left with the fewest levels.
 

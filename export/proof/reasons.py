@@ -12,10 +12,10 @@ import numpy as np
 import tensorflow as tf
 
 from export.keras_graph import binary_layers as layers
-from export.keras_graph.quantized_scope import restored_scope
 from export.proof.kernel_faults import NOT_FINITE, kernel_faults
 from export.proof.mapping import KERNEL_INPUT, computes
 from export.tflite.flatbuffer import BINARY_CONVOLUTION, File, Operator, Tensor
+from recu_tf.quantized_scope import preserve_quantized_scope
 
 __all__ = ["reason"]
 
@@ -227,7 +227,7 @@ def _not_binary(values: np.ndarray, quantizer: str) -> str:
     )
 
 
-@restored_scope()
+@preserve_quantized_scope()
 def _values(layer: Layer, model: tf.keras.Model) -> np.ndarray | None:
     """What a layer convolves, in an image of random numbers; None where that cannot be computed."""
     parents = [one for one in (model, *model.submodules) if isinstance(one, tf.keras.Model)]

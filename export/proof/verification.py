@@ -8,7 +8,6 @@ import tensorflow as tf
 from export.conversion.converter import convert
 from export.keras_graph.inputs_outputs import Inputs
 from export.keras_graph.output_kinds import kind_of
-from export.keras_graph.quantized_scope import restored_scope
 from export.proof import accuracy
 from export.proof.accuracy import Bounds, Predictions
 from export.proof.backend_agreement import right, run_backends
@@ -20,6 +19,7 @@ from export.proof.output_comparison import compare
 from export.proof.shifted_windows import moved_windows
 from export.proof.verdict import AGREEMENT, Verification
 from export.tflite.interpreter import run_all
+from recu_tf.quantized_scope import preserve_quantized_scope
 
 __all__ = ["AGREEMENT", "TOLERANCE", "Verification", "verify"]
 
@@ -31,7 +31,7 @@ BACKEND_IMAGES = 16
 KIND_IMAGES = 64
 
 
-@restored_scope()
+@preserve_quantized_scope()
 def verify(
     flatbuffer: bytes,
     model: tf.keras.Model,

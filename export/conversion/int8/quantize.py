@@ -37,8 +37,8 @@ import tensorflow as tf
 from export.conversion.int8.kernel_rounding import round_kernels
 from export.conversion.int8.placement import Placement
 from export.keras_graph.inputs_outputs import keep_names
-from export.keras_graph.quantized_scope import restored_scope
 from export.keras_graph.steps import Value, build_graph, graph_of
+from recu_tf.quantized_scope import preserve_quantized_scope
 
 __all__ = ["FakeQuant", "quantized"]
 
@@ -75,7 +75,7 @@ class FakeQuant(tf.keras.layers.Layer):
         return {**super().get_config(), "minimum": self.minimum, "maximum": self.maximum}
 
 
-@restored_scope()
+@preserve_quantized_scope()
 def quantized(model: tf.keras.Model, images: np.ndarray) -> tf.keras.Model:
     """Puts a FakeQuant wherever the converter needs one to make int8 of what is not binary.
 

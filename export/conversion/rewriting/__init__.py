@@ -18,7 +18,7 @@ from export.conversion.rewriting.pooling import pool_last
 from export.conversion.rewriting.wide_kernels import pad_wide_kernels
 from export.keras_graph.clone import is_graph, planned, rebuilt
 from export.keras_graph.inputs_outputs import Inputs, first, predict
-from export.keras_graph.quantized_scope import restored_scope
+from recu_tf.quantized_scope import preserve_quantized_scope
 
 __all__ = ["Step", "float32_model", "rewrite"]
 
@@ -66,7 +66,7 @@ class Step:
         return f"{self.name}: not done, it changed the outputs ({', '.join(self.layers)})"
 
 
-@restored_scope()
+@preserve_quantized_scope()
 @float32_policy()
 def float32_model(model: tf.keras.Model) -> tf.keras.Model:
     """The model itself, or the same in float32 if its precision is another.
@@ -94,7 +94,7 @@ def float32_model(model: tf.keras.Model) -> tf.keras.Model:
     )
 
 
-@restored_scope()
+@preserve_quantized_scope()
 @float32_policy()
 def rewrite(model: tf.keras.Model, images: Inputs) -> tuple[tf.keras.Model, list[Step]]:
     """Rewrites a model for the converter.

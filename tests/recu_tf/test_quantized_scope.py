@@ -5,7 +5,7 @@ import tensorflow as tf
 from tiny_files import binary_file
 
 import export
-from export.keras_graph.quantized_scope import restored_scope
+from recu_tf.quantized_scope import preserve_quantized_scope
 from recu_tf.quantizers import ReCU
 
 
@@ -21,7 +21,7 @@ def failing():
 
 def test_layer_that_fails_would_leave_larqs_scope_open(failing):
     latent = failing.get_weights()[0]
-    with pytest.raises(ValueError, match="tau"), restored_scope():
+    with pytest.raises(ValueError, match="tau"), preserve_quantized_scope():
         failing(np.ones((1, 8, 8, 3), np.float32))
     assert not lq.context.should_quantize()
     np.testing.assert_array_equal(failing.get_weights()[0], latent)
@@ -29,7 +29,7 @@ def test_layer_that_fails_would_leave_larqs_scope_open(failing):
 
 def test_scope_that_was_open_stays_open():
     with lq.context.quantized_scope(True):
-        with restored_scope(), lq.context.quantized_scope(False):
+        with preserve_quantized_scope(), lq.context.quantized_scope(False):
             pass
         assert lq.context.should_quantize()
 
