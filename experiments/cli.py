@@ -1,8 +1,9 @@
 """The command `recu`.
 
-Mistakes that a user can make come out as one line on standard error and exit code 2; an export that
-could not be proved has exit code 1, a training whose loss is not finite 3, one that a signal ended
-128 and the signal's number. Parsing imports neither TensorFlow nor the library: that takes seconds.
+A mistake of the user is one line on standard error and exit code 2. An export that fails the
+verification has exit code 1, a training whose loss is not finite 3, and a training that a signal
+ended 128 plus the signal's number. Parsing imports neither TensorFlow nor the library, which take
+seconds to load.
 """
 
 import logging
@@ -10,7 +11,8 @@ import os
 import sys
 import warnings
 
-from experiments.commands.parser import command_parser, print_recipes
+from experiments.commands import list_recipes
+from experiments.commands.parser import COMMANDS, command_parser
 from experiments.quiet import quiet_standard_error
 
 
@@ -33,8 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: without the program's name; those of the process if None.
 
     Returns:
-        The exit code: 0; 1 for an export that could not be verified, now or again; 2 for a user's
-        mistake; 3 for a loss that is not finite; 130 or 143 when interrupted.
+        The exit code: 0; 1 for an export that fails the verification; 2 for a user's mistake; 3 for
+        a loss that is not finite; 130 or 143 when interrupted.
 
     Raises:
         SystemExit: arguments that cannot be parsed (2), or after --help (0).
@@ -47,12 +49,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"recu_tf {metadata.version('recu_tf')}")
         return 0
     if not hasattr(options, "run"):
-        parser.error(
-            "a COMMAND is needed: train, recipes, evaluate, import, summary, report, export, "
-            "verify, benchmark or demo"
-        )
+        *names, last = (command.NAME for command in COMMANDS)
+        parser.error(f"a COMMAND is needed: {', '.join(names)} or {last}")
     try:
-        if options.run is not print_recipes:
+        if options.run is not list_recipes.run:
             _prepare_tensorflow()
         options.run(options)
     except (ValueError, OSError, ImportError) as error:

@@ -29,9 +29,7 @@ class Parser(argparse.ArgumentParser):
     """
 
     def __init__(self, **kwargs):
-        super().__init__(
-            allow_abbrev=False, formatter_class=argparse.ArgumentDefaultsHelpFormatter, **kwargs
-        )
+        super().__init__(allow_abbrev=False, **kwargs)
         self.settings = {}
 
     def error(self, message):
@@ -46,7 +44,13 @@ class Parser(argparse.ArgumentParser):
         return super().add_argument(*names, **kwargs)
 
     def option(self, *names: str, **kwargs) -> argparse.Action:
-        """Adds an option under its published name, --like_this, and as --like-this."""
+        """Adds an option under its published name, --like_this, and as --like-this.
+
+        Its help ends with the default, if it has one.
+        """
+        default = kwargs.get("default")
+        if default not in (None, argparse.SUPPRESS):
+            kwargs["help"] += f" (default: {_shown(default)})"
         hyphens = [name.replace("_", "-") for name in names if "_" in name]
         return self.add_argument(*names, *hyphens, **kwargs)
 
@@ -55,14 +59,13 @@ class Parser(argparse.ArgumentParser):
 
         So that a recipe, or the run to resume, can tell its value.
         """
-        told = "none" if default in (None, ()) else default
         action = self.option(*names, default=argparse.SUPPRESS, **kwargs)
         others = [
-            f"; {dataset}: {defaults[action.dest]}"
+            f"; {dataset}: {_shown(defaults[action.dest])}"
             for dataset, defaults in DATASET_DEFAULTS.items()
             if action.dest in defaults
         ]
-        action.help += f" (default: {told}{''.join(others)})"
+        action.help += f" (default: {_shown(default)}{''.join(others)})"
         self.settings[action.dest] = default
 
     def which(self) -> None:
@@ -70,9 +73,18 @@ class Parser(argparse.ArgumentParser):
         self.option(
             "--which",
             choices=("best", "last"),
-            help="of a run directory: model of the epoch with the best top-1, or of the last "
-            "epoch; None means best",
+            help="of a run directory: the model of the epoch with the best top-1, or of the last "
+            "epoch (default: best)",
         )
+
+
+def _shown(value: object) -> str:
+    """A default as the help shows it."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, list | tuple):
+        return " ".join(map(str, value)) or "none"
+    return "none" if value is None else str(value)
 
 
 def _text(text: str) -> str:

@@ -22,7 +22,8 @@ ROOMS = {
         export_options refusals pipeline bundle exporter reverification
     """,
     "experiments": """
-        quiet machine recipes published options report benchmarks commands cli
+        quiet machine recipes published options report benchmarks
+        network_evaluation tflite_benchmark dry_run commands cli
     """,
 }
 PACKAGES = ("recu_tf", "export", "experiments")

@@ -1,4 +1,4 @@
-"""The options of `recu export`, and what it does."""
+"""`recu export`: a folder with a verified TFLite file."""
 
 import argparse
 import contextlib
@@ -11,11 +11,20 @@ from typing import TextIO
 from experiments.options import DATASETS, Parser, from_one
 from experiments.quiet import quiet_standard_error
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["DESCRIPTION", "HELP", "NAME", "add_arguments", "run"]
+
+NAME = "export"
+HELP = "write a folder with a verified TFLite file for Larq Compute Engine"
+DESCRIPTION = (
+    "Converts a trained network for Larq Compute Engine, verifies that the file computes what the "
+    "network computes, and writes a folder: model.tflite, labels.txt, model.json, report.html and "
+    "predict.py, which needs neither TensorFlow nor this project. If the file fails the "
+    "verification, nothing is written, an earlier folder stays and the exit code is 1."
+)
 
 
 def add_arguments(parser: Parser) -> None:
-    """Adds what `recu export` takes."""
+    """Adds the options of `recu export`."""
     parser.add_argument(
         "path",
         metavar="PATH",
@@ -25,103 +34,107 @@ def add_arguments(parser: Parser) -> None:
     parser.option(
         "--out",
         metavar="DIR",
-        help="folder to write; None means RUN/export, or NAME_export beside a file",
+        help="folder to write (default: RUN/export, or NAME_export beside a file)",
     )
     parser.option(
         "--dataset",
         choices=DATASETS,
-        help="images to prove it on, normalised as is usual for them unless --mean, --std, --scale "
-        "or a Rescaling layer of the network tell otherwise; None means those of the run, or "
-        "random ones",
+        help="data set whose images the file is verified on, with its usual normalisation unless "
+        "--mean, --std, --scale or a Rescaling layer of the network replaces it (default: that of "
+        "the run, or else random images)",
     )
     parser.option(
         "--data_path",
         metavar="DIR",
         help="where the data set lies: a data directory of tensorflow-datasets, or a folder of "
-        "images; None means that of the training (digits come with scikit-learn and have none)",
+        "images (default: where the training found it; digits come with scikit-learn)",
     )
     parser.option(
         "--images",
         metavar="DIR",
-        help="folder of images to prove it on instead, resized as predict.py does: in a folder for "
-        "each class, or all in one without labels; --int8 is calibrated on them too unless a data "
-        "set is known",
+        help="folder of images to verify the file on instead, resized as predict.py does: with a "
+        "folder for each class, or all in one folder without labels; --int8 is calibrated on them "
+        "too unless a data set is known",
     )
     parser.option(
         "--labels",
         metavar="FILE",
-        help="text file, a class name per line in the order of the outputs; None means those of "
-        "the run, or the names of the folders of --images in alphabetical order",
+        help="text file with a class name per line in the order of the outputs (default: the names "
+        "of the run, or else the names of the folders in --images in alphabetical order)",
     )
     parser.option(
         "--mean",
         metavar="M,M,M",
         type=_numbers,
-        help="the network takes (pixel * scale - mean) / std of pixels from 0 to 255: mean of each "
-        "channel, or one number for all; None means 0 where --std or --scale is given",
+        help="the network takes (pixel * scale - mean) / std of pixels from 0 to 255: the mean of "
+        "each channel, or one number for all (default: 0 if --std or --scale is given)",
     )
     parser.option(
         "--std",
         metavar="S,S,S",
         type=_positive_numbers,
-        help="likewise; None means 1 where --mean or --scale is given",
+        help="the std in the same formula (default: 1 if --mean or --scale is given)",
     )
     parser.option(
         "--scale",
         metavar="X",
         type=_factor,
-        help="likewise, a number or a fraction such as 1/127.5; 1 alone means pixels as they are; "
-        "None means 1/255 where --mean or --std is given",
+        help="the scale in the same formula, a number or a fraction such as 1/127.5; --scale 1 "
+        "alone means pixels as they are (default: 1/255 if --mean or --std is given)",
     )
     parser.option(
-        "--batch_size", "-b", type=from_one, default=1, help="images that the file takes at a time"
+        "--batch_size", "-b", type=from_one, default=1, help="images per call of the file"
     )
     parser.option(
         "--input",
         choices=("float32", "uint8"),
         default="float32",
-        help="what the file takes: normalised images, or pixels from 0 to 255, which it "
+        help="input of the file: normalised images, or pixels from 0 to 255, which the file "
         "normalises itself",
     )
     parser.option(
-        "--softmax", action="store_true", help="have the file give probabilities for logits"
+        "--softmax",
+        action="store_true",
+        help="add a softmax, so that the file returns probabilities instead of logits",
     )
     parser.option(
         "--int8",
         action="store_true",
-        help="quantize what is not binary, calibrated on training images",
+        help="quantize the layers that are not binary to int8, calibrated on training images",
     )
     parser.option(
         "--target",
         choices=("arm", "xcore"),
         default="arm",
-        help="what the file is for; arm runs on x86 too",
+        help="processor that the file is converted for; arm files run on x86 too",
     )
     parser.option(
         "--strict",
         action=argparse.BooleanOptionalAction,
         help="fail if a layer that should be binary is not, or if the engine's default backend "
-        "refuses the file; None means for networks trained or imported here",
+        "refuses the file (default: only for networks trained or imported by recu)",
     )
     parser.option(
         "--max_drop",
         type=float,
         metavar="SHARE",
-        help="the top-1 accuracy, from 0 to 1, that the file may lose; None means 0.02 beyond the "
-        "noise of the images at hand",
+        help="largest loss of top-1 accuracy that is allowed, from 0 to 1 (default: 0.02 beyond "
+        "the sampling noise of the images)",
     )
     parser.option(
         "--min_accuracy",
         type=float,
         metavar="SHARE",
-        help="the least top-1 accuracy of the file, from 0 to 1; None means better than chance",
+        help="lowest top-1 accuracy of the file that is allowed, from 0 to 1 (default: better than "
+        "chance)",
     )
     parser.option(
         "--check_accuracy",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="fail if the file is right no more often than by chance (an untrained network, or "
-        "images normalised in another way), loses accuracy, or in int8 gives other classes",
+        help="fail if the accuracy of the file is no better than chance (an untrained network, or "
+        "wrongly normalised images) or lower than the network's, or if an int8 file predicts other "
+        "classes",
     )
 
 
@@ -156,8 +169,8 @@ def _factor(text: str) -> float:
 
 
 @contextlib.contextmanager
-def _steps_told(stream: TextIO) -> Iterator[None]:
-    """Has the steps of an export told where they begin, a line each, and what is to be heeded."""
+def _print_steps(stream: TextIO) -> Iterator[None]:
+    """Prints a line when a step of the export begins, and the warnings for the user."""
     logger, handler = logging.getLogger("export"), logging.StreamHandler(stream)
     handler.setFormatter(logging.Formatter("recu: %(message)s ..."))
     level = logger.level
@@ -179,7 +192,7 @@ def _steps_told(stream: TextIO) -> Iterator[None]:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Exports and prints the report; tells of its steps on standard error."""
+    """Exports and prints the report; its steps appear on standard error."""
     import export
     from export.loading import sources
 
@@ -194,7 +207,7 @@ def run(options: argparse.Namespace) -> None:
         min_accuracy=options.min_accuracy,
         check_accuracy=options.check_accuracy,
     )
-    with quiet_standard_error() as stream, _steps_told(stream):
+    with quiet_standard_error() as stream, _print_steps(stream):
         source = sources.load(options.path, options.which)
         source = sources.described(source, options.mean, options.std, options.scale, options.labels)
         report = export.export_bundle(

@@ -1,21 +1,62 @@
-"""Larq's memory report of a network in any format that has layers, the operators of others."""
+"""`recu summary`: Larq's memory report of a network, or the operators of a TFLite file."""
 
+from __future__ import annotations
+
+import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import tensorflow as tf
-
-from experiments.options import MODELS
+from experiments.options import DATASETS, MODELS, Parser
 from experiments.quiet import quiet_standard_error
-from recu_tf import larq_summary, models, networks, pytorch
-from recu_tf.runs import Run
 
-__all__ = ["summary"]
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+__all__ = ["DESCRIPTION", "HELP", "NAME", "add_arguments", "run"]
+
+NAME = "summary"
+HELP = "print Larq's memory report of a network"
+DESCRIPTION = (
+    "Prints Larq's report: bits, memory and multiply-accumulates per layer. The temperatures of "
+    "quantizers are left out, because no exported file holds them. Of a .tflite file, prints the "
+    "operators."
+)
 
 CHECKPOINTS = (".pth.tar", ".pth")
 FORMATS = (
     "a run directory, a .keras file, a .h5 file, a SavedModel directory, a published checkpoint "
     f"({', '.join(CHECKPOINTS)}), a .tflite file or one of {', '.join(MODELS)}"
 )
+
+
+def add_arguments(parser: Parser) -> None:
+    """Adds the options of `recu summary`."""
+    parser.add_argument(
+        "path",
+        metavar="MODEL",
+        help="a run directory, a .keras file, a .h5 file, a SavedModel directory, a published "
+        "checkpoint (.pth.tar, .pth), a .tflite file, or the name of a network: "
+        f"{', '.join(MODELS)}",
+    )
+    parser.which()
+    parser.option(
+        "--model",
+        "-a",
+        choices=MODELS,
+        help="network of the checkpoint (default: inferred from its tensors)",
+    )
+    parser.option(
+        "--dataset",
+        choices=[name for name in DATASETS if name != "folder"],
+        help="of a name or a checkpoint: data set that decides the variant of the network and its "
+        "number of classes (default: of a name, cifar10, or imagenet where that is the only "
+        "variant; of a checkpoint, inferred from its tensors)",
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Prints the report of the network."""
+    summary(options.path, options.which, options.model, options.dataset)
 
 
 def _saved_model(path: Path) -> tf.keras.Model:
@@ -47,6 +88,9 @@ def _print_operators(path: Path, **options: str | None) -> None:
 def _network(
     path: Path, which: str | None, model: str | None, dataset: str | None
 ) -> tf.keras.Model:
+    from recu_tf import networks, pytorch
+    from recu_tf.runs import Run
+
     is_checkpoint = path.is_file() and path.name.endswith(CHECKPOINTS)
     if not is_checkpoint and (model or dataset):
         option = "model" if model else "dataset"
@@ -88,6 +132,8 @@ def summary(
         FileNotFoundError, ImportError: see `recu_tf.pytorch.read_checkpoint`.
         ValueError: it is damaged or none of these, or an option does not belong to it.
     """
+    from recu_tf import larq_summary, models
+
     if path.endswith(".tflite") and Path(path).is_file():
         _print_operators(Path(path), which=which, model=model, dataset=dataset)
         return

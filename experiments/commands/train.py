@@ -1,4 +1,4 @@
-"""The command `recu train`: the published options, recipes, and what came to them here."""
+"""`recu train`: the published options, recipes, and the options added here."""
 
 import argparse
 import itertools
@@ -9,8 +9,17 @@ from experiments import published
 from experiments.options import DATASETS, MODELS, Parser, milestones
 from experiments.recipes import DATASET_DEFAULTS, RECIPES
 
-__all__ = ["add_arguments", "choose_gpus", "resolve", "train"]
+__all__ = ["DESCRIPTION", "HELP", "NAME", "add_arguments", "choose_gpus", "resolve", "run"]
 
+NAME = "train"
+HELP = "train a network as published and keep it in a run directory"
+DESCRIPTION = (
+    "Trains a network as published (L2 in the gradient, learning rate per epoch, the exponential "
+    "tau schedule) and keeps it in RESULTS_DIR/SAVE. The options are those of the published "
+    "command line, and may be written with - for _. A loss that is not finite has exit code 3."
+)
+
+NEXT = ("evaluate", "export", "report")
 OWN_SUFFIXES = (".keras", ".tflite")
 LR_TYPES = ("cos", "step", "linear")
 OPTIMIZERS = ("sgd", "adam")
@@ -294,14 +303,14 @@ def _resuming(options: argparse.Namespace, directory: Path) -> str:
     return shlex.join(["recu", "train", "--resume", *where, *gpus])
 
 
-def train(options: argparse.Namespace) -> None:
-    """Runs `recu train`."""
+def run(options: argparse.Namespace) -> None:
+    """Trains, or evaluates or measures where --evaluate or --dry_run is given."""
     published.check(options)
     for line in published.notes(options):
         print(line)
     choose_gpus(options.gpus)
     if options.evaluate is not None:
-        from experiments.commands.evaluate import evaluate
+        from experiments.network_evaluation import evaluate
 
         names = ("model", "dataset", "data_path", "batch_size_test")
         told = {name: getattr(options, name, None) for name in names}
@@ -311,7 +320,7 @@ def train(options: argparse.Namespace) -> None:
         return
     settings, directory = resolve(options)
     if options.dry_run:
-        from experiments.commands.dry_run import dry_run
+        from experiments.dry_run import dry_run
 
         print(dry_run(settings, options.init_from))
         return
@@ -325,7 +334,7 @@ def train(options: argparse.Namespace) -> None:
     if options.resume and (directory / "config.json").exists():
         before = len(runs.Run.open(directory).metrics())
     try:
-        run = training.train(
+        trained = training.train(
             settings,
             directory,
             options.init_from,
@@ -344,12 +353,13 @@ def train(options: argparse.Namespace) -> None:
             "--lr and another --save.",
         )
         raise
-    if run is None or not run.metrics():  # another process is the chief, or its metrics are lost
+    # Another process is the chief, or the metrics are lost.
+    if trained is None or not trained.metrics():
         return
-    if len(run.metrics()) == before:
+    if len(trained.metrics()) == before:
         print(f"All {settings.epochs} epochs had been trained before; a larger --epochs adds some.")
-    best = max(run.metrics(), key=lambda line: line["val_accuracy"])
+    best = max(trained.metrics(), key=lambda line: line["val_accuracy"])
     print(f"Best epoch {best['epoch'] + 1}: top-1 {best['val_accuracy']:.2%} on the test images")
     if options.recipe:
         print(f"Published: top-1 {RECIPES[options.recipe].top_1} % with this recipe")
-    print(f"Next: recu evaluate {run.path}, recu export {run.path}, recu report {run.path}")
+    print(f"Next: {', '.join(f'recu {name} {trained.path}' for name in NEXT)}")

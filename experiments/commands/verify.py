@@ -1,42 +1,51 @@
-"""The options of `recu verify`, and what it does."""
+"""`recu verify`: a check of a folder that `recu export` wrote."""
 
 import argparse
 
 from experiments.options import DATASETS, Parser
 from experiments.quiet import quiet_standard_error
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["DESCRIPTION", "HELP", "NAME", "add_arguments", "run"]
+
+NAME = "verify"
+HELP = "check a folder of recu export again"
+DESCRIPTION = (
+    "Checks a folder that recu export wrote: the SHA-256 of its files, its golden sample with "
+    "every backend of the engine that can run it, and, where the network is at hand, the outputs "
+    "against Keras as at the export. The exit code is 1 if something differs."
+)
 
 
 def add_arguments(parser: Parser) -> None:
-    """Adds what `recu verify` takes."""
+    """Adds the options of `recu verify`."""
     parser.add_argument("bundle", metavar="BUNDLE", help="a folder that `recu export` wrote")
     parser.option(
         "--network",
         metavar="PATH",
         help="the network that was exported: a run directory, a .keras file, a .h5 file or a "
-        "SavedModel directory; None means the one beside the folder, if it is still the same",
+        "SavedModel directory (default: the one beside the folder, if it is still the same)",
     )
     parser.option(
         "--dataset",
         choices=DATASETS,
-        help="images to compare on, normalised as is usual for them; None means those of the "
-        "export",
+        help="data set whose images the outputs are compared on, with its usual normalisation "
+        "(default: that of the export)",
     )
     parser.option(
         "--data_path",
         metavar="DIR",
-        help="where the data set lies; None means that of the training",
+        help="where the data set lies (default: where the training found it)",
     )
     parser.option(
         "--images",
         metavar="DIR",
-        help="folder of images to compare on, as for recu export; None means those of the data set",
+        help="folder of images to compare the outputs on, as for recu export (default: the images "
+        "of the data set)",
     )
 
 
 def run(options: argparse.Namespace) -> None:
-    """Checks and prints what was found."""
+    """Checks the folder and prints the findings."""
     from export import reverification
 
     with quiet_standard_error():

@@ -13,20 +13,8 @@ from conftest import few_digits, shared
 
 from experiments import cli, options
 from experiments.commands import train
-from experiments.commands.parser import command_parser
+from experiments.commands.parser import COMMANDS, command_parser
 from recu_tf import data, models, runs, schedules, settings
-
-COMMANDS = (
-    "train",
-    "recipes",
-    "evaluate",
-    "import",
-    "summary",
-    "report",
-    "export",
-    "benchmark",
-    "demo",
-)
 
 
 def recu(*arguments):
@@ -98,7 +86,7 @@ def test_train_has_a_flag_for_every_setting_with_its_default():
     assert parser.settings == vars(settings.Settings())
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [command.NAME for command in COMMANDS])
 def test_help_explains_every_option_without_tensorflow(command):
     code = (
         "import sys\nfrom experiments import cli\n"

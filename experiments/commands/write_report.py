@@ -1,0 +1,34 @@
+"""`recu report`: an HTML page about one run or several side by side."""
+
+import argparse
+
+from experiments.options import Parser
+
+__all__ = ["DESCRIPTION", "HELP", "NAME", "add_arguments", "run"]
+
+NAME = "report"
+HELP = "write an HTML page about one run or several side by side"
+DESCRIPTION = (
+    "Writes one self-contained HTML file: curves, the layers over the epochs, weights, memory, a "
+    "confusion matrix and settings, and the differences between runs."
+)
+
+
+def add_arguments(parser: Parser) -> None:
+    """Adds the options of `recu report`."""
+    parser.add_argument("directories", metavar="RUN", nargs="+", help="a run directory")
+    parser.option(
+        "--out", metavar="FILE", help="page to write (default: report.html in the first RUN)"
+    )
+    parser.option(
+        "--data_path",
+        metavar="DIR",
+        help="where the test images lie (default: where the training found them)",
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Writes the page and prints its path."""
+    from experiments import report
+
+    print(f"Wrote {report.report(options.directories, options.out, options.data_path)}")
