@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from recu_tf import larq_summary
 from recu_tf.durations import duration
 from recu_tf.settings import Settings
-from recu_tf.training.errors import explained
+from recu_tf.training.errors import explain_errors
 from recu_tf.training.setup import prepare
 
 __all__ = ["dry_run"]
@@ -26,7 +26,7 @@ def _median_seconds(run_once, batches) -> float:
         run_once(batch)
         seconds.append(time.perf_counter() - start)
     if not seconds:
-        raise ValueError("`data_path`: not one of the test images can be read.")
+        raise ValueError("`data_path`: none of the test images can be read.")
     return statistics.median(seconds[1:] or seconds)
 
 
@@ -45,12 +45,12 @@ def dry_run(settings: Settings, init_from: str | os.PathLike | None = None) -> s
     """
     # Ten epochs at least, or a short training would have no steps to measure.
     longer = replace(settings, epochs=max(settings.epochs, 10), steps_per_execution=1)
-    prepared = prepare(longer, init_from)
+    prepared = prepare(longer, init_from=init_from)
     learner, strategy = prepared.learner, prepared.strategy
     report = io.StringIO()
     with contextlib.redirect_stdout(report):
-        larq_summary.summary(prepared.whole)
-    with explained(strategy):
+        larq_summary.summary(prepared.saved_network)
+    with explain_errors(strategy):
         step, batches = learner.make_train_function(), iter(prepared.batches())
         seconds = _median_seconds(lambda _: step(batches), range(STEPS + 1))
         test = prepared.validation.take(STEPS + 1)

@@ -10,7 +10,7 @@ from recu_tf import data, evaluation, json_text, models, networks, pytorch
 from recu_tf.data.disk.files import folder_files
 from recu_tf.networks import Classifier
 from recu_tf.pixel_scaling import begins_with_pixels, pixels_as_they_are
-from recu_tf.pytorch.checkpoint import told_or_guessed
+from recu_tf.pytorch.identification import resolve_network
 from recu_tf.runs import Run
 from recu_tf.settings import Settings
 
@@ -40,7 +40,7 @@ def _kind(path: Path) -> str:
 def _run_around(path: Path, dataset: str | None) -> Run | None:
     """The run that a file lies in, if any."""
     try:
-        return Run.around(path)
+        return Run.find_around(path)
     except ValueError:
         # Other programs call files config.json as well.
         if dataset is None:
@@ -171,7 +171,7 @@ def evaluate(
         path = run.model_path(which or "best")
     elif kind == "checkpoint":
         state_dict, _ = pytorch.read_checkpoint(path)
-        model, dataset = told_or_guessed(state_dict, model, dataset)
+        model, dataset = resolve_network(state_dict, model=model, dataset=dataset)
     else:
         run = _run_around(path, dataset)
     settings = _settings(run, path, dataset, data_path, batch_size_test)
@@ -180,7 +180,7 @@ def evaluate(
         if kind == "run":
             classifier = networks.keras_classifier(run.load_model(which or "best"))
         elif kind == "checkpoint":
-            network = pytorch.from_state_dict(state_dict, model, dataset)
+            network = pytorch.from_state_dict(state_dict, model=model, dataset=dataset)
             classifier = networks.keras_classifier(network)
         else:
             classifier, normalization = _file_classifier(kind, path, normalization)

@@ -18,7 +18,7 @@ from export.proof.auditing import Audit
 from export.proof.verification import Verification
 from export.refusals import ExportError, earlier_export
 from recu_tf.pixel_scaling import leaves_pixels
-from recu_tf.runs import versions
+from recu_tf.runs import list_versions
 
 logger = logging.getLogger(__name__)
 
@@ -191,7 +191,10 @@ def export_bundle(
         latencies=latencies,
         steps=exported.steps,
         options=asdict(options),
-        versions={**versions(), "larq-compute-engine": metadata.version("larq-compute-engine")},
+        versions={
+            **list_versions(),
+            "larq-compute-engine": metadata.version("larq-compute-engine"),
+        },
         seconds=exported.seconds,
         peak_memory=exported.peak_memory,
         normalization=None if pixels else normalization,

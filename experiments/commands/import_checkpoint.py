@@ -42,7 +42,11 @@ def run(options: argparse.Namespace) -> None:
     from recu_tf.pytorch import importing
 
     imported_run = importing.import_checkpoint(
-        options.checkpoint, options.out, options.model, options.dataset, options.data_path
+        options.checkpoint,
+        options.out,
+        model=options.model,
+        dataset=options.dataset,
+        data_path=options.data_path,
     )
     origin, settings = imported_run.config["imported"], imported_run.config["settings"]
     details = [f"{name} {origin[name]}" for name in ("epoch", "best_prec1") if name in origin]

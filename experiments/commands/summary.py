@@ -101,7 +101,7 @@ def _network(
         raise ValueError(f"`which` is for run directories, {path} holds one network.")
     if is_checkpoint:
         state_dict, _ = pytorch.read_checkpoint(path)
-        return pytorch.from_state_dict(state_dict, model, dataset)
+        return pytorch.from_state_dict(state_dict, model=model, dataset=dataset)
     if path.is_file() and path.suffix in (".keras", ".h5"):
         load = networks.load_keras_file if path.suffix == ".keras" else networks.load_h5_file
         return load(path)

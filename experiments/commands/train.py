@@ -248,7 +248,7 @@ def resolve(options: argparse.Namespace):
     """
     from recu_tf import runs
     from recu_tf.settings import Settings
-    from recu_tf.training.changes import RESTATED
+    from recu_tf.training.changes import SCHEDULE_SETTINGS
 
     names = list(Settings.__dataclass_fields__)
     recipe = RECIPES[options.recipe] if options.recipe else None
@@ -264,7 +264,9 @@ def resolve(options: argparse.Namespace):
     if options.resume and (directory / "config.json").exists():
         kept = Settings.of_run(runs.Run.open(directory))
         # A recipe does not take back an extension of the run: options alone restate schedules.
-        again = {n: v for n, v in given.items() if n not in RESTATED or hasattr(options, n)}
+        again = {
+            n: v for n, v in given.items() if n not in SCHEDULE_SETTINGS or hasattr(options, n)
+        }
         return Settings(**{**vars(kept), **again}), directory
     for name in recipe.needs if recipe else ():
         if not (options.init_from if name == "init_from" else chosen[name]):
@@ -327,8 +329,7 @@ def run(options: argparse.Namespace) -> None:
     if options.resume and not (directory / "config.json").exists():
         print(f"There is no run in {directory} to resume: it begins now.")
     from recu_tf import runs, training
-    from recu_tf.training.recorder import LossNotFinite
-    from recu_tf.training.signals import TrainingInterrupted
+    from recu_tf.training.errors import LossNotFinite, TrainingInterrupted
 
     before = 0
     if options.resume and (directory / "config.json").exists():
@@ -337,19 +338,19 @@ def run(options: argparse.Namespace) -> None:
         trained = training.train(
             settings,
             directory,
-            options.init_from,
-            options.resume,
-            options.print_freq,
-            bool(options.time_estimate),
+            init_from=options.init_from,
+            resume=options.resume,
+            print_freq=options.print_freq,
+            time_estimate=bool(options.time_estimate),
         )
     except TrainingInterrupted as error:
-        error.args = (f"{error}. To go on: {_resuming(options, directory)}",)
+        error.args = (f"{error}. To resume: {_resuming(options, directory)}",)
         raise
     except LossNotFinite as error:
         lr = min(settings.lr / 10, USUAL_LR[settings.optimizer])
         again = f"{_resuming(options, directory)} --lr {lr:g}"
         error.args = (
-            f"{error} To go on: {again}. If the loss had grown long before, begin anew with that "
+            f"{error} To resume: {again}. If the loss had grown long before, begin anew with that "
             "--lr and another --save.",
         )
         raise

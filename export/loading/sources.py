@@ -209,7 +209,7 @@ def load(path: str | os.PathLike, which: str | None = None) -> Source:
 def _run_of(path: Path, model: tf.keras.Model) -> Run | None:
     """The run that a file lies in, if its network is one of that run."""
     try:
-        run = Run.around(path)
+        run = Run.find_around(path)
     except ValueError:
         # Other programs call files config.json as well.
         return None

@@ -1,91 +1,103 @@
-"""Which tensors of the published implementation the weights of a network are, and how they lie."""
+"""Building a published network with the weights of a state dict."""
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
 
-from recu_tf import layers
-from recu_tf.quantizers import ReCU
+from recu_tf import models
+from recu_tf.pytorch.identification import infer_network, resolve_network
+from recu_tf.pytorch.tensor_names import (
+    PublishedTensor,
+    join_names,
+    list_tensors,
+    strip_module_prefix,
+)
 
-__all__ = ["PublishedTensor", "published_tensors"]
-
-
-class PublishedTensor(NamedTuple):
-    """A tensor of the published state dict, and the variable here that holds it.
-
-    Attributes:
-        name: the published one.
-        shape: the published one.
-        variable: of the Keras model.
-        to_keras: from an array of the published shape to one of the variable's.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    variable: tf.Variable
-    to_keras: Callable[[np.ndarray], np.ndarray]
+__all__ = ["from_state_dict"]
 
 
-def published_tensors(network: tf.keras.Model) -> Iterator[PublishedTensor]:
-    """Lists the tensors of the published state dict of a network.
+def from_state_dict(
+    state_dict: Mapping[str, np.ndarray], *, model: str | None = None, dataset: str | None = None
+) -> tf.keras.Model:
+    """Builds a published network and assigns the weights of a published checkpoint to it.
 
     Args:
-        network: one of `recu_tf.models`; where it turns its images, its kernels are turned too.
+        state_dict: arrays by the published names, in PyTorch's layouts. All names may begin with
+            `module.`, as after training on several GPUs. `tau` may have shape () or (1,).
+        model: one of `recu_tf.models.MODELS`; None infers it from names and shapes.
+        dataset: one of `recu_tf.models.DATASET_CLASSES`; None infers it from them.
 
-    Yields:
-        The tensors, `num_batches_tracked` left out.
+    Returns:
+        An uncompiled model from upright, normalised NHWC images to the published logits. All but
+        VGG-small first rotate their images (`recu_tf.layers.Rotate180`).
+
+    Raises:
+        ValueError: the state dict belongs to no network or to a different one (tensors that are
+            missing, unexpected or of a different shape are listed by name), or holds values that
+            cannot be right.
     """
-    rotated = any(isinstance(layer, layers.Rotate180) for layer in network.layers)
-    for layer in network.layers:
-        if isinstance(layer, tf.keras.layers.Conv2D):
-            yield _convolution(layer, rotated)
-            if isinstance(quantizer := getattr(layer, "kernel_quantizer", None), ReCU):
-                yield _reshaped(f"{layer.name}.tau", (), quantizer.tau)
-        elif isinstance(layer, layers.ChannelScale):
-            yield _reshaped(layer.name, (*layer.alpha.shape, 1, 1), layer.alpha)
-        elif isinstance(layer, layers.LearnableBias):
-            yield _reshaped(f"{layer.name}.bias", (1, *layer.bias.shape, 1, 1), layer.bias)
-        elif isinstance(layer, tf.keras.layers.PReLU):
-            yield _reshaped(f"{layer.name}.weight", (layer.alpha.shape[-1],), layer.alpha)
-        elif isinstance(layer, tf.keras.layers.BatchNormalization):
-            for name, variable in (
-                ("weight", layer.gamma),
-                ("bias", layer.beta),
-                ("running_mean", layer.moving_mean),
-                ("running_var", layer.moving_variance),
-            ):
-                yield _reshaped(f"{layer.name}.{name}", tuple(variable.shape), variable)
-        elif isinstance(layer, tf.keras.layers.Dense):
-            yield _classifier(layer, network)
-            yield _reshaped(f"{layer.name}.bias", tuple(layer.bias.shape), layer.bias)
+    if not isinstance(state_dict, Mapping):
+        raise ValueError(f"`state_dict` must be a mapping, got {type(state_dict).__name__}.")
+    arrays = {
+        # NumPy does not take PyTorch's parameters, which carry gradients.
+        name: np.asarray(value.detach() if hasattr(value, "detach") else value)
+        for name, value in strip_module_prefix(state_dict).items()
+    }
+    model, dataset = resolve_network(arrays, model=model, dataset=dataset)
+    if dataset is None:
+        raise ValueError("`dataset` cannot be inferred: no data set has this number of classes.")
+    classes = arrays.get("fc.weight", np.empty(0)).shape[0] if dataset == "folder" else None
+    network = models.build(model, dataset, classes, rotated=True)
+    tensors = {tensor.name: tensor for tensor in list_tensors(network)}
+    _check(arrays, tensors, model, dataset)
+    for name, tensor in tensors.items():
+        tensor.variable.assign(tensor.to_keras(arrays[name].reshape(tensor.shape)))
+    return network
 
 
-def _reshaped(name: str, shape: tuple[int, ...], variable: tf.Variable) -> PublishedTensor:
-    return PublishedTensor(name, shape, variable, lambda array: array.reshape(variable.shape))
+def _is_finite(array: np.ndarray) -> bool:
+    """Whether all of an array is finite, and stays so in float32."""
+    with np.errstate(over="ignore"):
+        return bool(np.isfinite(array.astype(np.float32)).all())
 
 
-def _convolution(layer: tf.keras.layers.Conv2D, rotated: bool) -> PublishedTensor:
-    height, width, before, after = layer.kernel.shape
-    turn = slice(None, None, -1 if rotated else 1)
-    return PublishedTensor(
-        f"{layer.name}.weight",
-        (after, before, height, width),
-        # What Larq quantizes is a wrapper around the latent weights.
-        getattr(layer.kernel, "latent_variable", layer.kernel),
-        lambda array: array.transpose(2, 3, 1, 0)[turn, turn],
-    )
-
-
-def _classifier(layer: tf.keras.layers.Dense, network: tf.keras.Model) -> PublishedTensor:
-    flattened = [one.input_shape[1:] for one in network.layers if one.name == "flatten"]
-    features, classes = layer.kernel.shape
-    height, width, channels = flattened[0] if flattened else (1, 1, features)
-
-    def to_keras(array: np.ndarray) -> np.ndarray:
-        # PyTorch flattens channel by channel, Keras pixel by pixel.
-        array = array.reshape(classes, channels, height, width)
-        return array.transpose(2, 3, 1, 0).reshape(features, classes)
-
-    return PublishedTensor(f"{layer.name}.weight", (classes, features), layer.kernel, to_keras)
+def _check(
+    arrays: dict[str, np.ndarray], tensors: dict[str, PublishedTensor], model: str, dataset: str
+) -> None:
+    """Refuses arrays that are not those of the network, or hold values that cannot be right."""
+    given = {name for name in arrays if not name.endswith(".num_batches_tracked")}
+    present = [name for name in tensors if name in given]
+    misshapen = {
+        name: f"{name} {arrays[name].shape} instead of {tensors[name].shape}"
+        for name in present
+        if arrays[name].shape != tensors[name].shape
+        and not (tensors[name].shape == () and arrays[name].shape == (1,))
+    }
+    fitting = [name for name in present if name not in misshapen]
+    numbers = [name for name in fitting if arrays[name].dtype.kind in "fiu"]
+    problems = {
+        "missing": [name for name in tensors if name not in given],
+        "unexpected": sorted(given - set(tensors)),
+        "of a different shape": list(misshapen.values()),
+        "not numbers": [name for name in fitting if name not in numbers],
+        "not finite": [name for name in numbers if not _is_finite(arrays[name])],
+        "negative": [
+            name for name in numbers if name.endswith("running_var") and (arrays[name] < 0).any()
+        ],
+        "outside (0.5, 1]": [
+            name
+            for name in numbers
+            if name.endswith(".tau") and not (0.5 < arrays[name].reshape(()) <= 1)
+        ],
+    }
+    found = [f"{kind}: {join_names(names)}" for kind, names in problems.items() if names]
+    if found:
+        try:
+            other, _ = infer_network(arrays)
+        except ValueError:
+            other = model
+        belongs = "" if other == model else f" but to {other}"
+        raise ValueError(
+            f"`state_dict` does not belong to {model} for {dataset}{belongs}; {'; '.join(found)}."
+        )

@@ -1,35 +1,47 @@
-"""Files that are either whole or as they were before."""
+"""Replacing a file so that it is always complete: the new one, or the old one."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["unwritable", "write_aside"]
+__all__ = ["name_unwritable_file", "write_aside"]
 
 
 def write_aside(path: Path, write: Callable[[Path], object]) -> None:
-    """Has `write` fill a file beside `path`, then puts it in place in one step.
+    """Lets `write` fill a file beside `path`, then moves it to `path` in one step.
 
     Args:
-        path: the file to make or replace.
-        write: called with the path to write to, which has the same suffix.
+        path: the file to create or replace.
+        write: called with the path to write to, which has the same suffix as `path`.
 
     Raises:
-        OSError: it cannot be written, the disk is full. What was at `path` still is.
+        OSError: the file cannot be written, for example because the disk is full. An earlier file
+            at `path` is unchanged.
     """
     aside = path.with_name(f".{path.stem}.partial{path.suffix}")
     try:
-        write(aside)
-        # On disk before it gets its name: a power failure leaves the old file or the new one.
-        with open(aside, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(aside, path)
-    except OSError as error:
-        raise unwritable(path, error) from error
+        with name_unwritable_file(path):
+            write(aside)
+            # On disk before it gets its name: a power failure leaves the old file or the new one.
+            with open(aside, "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)
 
 
-def unwritable(path: Path, error: OSError) -> OSError:
-    """What to raise where a file cannot be written."""
-    return OSError(f"{path} could not be written: {error.strerror or error}")
+@contextmanager
+def name_unwritable_file(path: Path) -> Iterator[None]:
+    """Makes an OSError raised inside the context name the file that could not be written.
+
+    Args:
+        path: the file, as the error names it.
+
+    Raises:
+        OSError: something inside raised one.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OSError(f"{path} could not be written: {error.strerror or error}") from error

@@ -1,11 +1,13 @@
-"""What a training needs to go on, in one file that is either whole or not there.
+"""Checkpoints: saving them, and loading the newest one that is not damaged.
+
+A checkpoint is what a training needs to resume, in one file that is either complete or absent:
 
 ```
-RUN/checkpoints/EEEEEE-SSSSSSSS.npz   epoch, and step within it, that come next
+RUN/checkpoints/EEEEEE-SSSSSSSS.npz   the epoch, and the step within it, that come next
 ```
 
-Arrays only: NumPy reads them without running anything, and the archive's sums of every array show
-damage. The two newest are kept.
+It holds arrays only: NumPy reads them without executing anything, and the archive's checksum of
+every array reveals damage. The two newest are kept.
 """
 
 import json
@@ -19,19 +21,19 @@ from recu_tf.runs.atomic_write import write_aside
 
 __all__ = ["Checkpoint", "load_newest", "save"]
 
-KEPT = 2
+NUMBER_KEPT = 2
 PROGRESS = "progress"
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A training between two steps.
+    """The state of a training between two steps.
 
     Attributes:
-        epoch: that comes next, or goes on, counted from 0.
-        step: of that epoch that comes next, counted from 0.
-        arrays: everything that changes, by name: weights, optimizer slots, metrics.
-        progress: what else is needed, of JSON's types.
+        epoch: the epoch of the next step, counted from 0.
+        step: the next step within that epoch, counted from 0.
+        arrays: everything that steps change, by name: weights, optimizer slots, metrics.
+        progress: other values that resuming needs, of JSON's types.
     """
 
     epoch: int
@@ -41,17 +43,18 @@ class Checkpoint:
 
 
 def save(directory: Path, checkpoint: Checkpoint) -> Path:
-    """Writes a checkpoint beside its place, puts it there in one step and removes old ones.
+    """Saves a checkpoint in one step and removes old ones.
 
     Args:
-        directory: of the checkpoints; made if it is not there.
-        checkpoint: to write.
+        directory: of the checkpoints; created if missing.
+        checkpoint: to save.
 
     Returns:
         The path of the file.
 
     Raises:
-        OSError: it cannot be written, the disk is full. Those that were there still are.
+        OSError: it cannot be written, for example because the disk is full. Earlier checkpoints
+            are unchanged.
     """
     path = directory / f"{checkpoint.epoch:06d}-{checkpoint.step:08d}.npz"
     progress = {"epoch": checkpoint.epoch, "step": checkpoint.step, **checkpoint.progress}
@@ -59,17 +62,17 @@ def save(directory: Path, checkpoint: Checkpoint) -> Path:
     arrays = {**checkpoint.arrays, PROGRESS: text}
     directory.mkdir(exist_ok=True)
     write_aside(path, lambda aside: np.savez(aside, **arrays))
-    for old in [*_whole(directory)[:-KEPT], *directory.glob(".*.partial.npz")]:
+    for old in [*_list_files(directory)[:-NUMBER_KEPT], *directory.glob(".*.partial.npz")]:
         old.unlink(missing_ok=True)
     return path
 
 
-def _whole(directory: Path) -> list[Path]:
-    """The files of checkpoints, oldest first; not what a killed process left half-written."""
+def _list_files(directory: Path) -> list[Path]:
+    """The files of checkpoints, oldest first, without the partial files of killed processes."""
     return sorted(path for path in directory.glob("[0-9]*.npz") if path.is_file())
 
 
-def _read(path: Path) -> Checkpoint:
+def _load(path: Path) -> Checkpoint:
     with np.load(path, allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
     progress = json.loads(arrays.pop(PROGRESS).tobytes())
@@ -77,29 +80,29 @@ def _read(path: Path) -> Checkpoint:
 
 
 def load_newest(directory: Path) -> Checkpoint | None:
-    """Reads the newest checkpoint that is whole.
+    """Loads the newest checkpoint that is not damaged.
 
-    A damaged one is left out with a warning, and removed so that it does not pass for the newest
-    again.
+    Damaged checkpoints that are newer are skipped with a warning, and removed so that they do not
+    count as the newest again.
 
     Args:
         directory: of the checkpoints; it may be missing.
 
     Returns:
-        The checkpoint; None where there is none at all.
+        The checkpoint; None if there is none at all.
 
     Raises:
-        ValueError: there are some, and every one is damaged.
+        ValueError: there are checkpoints, and every one is damaged. They are kept.
     """
-    paths = _whole(directory)[::-1]
-    for path in paths:
+    paths = _list_files(directory)[::-1]
+    for index, path in enumerate(paths):
         try:
-            checkpoint = _read(path)
-        except Exception as error:  # zip, zlib, NumPy and JSON each have their own
-            warnings.warn(f"{path} is damaged and left out: {error}", stacklevel=2)
+            checkpoint = _load(path)
+        except Exception as error:  # zip, zlib, NumPy and JSON each raise their own
+            warnings.warn(f"{path} is damaged and was skipped: {error}", stacklevel=2)
             continue
-        for damaged in paths[: paths.index(path)]:
-            damaged.unlink(missing_ok=True)  # another worker may have been faster
+        for damaged in paths[:index]:
+            damaged.unlink(missing_ok=True)  # another worker may already have removed it
         return checkpoint
     if paths:
         raise ValueError(f"Every checkpoint in {directory} is damaged.")

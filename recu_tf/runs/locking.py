@@ -6,27 +6,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["LOCK", "locked"]
+from recu_tf.runs.directories import create_directory
+
+__all__ = ["LOCK", "lock_directory"]
 
 LOCK = ".lock"
 
 
-def _opened(path: Path) -> int:
-    """A descriptor of the file, locked; it and its directory are made where they are missing."""
+def _open_and_lock(path: Path) -> int:
+    """Opens and locks a file, created with its directory where missing; returns its descriptor."""
     while True:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OSError(
-                f"The run directory {path.parent} cannot be made: {error.strerror}"
-            ) from error
+        create_directory(path.parent, path.parent)
         file = os.open(path, os.O_RDWR | os.O_CREAT)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(file)
             raise OSError(f"{path.parent} is being trained by another process.") from None
-        # A process that failed in between has removed the file: what is locked then is no lock.
+        # A process that failed in the meantime may have removed the file: locking a file that has
+        # lost its name locks nothing.
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(file), os.stat(path)):
                 return file
@@ -34,25 +32,26 @@ def _opened(path: Path) -> int:
 
 
 @contextmanager
-def locked(directory: Path) -> Iterator[None]:
-    """Keeps other processes from training in a directory, until the end or that of the process.
+def lock_directory(directory: Path) -> Iterator[None]:
+    """Keeps other processes from training in a directory until the context or the process ends.
 
-    Where no run has come of it in the end, the lock and the directories made for it are removed.
+    If the directory holds no run at the end, the lock file is removed, and so are the directories
+    that were created for it.
 
     Args:
-        directory: of the run; made where it is missing.
+        directory: the run directory; created if missing.
 
     Raises:
-        OSError: another process trains it, or the directory cannot be made.
+        OSError: another process is training in it, or it cannot be created.
     """
-    made = [path for path in (directory, *directory.parents) if not path.exists()]
-    file = _opened(directory / LOCK)
+    created = [path for path in (directory, *directory.parents) if not path.exists()]
+    file = _open_and_lock(directory / LOCK)
     try:
         yield
     finally:
         if not (directory / "config.json").exists():
             (directory / LOCK).unlink(missing_ok=True)
-            with suppress(OSError):  # something else lies there by now
-                for path in made:
+            with suppress(OSError):  # something else has been put there since
+                for path in created:
                     path.rmdir()
         os.close(file)

@@ -64,13 +64,13 @@ def starting_network(path: str | os.PathLike, model: str, dataset: str) -> tf.ke
 def _network_of_checkpoint(path: Path, model: str, dataset: str) -> tf.keras.Model:
     state_dict, _ = pytorch.read_checkpoint(path)
     try:
-        found, _ = pytorch.guess_network(state_dict)
+        found, _ = pytorch.infer_network(state_dict)
     except ValueError as error:
         raise ValueError(f"`init_from`, {path}: {error}") from error
     if found != model:
         raise ValueError(f"`init_from` must be a checkpoint of {model}, {path} is one of {found}.")
     try:
-        return pytorch.from_state_dict(state_dict, model, dataset)
+        return pytorch.from_state_dict(state_dict, model=model, dataset=dataset)
     except ValueError as error:
         raise ValueError(f"`init_from`, {path}: {error}") from error
 

@@ -1,4 +1,4 @@
-"""Finding out where a training goes on, and whether it can."""
+"""Finding the point at which a training resumes, and checking that it can."""
 
 import os
 import shlex
@@ -10,19 +10,14 @@ from recu_tf import runs
 from recu_tf.runs import checkpoints
 from recu_tf.runs.checkpoints import Checkpoint
 from recu_tf.settings import Settings
-from recu_tf.training.changes import RESTATED
+from recu_tf.training.changes import SCHEDULE_SETTINGS
 from recu_tf.training.setup import Prepared
-from recu_tf.training.strategies import several_processes
+from recu_tf.training.strategies import has_several_processes
 
-__all__ = [
-    "MAY_CHANGE",
-    "check_same_images",
-    "check_same_place",
-    "run_to_resume",
-]
+__all__ = ["check_same_directory", "check_same_images", "open_run_to_resume"]
 
-# What a resumed training may do otherwise: where things run and lie, not what is computed.
-MAY_CHANGE = (
+# Settings of where and how fast things run, not of what is computed. Resuming may change them.
+EXECUTION_SETTINGS = (
     "data_path",
     "batch_size_test",
     "jit",
@@ -33,65 +28,76 @@ MAY_CHANGE = (
 )
 
 
-def run_to_resume(
+def open_run_to_resume(
     settings: Settings, directory: Path, init_from: str | os.PathLike | None
 ) -> tuple[runs.Run, Checkpoint | None]:
-    """Opens a run to go on with.
+    """Opens a run and finds the checkpoint to resume it from.
 
     Args:
-        settings: of the training that goes on.
+        settings: of the training that resumes.
         directory: of the run.
-        init_from: what it is said to have started from; not compared if None.
+        init_from: what the run should have started from; not compared if None.
 
     Returns:
-        The run and its newest checkpoint; None where it was killed before it wrote the first.
+        The run and its newest checkpoint; None if it was killed before it wrote the first.
 
     Raises:
-        ValueError: it is no training, has other settings, has lost its checkpoints, or has no
-            epochs left that other schedules could be for.
+        ValueError: the run was imported and not trained, has different settings, has lost its
+            checkpoints, or has no epochs left that new schedules could apply to.
     """
     run = runs.Run.open(directory)
     if "imported" in run.config:
         raise ValueError(
-            f"{directory} was imported and holds no training to resume; --init-from {directory} "
-            "starts one from it."
+            f"{directory} was imported and holds no training to resume; start one from it with "
+            f"--init-from {directory}."
         )
-    kept = Settings.of_run(run)
-    allowed = (*RESTATED, *MAY_CHANGE)
-    changed = [name for name in settings.differences(kept) if name not in allowed]
-    if changed:
-        raise ValueError(
-            "`resume` goes on with the settings that the run began with, got "
-            + ", ".join(
-                f"{name} {getattr(settings, name)!r} for {getattr(kept, name)!r}"
-                for name in changed
-            )
-            + f"; {', '.join(allowed)} may change."
-        )
+    previous = Settings.of_run(run)
+    _check_settings(settings, previous)
     if init_from is not None and str(init_from) != run.config.get("init_from"):
         raise ValueError(
-            f"`init_from` of the run to resume is {run.config.get('init_from')}, got {init_from}."
+            f"`init_from` must be {run.config.get('init_from')}, as in the run to resume, got "
+            f"{init_from}."
         )
-    try:
-        checkpoint = checkpoints.load_newest(run.path / "checkpoints")
-    except ValueError as error:
-        raise ValueError(f"{error} {_starting_again(run, kept)}") from error
-    if checkpoint is None and (run.metrics() or any(run.path.glob("*.keras"))):
+    checkpoint = _load_checkpoint(run, previous)
+    trained = 0 if checkpoint is None else checkpoint.epoch
+    differences = settings.differences(previous)
+    if settings.epochs <= trained and any(name in SCHEDULE_SETTINGS for name in differences):
         raise ValueError(
-            f"{directory} has no checkpoint to go on from, although it was trained. "
-            + _starting_again(run, kept)
-        )
-    done = 0 if checkpoint is None else checkpoint.epoch
-    if settings.epochs <= done and any(name in RESTATED for name in settings.differences(kept)):
-        raise ValueError(
-            f"`epochs` must be more than the {done} that the run has behind it, got "
-            f"{settings.epochs}: only epochs to come can follow other schedules."
+            f"`epochs` must be more than the {trained} that the run has already trained, got "
+            f"{settings.epochs}: new schedules apply only to epochs that are left."
         )
     return run, checkpoint
 
 
-def _starting_again(run: runs.Run, settings: Settings) -> str:
-    """The way on from a run without checkpoints: the options that start from its best model."""
+def _check_settings(settings: Settings, previous: Settings) -> None:
+    allowed = (*SCHEDULE_SETTINGS, *EXECUTION_SETTINGS)
+    changed = [name for name in settings.differences(previous) if name not in allowed]
+    if changed:
+        raise ValueError(
+            "`resume` requires the settings that the run began with, got "
+            + ", ".join(
+                f"{name} {getattr(settings, name)!r} instead of {getattr(previous, name)!r}"
+                for name in changed
+            )
+            + f"; only {', '.join(allowed)} may change."
+        )
+
+
+def _load_checkpoint(run: runs.Run, settings: Settings) -> Checkpoint | None:
+    try:
+        checkpoint = checkpoints.load_newest(run.path / "checkpoints")
+    except ValueError as error:
+        raise ValueError(f"{error} {_advise_new_training(run, settings)}") from error
+    if checkpoint is None and (run.metrics() or any(run.path.glob("*.keras"))):
+        raise ValueError(
+            f"{run.path} has no checkpoint to resume from, although it was trained. "
+            + _advise_new_training(run, settings)
+        )
+    return checkpoint
+
+
+def _advise_new_training(run: runs.Run, settings: Settings) -> str:
+    """Names the options that start a new training from the best model that can be loaded."""
     for which in runs.WHICH:
         try:
             run.load_model(which)
@@ -101,23 +107,24 @@ def _starting_again(run: runs.Run, settings: Settings) -> str:
         options += ["--model", settings.model, "--dataset", settings.dataset]
         options += ["--data_path", settings.data_path] if settings.data_path else []
         return (
-            f"{shlex.join(options)} and another --save start a new training from its {which} model."
+            f"Start a new training from its {which} model with {shlex.join(options)} and another "
+            "--save."
         )
-    return "Neither best.keras nor last.keras is whole: nothing is left to train further."
+    return "Neither best.keras nor last.keras can be loaded: no weights are left to train further."
 
 
 def check_same_images(run: runs.Run, prepared: Prepared) -> None:
-    """Refuses to go on with other training images than before.
+    """Refuses to resume with training images other than those the run began with.
 
     Raises:
-        ValueError: their number or the names of their classes are others.
+        ValueError: their number or the names of their classes differ.
     """
     names = prepared.images.class_names
-    now = {
+    found = {
         "class_names": None if names is None else list(names),
         "training_images": prepared.images.count,
     }
-    for name, value in now.items():
+    for name, value in found.items():
         if run.config.get(name) not in (None, value):
             raise ValueError(
                 f"`data_path` must hold the images that the run began with, whose {name} were "
@@ -125,18 +132,18 @@ def check_same_images(run: runs.Run, prepared: Prepared) -> None:
             )
 
 
-def check_same_place(strategy: tf.distribute.Strategy, first_step: int) -> None:
-    """Refuses to train with processes that would begin at different steps.
+def check_same_directory(strategy: tf.distribute.Strategy, first_step: int) -> None:
+    """Refuses to train with processes that would start at different steps.
 
     Raises:
-        ValueError: they do, since they do not see the same run directory.
+        ValueError: they would, because they do not see the same run directory.
     """
-    if not several_processes(strategy):
+    if not has_several_processes(strategy):
         return
     own = strategy.run(lambda: tf.constant(first_step, tf.float32))
     mean = float(strategy.reduce(tf.distribute.ReduceOp.MEAN, own, axis=None))
     if mean != first_step:
         raise ValueError(
             "`directory` (--results_dir) must be the same for all workers, on a disk that they "
-            f"share: this one would go on at step {first_step}, others elsewhere."
+            f"share: this worker would start at step {first_step}, others at different steps."
         )

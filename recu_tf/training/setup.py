@@ -1,4 +1,4 @@
-"""Everything that a training needs, made before its first step and before anything is written."""
+"""Preparing what a training needs, before its first step and before any file is written."""
 
 import os
 from collections.abc import Iterator
@@ -19,23 +19,23 @@ __all__ = ["Prepared", "prepare"]
 
 @dataclass(frozen=True)
 class Prepared:
-    """Everything that a training needs, before its first step.
+    """Everything that a training needs before its first step.
 
     Attributes:
         settings: what to train and how.
-        strategy: on which devices.
-        learner: the network, compiled.
-        whole: the same network in float32 and outside the strategy, to be written.
+        strategy: the devices to train on.
+        learner: the network that trains, compiled.
+        saved_network: the same network in float32 and outside the strategy, used to save models.
         images: the training images.
         validation: batches of the test images.
-        test_images: how many they are.
-        steps: of an epoch.
+        test_images: the number of test images.
+        steps: the number of steps in an epoch.
     """
 
     settings: Settings
     strategy: tf.distribute.Strategy
     learner: Learner
-    whole: tf.keras.Model
+    saved_network: tf.keras.Model
     images: data.TrainingSet
     validation: tf.data.Dataset
     test_images: int
@@ -43,19 +43,23 @@ class Prepared:
 
     @property
     def replicas(self) -> int:
-        """How many devices train together."""
+        """The number of devices that train together."""
         return self.strategy.num_replicas_in_sync
 
     @property
-    def images_of_epoch(self) -> int:
-        """How many training images an epoch has; of a last batch too small for all, none."""
+    def images_per_epoch(self) -> int:
+        """Training images in an epoch, without a last batch that is too small for all devices."""
         return min(self.steps * self.settings.batch_size, self.images.count)
 
     def batches(self, first_step: int = 0) -> tf.data.Dataset:
-        """The training batches from a step on, counted over all epochs, cut for the replicas."""
+        """The training batches from a step on, split between the replicas.
+
+        Args:
+            first_step: of the first batch, counted from 0 over all epochs.
+        """
         settings, replicas = self.settings, self.replicas
 
-        def of_process(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        def batches_of_process(context: tf.distribute.InputContext) -> tf.data.Dataset:
             own = replicas // context.num_input_pipelines
             first = context.input_pipeline_id * own
             batches = self.images.batches(
@@ -72,28 +76,29 @@ class Prepared:
             return batches.with_options(options)
 
         if replicas == 1:
-            return of_process(tf.distribute.InputContext())
-        return self.strategy.distribute_datasets_from_function(of_process)
+            return batches_of_process(tf.distribute.InputContext())
+        return self.strategy.distribute_datasets_from_function(batches_of_process)
 
 
 @contextmanager
-def _precision(policy: str) -> Iterator[None]:
-    before = tf.keras.mixed_precision.global_policy()
+def _use_precision(policy: str) -> Iterator[None]:
+    """Sets Keras' global policy inside the context."""
+    previous = tf.keras.mixed_precision.global_policy()
     tf.keras.mixed_precision.set_global_policy(policy)
     try:
         yield
     finally:
-        tf.keras.mixed_precision.set_global_policy(before)
+        tf.keras.mixed_precision.set_global_policy(previous)
 
 
-def _optimizer(settings: Settings, network: tf.keras.Model) -> tf.keras.optimizers.Optimizer:
+def _make_optimizer(settings: Settings, network: tf.keras.Model) -> tf.keras.optimizers.Optimizer:
     if settings.optimizer == "adam":
         optimizer = optimizers.Adam(settings.lr, l2=settings.weight_decay)
     else:
         optimizer = optimizers.SGD(settings.lr, settings.momentum, l2=settings.weight_decay)
     with_l2 = {variable.ref() for variable in models.l2_variables(network, settings.dataset)}
     optimizer.exclude_from_l2(v for v in network.trainable_variables if v.ref() not in with_l2)
-    # Made now: variables that turn up while Keras traces the step make it trace twice.
+    # Built now: variables that appear while Keras traces the step make it trace twice.
     optimizer.build(network.trainable_variables)
     if settings.precision == "mixed_float16":
         optimizer = tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
@@ -102,24 +107,25 @@ def _optimizer(settings: Settings, network: tf.keras.Model) -> tf.keras.optimize
 
 def prepare(
     settings: Settings,
+    *,
     init_from: str | os.PathLike | None = None,
     strategy: tf.distribute.Strategy | None = None,
 ) -> Prepared:
-    """Makes everything that a training needs, and writes nothing.
+    """Prepares everything that a training needs, and writes nothing.
 
     Args:
         settings: what to train and how.
-        init_from: a run directory, a `.keras` file or a published checkpoint whose network to
-            start from, with a fresh optimizer and fresh schedules: the published "finetune".
-        strategy: on which devices, if not as the settings say.
+        init_from: a run directory, a `.keras` file or a published checkpoint: the network to start
+            from, with a new optimizer and new schedules (the published "finetune").
+        strategy: the devices to train on; None makes the strategy that the settings name.
 
     Raises:
-        FileNotFoundError, ValueError: the network to start from, or the teacher, is none, or of
-            other classes.
+        FileNotFoundError, ValueError: the network to start from, or the teacher, is missing, cannot
+            be read, or has different classes.
         ImportError, OSError: the data set cannot be read.
     """
     if settings.teacher:
-        check_path(settings.teacher, "teacher")  # it is opened once there are images and a network
+        check_path(settings.teacher, "teacher")  # loaded below, once there is a network to compare
     strategy = strategy or make_strategy(settings.strategy)
     tf.keras.utils.set_random_seed(settings.seed)
     names = settings.model, settings.dataset
@@ -129,8 +135,8 @@ def prepare(
         found = start.output_shape[-1]
         if classes not in (None, found):
             raise ValueError(
-                f"`init_from` must be a network of {classes} classes, those of "
-                f"{settings.dataset}, got one of {found}."
+                f"`init_from` must be a network for the {classes} classes of {settings.dataset}, "
+                f"got one for {found}."
             )
         classes = found
     images = data.training_set(
@@ -152,14 +158,14 @@ def prepare(
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     if start is None:
         start = models.build(*names, num_classes=images.num_classes)
-    with strategy.scope(), _precision(settings.precision):
+    with strategy.scope(), _use_precision(settings.precision):
         network = models.build_like(start, *names)
         if settings.sync_batch_norm:
             network = synchronized_batch_norm(network)
         teacher = settings.teacher and teacher_network(settings.teacher, network)
         learner = Learner(network, teacher)
         learner.compile(
-            _optimizer(settings, network),
+            _make_optimizer(settings, network),
             jit_compile=settings.jit,
             steps_per_execution=settings.steps_per_execution,
         )

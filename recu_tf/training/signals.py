@@ -1,44 +1,38 @@
-"""SIGTERM and Ctrl-C, heard but not obeyed at once."""
+"""Handling SIGTERM and Ctrl-C so that a training can save before it stops."""
 
 import signal
 import threading
 from types import FrameType
 
-__all__ = ["Interruption", "TrainingInterrupted"]
+__all__ = ["SignalHandler"]
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-class TrainingInterrupted(Exception):
-    """A signal ended the training; `exit_code` is 128 and the signal's number, as in shells."""
-
-    def __init__(self, message: str, number: int):
-        super().__init__(message)
-        self.exit_code = 128 + number
-
-
-class Interruption:
-    """Remembers the first signal while the context is open; a second one ends the process's work.
+class SignalHandler:
+    """Remembers the first signal while its context is open; a second one raises KeyboardInterrupt.
 
     Attributes:
-        received: the signal, None until there is one.
+        received: the first signal; None until there is one.
     """
 
     def __init__(self):
         self.received: signal.Signals | None = None
-        self._handlers = {}
+        self._previous_handlers = {}
 
-    def _hear(self, number: int, frame: FrameType | None) -> None:
+    def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.received is not None:
             raise KeyboardInterrupt
         self.received = signal.Signals(number)
 
-    def __enter__(self) -> "Interruption":
-        # Python lets the main thread alone set handlers; elsewhere signals keep their meaning.
+    def __enter__(self) -> "SignalHandler":
+        # Python lets only the main thread set handlers; in others, signals keep their effect.
         if threading.current_thread() is threading.main_thread():
-            self._handlers = {number: signal.signal(number, self._hear) for number in SIGNALS}
+            self._previous_handlers = {
+                number: signal.signal(number, self._handle) for number in SIGNALS
+            }
         return self
 
     def __exit__(self, *exception) -> None:
-        for number, handler in self._handlers.items():
+        for number, handler in self._previous_handlers.items():
             signal.signal(number, handler)

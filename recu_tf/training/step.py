@@ -1,4 +1,4 @@
-"""The training step around a network: loss, gradients and metrics, on any number of devices."""
+"""The training step of a network: loss, gradients and metrics, on any number of devices."""
 
 import tensorflow as tf
 
@@ -6,33 +6,34 @@ __all__ = ["Learner"]
 
 
 class Learner(tf.keras.Model):
-    r"""A network together with what trains it; `fit` and `evaluate` are Keras'.
+    r"""A network together with its training step; `fit` and `evaluate` are Keras'.
 
-    The loss of a step is the mean cross-entropy over the images of all replicas, so neither it nor
-    the gradient depends on how many replicas there are or how a batch falls to them. With a
-    teacher, softmax \\(p\\) of the teacher takes the place of the labels:
+    The loss of a step is the mean cross-entropy over the images of all replicas, so neither the
+    loss nor the gradient depends on the number of replicas or on how a batch is split between
+    them. With a teacher, the teacher's softmax \\(p\\) replaces the labels:
     \\(-\\sum_k p_k \\log q_k\\), with \\(q\\) the softmax of the network.
 
     Args:
         network: from images (batch, height, width, channels) to logits (batch, classes).
-        teacher: from the same images to logits of as many classes; it is not trained.
+        teacher: from the same images to logits of the same shape; it is not trained.
 
     Attributes:
         network: the network.
-        finite_steps: a metric: steps of this epoch whose loss was finite, summed over replicas.
+        finite_steps: a metric, the number of steps in this epoch whose loss was finite, summed
+            over replicas.
     """
 
     def __init__(self, network: tf.keras.Model, teacher: tf.keras.Model | None = None):
         super().__init__(name="learner")
         if teacher is not None:
             teacher.trainable = False
-        # Metrics are of all replicas already; Keras would add those of each.
+        # Each metric already covers all replicas; Keras would sum over replicas once more.
         self.distribute_reduction_method = "first"
         self.network = network
         self.teacher = teacher
         self.loss_mean = tf.keras.metrics.Mean("loss")
         self.accuracy = tf.keras.metrics.SparseCategoricalAccuracy("accuracy")
-        # Keras counts the five largest of float32 logits only.
+        # Keras finds the five largest only among float32 logits.
         self.top_5 = tf.keras.metrics.SparseTopKCategoricalAccuracy(5, "top_5", tf.float32)
         self.finite_steps = tf.keras.metrics.Sum("finite_steps")
 
@@ -46,7 +47,7 @@ class Learner(tf.keras.Model):
         return self.network(images, training=training)
 
     def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """One step on the images of this replica; called by `fit`."""
+        """Trains one step on the images of this replica; called by `fit`."""
         images, labels = data
         count = tf.size(labels)
         replica = tf.distribute.get_replica_context()
@@ -58,28 +59,28 @@ class Learner(tf.keras.Model):
             loss = tf.reduce_sum(losses) / tf.cast(count, losses.dtype)
         self.optimizer.minimize(loss, self.network.trainable_variables, tape)
         self.finite_steps.update_state(tf.math.is_finite(loss))
-        return self._measured(labels, logits, losses)
+        return self._update_metrics(labels, logits, losses)
 
     def test_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """The metrics of the images of this replica; called by `evaluate`."""
+        """Evaluates the images of this replica; called by `evaluate`."""
         images, labels = data
         logits = self.network(images, training=False)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-        return self._measured(labels, logits, losses)
+        return self._update_metrics(labels, logits, losses)
 
     def _cross_entropies(
         self, images: tf.Tensor, labels: tf.Tensor, logits: tf.Tensor
     ) -> tf.Tensor:
         if self.teacher is None:
             return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-        taught = tf.nn.softmax(tf.cast(self.teacher(images, training=False), logits.dtype))
-        return tf.nn.softmax_cross_entropy_with_logits(tf.stop_gradient(taught), logits)
+        targets = tf.nn.softmax(tf.cast(self.teacher(images, training=False), logits.dtype))
+        return tf.nn.softmax_cross_entropy_with_logits(tf.stop_gradient(targets), logits)
 
-    def _measured(
+    def _update_metrics(
         self, labels: tf.Tensor, logits: tf.Tensor, losses: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         self.loss_mean.update_state(losses)
         self.accuracy.update_state(labels, logits)
         self.top_5.update_state(labels, logits)
-        measured = (self.loss_mean, self.accuracy, self.top_5)
-        return {metric.name: metric.result() for metric in measured}
+        reported = (self.loss_mean, self.accuracy, self.top_5)
+        return {metric.name: metric.result() for metric in reported}

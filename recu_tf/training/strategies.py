@@ -1,4 +1,4 @@
-"""Which devices train: one, all of this machine, or those of several processes."""
+"""Which devices train: one device, all of this machine, or those of several processes."""
 
 import os
 
@@ -6,27 +6,21 @@ import tensorflow as tf
 
 from recu_tf import json_text
 
-__all__ = ["WorkerLost", "is_chief", "make_strategy", "several_processes"]
-
-
-class WorkerLost(Exception):
-    """Another process of the training is gone, and nothing more can be added up over all."""
-
-    exit_code = 4
+__all__ = ["has_several_processes", "is_chief", "make_strategy"]
 
 
 def make_strategy(name: str = "auto") -> tf.distribute.Strategy:
-    """A distribution strategy by name.
+    """Makes a distribution strategy from its name.
 
     Args:
         name: `single`: the first device. `mirrored`: a replica of the network on each visible GPU,
-            or on each CPU device where there is none. `multiworker`: on the devices of several
-            processes, which the environment variable `TF_CONFIG` lists; to be made before
-            TensorFlow does anything else. `auto`: `multiworker` where `TF_CONFIG` is set,
-            `mirrored` where two or more GPUs are visible, else `single`.
+            or on each CPU device if there is none. `multiworker`: the devices of several
+            processes, which the environment variable `TF_CONFIG` lists; it has to be made before
+            TensorFlow does anything else. `auto`: `multiworker` if `TF_CONFIG` is set, `mirrored`
+            if two or more GPUs are visible, else `single`.
 
     Raises:
-        ValueError: `multiworker` without `TF_CONFIG`, or one that is not JSON.
+        ValueError: `multiworker` without `TF_CONFIG`, or `TF_CONFIG` is not JSON.
     """
     cluster = os.environ.get("TF_CONFIG")
     if cluster and name in ("auto", "multiworker"):
@@ -39,7 +33,7 @@ def make_strategy(name: str = "auto") -> tf.distribute.Strategy:
     if name == "multiworker" and not cluster:
         raise ValueError(
             "`strategy` multiworker needs the environment variable TF_CONFIG, which lists the "
-            "workers, and it is not set."
+            "workers, but it is not set."
         )
     if name == "multiworker" or (name == "auto" and cluster):
         return tf.distribute.MultiWorkerMirroredStrategy()
@@ -48,14 +42,14 @@ def make_strategy(name: str = "auto") -> tf.distribute.Strategy:
         devices = gpus or tf.config.list_logical_devices("CPU")
         return tf.distribute.MirroredStrategy(
             [device.name for device in devices],
-            # Without NCCL, sums over CPU devices are taken on one of them.
+            # Without NCCL, one of the CPU devices computes the sums over all.
             None if gpus else tf.distribute.ReductionToOneDevice(),
         )
     return tf.distribute.get_strategy()
 
 
-def several_processes(strategy: tf.distribute.Strategy) -> bool:
-    """Whether other processes take part.
+def has_several_processes(strategy: tf.distribute.Strategy) -> bool:
+    """Whether other processes train together with this one.
 
     Args:
         strategy: from `make_strategy`.
@@ -64,7 +58,7 @@ def several_processes(strategy: tf.distribute.Strategy) -> bool:
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
-    """Whether this process is the one that writes; there is one among the workers.
+    """Whether this process is the chief, the only worker that writes files.
 
     Args:
         strategy: from `make_strategy`.

@@ -147,7 +147,7 @@ def test_hyphens_do_for_underscores():
         ("train --gpus zero", "--gpus must be numbers separated by commas, got 'zero'"),
         ("train -e nowhere", "nowhere"),
         ("import", "the following arguments are required: CHECKPOINT, --out"),
-        ("import nothing.pth --out RUN", "nothing.pth is not a file: no checkpoint to read"),
+        ("import nothing.pth --out RUN", "nothing.pth is not a file: there is no checkpoint"),
         ("import a.pth --out RUN --dataset mnist", "argument --dataset: invalid choice: 'mnist'"),
         ("summary resnet34_1w1a --dataset cifar10", "`name` must be one of resnet20_1w1a, "),
         ("summary nothing", "MODEL must be a run directory, a .keras file, a .h5 file, a SavedMo"),
@@ -236,7 +236,7 @@ def test_run_directory_is_not_overwritten(run, capsys):
     error = complaint(
         capsys, "train", "--epochs", "1", "--results_dir", str(run.parent), "--save", "run"
     )
-    assert "already holds a run. To go on: --resume trains it" in error
+    assert "already holds a run. Train it further with --resume" in error
 
 
 @pytest.mark.parametrize("step", ["audit", "verify"])

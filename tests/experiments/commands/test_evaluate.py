@@ -7,7 +7,7 @@ from conftest import few_digits, shared, small_resnet
 
 from experiments import cli
 from recu_tf import data
-from recu_tf.pytorch.state_dict import published_tensors
+from recu_tf.pytorch.tensor_names import list_tensors
 from recu_tf.runs import Run
 
 IMAGES = 40
@@ -44,7 +44,7 @@ def checkpoint(tmp_path):
             return rng.uniform(0.5, 1.5, shape)
         return np.array(0.9) if name.endswith("tau") else rng.normal(size=shape)
 
-    tensors = published_tensors(small_resnet((32, 32, 3), 10, rotated=True))
+    tensors = list_tensors(small_resnet((32, 32, 3), 10, rotated=True))
     state_dict = {one.name: torch.from_numpy(values(one.name, one.shape)) for one in tensors}
     path = tmp_path / "model_best.pth.tar"
     torch.save({"state_dict": state_dict, "epoch": 3}, path)

@@ -9,7 +9,7 @@ from conftest import compile_classifier, shared
 
 from recu_tf import models, optimizers
 from recu_tf.layers import BinaryConv2D, HardTanh, PadChannels
-from recu_tf.pytorch.state_dict import published_tensors
+from recu_tf.pytorch.tensor_names import list_tensors
 from recu_tf.quantizers import ReCU
 from recu_tf.runs.keras_file import load_keras
 
@@ -59,7 +59,7 @@ def test_tensors_are_the_published_ones(name, dataset):
     reference = REFERENCES[name, dataset]
     reference = json.loads(shared("reference", "models", f"{reference}.json").read_text())
     model = models.build(name, dataset)
-    ours = {tensor.name: tensor for tensor in published_tensors(model)}
+    ours = {tensor.name: tensor for tensor in list_tensors(model)}
     assert {tensor: one.shape for tensor, one in ours.items()} == {
         tensor: tuple(shape)
         for tensor, shape in reference["tensors"]

@@ -38,7 +38,7 @@ def test_truncated_newest_falls_back_with_a_warning(share, tmp_path):
         path = checkpoints.save(tmp_path, make(epoch))
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * share)])
-    with pytest.warns(UserWarning, match="000002-00000000.npz is damaged and left out"):
+    with pytest.warns(UserWarning, match="000002-00000000.npz is damaged and was skipped"):
         assert checkpoints.load_newest(tmp_path).epoch == 1
     # It is gone, so the next one saved does not push out the good one.
     assert not path.exists()
@@ -50,7 +50,7 @@ def test_changed_byte_is_noticed(tmp_path):
     content = bytearray(path.read_bytes())
     content[len(content) // 3] ^= 1
     path.write_bytes(content)
-    with pytest.warns(UserWarning, match="is damaged and left out"):
+    with pytest.warns(UserWarning, match="is damaged and was skipped"):
         assert checkpoints.load_newest(tmp_path).epoch == 1
 
 

@@ -1,16 +1,20 @@
 import pytest
 
 from recu_tf import data, training
-from recu_tf.runs.locking import locked
+from recu_tf.runs.locking import lock_directory
 from recu_tf.settings import Settings
 
 TRAINED_ELSEWHERE = "is being trained by another process"
 
 
 def test_directory_is_trained_by_one_process_at_a_time(tmp_path):
-    with locked(tmp_path), pytest.raises(OSError, match=TRAINED_ELSEWHERE), locked(tmp_path):
+    with (
+        lock_directory(tmp_path),
+        pytest.raises(OSError, match=TRAINED_ELSEWHERE),
+        lock_directory(tmp_path),
+    ):
         pass
-    with locked(tmp_path):
+    with lock_directory(tmp_path):
         pass
 
 
@@ -19,20 +23,23 @@ def test_lock_leaves_nothing_where_no_run_has_come_of_it(exists, tmp_path):
     directory = tmp_path / "results" / "run"
     if exists:
         directory.mkdir(parents=True)
-    with locked(directory):
+    with lock_directory(directory):
         assert (directory / ".lock").exists()
     assert list(tmp_path.rglob("*")) == ([directory.parent, directory] if exists else [])
 
 
 def test_lock_stays_with_a_run(tmp_path):
-    with locked(tmp_path / "run"):
+    with lock_directory(tmp_path / "run"):
         (tmp_path / "run" / "config.json").touch()
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [".lock", "config.json"]
 
 
 def test_directory_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(OSError, match="file/run cannot be made"), locked(tmp_path / "file" / "run"):
+    with (
+        pytest.raises(OSError, match="file/run cannot be created"),
+        lock_directory(tmp_path / "file" / "run"),
+    ):
         pass
 
 
@@ -40,5 +47,5 @@ def test_directory_that_cannot_be_made_is_named(tmp_path):
 def test_training_takes_the_lock_before_it_reads_or_builds(resume, monkeypatch, tmp_path):
     monkeypatch.setattr(data, "training_set", lambda *_, **__: pytest.fail("data was read"))
     settings = Settings(model="resnet20_1w1a", dataset="digits")
-    with locked(tmp_path / "run"), pytest.raises(OSError, match=TRAINED_ELSEWHERE):
+    with lock_directory(tmp_path / "run"), pytest.raises(OSError, match=TRAINED_ELSEWHERE):
         training.train(settings, tmp_path / "run", resume=resume)

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from recu_tf.runs import Run
 from recu_tf.runs.atomic_write import write_aside
-from recu_tf.runs.run import CONFIG_ASIDE
+from recu_tf.runs.run_config import PARTIAL_CONFIG
 
 CONFIG = {
     "settings": {},
@@ -28,7 +28,9 @@ def test_run_directory_is_made_and_opened(tmp_path):
 
 def test_directory_that_holds_a_run_is_refused_with_the_way_on(tmp_path):
     Run.create(tmp_path / "one", CONFIG)
-    with pytest.raises(FileExistsError, match=r"already holds a run. To go on: --resume trains"):
+    with pytest.raises(
+        FileExistsError, match=r"already holds a run\. Train it further with --resume"
+    ):
         Run.create(tmp_path / "one", CONFIG)
 
 
@@ -116,12 +118,15 @@ def test_damaged_normalization_is_refused(normalization, tmp_path):
     [
         (
             {"class_names": 5},
-            r"`class_names` in .*config\.json must be a list of texts or null, got 5",
+            r"`class_names` in .*config\.json must be a list of strings or null, got 5",
         ),
-        ({"class_names": [{}]}, r"`class_names` in .* must be a list of texts or null"),
-        ({"input_shape": {"a": 1}}, r"`input_shape` in .* must be a list of whole numbers from 1"),
-        ({"input_shape": [2.5]}, r"`input_shape` in .* must be a list of whole numbers from 1"),
-        ({"num_classes": "1"}, r"`num_classes` such a number, got \[2\] and '1'"),
+        ({"class_names": [{}]}, r"`class_names` in .* must be a list of strings or null"),
+        (
+            {"input_shape": {"a": 1}},
+            r"`input_shape` in .* must be a list of positive whole numbers",
+        ),
+        ({"input_shape": [2.5]}, r"`input_shape` in .* must be a list of positive whole numbers"),
+        ({"num_classes": "1"}, r"`num_classes` a positive whole number, got \[2\] and '1'"),
     ],
 )
 def test_values_of_other_types_are_refused(wrong, message, tmp_path):
@@ -133,7 +138,7 @@ def test_values_of_other_types_are_refused(wrong, message, tmp_path):
 def test_model_of_another_network_is_refused(tmp_path):
     run = Run.create(tmp_path / "run", {**CONFIG, "num_classes": 7})
     run.save_model(model(), "best")
-    with pytest.raises(ValueError, match=r"best\.keras is another network than that of config"):
+    with pytest.raises(ValueError, match=r"best\.keras does not hold the network of config"):
         run.load_model("best")
 
 
@@ -153,7 +158,7 @@ def test_failed_write_leaves_the_file_before_it(tmp_path):
 
 def test_run_killed_while_its_config_was_written_leaves_room(tmp_path):
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / CONFIG_ASIDE).write_text('{"format"')
+    (tmp_path / "run" / PARTIAL_CONFIG).write_text('{"format"')
     Run.create(tmp_path / "run", {"settings": {}})
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["config.json"]
 
@@ -165,10 +170,10 @@ def test_half_a_line_of_metrics_is_no_line(tmp_path):
         run.append_metrics({"epoch": epoch})
     with open(run.path / "metrics.jsonl", "a") as file:
         file.write('{"epoch": 3, "lo')
-    with pytest.warns(UserWarning, match=r"metrics\.jsonl, line 4, is damaged and left out"):
+    with pytest.warns(UserWarning, match=r"metrics\.jsonl, line 4, is damaged and was skipped"):
         assert [line["epoch"] for line in run.metrics()] == [0, 1, 2]
     with pytest.warns(UserWarning, match="line 4, is damaged"):
-        run.forget_metrics(2)
+        run.remove_metrics_from(2)
     assert (run.path / "metrics.jsonl").read_text() == '{"epoch": 0}\n{"epoch": 1}\n'
 
 
@@ -178,7 +183,7 @@ def test_half_a_line_of_metrics_is_no_line(tmp_path):
 )
 def test_damaged_line_of_metrics_is_named_and_left_out(damage, tmp_path):
     run = runs_with_lines(tmp_path, b'{"epoch": 0}\n' + damage + b'{"epoch": 2}\n')
-    with pytest.warns(UserWarning, match=r"metrics\.jsonl, line 2, is damaged and left out"):
+    with pytest.warns(UserWarning, match=r"metrics\.jsonl, line 2, is damaged and was skipped"):
         assert [line["epoch"] for line in run.metrics()] == [0, 2]
 
 

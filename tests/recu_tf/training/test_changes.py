@@ -13,7 +13,7 @@ from experiments.commands.parser import command_parser
 from recu_tf import runs, schedules, training
 from recu_tf.runs.checkpoints import Checkpoint
 from recu_tf.settings import Settings
-from recu_tf.training.changes import keep_changes
+from recu_tf.training.changes import record_changes
 
 SMALL = "--dataset digits -a resnet20_1w1a -b 12 -bt 5 --lr 0.01"
 SETTINGS = Settings(model="resnet20_1w1a", dataset="digits", epochs=4, batch_size=10)
@@ -35,7 +35,7 @@ def test_finished_run_is_extended_by_the_schedules_of_its_new_length(monkeypatch
     capsys.readouterr()
     assert resumed(tmp_path, "--epochs", "3") == 0
     printed = capsys.readouterr().out
-    assert "Other schedules from epoch 2 on (epochs 3 instead of 1): lr 0.0075 and " in printed
+    assert "New schedules from epoch 2 (epochs 3 instead of 1): lr 0.0075 and " in printed
     assert "; epoch 1 had lr 0.01 and tau 0.85.\n" in printed
     assert "Epoch 3/3" in printed
     run = runs.Run.open(tmp_path / "run")
@@ -53,7 +53,7 @@ def test_finished_run_is_extended_by_the_schedules_of_its_new_length(monkeypatch
     assert "All 3 epochs had been trained before; a larger --epochs" in capsys.readouterr().out
     for change in ("--epochs 2", "--lr 0.5"):
         assert resumed(tmp_path, *change.split()) == 2
-        assert "`epochs` must be more than the 3 that the run has behind it" in (
+        assert "`epochs` must be more than the 3 that the run has already trained" in (
             capsys.readouterr().err
         )
     assert runs.Run.open(tmp_path / "run").config == run.config
@@ -61,7 +61,7 @@ def test_finished_run_is_extended_by_the_schedules_of_its_new_length(monkeypatch
 
 def advised(errors):
     """The arguments of the command that a message names."""
-    return shlex.split(re.search(r"To go on: recu (.*?)\. If", errors)[1])
+    return shlex.split(re.search(r"To resume: recu (.*?)\. If", errors)[1])
 
 
 def test_advice_after_a_loss_that_is_not_finite_can_be_followed(monkeypatch, tmp_path, capsys):
@@ -96,32 +96,32 @@ def run(tmp_path):
 
 
 def test_run_may_be_shortened_to_epochs_that_are_still_to_come(run):
-    lines = keep_changes(run, replace(SETTINGS, epochs=3), Checkpoint(2, 1, {}), 1)
+    lines = record_changes(run, replace(SETTINGS, epochs=3), Checkpoint(2, 1, {}), 1)
     assert len(lines) == 1
-    assert lines[0].startswith("Other schedules from epoch 3 on (epochs 3 instead of 4): lr 0.025 ")
+    assert lines[0].startswith("New schedules from epoch 3 (epochs 3 instead of 4): lr 0.025 ")
     assert re.search(r"in epoch 3; epoch 2 had lr 0\.0853\d and tau 0\.\d+\.$", lines[0])
     assert run.config["changes"] == [{"epoch": 2, "step": 1, "epochs": [4, 3]}]
 
 
 def test_other_number_of_devices_is_told_where_batch_norms_see_less(run):
-    lines = keep_changes(run, SETTINGS, Checkpoint(2, 0, {}), 2)
+    lines = record_changes(run, SETTINGS, Checkpoint(2, 0, {}), 2)
     assert lines == [
-        "From epoch 3 on, 2 devices train instead of 1: each batch norm takes its statistics from "
-        "5 images instead of 10, so the weights become others than on 1."
+        "From epoch 3, 2 devices train instead of 1: each batch norm computes its statistics over "
+        "5 images instead of 10, so the weights will differ from a training on 1."
     ]
     assert runs.Run.open(run.path).config["changes"] == [
         {"epoch": 2, "step": 0, "replicas": [1, 2]}
     ]
-    assert keep_changes(run, SETTINGS, Checkpoint(2, 0, {}), 2) == []
+    assert record_changes(run, SETTINGS, Checkpoint(2, 0, {}), 2) == []
 
 
 def test_devices_do_not_matter_to_synchronised_batch_norms_and_finished_runs(run):
     finished = Checkpoint(4, 0, {})
-    assert keep_changes(run, SETTINGS, finished, 2) == []
+    assert record_changes(run, SETTINGS, finished, 2) == []
     assert "changes" not in run.config
     run.config["settings"]["sync_batch_norm"] = True
     synchronised = replace(SETTINGS, sync_batch_norm=True)
-    assert keep_changes(run, synchronised, Checkpoint(2, 0, {}), 2) == []
+    assert record_changes(run, synchronised, Checkpoint(2, 0, {}), 2) == []
     assert run.config["changes"] == [{"epoch": 2, "step": 0, "replicas": [1, 2]}]
 
 
@@ -143,7 +143,7 @@ def test_run_is_resumed_on_other_devices_and_says_what_that_changes(monkeypatch,
     capsys.readouterr()
     longer = replace(settings, epochs=2, strategy="mirrored")
     run = training.train(longer, tmp_path / "run", resume=True)
-    assert "From epoch 2 on, 2 devices train instead of 1: each batch norm" in (
+    assert "From epoch 2, 2 devices train instead of 1: each batch norm" in (
         capsys.readouterr().out
     )
     assert run.config["replicas"] == 2
@@ -160,12 +160,15 @@ def test_where_every_checkpoint_is_damaged_the_way_out_can_be_followed(
     for path in (run.path / "checkpoints").iterdir():
         path.write_bytes(path.read_bytes()[:1000])
     capsys.readouterr()
-    with pytest.warns(UserWarning, match="is damaged and left out"):
+    with pytest.warns(UserWarning, match="is damaged and was skipped"):
         assert resumed(tmp_path) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert "checkpoints is damaged. --init-from " in error
-    named = re.search("damaged. (--init-from .*) and another --save start", error)[1]
+    start = (
+        r"checkpoints is damaged\. Start a new training from its best model with (.*) and another"
+    )
+    named = re.search(start + r" --save\.", error)[1]
+    assert named.startswith("--init-from ")
     assert shlex.split(named)[1] == str(run.model_path("best"))
     other = ["--results_dir", str(tmp_path), "--save", "other", "--epochs", "1"]
     assert cli.main(["train", *shlex.split(named), *other]) == 0
@@ -173,13 +176,13 @@ def test_where_every_checkpoint_is_damaged_the_way_out_can_be_followed(
     # A model that is damaged as well is not named.
     run.model_path("best").write_bytes(b"PK")
     with (
-        pytest.warns(UserWarning, match="is damaged and left out"),
-        pytest.raises(ValueError, match=r"--init-from .*last\.keras .* from its last model"),
+        pytest.warns(UserWarning, match="is damaged and was skipped"),
+        pytest.raises(ValueError, match=r"from its last model with --init-from .*last\.keras .*"),
     ):
         training.train(Settings.of_run(run), run.path, resume=True)
     run.model_path("last").unlink()
     with (
-        pytest.warns(UserWarning, match="is damaged and left out"),
-        pytest.raises(ValueError, match=r"Neither best\.keras nor last\.keras is whole"),
+        pytest.warns(UserWarning, match="is damaged and was skipped"),
+        pytest.raises(ValueError, match=r"Neither best\.keras nor last\.keras can be loaded"),
     ):
         training.train(Settings.of_run(run), run.path, resume=True)

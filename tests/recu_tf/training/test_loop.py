@@ -11,9 +11,8 @@ from tensorflow.python.summary.summary_iterator import summary_iterator
 from recu_tf import data, evaluation, models, networks, runs, training
 from recu_tf.runs import checkpoints
 from recu_tf.settings import Settings
+from recu_tf.training.errors import LossNotFinite, TrainingInterrupted
 from recu_tf.training.progress import Progress
-from recu_tf.training.recorder import LossNotFinite
-from recu_tf.training.signals import TrainingInterrupted
 
 
 @pytest.fixture
@@ -119,7 +118,9 @@ def test_interrupted_training_goes_on_as_if_nothing_had_happened(settings, monke
     for step in (4, 6, 8):
         with monkeypatch.context() as patch:
             at_step(patch, step, lambda: signal.raise_signal(number))
-            with pytest.raises(TrainingInterrupted, match=f"{number.name}: stopped .*, saved") as e:
+            with pytest.raises(
+                TrainingInterrupted, match=f"{number.name}: stopped .* and saved"
+            ) as e:
                 training.train(settings, tmp_path / "parts", resume=True)
             assert e.value.exit_code == 128 + number
     parts = training.train(settings, tmp_path / "parts", resume=True)
@@ -154,7 +155,7 @@ def test_truncated_checkpoint_falls_back_to_the_one_before(settings, monkeypatch
     older, newest = sorted((run.path / "checkpoints").glob("*.npz"))
     weights = run.load_model("last").get_weights()
     newest.write_bytes(newest.read_bytes()[:-100])
-    with pytest.warns(UserWarning, match="is damaged and left out"):
+    with pytest.warns(UserWarning, match="is damaged and was skipped"):
         training.train(settings, run.path, resume=True)
     assert sorted((run.path / "checkpoints").glob("*.npz")) == [older, newest]
     assert same_bits(run.load_model("last").get_weights(), weights)
@@ -169,7 +170,7 @@ def test_lost_checkpoints_and_changed_images_are_refused(settings, monkeypatch, 
         training.train(settings, run.path, resume=True)
     for path in (run.path / "checkpoints").iterdir():
         path.unlink()
-    with pytest.raises(ValueError, match="no checkpoint to go on from, although it was trained"):
+    with pytest.raises(ValueError, match="no checkpoint to resume from, although it was trained"):
         training.train(settings, run.path, resume=True)
     assert len(run.metrics()) == 2
 
@@ -186,7 +187,7 @@ def test_imported_run_is_no_training_to_resume(settings, tmp_path):
             "normalization": {"mean": [0.0] * 3, "std": [1.0] * 3},
         },
     )
-    with pytest.raises(ValueError, match="was imported and holds no training to resume; --init"):
+    with pytest.raises(ValueError, match="was imported and holds no training to resume; start one"):
         training.train(settings, tmp_path / "run", resume=True)
 
 
@@ -195,10 +196,14 @@ def test_other_settings_are_refused_on_resume(settings, monkeypatch, tmp_path):
     few_digits(monkeypatch)
     training.train(settings, tmp_path / "run")
     other = dataclasses.replace(settings, momentum=0.8, batch_size_test=5)
-    with pytest.raises(ValueError, match=r"that the run began with, got momentum 0\.8 for 0\.9;"):
+    with pytest.raises(
+        ValueError, match=r"that the run began with, got momentum 0\.8 instead of 0\.9;"
+    ):
         training.train(other, tmp_path / "run", resume=True)
-    with pytest.raises(ValueError, match="`init_from` of the run to resume is None, got elsewhere"):
-        training.train(settings, tmp_path / "run", "elsewhere", resume=True)
+    with pytest.raises(
+        ValueError, match="`init_from` must be None, as in the run to resume, got elsewhere"
+    ):
+        training.train(settings, tmp_path / "run", init_from="elsewhere", resume=True)
 
 
 def test_loss_that_is_not_finite_names_its_step_and_keeps_the_checkpoint(
@@ -271,7 +276,7 @@ def test_mixed_precision_training_is_resumed_with_its_loss_scale(settings, monke
     settings = dataclasses.replace(settings, precision="mixed_float16")
     whole = training.train(settings, tmp_path / "whole")
     at_step(monkeypatch, 1, lambda: signal.raise_signal(signal.SIGTERM))
-    with pytest.raises(TrainingInterrupted, match="stopped in epoch 1 after step 2 of 3, saved"):
+    with pytest.raises(TrainingInterrupted, match="stopped in epoch 1 after step 2 of 3 and saved"):
         training.train(settings, tmp_path / "parts")
     assert "loss_scale/0" in checkpoints.load_newest(tmp_path / "parts" / "checkpoints").arrays
     parts = training.train(settings, tmp_path / "parts", resume=True)

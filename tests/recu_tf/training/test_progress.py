@@ -5,7 +5,7 @@ import pytest
 from recu_tf import metrics
 from recu_tf.durations import duration
 from recu_tf.training import progress
-from recu_tf.training.progress import Progress, expected_end
+from recu_tf.training.progress import Progress, format_end
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ from recu_tf.training.progress import Progress, expected_end
     ],
 )
 def test_expected_end_names_the_day_where_it_is_another(seconds, expected):
-    assert expected_end(datetime(2026, 11, 23, 23, 0), seconds) == expected
+    assert format_end(datetime(2026, 11, 23, 23, 0), seconds) == expected
 
 
 @pytest.mark.parametrize(
@@ -64,14 +64,14 @@ def test_lines_come_at_their_frequency_and_after_each_epoch(clock, capsys):
     callback = Progress(epochs=2, steps=4, print_freq=3)
     run_epoch(callback, clock, 0)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("Epoch 1/2  3/4  loss 1.5  2 s/step  ends ")
+    assert lines[0].startswith("Epoch 1/2  step 3/4  loss 1.5  2 s/step  ends ")
     assert lines[0].endswith("(in 10 s)")
     assert lines[1].startswith("Epoch 1/2  8 s  loss 1.25  lr 0.1  ends ")
     assert lines[1].endswith("(in 8 s)")
     assert len(lines) == 2
     run_epoch(callback, clock, 1)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("Epoch 2/2  3/4  ")
+    assert lines[0].startswith("Epoch 2/2  step 3/4  ")
     assert lines[1] == "Epoch 2/2  8 s  loss 1.25  lr 0.1"
 
 
@@ -79,8 +79,8 @@ def test_resumed_epoch_counts_on(clock, capsys):
     callback = Progress(epochs=3, steps=4, first_step=5, print_freq=1)
     run_epoch(callback, clock, 1, range(3))
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "Epoch 2/3  2/4  loss 1.5"
-    assert lines[1].startswith("Epoch 2/3  3/4  ")
+    assert lines[0] == "Epoch 2/3  step 2/4  loss 1.5"
+    assert lines[1].startswith("Epoch 2/3  step 3/4  ")
     assert lines[1].endswith("(in 10 s)")
     assert len(lines) == 3
 
@@ -93,7 +93,7 @@ def test_compilation_of_first_steps_is_not_expected_again(first_step, clock, cap
     lines = capsys.readouterr().out.splitlines()
     # Of the second step alone; how long an evaluation takes is not known yet.
     steps = 18 - first_step
-    assert lines[0].endswith(f"  2 s/step  {expected_end(datetime.now(), 2 * steps)}")
+    assert lines[0].endswith(f"  2 s/step  {format_end(datetime.now(), 2 * steps)}")
     assert lines[1].endswith(f"(in {duration((steps - 2) * 2 + (4 - epoch) * 1)})")
     # From the second epoch on, with all that lies between two of them.
     run_epoch(callback, clock, epoch + 1, test=(1.0, 1.0))
@@ -101,7 +101,7 @@ def test_compilation_of_first_steps_is_not_expected_again(first_step, clock, cap
 
 
 def test_estimate_and_lines_can_be_left_out(clock, capsys):
-    run_epoch(Progress(2, 4, print_freq=0, time_estimate=False), clock, 0)
+    run_epoch(Progress(epochs=2, steps=4, print_freq=0, time_estimate=False), clock, 0)
     assert capsys.readouterr().out == "Epoch 1/2  8 s  loss 1.25  lr 0.1\n"
 
 
@@ -128,7 +128,7 @@ def test_lines_of_a_whole_training_fit_and_share_their_units(clock, capsys):
 def test_terminal_gets_one_line_that_redraws_itself(columns, clock, capsys, monkeypatch):
     monkeypatch.setattr(progress.sys.stdout, "isatty", lambda: True, raising=False)
     monkeypatch.setenv("COLUMNS", str(columns))
-    run_epoch(Progress(1, 4), clock, 0)
+    run_epoch(Progress(epochs=1, steps=4), clock, 0)
     printed = capsys.readouterr().out
     assert printed.count("\n") == 1
     assert printed.count("\r") == 4

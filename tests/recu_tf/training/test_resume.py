@@ -23,7 +23,12 @@ pytestmark = pytest.mark.slow
 
 
 def start(directory, *before, more=(), environment=None, **options):
-    command = [sys.executable, str(Path(__file__).with_name("tiny_training.py")), *before, "train"]
+    command = [
+        sys.executable,
+        str(Path(__file__).parents[2] / "tiny_training.py"),
+        *before,
+        "train",
+    ]
     where = ["--results_dir", str(directory.parent), "--save", directory.name]
     return subprocess.Popen(
         [*command, *ARGUMENTS.split(), "--resume", *where, *more],
@@ -106,7 +111,7 @@ def test_signal_saves_and_names_the_way_to_go_on(number, whole, tmp_path):
     _, errors = finish(process, 128 + number)
     assert errors.count("\n") == 1, errors
     assert errors.startswith(f"recu: {number.name}: stopped ")
-    assert f"To go on: recu train --resume --results_dir {tmp_path} --save run" in errors
+    assert f"To resume: recu train --resume --results_dir {tmp_path} --save run" in errors
     finish(start(tmp_path / "run"))
     assert_same(runs.Run.open(tmp_path / "run"), whole)
 
@@ -187,7 +192,7 @@ def test_when_a_process_is_killed_the_other_ends_and_both_can_go_on(killed, tmp_
     assert "Traceback" not in errors
     lines = [line for line in errors.splitlines() if line.startswith("recu")]
     assert len(lines) == 1, errors
-    assert lines[0].startswith("recu: Another worker is gone, so the training cannot go on.")
+    assert lines[0].startswith("recu: Another worker is gone, so the training cannot continue.")
     begun = checkpoints.load_newest(tmp_path / "run" / "checkpoints").epoch
     assert begun >= 2
     both = start_two(tmp_path / "run")

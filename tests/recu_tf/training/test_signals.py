@@ -3,16 +3,16 @@ import threading
 
 import pytest
 
-from recu_tf.training.signals import Interruption
+from recu_tf.training.signals import SignalHandler
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_first_signal_is_remembered_and_the_second_obeyed(number):
     before = signal.getsignal(number)
-    with Interruption() as interruption:
-        assert interruption.received is None
+    with SignalHandler() as handler:
+        assert handler.received is None
         signal.raise_signal(number)
-        assert interruption.received == number
+        assert handler.received == number
         with pytest.raises(KeyboardInterrupt, match=r"^$"):
             signal.raise_signal(number)
     assert signal.getsignal(number) is before
@@ -23,7 +23,7 @@ def test_other_threads_leave_the_handlers_alone():
     inside = []
 
     def work():
-        with Interruption():
+        with SignalHandler():
             inside.append(signal.getsignal(signal.SIGTERM))
 
     thread = threading.Thread(target=work)

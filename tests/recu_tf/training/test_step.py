@@ -58,9 +58,9 @@ def test_batch_norm_is_per_replica_unless_asked(monkeypatch):
         ]
         assert norms
         assert all(layer.synchronized == synchronized for layer in norms)
-        # What is written is an ordinary network.
-        whole = prepared.whole.layers
-        assert not any(getattr(layer, "synchronized", False) for layer in whole)
+        # The network that is saved is an ordinary network.
+        saved = prepared.saved_network.layers
+        assert not any(getattr(layer, "synchronized", False) for layer in saved)
 
 
 def test_l2_goes_to_the_tensors_of_the_recipe():

@@ -12,7 +12,7 @@ def test_strategy_has_the_devices_of_its_name(name, replicas):
     strategy = strategies.make_strategy(name)
     assert strategy.num_replicas_in_sync == replicas
     assert strategies.is_chief(strategy)
-    assert not strategies.several_processes(strategy)
+    assert not strategies.has_several_processes(strategy)
 
 
 def test_multiworker_without_a_cluster_is_refused(monkeypatch):

@@ -1,15 +1,12 @@
-import pickle
-import sys
-
 import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import shared
-from published import CHECKPOINT, NETWORKS, Malicious, images, published_weights, vectors
+from published import CHECKPOINT, NETWORKS, images, published_weights, vectors
 
 from recu_tf import data, optimizers, pytorch
 from recu_tf.layers import Rotate180
-from recu_tf.pytorch.state_dict import published_tensors
+from recu_tf.pytorch.tensor_names import list_tensors
 
 ten_networks = pytest.mark.parametrize(
     "reference",
@@ -23,7 +20,8 @@ ten_networks = pytest.mark.parametrize(
 @ten_networks
 def test_evaluation_logits_are_the_published_ones(reference):
     _, numbers, state_dict, inputs = vectors(reference)
-    model = pytorch.from_state_dict(state_dict, *NETWORKS[reference])
+    name, dataset = NETWORKS[reference]
+    model = pytorch.from_state_dict(state_dict, model=name, dataset=dataset)
     expected = numbers["eval_logits"]
     # Absolutely where the logits are of the order of 1, relatively in the two-stage networks.
     scale = np.abs(expected).max() if "two_stage" in reference else 1
@@ -35,8 +33,9 @@ def test_training_step_is_the_published_one(reference):
     """In float64: in float32 a value within rounding of 0 may turn a sign and all behind it."""
     tf.keras.mixed_precision.set_global_policy("float64")
     description, numbers, state_dict, inputs = vectors(reference)
-    model = pytorch.from_state_dict(state_dict, *NETWORKS[reference])
-    tensors = {tensor.name: tensor for tensor in published_tensors(model)}
+    name, dataset = NETWORKS[reference]
+    model = pytorch.from_state_dict(state_dict, model=name, dataset=dataset)
+    tensors = {tensor.name: tensor for tensor in list_tensors(model)}
     trainable = [tensors[name] for name in description["trainable"]]
     with tf.GradientTape() as tape:
         logits = model(inputs, training=True)
@@ -83,7 +82,7 @@ def test_five_steps_are_the_published_ones():
     for batch, labels, rate, loss in steps:
         model.optimizer.learning_rate.assign(rate)
         assert abs(model.train_on_batch(batch, labels) - loss) <= 1e-6
-    tensors = {tensor.name: tensor for tensor in published_tensors(model)}
+    tensors = {tensor.name: tensor for tensor in list_tensors(model)}
     for key, name in {
         "conv1": "conv1.weight",
         "linear": "linear.weight",
@@ -99,38 +98,6 @@ def test_five_steps_are_the_published_ones():
         assert shown.max() <= 1e-6, key
 
 
-@pytest.mark.parametrize("reference", NETWORKS)
-def test_network_and_data_set_are_guessed(reference):
-    state_dict = published_weights(reference)
-    assert pytorch.guess_network(state_dict) == NETWORKS[reference]
-    prefixed = {f"module.{name}": value for name, value in state_dict.items()}
-    assert pytorch.guess_network(prefixed) == NETWORKS[reference]
-
-
-@pytest.mark.parametrize(
-    ("reference", "classes", "dataset"),
-    [
-        ("cifar_resnet18", 100, "cifar100"),
-        ("cifar_resnet18", 7, None),
-        ("imagenet_resnet18", 200, "tinyimagenet"),
-        ("imagenet_two_stage_resnet18", 7, "folder"),
-    ],
-)
-def test_number_of_classes_tells_the_data_set(reference, classes, dataset):
-    state_dict = published_weights(reference)
-    classifier = "fc" if "fc.bias" in state_dict else "linear"
-    state_dict[f"{classifier}.weight"] = np.zeros((classes, 512), np.float32)
-    state_dict[f"{classifier}.bias"] = np.zeros(classes, np.float32)
-    assert pytorch.guess_network(state_dict)[1] == dataset
-    if dataset is None:
-        with pytest.raises(
-            ValueError, match="`dataset` cannot be guessed: no data set has this number"
-        ):
-            pytorch.from_state_dict(state_dict)
-    elif dataset == "folder":
-        assert pytorch.from_state_dict(state_dict).output_shape == (None, 7)
-
-
 def test_prefix_and_shape_of_tau_do_not_matter():
     state_dict = published_weights()
     model = pytorch.from_state_dict(state_dict)
@@ -139,7 +106,7 @@ def test_prefix_and_shape_of_tau_do_not_matter():
         for name, value in state_dict.items()
         if not name.endswith("num_batches_tracked")
     }
-    same = pytorch.from_state_dict(other, "resnet20_1w1a", "cifar10")
+    same = pytorch.from_state_dict(other, model="resnet20_1w1a", dataset="cifar10")
     for ours, theirs in zip(model.get_weights(), same.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     taus = [w.numpy() for w in same.non_trainable_weights if "tau" in w.name]
@@ -163,12 +130,12 @@ def test_every_wrong_tensor_is_named_in_one_error():
     state_dict["bn1.running_var"] = -state_dict["bn1.running_var"]
     state_dict["layer1.0.conv1.tau"] = np.float32(0.5)
     state_dict["bn2.bias"] = np.zeros(64, np.complex64)
-    with pytest.raises(ValueError, match="is not one of resnet20_1w1a for cifar10") as caught:
-        pytorch.from_state_dict(state_dict, "resnet20_1w1a", "cifar10")
+    with pytest.raises(ValueError, match="does not belong to resnet20_1w1a for cifar10") as caught:
+        pytorch.from_state_dict(state_dict, model="resnet20_1w1a", dataset="cifar10")
     for part in (
         "missing: conv1.weight, layer2.0.conv1.alpha;",
         "unexpected: layer9.weight;",
-        "of another shape: bn1.bias (17,) instead of (16,);",
+        "of a different shape: bn1.bias (17,) instead of (16,);",
         "not numbers: bn2.bias;",
         "not finite: linear.bias;",
         "negative: bn1.running_var;",
@@ -179,12 +146,14 @@ def test_every_wrong_tensor_is_named_in_one_error():
 
 def test_another_network_is_refused():
     state_dict = published_weights("cifar_resnet18a")
-    named = r"resnet18B_1w1a for cifar10 but of resnet18A_1w1a; of another shape: layer2"
+    named = r"resnet18B_1w1a for cifar10 but to resnet18A_1w1a; of a different shape: layer2"
     with pytest.raises(ValueError, match=named):
-        pytorch.from_state_dict(state_dict, "resnet18B_1w1a", "cifar10")
+        pytorch.from_state_dict(state_dict, model="resnet18B_1w1a", dataset="cifar10")
     with pytest.raises(ValueError, match=r"missing: layer1\.2\.conv1\.weight.* and \d+ more"):
-        pytorch.from_state_dict(state_dict, "resnet20_1w1a", "cifar10")
-    with pytest.raises(ValueError, match=r"no published ReCU network: it has no layer1\.0"):
+        pytorch.from_state_dict(state_dict, model="resnet20_1w1a", dataset="cifar10")
+    with pytest.raises(
+        ValueError, match=r"belongs to no published ReCU network: it has no layer1\.0"
+    ):
         pytorch.from_state_dict({"features.0.weight": np.zeros((3, 3))})
     state_dict["layer1.2.conv1.weight"] = state_dict["layer1.1.conv1.weight"]
     with pytest.raises(ValueError, match=r"are \[\(3, 32\), \(2, 32\), \(2, 64\), \(2, 128\)\]"):
@@ -193,113 +162,13 @@ def test_another_network_is_refused():
         pytorch.from_state_dict([1])
 
 
-def torch():
-    return pytest.importorskip("torch", reason="needs torch, the extra of that name")
-
-
-def test_checkpoint_of_an_old_torch_is_read():
-    torch()
-    state_dict, metadata = pytorch.read_checkpoint(shared(*CHECKPOINT))
-    assert metadata == {"epoch": 20, "model": "resnet20_1w1a", "best_prec1": 69.21}
-    assert state_dict["layer1.0.conv1.tau"].shape == (1,)
-    assert {type(value) for value in state_dict.values()} == {np.ndarray}
-    assert pytorch.guess_network(state_dict) == ("resnet20_1w1a", "cifar10")
-
-
 def test_imported_checkpoint_gives_the_published_logits():
-    torch()
     expected = np.load(shared("checkpoints", "resnet20_1w1a_cifar10_logits.npz"))
-    model = pytorch.from_state_dict(pytorch.read_checkpoint(shared(*CHECKPOINT))[0])
+    pytest.importorskip("torch", reason="needs torch, the extra of that name")
+    state_dict, _ = pytorch.read_checkpoint(shared(*CHECKPOINT))
+    model = pytorch.from_state_dict(state_dict)
     images, labels = data.load("cifar10", "test", str(shared("data", "tfds")))
     np.testing.assert_array_equal(labels[:100], expected["labels_first_100"])
     differences = np.abs(model(images[:100]) - expected["logits_first_100"])
     # Rounding may turn a sign in an image or two, which changes all behind it.
     assert np.mean(differences.max(axis=1) <= 1e-4) >= 0.97
-
-
-@pytest.mark.parametrize("zipped", [True, False])
-def test_files_of_either_format_are_read(zipped, tmp_path):
-    save = torch().save
-    tensors = {
-        "half": torch().tensor([1.5], dtype=torch().bfloat16),
-        "sparse": torch().eye(2).to_sparse(),
-        "count": torch().tensor(3),
-    }
-    for number, content in enumerate(
-        [tensors, {"state_dict": tensors, "epoch": 7, "best_prec1": torch().tensor(61.5), "x": [1]}]
-    ):
-        path = tmp_path / f"{number}.pth"
-        save(content, path, _use_new_zipfile_serialization=zipped)
-        state_dict, metadata = pytorch.read_checkpoint(path)
-        assert state_dict["half"].dtype == np.float32
-        assert state_dict["half"].tolist() == [1.5]
-        assert state_dict["sparse"].tolist() == [[1, 0], [0, 1]]
-        assert metadata == ({} if number == 0 else {"epoch": 7, "best_prec1": 61.5})
-
-
-@pytest.mark.parametrize("kind", ["zip", "old", "pickle", "pickle2"])
-def test_code_in_a_checkpoint_is_refused_and_not_executed(kind, tmp_path):
-    path, mark = tmp_path / "evil.pth", tmp_path / "executed"
-    content = {"state_dict": {"a": torch().zeros(1)}, "epoch": Malicious(mark)}
-    if kind.startswith("pickle"):
-        path.write_bytes(pickle.dumps(content["epoch"], protocol=2 if kind == "pickle2" else None))
-    else:
-        torch().save(content, path, _use_new_zipfile_serialization=kind == "zip")
-    with pytest.raises(
-        ValueError, match=r"evil\.pth (was refused and nothing in it was exec|is dam)"
-    ):
-        pytorch.read_checkpoint(path)
-    assert not mark.exists()
-    if kind in ("zip", "old"):
-        with pytest.raises(ValueError, match=r"it asks for posix\.mkdir"):
-            pytorch.read_checkpoint(path)
-        # It would have been executed by a reader that is less careful.
-        torch().load(path, weights_only=False)
-        assert mark.exists()
-
-
-@pytest.mark.parametrize("length", [0, 1, 100, 50000])
-@pytest.mark.parametrize("zipped", [True, False])
-def test_truncated_file_is_refused(length, zipped, tmp_path):
-    path = tmp_path / "short.pth"
-    torch().save(
-        {"state_dict": {"a": torch().zeros(20000)}}, path, _use_new_zipfile_serialization=zipped
-    )
-    path.write_bytes(path.read_bytes()[:length])
-    with pytest.raises(ValueError, match=r"short\.pth (is damaged or was not written|was refused)"):
-        pytorch.read_checkpoint(path)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ([1, 2], "holds a list, not a checkpoint"),
-        ({}, "`state_dict` in .* must hold tensors by name, and holds none"),
-        ({"state_dict": {}}, "`state_dict` in .* must hold tensors by name, and holds none"),
-        ({"epoch": 3}, "must hold a `state_dict` of tensors; these are none: epoch"),
-    ],
-)
-def test_file_without_a_state_dict_is_refused(content, message, tmp_path):
-    torch().save(content, tmp_path / "a.pth")
-    with pytest.raises(ValueError, match=message):
-        pytorch.read_checkpoint(tmp_path / "a.pth")
-
-
-def test_what_is_no_checkpoint_is_refused(tmp_path):
-    torch()
-    (tmp_path / "text.pth").write_text("epoch,loss\n1,2\n")
-    with pytest.raises(ValueError, match=r"text\.pth is damaged or was not written by torch.save"):
-        pytorch.read_checkpoint(tmp_path / "text.pth")
-    for path in (tmp_path, tmp_path / "nothing"):
-        with pytest.raises(FileNotFoundError, match="is not a file: no checkpoint to read"):
-            pytorch.read_checkpoint(path)
-
-
-def test_missing_or_unsafe_torch_is_named(tmp_path, monkeypatch):
-    (tmp_path / "a.pth").touch()
-    monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(ImportError, match=r"not installed: pip install 'recu_tf\[torch\]'"):
-        pytorch.read_checkpoint(tmp_path / "a.pth")
-    monkeypatch.setitem(sys.modules, "torch", type("Torch", (), {"__version__": "2.9.1+cpu"}))
-    with pytest.raises(ImportError, match=r"torch must be 2\.10 or newer .* got 2\.9\.1\+cpu"):
-        pytorch.read_checkpoint(tmp_path / "a.pth")

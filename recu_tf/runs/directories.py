@@ -1,0 +1,21 @@
+"""Creating the directories that runs are kept in."""
+
+from pathlib import Path
+
+__all__ = ["create_directory"]
+
+
+def create_directory(directory: Path, run: Path) -> None:
+    """Creates a directory and its parents where they are missing.
+
+    Args:
+        directory: to create.
+        run: the run directory it is needed for, which the error names.
+
+    Raises:
+        OSError: it cannot be created.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"The run directory {run} cannot be created: {error.strerror}") from error

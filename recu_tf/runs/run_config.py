@@ -1,0 +1,108 @@
+"""`config.json` in a run directory: writing it, and reading and checking it."""
+
+import json
+import platform
+from importlib import metadata
+from pathlib import Path
+
+from recu_tf import json_text
+from recu_tf.runs.atomic_write import write_aside
+
+__all__ = ["FORMAT", "PARTIAL_CONFIG", "list_versions", "read_config", "write_config"]
+
+FORMAT = 1
+PARTIAL_CONFIG = ".config.partial.json"  # what `write_config` writes before it renames it
+REQUIRED_KEYS = (
+    "versions",
+    "settings",
+    "num_classes",
+    "class_names",
+    "input_shape",
+    "normalization",
+)
+PACKAGES = ("recu_tf", "tensorflow", "tf-keras", "larq", "numpy")
+
+
+def list_versions() -> dict[str, str]:
+    """The installed versions of Python, of this library and of the packages it builds on."""
+    packages = {name: metadata.version(name) for name in PACKAGES}
+    return {"python": platform.python_version(), **packages}
+
+
+def write_config(path: Path, config: dict) -> None:
+    """Writes the configuration of a run, in one step.
+
+    Args:
+        path: of `config.json`.
+        config: of JSON's types.
+
+    Raises:
+        OSError: it cannot be written. An earlier file is unchanged.
+    """
+    text = json.dumps(config, indent=2) + "\n"
+    write_aside(path, lambda aside: aside.write_text(text, "utf-8"))
+
+
+def read_config(path: Path) -> dict:
+    """Reads and checks the configuration of a run.
+
+    Args:
+        path: of `config.json`.
+
+    Raises:
+        FileNotFoundError: there is no such file, so its directory is not a run directory.
+        ValueError: it is not JSON, has a format that this version cannot read, lacks a key, or has
+            a value of the wrong type.
+    """
+    try:
+        config = json_text.parsed(path.read_text("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(
+            f"{path.parent} is not a run directory: it has no config.json."
+        ) from None
+    except ValueError as error:
+        raise ValueError(f"{path} is not valid JSON: {error}") from None
+    found = config.get("format") if isinstance(config, dict) else None
+    if found != FORMAT:
+        raise ValueError(
+            f"{path} must have format {FORMAT}, the one that this version of recu_tf reads, got "
+            f"{found!r}."
+        )
+    missing = [key for key in REQUIRED_KEYS if key not in config]
+    if missing:
+        raise ValueError(f"{path} lacks {', '.join(missing)}.")
+    _check_classes(config, path)
+    _check_normalization(config, path)
+    return config
+
+
+def _check_classes(config: dict, path: Path) -> None:
+    classes, names, shape = (config[key] for key in ("num_classes", "class_names", "input_shape"))
+    sizes = [classes, *shape] if isinstance(shape, list) else [None]
+    if not all(type(size) is int and size > 0 for size in sizes):
+        raise ValueError(
+            f"`input_shape` in {path} must be a list of positive whole numbers and `num_classes` "
+            f"a positive whole number, got {shape!r} and {classes!r}."
+        )
+    strings = names if isinstance(names, list) else [None]
+    if names is not None and not all(isinstance(string, str) for string in strings):
+        raise ValueError(
+            f"`class_names` in {path} must be a list of strings or null, got {names!r}."
+        )
+
+
+def _check_normalization(config: dict, path: Path) -> None:
+    try:
+        channels = config["input_shape"][-1]
+        statistics = [config["normalization"][key] for key in ("mean", "std")]
+        is_valid = all(
+            len(values) == channels and all(isinstance(value, int | float) for value in values)
+            for values in statistics
+        )
+    except (TypeError, KeyError, IndexError):
+        is_valid = False
+    if not is_valid:
+        raise ValueError(
+            f"`normalization` in {path} must have a mean and a std for each channel of "
+            f"`input_shape`, got {config['normalization']!r}."
+        )
