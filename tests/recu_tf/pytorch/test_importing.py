@@ -37,7 +37,7 @@ def test_import_makes_a_run_that_knows_where_it_comes_from(tmp_path, capsys):
     assert cli.main([str(argument) for argument in arguments]) == 0
     printed = capsys.readouterr().out
     assert "resnet20_1w1a for cifar10, epoch 20, best_prec1 69.21" in printed
-    assert "momentum was left behind" in printed
+    assert "The momentum of the optimizer was not imported" in printed
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert config["imported"]["file"] == "resnet20_1w1a_cifar10.pth.tar"
     assert (config["imported"]["epoch"], config["imported"]["best_prec1"]) == (20, 69.21)
