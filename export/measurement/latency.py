@@ -125,7 +125,7 @@ def benchmark(
         try:
             tensorflow_lite(flatbuffer)  # before the engine, which crashes on damaged ones
         except ValueError as error:
-            raise ValueError(f"{name} must be a TFLite file: {error}") from error
+            raise ValueError(f"{name} cannot be measured: {error}") from error
         for backend in find_backends(flatbuffer) if backends is None else backends[name]:
             for count in threads:
                 try:

@@ -32,7 +32,7 @@ def test_file_that_no_backend_can_run_is_refused():
 
 
 def test_damaged_file_is_refused_by_name():
-    with pytest.raises(ValueError, match="mine must be a TFLite file: The model is not a valid"):
+    with pytest.raises(ValueError, match="mine cannot be measured: `flatbuffer` must be a TFLite"):
         benchmark({"mine": b"0000ABCD" * 9})
 
 

@@ -1,6 +1,8 @@
+import flatbuffers
 import numpy as np
 import pytest
 from conftest import assert_close
+from larq_compute_engine.mlir.python import tflite_schema as schema
 from tiny_files import binary_file, damaged, file_of, float_file
 
 from export.tflite import backends
@@ -47,6 +49,15 @@ def test_integers_that_may_be_indices_are_zeros():
 def test_inputs_that_are_no_numbers_are_refused():
     with pytest.raises(ValueError, match="inputs must be numbers, got object"):
         backends.some_values((1,), np.object_, np.random.default_rng(0))
+
+
+def test_file_without_a_subgraph_is_refused_and_crashes_nothing():
+    file = schema.ModelT.InitFromObj(schema.Model.GetRootAs(float_file(), 0))
+    file.subgraphs = []
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(file.Pack(builder), b"TFL3")
+    with pytest.raises(ValueError, match="this one is damaged: it holds no graph"):
+        backends.tensorflow_lite(bytes(builder.Output()))
 
 
 def test_damaged_files_are_refused():
