@@ -8,7 +8,7 @@ import time
 from dataclasses import asdict, replace
 
 from recu_tf import larq_summary
-from recu_tf.durations import duration
+from recu_tf.durations import format_duration
 from recu_tf.settings import Settings
 from recu_tf.training.errors import explain_errors
 from recu_tf.training.setup import prepare
@@ -69,8 +69,8 @@ def dry_run(settings: Settings, init_from: str | os.PathLike | None = None) -> s
             f"{prepared.images.count:,} training images in {prepared.steps:,} steps of "
             f"{settings.batch_size}, on {strategy.num_replicas_in_sync} device(s); "
             f"{images:,} test images",
-            f"{duration(seconds)} a step (median of {STEPS}), {duration(epoch)} an epoch with its "
-            f"evaluation, {duration(epochs * epoch)} for {epochs} epochs",
+            f"{format_duration(seconds)} a step (median of {STEPS}), {format_duration(epoch)} "
+            f"an epoch with its evaluation, {format_duration(epochs * epoch)} for {epochs} epochs",
             "Nothing was written.",
         ]
     )

@@ -7,9 +7,9 @@ import tensorflow as tf
 
 from experiments.quiet import quiet_standard_error
 from recu_tf import data, evaluation, json_text, models, networks, pytorch
-from recu_tf.data.disk.files import folder_files
+from recu_tf.data.disk.files import list_folder_files
 from recu_tf.networks import Classifier
-from recu_tf.pixel_scaling import begins_with_pixels, pixels_as_they_are
+from recu_tf.pixel_scaling import make_identity_normalization, scales_pixels
 from recu_tf.pytorch.identification import resolve_network
 from recu_tf.runs import Run
 from recu_tf.settings import Settings
@@ -84,8 +84,8 @@ def _file_classifier(
             normalization = _exported_normalization(path) or normalization
             return export.tflite_classifier(path.read_bytes(), normalization), normalization
         network = networks.load_keras_file(path)
-        if begins_with_pixels(network):
-            normalization = pixels_as_they_are(network.inputs[0].shape[-1])
+        if scales_pixels(network):
+            normalization = make_identity_normalization(network.inputs[0].shape[-1])
         return networks.keras_classifier(network), normalization
     except ValueError as error:
         raise error if str(path) in str(error) else ValueError(f"{path}: {error}") from error
@@ -94,9 +94,9 @@ def _file_classifier(
 def _exported_normalization(path: Path) -> data.Normalization | None:
     """What the folder of an export says of the images of its file; None elsewhere."""
     try:
-        told = json_text.parsed(path.with_name("model.json").read_text("utf-8"))["input"]
+        told = json_text.parse(path.with_name("model.json").read_text("utf-8"))["input"]
         if told["type"] == "float32" and told["values"] == "pixels":
-            return pixels_as_they_are(told["shape"][-1])
+            return make_identity_normalization(told["shape"][-1])
         if told["values"] == "normalized":
             return data.Normalization(tuple(told["mean"]), tuple(told["std"]))
     except (OSError, ValueError, KeyError, TypeError, IndexError):
@@ -107,7 +107,7 @@ def _exported_normalization(path: Path) -> data.Normalization | None:
 def _check_classes(classifier: Classifier, settings: Settings, path: Path) -> None:
     name, classes = settings.dataset, models.DATASET_CLASSES[settings.dataset]
     if name == "folder":
-        classes = len(folder_files("test", settings.data_path).class_names)
+        classes = len(list_folder_files("test", settings.data_path).class_names)
     if classifier.classes not in (None, classes):
         raise ValueError(
             f"`dataset`: {name} has {classes} classes, the network in {path} {classifier.classes}."
@@ -185,18 +185,18 @@ def evaluate(
         else:
             classifier, normalization = _file_classifier(kind, path, normalization)
     _check_classes(classifier, settings, path)
-    batches, count = data.evaluation_set(
+    batches, count = data.load_evaluation_set(
         settings.dataset,
         settings.data_path,
-        normalization,
-        settings.batch_size_test,
+        normalization=normalization,
+        batch_size=settings.batch_size_test,
     )
     _check_shape(classifier, batches.element_spec[0].shape[1:], settings, path)
     if kind == "tflite":
         print(f"Running {count:,} test images of {settings.dataset}, one by one", flush=True)
     try:
         values = evaluation.evaluate(
-            classifier.predict, evaluation.readable(batches, settings.dataset)
+            classifier.predict, evaluation.name_broken_images(batches, settings.dataset)
         )
     except tf.errors.OpError as error:
         raise ValueError(f"{path} cannot be run on these images: {error.message}") from error

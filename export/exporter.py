@@ -17,7 +17,7 @@ from export.pipeline import Exported, export_network
 from export.proof.auditing import Audit
 from export.proof.verification import Verification
 from export.refusals import ExportError, earlier_export
-from recu_tf.pixel_scaling import leaves_pixels
+from recu_tf.pixel_scaling import is_identity
 from recu_tf.runs import list_versions
 
 logger = logging.getLogger(__name__)
@@ -178,7 +178,7 @@ def export_bundle(
     logger.info("Measuring latency")
     latencies = benchmark(files, repeats=REPEATS).latencies
     known, normalization = exported.dataset, exported.normalization
-    pixels = normalization is not None and leaves_pixels(normalization)
+    pixels = normalization is not None and is_identity(normalization)
     file = source.file
     bundle = Bundle(
         name=source.name,

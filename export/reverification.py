@@ -15,9 +15,9 @@ from export.proof.verification import Verification
 from export.refusals import ExportError
 from export.runtime import predict
 from export.tflite.backends import BACKENDS
+from recu_tf import json_text
 from recu_tf.data import DATASETS, Normalization
-from recu_tf.json_text import parsed
-from recu_tf.pixel_scaling import PIXELS, leaves_pixels
+from recu_tf.pixel_scaling import PIXELS, is_identity
 
 __all__ = ["Reverification", "ReverificationError", "reverify"]
 
@@ -132,7 +132,7 @@ def reverify(
 def _description(directory: Path) -> dict:
     path = directory / "model.json"
     try:
-        told = parsed(path.read_text("utf-8"))
+        told = json_text.parse(path.read_text("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(f"{directory} is no export: it has no model.json.") from None
     except ValueError as error:
@@ -230,7 +230,7 @@ def _check_description(directory: Path, told: dict, exported: Exported) -> None:
         said = Normalization(tuple(description["mean"]), tuple(description["std"]))
         wrong += [] if said == normalization else ["mean and std"]
     elif normalization is not None and description["type"] != "uint8":
-        wrong += [] if leaves_pixels(normalization) else ["values"]
+        wrong += [] if is_identity(normalization) else ["values"]
     if told["output"]["kind"] not in exported.kinds:
         wrong.append("kind")
     names = told.get("class_names")

@@ -1,16 +1,16 @@
-"""Durations as people say them."""
+"""Durations in units that people use."""
 
-__all__ = ["duration"]
+__all__ = ["format_duration"]
 
-# Each unit in seconds, and how many of it make the next.
+# Each unit and its length in seconds.
 UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
-def duration(seconds: float) -> str:
-    """A duration in the one or two units that suit it: `0.31 s`, `1 min 12 s`, `2 h 5 min`.
+def format_duration(seconds: float) -> str:
+    """Formats a duration in one or two units of suitable size: `0.31 s`, `1 min 12 s`, `2 h 5 min`.
 
     Args:
-        seconds: from 0.
+        seconds: at least 0.
     """
     if seconds < 9.95:
         return f"{seconds:.2g} s"

@@ -1,4 +1,4 @@
-"""Evaluating a classifier on all test images of a data set."""
+"""Evaluates a classifier on all test images of a data set."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -8,11 +8,11 @@ import tensorflow as tf
 from recu_tf import data, runs
 from recu_tf.settings import Settings
 
-__all__ = ["are_probabilities", "evaluate", "evaluation_set", "readable"]
+__all__ = ["are_probabilities", "evaluate", "load_evaluation_set", "name_broken_images"]
 
-# Keras' own bound: a probability of 0 would make the loss of all images infinite.
+# Keras' bound: a probability of 0 would make the loss of all images infinite.
 LEAST_PROBABILITY = 1e-7
-# A thousand float16 probabilities may add up to 1 less closely than float32 does.
+# The sum of a thousand float16 probabilities is less exactly 1 than in float32.
 SUM_TOLERANCE = 1e-2
 
 
@@ -21,11 +21,11 @@ def evaluate(
 ) -> dict[str, float]:
     """Top-1, top-5 and loss over all batches, each image counted once.
 
-    Outputs are logits, unless those of every single image are probabilities: none negative and
-    their sum 1, as a network that ends in softmax gives them. The loss is the cross-entropy of
-    either; a probability below 1e-7 counts as that, as in Keras. Of equal outputs the lower class
-    comes first. An image with an output that is not a number is counted as wrong. With five
-    classes or fewer every other image is right within five.
+    Outputs are logits, unless those of every image are probabilities, as a softmax returns them:
+    none is negative, and their sum is 1. The loss is the cross-entropy of either; as in Keras, a
+    probability below 1e-7 counts as 1e-7. Of equal outputs the lower class ranks first. An image
+    with a NaN among its outputs counts as wrong. With five classes or fewer, every other image is
+    correct within the top 5.
 
     Args:
         predict: from images (batch, height, width, channels) to outputs (batch, classes).
@@ -35,9 +35,9 @@ def evaluate(
         `top_1` and `top_5` (shares from 0 to 1), `loss` (mean cross-entropy), `images` (count).
 
     Raises:
-        ValueError: there are no images, or a label is none of the network's classes.
+        ValueError: there are no images, or a label is not one of the network's classes.
     """
-    count, right, losses = 0, np.zeros(2, int), np.zeros(2)
+    count, correct, losses = 0, np.zeros(2, int), np.zeros(2)
     probabilities = True
     for images, labels in batches:
         outputs, labels = np.asarray(predict(images), np.float64), np.asarray(labels)
@@ -51,8 +51,8 @@ def evaluate(
         of_label = np.take_along_axis(outputs, labels[:, np.newaxis], axis=1)
         earlier = np.arange(classes) < labels[:, np.newaxis]
         rank = ((outputs > of_label) | ((outputs == of_label) & earlier)).sum(axis=1)
-        numbers = ~np.isnan(outputs).any(axis=1)
-        right += [(numbers & (rank < most)).sum() for most in (1, 5)]
+        finite = ~np.isnan(outputs).any(axis=1)
+        correct += [(finite & (rank < top)).sum() for top in (1, 5)]
         probabilities = probabilities and are_probabilities(outputs)
         largest = outputs.max(axis=1, keepdims=True)
         log_sums = np.log(np.exp(outputs - largest).sum(axis=1, keepdims=True)) + largest
@@ -63,57 +63,60 @@ def evaluate(
     if not count:
         raise ValueError("`batches` must hold one or more images, got none.")
     return {
-        "top_1": float(right[0] / count),
-        "top_5": float(right[1] / count),
+        "top_1": float(correct[0] / count),
+        "top_5": float(correct[1] / count),
         "loss": float(losses[1 if probabilities else 0] / count),
         "images": count,
     }
 
 
 def are_probabilities(outputs: np.ndarray) -> bool:
-    """Whether outputs (images, classes) are probabilities: none negative, their sums 1."""
+    """Whether outputs (images, classes) are probabilities: none is negative, the sums are 1."""
     sums = outputs.sum(axis=1)
     return bool((outputs >= 0).all() and (np.abs(sums - 1) <= SUM_TOLERANCE).all())
 
 
-def readable(batches: tf.data.Dataset, dataset: str) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-    """The batches; what of them cannot be read is an error in one line.
+def name_broken_images(
+    batches: tf.data.Dataset, dataset: str
+) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+    """Yields the batches, and turns TensorFlow's error about a broken image into a ValueError.
 
     Args:
         batches: of (images, labels).
-        dataset: its name, for the error.
+        dataset: name of the data set, for the error.
 
     Raises:
-        ValueError: an image is damaged or missing.
+        ValueError: an image is damaged or missing; the message is a line that names it.
     """
     try:
         yield from batches
     except tf.errors.OpError as error:
-        line = data.broken_image(error)
-        line = line or f"`data_path`: a test image of {dataset} cannot be read: {error.message}"
-        raise ValueError(line) from error
+        raise ValueError(
+            data.describe_broken_image(error)
+            or f"`data_path`: a test image of {dataset} cannot be read: {error.message}"
+        ) from error
 
 
-def evaluation_set(run: runs.Run, data_path: str | None = None) -> tuple[tf.data.Dataset, int]:
+def load_evaluation_set(run: runs.Run, data_path: str | None = None) -> tuple[tf.data.Dataset, int]:
     """The test images of a run's data set, normalised as in its training.
 
     Args:
         run: the run.
-        data_path: where the data set lies, if not where the training found it.
+        data_path: directory that holds the data set; None means the directory of the training.
 
     Returns:
-        Batches of (float32 images, int64 labels), and how many images they hold.
+        Batches of (float32 images, int64 labels), and the number of images.
 
     Raises:
-        ValueError, ImportError, OSError: see `Settings.of_run`, `recu_tf.data.evaluation_set`.
+        ValueError, ImportError, OSError: see `Settings.of_run`, `recu_tf.data.load_evaluation_set`.
     """
     settings = Settings.of_run(run)
-    return data.evaluation_set(
+    return data.load_evaluation_set(
         settings.dataset,
         data_path or settings.data_path,
-        run.normalization,
-        settings.batch_size_test,
-        settings.skip_broken,
-        run.config["num_classes"],
-        run.config["class_names"],
+        normalization=run.normalization,
+        batch_size=settings.batch_size_test,
+        skip_broken=settings.skip_broken,
+        num_classes=run.config["num_classes"],
+        class_names=run.config["class_names"],
     )

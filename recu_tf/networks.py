@@ -155,7 +155,7 @@ def load_keras_file(path: str | os.PathLike) -> tf.keras.Model:
     try:
         with zipfile.ZipFile(path) as archive:
             inflation.check_member(archive, "config.json", path)
-            config = json_text.parsed(archive.read("config.json"))
+            config = json_text.parse(archive.read("config.json"))
     except (OSError, inflation.TooLarge):
         raise
     except Exception as error:  # zip and each of its decompressors have their own
@@ -175,7 +175,7 @@ def load_h5_file(path: str | os.PathLike) -> tf.keras.Model:
     """
     try:
         with h5py.File(path, "r") as file:
-            config = json_text.parsed(file.attrs["model_config"])
+            config = json_text.parse(file.attrs["model_config"])
     except KeyError as error:
         raise ValueError(f"{path} has no model in it, only weights.") from error
     except (OSError, RuntimeError, TypeError, ValueError) as error:

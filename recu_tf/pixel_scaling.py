@@ -1,4 +1,4 @@
-"""Which numbers a network takes of the pixels of an image: as told, or as its first layers tell."""
+"""How pixels become the numbers a network takes: given by the user, or by its first layers."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,78 +10,79 @@ from recu_tf.functional import is_graph, nodes
 
 __all__ = [
     "PIXELS",
-    "begins_with_pixels",
     "check_normalization",
     "denormalize",
-    "image_input",
-    "leaves_pixels",
-    "pixels_as_they_are",
-    "scaled",
+    "find_image_input",
+    "is_identity",
+    "make_identity_normalization",
+    "make_normalization",
+    "scales_pixels",
 ]
 
 PIXELS = "pixels"
-# Usual are 1 / 255 and 1 / 127.5, and 1 / 80 for the deviation of pixels.
+# Common scales are 1 / 255 and 1 / 127.5, and 1 / 80 for the standard deviation of pixels.
 LARGEST_PIXEL_SCALE = 0.1
-SCALING = (tf.keras.layers.Rescaling, tf.keras.layers.Normalization)
+SCALING_LAYERS = (tf.keras.layers.Rescaling, tf.keras.layers.Normalization)
 
 
-def pixels_as_they_are(channels: int) -> Normalization:
-    """The normalisation that leaves pixels what they are, 0 to 255, in so many channels."""
+def make_identity_normalization(channels: int) -> Normalization:
+    """The normalisation that leaves pixels unchanged, from 0 to 255."""
     return Normalization((0.0,) * channels, (1 / 255,) * channels)
 
 
-def leaves_pixels(normalization: Normalization) -> bool:
-    """Whether a normalisation leaves pixels what they are, 0 to 255."""
-    return normalization == pixels_as_they_are(len(normalization.mean))
+def is_identity(normalization: Normalization) -> bool:
+    """Whether a normalisation leaves pixels unchanged, from 0 to 255."""
+    return normalization == make_identity_normalization(len(normalization.mean))
 
 
-def scaled(
+def make_normalization(
     channels: int,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     scale: float | None = None,
 ) -> Normalization:
-    """The normalisation (pixel * scale - mean) / std, of pixels from 0 to 255.
+    """The normalisation (pixel * scale - mean) / std of pixels from 0 to 255.
 
     Args:
-        channels: of the images.
-        mean: of each channel, or one number for all; 0 if None.
-        std: likewise; 1 if None.
-        scale: 1 / 255 if None, so that mean and std are on a scale from 0 to 1. With 1 alone the
-            pixels stay what they are.
+        channels: number of channels of the images.
+        mean: a number for each channel, or a single number for all; None means 0.
+        std: a number for each channel, or a single number for all; None means 1.
+        scale: None means 1 / 255, so that mean and std are on a scale from 0 to 1. A scale of 1,
+            without mean and std, leaves the pixels unchanged.
 
     Raises:
-        ValueError: there is another number of them, std or scale is not positive, or a number is
-            not finite.
+        ValueError: mean or std has another number of values, std or scale is not positive, or a
+            number is not finite.
     """
     scale = 1 / 255 if scale is None else scale
     if not (np.isfinite(scale) and scale > 0):
         raise ValueError(f"`scale` must be a positive number, got {scale}.")
-    means = _for_each(channels, "mean", (0.0,) if mean is None else mean)
-    stds = _for_each(channels, "std", (1.0,) if std is None else std)
+    means = _repeat_for_channels(channels, "mean", (0.0,) if mean is None else mean)
+    stds = _repeat_for_channels(channels, "std", (1.0,) if std is None else std)
     unit = 255 * scale
-    # 0.485 is to stay 0.485: 255 * (1 / 255) is 1.
-    told = Normalization(tuple(m / unit for m in means), tuple(s / unit for s in stds))
-    check_normalization(told, channels)
-    return told
+    # With the default scale, 0.485 stays 0.485: 255 * (1 / 255) is exactly 1.
+    normalization = Normalization(tuple(m / unit for m in means), tuple(s / unit for s in stds))
+    check_normalization(normalization, channels)
+    return normalization
 
 
-def _for_each(channels: int, name: str, values: Sequence[float]) -> tuple[float, ...]:
+def _repeat_for_channels(channels: int, name: str, values: Sequence[float]) -> tuple[float, ...]:
     if len(values) not in (1, channels):
         raise ValueError(
             f"`{name}` must be one number, or one for each of {channels} channels, got "
-            f"{len(values)}."
+            f"{len(values)} numbers."
         )
     return tuple(map(float, values)) * (channels if len(values) == 1 else 1)
 
 
 def check_normalization(normalization: Normalization, channels: int) -> None:
-    """Refuses a normalisation of other images, or one that gives no numbers.
+    """Refuses a normalisation for another number of channels, or with impossible numbers.
 
     Raises:
-        ValueError: it is not of so many channels, a std is not positive, or a number not finite.
+        ValueError: the number of channels is another, a std is not positive, or a number is not
+            finite.
     """
-    mean, std = (np.asarray(part, float) for part in (normalization.mean, normalization.std))
+    mean, std = (np.asarray(values, float) for values in (normalization.mean, normalization.std))
     if mean.shape != (channels,) or std.shape != (channels,):
         raise ValueError(
             f"`normalization` must have a mean and a std for each of {channels} channels, got "
@@ -94,40 +95,41 @@ def check_normalization(normalization: Normalization, channels: int) -> None:
 
 
 def denormalize(images: np.ndarray, normalization: Normalization) -> np.ndarray:
-    """The pixels that images were before they were normalised.
+    """The pixels that images had before they were normalised.
 
     Args:
         images: float32 (count, height, width, channels).
-        normalization: with which they were normalised.
+        normalization: the normalisation that was applied.
 
     Returns:
         uint8 of the same shape.
     """
-    scaled = 255 * (images * np.array(normalization.std) + np.array(normalization.mean))
-    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+    pixels = 255 * (images * np.array(normalization.std) + np.array(normalization.mean))
+    return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
 
 
-def image_input(model: tf.keras.Model) -> int | None:
-    """The number of the input that takes images; None where no input has their shape."""
-    return next((at for at, one in enumerate(model.inputs) if one.shape.rank == 4), None)
+def find_image_input(model: tf.keras.Model) -> int | None:
+    """The number of the first input of rank 4, which takes images; None if there is none."""
+    ranks = [tensor.shape.rank for tensor in model.inputs]
+    return ranks.index(4) if 4 in ranks else None
 
 
-def begins_with_pixels(model: tf.keras.Model, number: int = 0) -> bool:
-    """Whether a model scales pixels from 0 to 255 itself, with a layer of Keras for it.
+def scales_pixels(model: tf.keras.Model, number: int = 0) -> bool:
+    """Whether a model scales pixels from 0 to 255 itself, with a Keras layer made for that.
 
     That is a `Rescaling` or an adapted `Normalization` that divides by more than 10, with no layer
-    that has weights between it and the input. Batch norms, and arithmetic without a layer, may
-    stand for anything.
+    that has weights between it and the input. Batch norms, and arithmetic without a layer, are not
+    taken as evidence.
 
     Args:
-        model: with known inputs.
-        number: of the input.
+        model: a model with known inputs.
+        number: number of the input.
     """
-    layers, _ = _first_layers(model, [number])
-    return any(_scales_pixels(layer) for layer in layers)
+    layers, _ = _find_first_layers(model, [number])
+    return any(_divides_pixels(layer) for layer in layers)
 
 
-def _scales_pixels(layer: tf.keras.layers.Layer) -> bool:
+def _divides_pixels(layer: tf.keras.layers.Layer) -> bool:
     if isinstance(layer, tf.keras.layers.Rescaling):
         factors = layer.scale
     elif layer.invert or layer.variance is None:
@@ -137,33 +139,33 @@ def _scales_pixels(layer: tf.keras.layers.Layer) -> bool:
     return bool(0 < np.min(np.abs(factors)) < LARGEST_PIXEL_SCALE)
 
 
-def _first_layers(
+def _find_first_layers(
     model: tf.keras.Model, numbers: Sequence[int]
 ) -> tuple[list[tf.keras.layers.Layer], list[int]]:
-    """The first scaling layers behind some inputs, and the outputs that no such layer leads to.
+    """The first scaling layers after some inputs, and the outputs reached without such a layer.
 
-    Nothing with weights stands between the inputs and either.
+    No layer with weights lies between the inputs and either.
     """
     if not is_graph(model):
-        # What reads what cannot be told.
-        return [layer for layer in model.submodules if isinstance(layer, SCALING)], []
+        # It is unknown which layer reads which.
+        return [layer for layer in model.submodules if isinstance(layer, SCALING_LAYERS)], []
     reached = {id(model.inputs[number]) for number in numbers}
     found = []
     for node in nodes(model):
-        read = list(_positions(node.keras_inputs, reached))
+        read = list(_find_positions(node.keras_inputs, reached))
         if node.is_input or not read:
             continue
         layer, outputs = node.layer, tf.nest.flatten(node.outputs)
-        if isinstance(layer, SCALING):
+        if isinstance(layer, SCALING_LAYERS):
             found.append(layer)
         elif isinstance(layer, tf.keras.Model):
-            inner, through = _first_layers(layer, read)
+            inner, through = _find_first_layers(layer, read)
             found += inner
             reached |= {id(outputs[position]) for position in through}
         elif not layer.weights:
             reached |= set(map(id, outputs))
-    return found, list(_positions(model.outputs, reached))
+    return found, list(_find_positions(model.outputs, reached))
 
 
-def _positions(tensors: Sequence[tf.Tensor], reached: set[int]) -> Iterator[int]:
-    return (at for at, tensor in enumerate(tensors) if id(tensor) in reached)
+def _find_positions(tensors: Sequence[tf.Tensor], reached: set[int]) -> Iterator[int]:
+    return (position for position, tensor in enumerate(tensors) if id(tensor) in reached)

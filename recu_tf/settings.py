@@ -29,7 +29,7 @@ class Settings:
         optimizer: sgd or adam.
         lr: learning rate at its highest.
         momentum: of SGD, in [0, 1).
-        weight_decay: L2, added to the gradient of the tensors that `models.l2_variables` names.
+        weight_decay: L2, added to the gradient of the tensors of `models.select_l2_variables`.
         lr_type: how the learning rate falls: cos, step or linear.
         lr_decay_step: epochs at which `step` divides it by 10.
         warm_up: whether it rises over the first five epochs.
@@ -91,7 +91,7 @@ class Settings:
                 raise ValueError(
                     f"`{name}` must be one of {', '.join(allowed)}, got {getattr(self, name)!r}."
                 )
-        networks = models.networks_of(self.dataset)
+        networks = models.get_networks(self.dataset)
         if self.model not in networks:
             raise ValueError(
                 f"`model` must be one of {', '.join(networks)} for {self.dataset}, got "

@@ -27,8 +27,8 @@ import tensorflow as tf
 from experiments.benchmarks.photographs import write_photographs
 from experiments.benchmarks.pillow_pipeline import pillow_batch
 from recu_tf import data, models, optimizers
-from recu_tf.data.memory.batches import augmented_batches
-from recu_tf.data.sampling import Order
+from recu_tf.data.memory.batches import make_training_batches
+from recu_tf.data.sampling import Sampler
 
 CIFAR_IMAGES = 50_000
 PHOTOGRAPHS = 256
@@ -70,8 +70,8 @@ def cifar_batches() -> tf.data.Dataset:
     images = rng.integers(0, 256, (CIFAR_IMAGES, 32, 32, 3), dtype=np.uint8)
     labels = rng.integers(0, 10, CIFAR_IMAGES)
     cifar10 = data.DATASETS["cifar10"]
-    order = Order(CIFAR_IMAGES, 256, epochs=1000, seed=0)
-    return augmented_batches(images, labels, cifar10.normalization, cifar10.flip, order)
+    sampler = Sampler(CIFAR_IMAGES, 256, epochs=1000, seed=0)
+    return make_training_batches(images, labels, cifar10.normalization, cifar10.flip, sampler)
 
 
 def measure_cifar() -> None:
@@ -116,7 +116,7 @@ def measure_cifar() -> None:
 
 def measure_photographs(folder: Path) -> None:
     """Images a second of ImageNet's augmentation."""
-    training = data.training_set("folder", str(folder))
+    training = data.load_training_set("folder", str(folder))
     batches = iter(training.batches(PHOTOGRAPHS, 1000, seed=0))
     seconds = median_of_turns({"": lambda: [next(batches) for _ in range(4)]}, wall_time)[""]
     rates = [4 * PHOTOGRAPHS / one for one in seconds]
@@ -128,7 +128,7 @@ def measure_photographs(folder: Path) -> None:
 
 def measure_against_pillow(folder: Path) -> None:
     """The ratio per core; this process runs on one."""
-    training = data.training_set("folder", str(folder))
+    training = data.load_training_set("folder", str(folder))
     batches = iter(training.batches(PHOTOGRAPHS, 1000, seed=0))
     paths = sorted(str(path) for path in folder.glob("train/*/*.jpg"))
     rng = np.random.default_rng(0)

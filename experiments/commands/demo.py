@@ -45,7 +45,7 @@ def _free_directory(results: Path) -> Path:
 
 
 def _table(report: export.Report, seconds: float) -> str:
-    from recu_tf.durations import duration
+    from recu_tf.durations import format_duration
 
     binary, twin = report.fastest, report.fastest_twin
     audited, proved = report.audit, report.verification
@@ -62,7 +62,7 @@ def _table(report: export.Report, seconds: float) -> str:
         ("latency, float32", f"{twin.median_ms:.2f} ms ({twin.backend}, one thread)"),
         ("binary operators", f"{audited.binary} of {operators}"),
         ("binary convolutions", f"{audited.binary} of {len(audited.expected)} that should be"),
-        ("training", duration(seconds)),
+        ("training", format_duration(seconds)),
         ("file", str(report.path)),
     ]
     width = max(len(value) for _, value in rows)

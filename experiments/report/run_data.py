@@ -112,7 +112,7 @@ def _read_epochs(contents: Contents) -> None:
     epochs, unreadable = {}, 0
     for text in path.read_text("utf-8", errors="replace").splitlines():
         try:
-            line = json_text.parsed(text)
+            line = json_text.parse(text)
             good = isinstance(line["epoch"], int) and 0 <= line["epoch"] < MOST_EPOCHS
         except (ValueError, TypeError, KeyError):
             good = False
@@ -197,7 +197,7 @@ def _confusion(contents: Contents, model: tf.keras.Model, data_path: str | None)
     classes = contents.run.config["num_classes"]
     counts = np.zeros((classes, classes), np.int64)
     try:
-        batches, _ = evaluation.evaluation_set(contents.run, data_path)
+        batches, _ = evaluation.load_evaluation_set(contents.run, data_path)
         for images, labels in batches:
             if not 0 <= int(tf.reduce_min(labels)) <= int(tf.reduce_max(labels)) < classes:
                 raise ValueError(f"their classes are not the {classes} of the network")

@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 
 from experiments.report.run_data import Contents
-from recu_tf.durations import duration
+from recu_tf.durations import format_duration
 from recu_tf.html import table
 
 __all__ = ["NOTHING", "confused_pairs", "memory_tables", "settings_table", "summary"]
@@ -34,8 +34,8 @@ def summary(runs: Sequence[Contents]) -> str:
                 f"{len(one.epochs)} of {settings.get('epochs', '?')}" if one.epochs else NOTHING,
                 f"{best[0]:.2%} (epoch {best[1]})" if best else NOTHING,
                 f"{accuracies[-1][0]:.2%}" if accuracies else NOTHING,
-                duration(float(np.median(seconds))) if seconds else NOTHING,
-                duration(sum(seconds)) if seconds else NOTHING,
+                format_duration(float(np.median(seconds))) if seconds else NOTHING,
+                format_duration(sum(seconds)) if seconds else NOTHING,
             ]
         )
     header = ("Run", "Network", "Data set", "Epochs", "Best top-1", "Last top-1")

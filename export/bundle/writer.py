@@ -67,7 +67,7 @@ from export.bundle.contents import Bundle
 from export.bundle.page import report_page
 from export.proof import golden
 from export.runtime import predict
-from recu_tf.json_text import parsed
+from recu_tf import json_text
 
 __all__ = ["FILES", "FORMAT", "Bundle", "check_free", "restore", "write"]
 
@@ -117,7 +117,7 @@ def check_free(directory: str | os.PathLike) -> Path:
 
 def _is_description(path: Path) -> bool:
     try:
-        told = parsed(path.read_text("utf-8"))
+        told = json_text.parse(path.read_text("utf-8"))
     except (OSError, ValueError):
         return False
     return isinstance(told, dict) and {"format", "input", "output", "files"} <= told.keys()

@@ -7,8 +7,8 @@ import numpy as np
 
 from export.runtime import predict
 from recu_tf.data import DATASETS, Normalization
-from recu_tf.data.disk.decoding import SHORTER_SIDE, SIZE, shorter_side_crop
-from recu_tf.data.disk.files import ImageFiles, flat_or_class_files
+from recu_tf.data.disk.decoding import SHORTER_SIDE, SIZE, resize_and_crop
+from recu_tf.data.disk.files import ImageFiles, list_image_files
 
 __all__ = ["classes_of", "files_of", "read_images", "resizing_of"]
 
@@ -26,14 +26,14 @@ def resizing_of(size: tuple[int, int], dataset: str | None) -> dict[str, object]
         middle of an image whose shorter side was resized to that.
     """
     known = DATASETS.get(dataset)
-    cropped = known is None or known.prepare is shorter_side_crop
+    cropped = known is None or known.prepare is resize_and_crop
     if cropped and tuple(size) == (SIZE, SIZE):
         return {"shorter_side": SHORTER_SIDE, "crop": list(size)}
     return {"exact": list(size)}
 
 
 def files_of(folder: str | os.PathLike) -> ImageFiles:
-    """The images of a folder, as `recu_tf.data.disk.files.flat_or_class_files` lists them.
+    """The images of a folder, as `recu_tf.data.disk.files.list_image_files` lists them.
 
     In an order of chance, the same each time, so that some of them are of all classes.
 
@@ -41,7 +41,7 @@ def files_of(folder: str | os.PathLike) -> ImageFiles:
         OSError: it is no folder, or holds no images; it begins with `images`.
     """
     try:
-        paths, labels, names = flat_or_class_files(folder)
+        paths, labels, names = list_image_files(folder)
     except OSError as error:
         raise OSError(f"`images`: {error}") from error
     order = np.random.default_rng(0).permutation(len(paths))

@@ -8,7 +8,7 @@ from tf_keras.protobuf import saved_metadata_pb2
 
 from export.keras_graph.clone import is_graph
 from export.keras_graph.inputs_outputs import as_inputs
-from recu_tf.json_text import parsed
+from recu_tf import json_text
 from recu_tf.networks import PACKAGES, SIGNATURE, check_origins, load_signature
 from recu_tf.quantized_scope import preserve_quantized_scope
 
@@ -45,7 +45,7 @@ def _layers_are_known(path: Path) -> bool:
     try:
         metadata.ParseFromString((path / METADATA).read_bytes())
         for node in metadata.nodes:
-            one = parsed(node.metadata)
+            one = json_text.parse(node.metadata)
             check_origins(one, path)
             if node.identifier == "_tf_keras_layer" and one.get("class_name") == "Custom":
                 return False

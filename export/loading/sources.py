@@ -13,11 +13,11 @@ from recu_tf.data import Normalization
 from recu_tf.networks import load_h5_file, load_keras_file
 from recu_tf.pixel_scaling import (
     PIXELS,
-    begins_with_pixels,
     check_normalization,
-    image_input,
-    pixels_as_they_are,
-    scaled,
+    find_image_input,
+    make_identity_normalization,
+    make_normalization,
+    scales_pixels,
 )
 from recu_tf.quantized_scope import preserve_quantized_scope
 from recu_tf.runs import Run
@@ -73,7 +73,7 @@ class Source:
             _check_names(self.model, self.class_names, "`class_names`")
 
     def _normalization(self) -> Normalization | None:
-        told, number = self.normalization, image_input(self.model)
+        told, number = self.normalization, find_image_input(self.model)
         if number is None:
             if told is not None:
                 raise ValueError(
@@ -82,8 +82,8 @@ class Source:
                 )
             return None
         channels = self.model.inputs[number].shape[-1]
-        if told == PIXELS or (told is None and begins_with_pixels(self.model, number)):
-            return pixels_as_they_are(channels)
+        if told == PIXELS or (told is None and scales_pixels(self.model, number)):
+            return make_identity_normalization(channels)
         if told is None:
             return self.run.normalization if self.run else None
         if not isinstance(told, Normalization):
@@ -123,7 +123,7 @@ def described(
 
     Args:
         source: the network.
-        mean: see `recu_tf.pixel_scaling.scaled`.
+        mean: see `recu_tf.pixel_scaling.make_normalization`.
         std: likewise.
         scale: likewise. Where none of the three is given, the normalisation stays what it is.
         labels: path of a text file in UTF-8 with the names of the classes, a line for each in the
@@ -136,11 +136,11 @@ def described(
     """
     told = {}
     if any(value is not None for value in (mean, std, scale)):
-        number = image_input(source.model) if source.model.inputs else None
+        number = find_image_input(source.model) if source.model.inputs else None
         if number is None:
             raise ValueError(f"`mean`, `std` and `scale` are of images, {source.name} takes none.")
         channels = source.model.inputs[number].shape[-1]
-        told["normalization"] = scaled(channels, mean, std, scale)
+        told["normalization"] = make_normalization(channels, mean, std, scale)
     if labels is not None:
         told["class_names"] = _names_in(labels, source.model)
     return replace(source, **told)

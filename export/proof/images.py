@@ -12,8 +12,8 @@ from export.loading.sources import Source
 from export.proof.random_images import MOST_IMAGES, at_most, random_images
 from recu_tf import data
 from recu_tf.data import Normalization
-from recu_tf.evaluation import readable
-from recu_tf.pixel_scaling import leaves_pixels
+from recu_tf.evaluation import name_broken_images
+from recu_tf.pixel_scaling import is_identity
 from recu_tf.settings import Settings
 
 __all__ = [
@@ -154,7 +154,7 @@ def verification_images(
 
 def _random(source: Source, reason: str) -> Images:
     normalization = source.normalization
-    pixels = normalization is not None and leaves_pixels(normalization)
+    pixels = normalization is not None and is_identity(normalization)
     kind = "random images of pixels from 0 to 255" if pixels else "random images"
     words = f"{kind}, for lack of real ones ({reason})"
     return Images(random_images(source.model, pixels), None, words)
@@ -191,10 +191,10 @@ def _test_images(source: Source, known: DataSet) -> Images:
     shape = source.model.input_shape[1:]
     run = source.run
     classes = source.model.outputs[0].shape[-1]
-    batches, _ = data.evaluation_set(
+    batches, _ = data.load_evaluation_set(
         known.name,
         known.data_path,
-        known.normalization,
+        normalization=known.normalization,
         num_classes=classes,
         class_names=source.class_names,
         skip_broken=bool(run and Settings.of_run(run).skip_broken),
@@ -205,7 +205,7 @@ def _test_images(source: Source, known: DataSet) -> Images:
             f"`dataset`: images of {known.name} are {tuple(found)}, {source.name} takes {shape}."
         )
     chosen = batches.unbatch().take(_count(source.model))
-    pixels, labels = zip(*readable(chosen, known.name), strict=True)
+    pixels, labels = zip(*name_broken_images(chosen, known.name), strict=True)
     return Images(np.stack(pixels), np.stack(labels), f"test images of {known.name}")
 
 
@@ -237,8 +237,10 @@ def calibration_images(
     if known is None:
         paths = files_of(folder).paths[::-1]
         return _read(source, known, paths[: at_most(source.model, CALIBRATION_IMAGES)])
-    training = data.training_set(known.name, known.data_path, known.normalization)
+    training = data.load_training_set(
+        known.name, known.data_path, normalization=known.normalization
+    )
     batches = training.batches(CALIBRATION_BATCH, epochs=1, seed=0)
     count = -(-CALIBRATION_IMAGES // CALIBRATION_BATCH)
-    pixels = [images for images, _ in readable(batches.take(count), known.name)]
+    pixels = [images for images, _ in name_broken_images(batches.take(count), known.name)]
     return tf.concat(pixels, axis=0).numpy()

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from recu_tf.pixel_scaling import image_input
+from recu_tf.pixel_scaling import find_image_input
 
 __all__ = ["MOST_IMAGES", "at_most", "check_size", "random_images"]
 
@@ -62,7 +62,7 @@ def random_images(model: tf.keras.Model, pixels: bool) -> np.ndarray | list[np.n
         (count, ...): float32, or of the type of an input of whole numbers: pixels where that is
         uint8, 0 and 1 else. A list of them in the order of the inputs where there are several.
     """
-    rng, image = np.random.default_rng(0), image_input(model)
+    rng, image = np.random.default_rng(0), find_image_input(model)
     count = at_most(model, MOST_IMAGES)
     arrays = [
         _random(rng, count, tensor, pixels and number == image)

@@ -8,9 +8,9 @@ from recu_tf.models.registry import (
     MODELS,
     build,
     build_like,
-    networks_of,
+    get_networks,
 )
-from recu_tf.models.regularization import l2_variables
+from recu_tf.models.regularization import select_l2_variables
 from recu_tf.models.resnet import imagenet_resnet18, imagenet_resnet34, resnet18, resnet20
 from recu_tf.models.two_stage import two_stage_resnet18, two_stage_resnet34
 from recu_tf.models.vgg import vgg_small
@@ -22,13 +22,13 @@ __all__ = [
     "MODELS",
     "build",
     "build_like",
+    "get_networks",
     "imagenet_resnet18",
     "imagenet_resnet34",
-    "l2_variables",
     "network",
-    "networks_of",
     "resnet18",
     "resnet20",
+    "select_l2_variables",
     "two_stage_resnet18",
     "two_stage_resnet34",
     "vgg_small",

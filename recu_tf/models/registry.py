@@ -15,7 +15,7 @@ __all__ = [
     "MODELS",
     "build",
     "build_like",
-    "networks_of",
+    "get_networks",
 ]
 
 CIFAR_NETWORKS = {
@@ -43,7 +43,7 @@ IMAGENET_DATASETS = {"imagenet": 1000, "tinyimagenet": 200, "folder": None}
 DATASET_CLASSES = {**CIFAR_DATASETS, **IMAGENET_DATASETS}
 
 
-def networks_of(dataset: str) -> dict[str, Callable[..., tf.keras.Model]]:
+def get_networks(dataset: str) -> dict[str, Callable[..., tf.keras.Model]]:
     """The networks that there are for the images of a data set.
 
     Args:
@@ -91,7 +91,7 @@ def build(
     if dataset not in DATASET_CLASSES:
         raise ValueError(f"`dataset` must be one of {', '.join(DATASET_CLASSES)}, got {dataset!r}.")
     large = dataset in IMAGENET_DATASETS
-    networks = networks_of(dataset)
+    networks = get_networks(dataset)
     if name not in networks:
         raise ValueError(
             f"`name` must be one of {', '.join(networks)} for {dataset}, got {name!r}."

@@ -5,10 +5,10 @@ import tensorflow as tf
 from recu_tf.layers import BinaryConv2D, ChannelScale
 from recu_tf.models.registry import IMAGENET_DATASETS
 
-__all__ = ["l2_variables"]
+__all__ = ["select_l2_variables"]
 
 
-def l2_variables(network: tf.keras.Model, dataset: str) -> list[tf.Variable]:
+def select_l2_variables(network: tf.keras.Model, dataset: str) -> list[tf.Variable]:
     """The tensors whose L2 the published recipe adds to the gradient.
 
     Of the networks for small images, all that are trained. Of those for ImageNet (imagenet,

@@ -30,7 +30,7 @@ def load_keras(path: str | os.PathLike) -> tf.keras.Model:
     with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as directory:
         for name in ("config.json", "model.weights.h5"):
             inflation.check_member(archive, name, path)
-        config = json_text.parsed(archive.read("config.json"))
+        config = json_text.parse(archive.read("config.json"))
         config.pop("compile_config", None)
         weights = archive.extract("model.weights.h5", directory)
         inflation.check_h5_file(weights, os.path.getsize(path), path)

@@ -30,7 +30,7 @@ def read_lines(path: Path) -> list[dict]:
     texts = path.read_text("utf-8", errors="replace").splitlines() if path.exists() else []
     for number, text in enumerate(texts, start=1):
         try:
-            line = json_text.parsed(text)
+            line = json_text.parse(text)
             is_epoch = isinstance(line["epoch"], int)
         except (ValueError, TypeError, KeyError):
             is_epoch = False

@@ -55,7 +55,7 @@ def read_config(path: Path) -> dict:
             a value of the wrong type.
     """
     try:
-        config = json_text.parsed(path.read_text("utf-8"))
+        config = json_text.parse(path.read_text("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(
             f"{path.parent} is not a run directory: it has no config.json."

@@ -55,7 +55,7 @@ def explain_errors(strategy: tf.distribute.Strategy) -> Iterator[None]:
     try:
         yield
     except tf.errors.OpError as error:
-        broken = data.broken_image(error)
+        broken = data.describe_broken_image(error)
         if broken is not None:
             raise ValueError(broken) from error
         if isinstance(error, tf.errors.ResourceExhaustedError) and "No space" in error.message:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import tensorflow as tf
 
-from recu_tf.durations import duration
+from recu_tf.durations import format_duration
 from recu_tf.training.pace import Pace
 
 __all__ = ["Progress", "format_end"]
@@ -39,7 +39,7 @@ def format_end(now: datetime, seconds_left: float) -> str:
     """
     end = now + timedelta(seconds=seconds_left)
     day = "" if end.date() == now.date() else end.strftime("%a %d %b ")
-    return f"ends {day}{end:%H:%M} (in {duration(seconds_left)})"
+    return f"ends {day}{end:%H:%M} (in {format_duration(seconds_left)})"
 
 
 def _format_values(logs: Mapping[str, float]) -> list[str]:
@@ -133,7 +133,7 @@ class Progress(tf.keras.callbacks.Callback):
         self.pace.end_epoch(now)
         title = f"Epoch {epoch + 1}/{self.epochs}"
         seconds = now - self.epoch_began
-        texts = [title, duration(seconds), *_format_values(logs), *self._format_estimate()]
+        texts = [title, format_duration(seconds), *_format_values(logs), *self._format_estimate()]
         print(("\r\x1b[K" if sys.stdout.isatty() else "") + _wrap(texts), flush=True)
 
     def _format_running(self, step: int, logs: dict) -> str:
@@ -143,7 +143,7 @@ class Progress(tf.keras.callbacks.Callback):
             f"Epoch {epoch}/{self.epochs}",
             f"step {step}/{self.steps}",
             *_format_values(logs),
-            *([] if seconds is None else [f"{duration(seconds)}/step"]),
+            *([] if seconds is None else [f"{format_duration(seconds)}/step"]),
             *self._format_estimate(),
         ]
         return "  ".join(texts)

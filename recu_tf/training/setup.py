@@ -66,9 +66,9 @@ class Prepared:
                 settings.batch_size,
                 settings.epochs,
                 settings.seed,
-                first_step,
-                replicas,
-                tuple(range(first, first + own)),
+                first_step=first_step,
+                shards=replicas,
+                own_shards=tuple(range(first, first + own)),
             )
             options = tf.data.Options()
             if settings.workers is not None:
@@ -96,7 +96,7 @@ def _make_optimizer(settings: Settings, network: tf.keras.Model) -> tf.keras.opt
         optimizer = optimizers.Adam(settings.lr, l2=settings.weight_decay)
     else:
         optimizer = optimizers.SGD(settings.lr, settings.momentum, l2=settings.weight_decay)
-    with_l2 = {variable.ref() for variable in models.l2_variables(network, settings.dataset)}
+    with_l2 = {variable.ref() for variable in models.select_l2_variables(network, settings.dataset)}
     optimizer.exclude_from_l2(v for v in network.trainable_variables if v.ref() not in with_l2)
     # Built now: variables that appear while Keras traces the step make it trace twice.
     optimizer.build(network.trainable_variables)
@@ -139,13 +139,13 @@ def prepare(
                 f"got one for {found}."
             )
         classes = found
-    images = data.training_set(
+    images = data.load_training_set(
         settings.dataset,
         settings.data_path,
         skip_broken=settings.skip_broken,
         num_classes=classes,
     )
-    validation, test_images = data.evaluation_set(
+    validation, test_images = data.load_evaluation_set(
         settings.dataset,
         settings.data_path,
         batch_size=settings.batch_size_test,

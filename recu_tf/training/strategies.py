@@ -25,7 +25,7 @@ def make_strategy(name: str = "auto") -> tf.distribute.Strategy:
     cluster = os.environ.get("TF_CONFIG")
     if cluster and name in ("auto", "multiworker"):
         try:
-            json_text.parsed(cluster)
+            json_text.parse(cluster)
         except ValueError as error:
             raise ValueError(
                 f"The environment variable TF_CONFIG must be JSON, got {cluster!r}: {error}"

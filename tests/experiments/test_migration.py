@@ -113,7 +113,7 @@ def test_published_second_stage_is_refused_with_what_to_write(capsys, monkeypatc
 
 @pytest.mark.parametrize("teacher", ["resnet34", "nowhere.keras", "weights.pth"])
 def test_teacher_is_refused_before_images_are_read(teacher, capsys, monkeypatch, tmp_path):
-    monkeypatch.setattr(data, "training_set", lambda *_, **__: pytest.fail("reads the images"))
+    monkeypatch.setattr(data, "load_training_set", lambda *_, **__: pytest.fail("reads the images"))
     where = ["--results_dir", str(tmp_path / "results")]
     assert cli.main(["train", "--dataset", "digits", "--teacher", teacher, *where]) == 2
     error = capsys.readouterr().err

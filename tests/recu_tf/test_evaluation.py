@@ -94,4 +94,4 @@ def test_image_that_cannot_be_read_is_one_line(tmp_path):
     path = str(tmp_path / "gone.jpg")
     files = tf.data.Dataset.from_tensors(path).map(lambda name: (tf.io.read_file(name), 0))
     with pytest.raises(ValueError, match=r"a test image of folder cannot be read: .*gone\.jpg"):
-        list(evaluation.readable(files, "folder"))
+        list(evaluation.name_broken_images(files, "folder"))

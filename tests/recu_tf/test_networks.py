@@ -203,7 +203,7 @@ def test_h5_file_whose_configuration_is_none_is_refused(config, tmp_path):
 @pytest.fixture
 def harmless(monkeypatch):
     """Bounds for small files: 1 MiB does no harm."""
-    monkeypatch.setattr(inflation, "HARMLESS", 2**20)
+    monkeypatch.setattr(inflation, "ALWAYS_ALLOWED", 2**20)
 
 
 def test_keras_file_that_inflates_is_refused_before_it_is_unpacked(tmp_path, harmless):

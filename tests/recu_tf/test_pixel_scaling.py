@@ -6,7 +6,12 @@ import tensorflow as tf
 
 from export import Source
 from recu_tf.data import Normalization
-from recu_tf.pixel_scaling import begins_with_pixels, leaves_pixels, pixels_as_they_are, scaled
+from recu_tf.pixel_scaling import (
+    is_identity,
+    make_identity_normalization,
+    make_normalization,
+    scales_pixels,
+)
 
 L = tf.keras.layers
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3)).astype("uint8")
@@ -35,15 +40,17 @@ def adapted(mean, std):
 )
 def test_pixels_are_scaled_then_the_mean_subtracted_then_divided(told, expected):
     # Rounded to float32 three times.
-    np.testing.assert_allclose(scaled(3, **told)(PIXELS), expected, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(
+        make_normalization(3, **told)(PIXELS), expected, rtol=1e-5, atol=1e-4
+    )
 
 
 def test_scale_of_1_alone_leaves_pixels():
-    assert leaves_pixels(scaled(3, scale=1))
-    assert scaled(3, scale=1) == pixels_as_they_are(3)
-    assert not leaves_pixels(scaled(3, scale=1, mean=[1]))
-    assert scaled(3, [0.485], [0.229]) == Normalization((0.485,) * 3, (0.229,) * 3)
-    np.testing.assert_array_equal(pixels_as_they_are(3)(PIXELS), PIXELS)
+    assert is_identity(make_normalization(3, scale=1))
+    assert make_normalization(3, scale=1) == make_identity_normalization(3)
+    assert not is_identity(make_normalization(3, scale=1, mean=[1]))
+    assert make_normalization(3, [0.485], [0.229]) == Normalization((0.485,) * 3, (0.229,) * 3)
+    np.testing.assert_array_equal(make_identity_normalization(3)(PIXELS), PIXELS)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +66,7 @@ def test_scale_of_1_alone_leaves_pixels():
 )
 def test_numbers_that_cannot_be_right_are_refused(told, match):
     with pytest.raises(ValueError, match=match):
-        scaled(3, **told)
+        make_normalization(3, **told)
 
 
 def nested(layer):
@@ -85,7 +92,7 @@ def nested(layer):
     ],
 )
 def test_first_scaling_layer_tells_whether_a_network_takes_pixels(layers, pixels):
-    assert begins_with_pixels(network(*layers)) == pixels
+    assert scales_pixels(network(*layers)) == pixels
 
 
 def test_layer_of_a_subclassed_model_counts_as_well():
@@ -99,7 +106,7 @@ def test_layer_of_a_subclassed_model_counts_as_well():
             return self.convolution(self.scale(images))
 
     image = tf.keras.Input((8, 8, 3))
-    assert begins_with_pixels(tf.keras.Model(image, Subclassed()(image)))
+    assert scales_pixels(tf.keras.Model(image, Subclassed()(image)))
 
 
 def test_what_is_told_of_a_network_goes_before_its_layers():
@@ -107,8 +114,10 @@ def test_what_is_told_of_a_network_goes_before_its_layers():
     told = Normalization((0.5,) * 3, (0.25,) * 3)
     assert Source(plain, "a", "a").normalization is None
     assert Source(plain, "a", "a", normalization=told).normalization == told
-    assert Source(plain, "a", "a", normalization="pixels").normalization == pixels_as_they_are(3)
-    assert Source(scaling, "a", "a").normalization == pixels_as_they_are(3)
+    assert Source(
+        plain, "a", "a", normalization="pixels"
+    ).normalization == make_identity_normalization(3)
+    assert Source(scaling, "a", "a").normalization == make_identity_normalization(3)
     assert Source(scaling, "a", "a", normalization=told).normalization == told
 
 

@@ -1,4 +1,4 @@
-"""Images that stay on disk until a step needs them: files, and TFRecords."""
+"""Where images on disk come from: files, or TFRecords of tensorflow-datasets."""
 
 import os
 from collections.abc import Callable
@@ -7,79 +7,81 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from recu_tf.data.disk.files import ImageFiles, folder_files
-from recu_tf.data.memory.cifar import check_directory, import_tfds, unreadable
-from recu_tf.data.sampling import Order
+from recu_tf.data.disk.files import ImageFiles, list_folder_files
+from recu_tf.data.sampling import Sampler
+from recu_tf.data.tfds import check_directory, import_tfds, make_read_error
 
-__all__ = ["Source", "file_source", "imagenet_source"]
+__all__ = ["ImageSource", "make_file_source", "make_imagenet_source"]
 
-# Records are shuffled in a window of this many, after the files are: some 500 MB of ImageNet.
+# Size of the buffer in which records are shuffled, after their files: some 500 MB of ImageNet.
 SHUFFLED_RECORDS = 4096
-# So many files are read in turn, so many records at a time: the window sees more of the classes.
+# Files that are read in turn, and records read from each in a row, so that the buffer holds
+# records of more classes.
 FILES_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
-class Source:
-    """Encoded images, each a string that leads to it, an int64 label, and a name for messages.
+class ImageSource:
+    """Encoded images: for each a string to read it by, an int64 label, and a name for messages.
 
     Attributes:
-        count: how many images.
-        num_classes: how many classes.
+        count: number of images.
+        num_classes: number of classes.
         class_names: in the order of the labels.
         images: data set of (string, label, name), scalars, in a fixed order.
-        shuffled: from an order to its `epoch_batches`, see `Order.batches`, of vectors of those.
-        contents: from the string to the encoded image.
+        shuffle: from a sampler to its `make_epoch`, see `Sampler.make_batches`; the batches are
+            vectors of strings, labels and names.
+        read: from the string to the encoded image.
     """
 
     count: int
     num_classes: int
     class_names: tuple[str, ...] | None
     images: tf.data.Dataset
-    shuffled: Callable[[Order], Callable[[tf.Tensor, tf.Tensor], tf.data.Dataset]]
-    contents: Callable[[tf.Tensor], tf.Tensor]
+    shuffle: Callable[[Sampler], Callable[[tf.Tensor, tf.Tensor], tf.data.Dataset]]
+    read: Callable[[tf.Tensor], tf.Tensor]
 
 
-def file_source(files: ImageFiles) -> Source:
-    """Image files, read when needed; shuffled all of them."""
+def make_file_source(files: ImageFiles) -> ImageSource:
+    """Image files, read when needed; each epoch shuffles all of them."""
     paths = tf.constant(files.paths, tf.string)
     labels = tf.constant(files.labels, tf.int64)
 
-    def shuffled(order):
-        def epoch_batches(epoch, skipped):
-            rows = tf.data.Dataset.from_tensor_slices(order.shuffled(epoch)[skipped:])
+    def shuffle(sampler):
+        def make_epoch(epoch, skipped):
+            rows = tf.data.Dataset.from_tensor_slices(sampler.shuffle_epoch(epoch)[skipped:])
             return rows.map(
                 lambda row: (tf.gather(paths, row), tf.gather(labels, row), tf.gather(paths, row))
             )
 
-        return epoch_batches
+        return make_epoch
 
     images = tf.data.Dataset.from_tensor_slices((paths, labels, paths))
     names = files.class_names
-    return Source(len(files.paths), len(names), names, images, shuffled, tf.io.read_file)
+    return ImageSource(len(files.paths), len(names), names, images, shuffle, tf.io.read_file)
 
 
-def _record_source(builder, split: str) -> Source:
-    """A split of `imagenet2012`; records are read in order, so they are shuffled in a window."""
+def _make_record_source(builder, split: str) -> ImageSource:
+    """A split of `imagenet2012`; records are read in order, so they are shuffled in a buffer."""
     from tensorflow_datasets import decode
 
     info, features = builder.info.splits[split], builder.info.features
     files = tf.constant([os.fspath(path) for path in info.filepaths], tf.string)
     decoders = {"image": decode.SkipDecoding()}
 
-    def image(record):
+    def parse(record):
         example = features.deserialize_example(record, decoders=decoders)
         return example["image"], example["label"], example["file_name"]
 
-    def shuffled(order):
-        def epoch_batches(epoch, skipped):
-            # Whatever seed TensorFlow has been given elsewhere, the stream is to be the same.
+    def shuffle(sampler):
+        def make_epoch(epoch, skipped):
+            # The stream must be the same whatever seed has been set elsewhere.
             tf.random.set_seed(1)
             file_seed, record_seed = tf.unstack(
-                tf.random.experimental.stateless_split(tf.stack([order.seed, epoch]), 2)
+                tf.random.experimental.stateless_split(tf.stack([sampler.seed, epoch]), 2)
             )
-            by_number = tf.argsort(tf.random.stateless_uniform(files.shape, file_seed))
-            records = tf.data.Dataset.from_tensor_slices(tf.gather(files, by_number)).interleave(
+            order = tf.argsort(tf.random.stateless_uniform(files.shape, file_seed))
+            records = tf.data.Dataset.from_tensor_slices(tf.gather(files, order)).interleave(
                 tf.data.TFRecordDataset,
                 cycle_length=FILES_AT_ONCE,
                 block_length=FILES_AT_ONCE,
@@ -88,36 +90,36 @@ def _record_source(builder, split: str) -> Source:
             )
             number = tf.random.stateless_uniform([], record_seed, maxval=2**31 - 1, dtype=tf.int32)
             records = records.shuffle(SHUFFLED_RECORDS, tf.cast(number, tf.int64))
-            records = records.skip(skipped * order.batch_size)
-            return records.map(image, tf.data.AUTOTUNE).batch(order.batch_size)
+            records = records.skip(skipped * sampler.batch_size)
+            return records.map(parse, tf.data.AUTOTUNE).batch(sampler.batch_size)
 
-        return epoch_batches
+        return make_epoch
 
     label = features["label"]
-    images = tf.data.TFRecordDataset(files).map(image)
+    images = tf.data.TFRecordDataset(files).map(parse)
     names = tuple(label.names) if label.names else None
-    return Source(info.num_examples, label.num_classes, names, images, shuffled, tf.identity)
+    return ImageSource(info.num_examples, label.num_classes, names, images, shuffle, tf.identity)
 
 
-def imagenet_source(split: str, data_path: str | None) -> Source:
-    """ImageNet: folders of images where `data_path` holds such, or else `imagenet2012`.
+def make_imagenet_source(split: str, data_path: str | None) -> ImageSource:
+    """ImageNet from folders of images if `data_path` holds them, otherwise from `imagenet2012`.
 
     Args:
         split: "train" (1,281,167 images) or "test" (the 50,000 for validation).
         data_path: the folder that holds `train` and `val`, or a data directory of
-            tensorflow-datasets, its usual one if None.
+            tensorflow-datasets; None means its default directory.
 
     Raises:
         ImportError: tensorflow-datasets is needed and not installed.
-        OSError: there are neither folders nor the data set, nor the archives to prepare it from.
+        OSError: there are neither folders nor the data set, nor archives to prepare it from.
     """
     if data_path and any((Path(data_path) / name).is_dir() for name in ("train", "val")):
-        return file_source(folder_files(split, data_path))
+        return make_file_source(list_folder_files(split, data_path))
     check_directory(data_path)
     tfds = import_tfds("imagenet")
     try:
         builder = tfds.builder("imagenet2012", data_dir=data_path)
         builder.download_and_prepare()
-        return _record_source(builder, {"train": "train", "test": "validation"}[split])
+        return _make_record_source(builder, {"train": "train", "test": "validation"}[split])
     except Exception as error:  # whatever the archives or the disk raise
-        raise unreadable("imagenet", data_path, error) from error
+        raise make_read_error("imagenet", data_path, error) from error

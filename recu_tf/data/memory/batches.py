@@ -1,43 +1,23 @@
 """From images in memory to batches: shuffling, augmentation and normalisation in tf.data."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import tensorflow as tf
 
-from recu_tf.data.sampling import Order
+from recu_tf.data.normalization import Normalization
+from recu_tf.data.sampling import Sampler
 
 __all__ = [
-    "Normalization",
     "augment",
-    "augmented_batches",
+    "make_test_batches",
+    "make_training_batches",
     "pad_for_crops",
-    "test_batches",
 ]
 
 PADDING = 4
 
 
-@dataclass(frozen=True)
-class Normalization:
-    """Mean and standard deviation of each channel, of pixels on a scale from 0 to 1."""
-
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-    def __call__(self, pixels: tf.Tensor | np.ndarray) -> tf.Tensor:
-        """Normalises pixels (batch, height, width, channels) on a scale from 0 to 255."""
-        pixels = tf.convert_to_tensor(pixels)
-        # A row per image: a vector this long is multiplied several times faster than one of 3.
-        size = pixels.shape[1:].num_elements()
-        factor = np.resize(1 / (255 * np.array(self.std)), size).astype(np.float32)
-        shift = np.resize(np.array(self.mean) / self.std, size).astype(np.float32)
-        rows = tf.reshape(tf.cast(pixels, tf.float32), [-1, size])
-        return tf.reshape(rows * factor - shift, [-1, *pixels.shape[1:]])
-
-
 def check_images(images: np.ndarray, labels: np.ndarray) -> None:
-    """Refuses anything but uint8 images (count, height, width, channels), a label to each."""
+    """Refuses anything but uint8 images (count, height, width, channels) with a label each."""
     if images.dtype != np.uint8 or images.ndim != 4:
         raise ValueError(
             "`images` must be uint8 of shape (count, height, width, channels), "
@@ -57,8 +37,8 @@ def pad_for_crops(images: np.ndarray) -> np.ndarray:
         images: uint8 (count, height, width, channels).
 
     Returns:
-        uint8 (count, side + 1, side + 1, channels), side the least power of two not below height
-        and width.
+        uint8 (count, side + 1, side + 1, channels), where side is the smallest power of two that is
+        at least the height and the width.
     """
     height, width = images.shape[1:3]
     side = 1 << (max(height, width) - 1).bit_length()
@@ -75,21 +55,21 @@ def augment(
 ) -> tf.Tensor:
     """Picks images and shifts each at random: pad 4 with pixel 0, crop, flip half of them.
 
-    One operation does it for the whole batch: a crop that may reach over the edge, where it finds
-    zeros, with its left and right exchanged for a flip. It measures positions in units of the side
-    length less one. `pad_for_crops` makes that a power of two, so no position is rounded and every
-    pixel is copied as it is.
+    A single operation does it for the whole batch: a crop that may reach over the edge, where it
+    finds zeros, with its left and right exchanged for a flip. The operation measures positions in
+    units of the side length minus 1. `pad_for_crops` makes that a power of two, so no position is
+    rounded and every pixel is copied unchanged.
 
     Args:
         padded_images: uint8 (count, side + 1, side + 1, channels), from `pad_for_crops`.
         size: (height, width) of the images without that padding.
-        indices: int32 (batch,), which images the batch has.
+        indices: int32 (batch,), the images of the batch.
         seed: int32 (2,), decides the shifts and flips of the whole batch.
         flip: whether to mirror half of the images.
-        rows: int (part,), which rows of the batch to give; all of them if None.
+        rows: int (shard,), the rows of the batch to return; None means all of them.
 
     Returns:
-        float32 (part, height, width, channels), pixels from 0 to 255.
+        float32 (shard, height, width, channels), pixels from 0 to 255.
     """
     height, width = size
     side = padded_images.shape[1] - 1
@@ -107,21 +87,21 @@ def augment(
     return tf.image.crop_and_resize(padded_images, boxes, indices, size, "nearest")
 
 
-def augmented_batches(
+def make_training_batches(
     images: np.ndarray,
     labels: np.ndarray,
     normalization: Normalization,
     flip: bool,
-    order: Order,
+    sampler: Sampler,
 ) -> tf.data.Dataset:
-    """Shuffled, augmented, normalised batches of all epochs, one behind the other.
+    """Shuffled, augmented, normalised batches of all epochs, without a gap between epochs.
 
     Args:
         images: uint8 (count, height, width, channels).
         labels: int (count,).
         normalization: of the images.
         flip: whether images may be mirrored.
-        order: of the images.
+        sampler: of the images.
 
     Returns:
         A data set of (float32 images, int64 labels).
@@ -134,21 +114,21 @@ def augmented_batches(
     size = images.shape[1:3]
     labels = tf.constant(labels, tf.int64)
 
-    def epoch_batches(epoch, skipped):
-        return tf.data.Dataset.from_tensor_slices(order.shuffled(epoch)[skipped:])
+    def make_epoch(epoch, skipped):
+        return tf.data.Dataset.from_tensor_slices(sampler.shuffle_epoch(epoch)[skipped:])
 
-    def batch(step, begin, end, indices):
-        rows = tf.range(begin, begin + order.part_size)
-        rows = tf.minimum(tf.ensure_shape(rows, [order.part_size]), order.batch_size - 1)
-        pixels = augment(padded, size, indices, order.step_seed(step), flip, rows)
+    def make_batch(step, begin, end, indices):
+        rows = tf.range(begin, begin + sampler.shard_size)
+        rows = tf.minimum(tf.ensure_shape(rows, [sampler.shard_size]), sampler.batch_size - 1)
+        pixels = augment(padded, size, indices, sampler.derive_seed(step), flip, rows)
         targets = tf.gather(labels, tf.gather(indices, rows))
         return normalization(pixels)[: end - begin], targets[: end - begin]
 
-    # Small enough to stay ahead of any training step; the epochs follow without a gap.
-    return order.batches(epoch_batches).map(batch, tf.data.AUTOTUNE).prefetch(4)
+    # Small batches: four of them are enough to stay ahead of any training step.
+    return sampler.make_batches(make_epoch).map(make_batch, tf.data.AUTOTUNE).prefetch(4)
 
 
-def test_batches(
+def make_test_batches(
     images: np.ndarray, labels: np.ndarray, normalization: Normalization, batch_size: int
 ) -> tf.data.Dataset:
     """Normalised batches in order, each image once.
@@ -157,7 +137,7 @@ def test_batches(
         images: uint8 (count, height, width, channels).
         labels: int (count,).
         normalization: of the images.
-        batch_size: the last batch may be smaller.
+        batch_size: images per batch; the last batch may be smaller.
 
     Returns:
         A data set of (float32 images, int64 labels).

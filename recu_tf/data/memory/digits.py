@@ -1,4 +1,4 @@
-"""scikit-learn's bundled handwritten digits, which need no network."""
+"""scikit-learn's bundled handwritten digits, which need no download."""
 
 import numpy as np
 import tensorflow as tf
@@ -9,9 +9,9 @@ TEST_IMAGES = 360
 
 
 def load_digits(split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Reads the digits, 8 x 8 grey levels from 0 to 16, and brings them to 32 x 32 x 3.
+    """Reads the digits, 8 x 8 grey levels from 0 to 16, and resizes them to 32 x 32 x 3.
 
-    The test split is a fixed fifth of the images, stratified: each digit has its share.
+    The test split is a fixed fifth of the images, stratified by digit.
 
     Args:
         split: "train" (1,437 images) or "test" (360).

@@ -305,7 +305,7 @@ def test_steps_are_told_on_standard_error_of_the_command_line_alone(network, tmp
     lines = capfd.readouterr().err.splitlines()
     assert lines == [
         "recu: Reading images ...",
-        f"recu: warning: {folder}: left out 1 .txt; images are .jpeg, .jpg, .png, .bmp, .gif here.",
+        f"recu: warning: {folder}: left out 1 .txt; images must be .jpeg, .jpg, .png, .bmp, .gif.",
         "recu: Rewriting for the engine ...",
         "recu: Converting ...",
         f"recu: Verifying on images of {folder} ...",

@@ -163,8 +163,8 @@ def test_classes_without_names_are_numbers(tmp_path, capsys):
 def test_images_are_resized_as_in_the_evaluation(height, width):
     pixels = picture(height, width)
     for resize, prepare in (
-        ({"shorter_side": 256, "crop": [224, 224]}, decoding.shorter_side_crop),
-        ({"exact": [224, 224]}, decoding.whole_image),
+        ({"shorter_side": 256, "crop": [224, 224]}, decoding.resize_and_crop),
+        ({"exact": [224, 224]}, decoding.resize_whole),
     ):
         got = np.asarray(predict.resized(Image.fromarray(pixels), resize)).astype(int)
         assert got.shape == (224, 224, 3)
@@ -216,7 +216,7 @@ def test_images_of_every_mode_are_read_as_in_the_evaluation(mode, tmp_path):
     with Image.open(tmp_path / "x.png") as image:
         assert image.mode in (mode.split()[0], "I")  # older versions of Pillow call I;16 so
     got = np.asarray(predict.opened(tmp_path / "x.png", 3))
-    np.testing.assert_array_equal(got, decoding.decoded((tmp_path / "x.png").read_bytes()))
+    np.testing.assert_array_equal(got, decoding.decode((tmp_path / "x.png").read_bytes()))
     assert predict.opened(tmp_path / "x.png", 1).mode == "L"
 
 

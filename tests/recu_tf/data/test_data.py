@@ -6,8 +6,8 @@ import tensorflow as tf
 from conftest import shared
 
 from recu_tf import data
-from recu_tf.data.memory.batches import augment, augmented_batches, pad_for_crops
-from recu_tf.data.sampling import Order
+from recu_tf.data.memory.batches import augment, make_training_batches, pad_for_crops
+from recu_tf.data.sampling import Sampler
 
 IDENTITY = data.Normalization((0.0,) * 3, (1 / 255,) * 3)
 
@@ -54,7 +54,9 @@ def test_augmentation_gives_exact_crops_of_each_kind(flip, size, inside_data_pip
 def pipeline(epochs=2, seed=0, batch_size=8, count=20, labels=None):
     source = images(count)
     labels = np.arange(count) if labels is None else labels
-    return augmented_batches(source, labels, IDENTITY, True, Order(count, batch_size, epochs, seed))
+    return make_training_batches(
+        source, labels, IDENTITY, True, Sampler(count, batch_size, epochs, seed)
+    )
 
 
 def orders(seed):
@@ -82,41 +84,41 @@ def test_order_and_augmentation_follow_the_seed():
 
 def test_augmentation_differs_between_epochs():
     same = np.repeat(images(1), 8, axis=0)
-    batches = augmented_batches(same, np.zeros(8), IDENTITY, False, Order(8, 8, 2, 0))
+    batches = make_training_batches(same, np.zeros(8), IDENTITY, False, Sampler(8, 8, 2, 0))
     (first, _), (second, _) = batches
     assert not np.array_equal(first, second)
 
 
 @pytest.mark.parametrize("first_step", [1, 15, 20])
 def test_a_resumed_training_on_digits_sees_what_an_uninterrupted_one_does(first_step):
-    training = data.training_set("digits", num_classes=10)
+    training = data.load_training_set("digits", num_classes=10)
     assert (training.count, training.steps(100), training.num_classes) == (1437, 15, 10)
     whole = list(training.batches(100, 2, 7).as_numpy_iterator())
-    resumed = list(training.batches(100, 2, 7, first_step).as_numpy_iterator())
+    resumed = list(training.batches(100, 2, 7, first_step=first_step).as_numpy_iterator())
     assert len(resumed) == 30 - first_step
     for (images, labels), (again, labels_again) in zip(whole[first_step:], resumed, strict=True):
         np.testing.assert_array_equal(images, again)
         np.testing.assert_array_equal(labels, labels_again)
 
 
-def test_parts_of_the_digits_make_up_the_batches():
-    training = data.training_set("digits")
+def test_shards_of_the_digits_make_up_the_batches():
+    training = data.load_training_set("digits")
     whole = list(training.batches(100, 1, 7).as_numpy_iterator())
-    parts = list(training.batches(100, 1, 7, parts=3, own_parts=(0, 1, 2)).as_numpy_iterator())
-    assert [len(labels) for _, labels in parts[-3:]] == [12, 12, 13]
+    shards = list(training.batches(100, 1, 7, shards=3, own_shards=(0, 1, 2)).as_numpy_iterator())
+    assert [len(labels) for _, labels in shards[-3:]] == [12, 12, 13]
     for step, (images, labels) in enumerate(whole):
-        own = parts[3 * step : 3 * step + 3]
-        np.testing.assert_array_equal(np.concatenate([part for part, _ in own]), images)
-        np.testing.assert_array_equal(np.concatenate([part for _, part in own]), labels)
-    last = list(training.batches(100, 1, 7, parts=3, own_parts=(2,)).as_numpy_iterator())
+        own = shards[3 * step : 3 * step + 3]
+        np.testing.assert_array_equal(np.concatenate([shard for shard, _ in own]), images)
+        np.testing.assert_array_equal(np.concatenate([shard for _, shard in own]), labels)
+    last = list(training.batches(100, 1, 7, shards=3, own_shards=(2,)).as_numpy_iterator())
     assert [images.tobytes() for images, _ in last] == [
-        images.tobytes() for images, _ in parts[2::3]
+        images.tobytes() for images, _ in shards[2::3]
     ]
 
 
 def test_another_number_of_classes_is_refused_before_reading(tmp_path):
-    for make in (data.training_set, data.evaluation_set):
-        with pytest.raises(ValueError, match=r"cifar100 has 100 classes, the network 10\."):
+    for make in (data.load_training_set, data.load_evaluation_set):
+        with pytest.raises(ValueError, match=r"cifar100 has 100 classes, the network has 10\."):
             make("cifar100", num_classes=10)
         with pytest.raises(ValueError, match=rf"`data_path`: {tmp_path} has 10 classes"):
             make("cifar10", str(tmp_path), num_classes=100)
@@ -124,7 +126,7 @@ def test_another_number_of_classes_is_refused_before_reading(tmp_path):
 
 def test_test_batches_hold_every_image_once_in_order():
     source, labels = images(20), np.arange(20)
-    batches = list(data.test_batches(source, labels, IDENTITY, 8))
+    batches = list(data.make_test_batches(source, labels, IDENTITY, 8))
     assert [len(label) for _, label in batches] == [8, 8, 4]
     np.testing.assert_array_equal(np.concatenate([label for _, label in batches]), labels)
     np.testing.assert_allclose(np.concatenate([image for image, _ in batches]), source, rtol=1e-6)
@@ -141,9 +143,9 @@ def test_normalization_is_per_channel():
 
 def test_wrong_images_and_labels_are_refused():
     with pytest.raises(ValueError, match=r"`images` must be uint8 of shape .*got float32"):
-        data.test_batches(np.zeros((2, 4, 4, 3), np.float32), np.zeros(2), IDENTITY, 2)
+        data.make_test_batches(np.zeros((2, 4, 4, 3), np.float32), np.zeros(2), IDENTITY, 2)
     with pytest.raises(ValueError, match=r"`labels` must hold one label for each of the 2 images"):
-        data.test_batches(images(2), np.zeros(3), IDENTITY, 2)
+        data.make_test_batches(images(2), np.zeros(3), IDENTITY, 2)
 
 
 def test_digits_have_a_fixed_stratified_test_split():
@@ -162,7 +164,7 @@ def test_digits_have_a_fixed_stratified_test_split():
 
 def test_loaded_images_are_those_that_training_and_evaluation_see():
     images, labels = data.load("digits", "test")
-    batches, _ = data.evaluation_set("digits", batch_size=360)
+    batches, _ = data.load_evaluation_set("digits", batch_size=360)
     (expected, expected_labels), *_ = batches
     assert images.dtype == np.float32
     # Multiplying and subtracting in one rounding or in two.

@@ -45,7 +45,7 @@ def test_directory_that_cannot_be_made_is_named(tmp_path):
 
 @pytest.mark.parametrize("resume", [False, True])
 def test_training_takes_the_lock_before_it_reads_or_builds(resume, monkeypatch, tmp_path):
-    monkeypatch.setattr(data, "training_set", lambda *_, **__: pytest.fail("data was read"))
+    monkeypatch.setattr(data, "load_training_set", lambda *_, **__: pytest.fail("data was read"))
     settings = Settings(model="resnet20_1w1a", dataset="digits")
     with lock_directory(tmp_path / "run"), pytest.raises(OSError, match=TRAINED_ELSEWHERE):
         training.train(settings, tmp_path / "run", resume=resume)

@@ -65,7 +65,7 @@ def test_training_leaves_a_whole_run_directory(settings, monkeypatch, tmp_path, 
     assert {"epoch_loss", "epoch_lr", "epoch_tau", "epoch_dead_weights"} <= tags
 
     # Evaluated anew, the last model gives the validation of the last epoch.
-    batches, count = evaluation.evaluation_set(run)
+    batches, count = evaluation.load_evaluation_set(run)
     assert count == 10
     last, best = (
         evaluation.evaluate(networks.keras_classifier(run.load_model(which)).predict, batches)
@@ -91,7 +91,7 @@ def test_training_follows_the_seed(settings, monkeypatch, tmp_path):
 
 def test_occupied_directory_is_refused_before_anything_is_read(settings, monkeypatch, tmp_path):
     runs.Run.create(tmp_path / "run", {})
-    monkeypatch.setattr(data, "training_set", lambda *_, **__: pytest.fail("data was read"))
+    monkeypatch.setattr(data, "load_training_set", lambda *_, **__: pytest.fail("data was read"))
     with pytest.raises(FileExistsError, match="already holds a run"):
         training.train(settings, tmp_path / "run")
 
@@ -262,7 +262,7 @@ def test_ways_of_training_leave_a_float32_network(change, settings, monkeypatch,
     run = training.train(settings, tmp_path / "run")
     model = run.load_model("last")
     assert {layer.compute_dtype for layer in model.layers} == {"float32"}
-    batches, _ = evaluation.evaluation_set(run)
+    batches, _ = evaluation.load_evaluation_set(run)
     values = evaluation.evaluate(networks.keras_classifier(model).predict, batches)
     # bfloat16 has eight bits, and flips signs that are near 0.
     tolerance = 0.3 if "precision" in change else 1e-5

@@ -3,7 +3,7 @@ from datetime import datetime
 import pytest
 
 from recu_tf import metrics
-from recu_tf.durations import duration
+from recu_tf.durations import format_duration
 from recu_tf.training import progress
 from recu_tf.training.progress import Progress, format_end
 
@@ -36,7 +36,7 @@ def test_expected_end_names_the_day_where_it_is_another(seconds, expected):
     ],
 )
 def test_durations_are_in_units_that_suit_them(seconds, expected):
-    assert duration(seconds) == expected
+    assert format_duration(seconds) == expected
 
 
 @pytest.fixture
@@ -94,10 +94,10 @@ def test_compilation_of_first_steps_is_not_expected_again(first_step, clock, cap
     # Of the second step alone; how long an evaluation takes is not known yet.
     steps = 18 - first_step
     assert lines[0].endswith(f"  2 s/step  {format_end(datetime.now(), 2 * steps)}")
-    assert lines[1].endswith(f"(in {duration((steps - 2) * 2 + (4 - epoch) * 1)})")
+    assert lines[1].endswith(f"(in {format_duration((steps - 2) * 2 + (4 - epoch) * 1)})")
     # From the second epoch on, with all that lies between two of them.
     run_epoch(callback, clock, epoch + 1, test=(1.0, 1.0))
-    assert f"(in {duration((3 - epoch) * 10)})" in capsys.readouterr().out.splitlines()[1]
+    assert f"(in {format_duration((3 - epoch) * 10)})" in capsys.readouterr().out.splitlines()[1]
 
 
 def test_estimate_and_lines_can_be_left_out(clock, capsys):

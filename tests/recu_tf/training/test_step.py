@@ -65,9 +65,9 @@ def test_batch_norm_is_per_replica_unless_asked(monkeypatch):
 
 def test_l2_goes_to_the_tensors_of_the_recipe():
     small = small_resnet((32, 32, 3), 10)
-    assert len(models.l2_variables(small, "cifar10")) == len(small.trainable_variables)
+    assert len(models.select_l2_variables(small, "cifar10")) == len(small.trainable_variables)
     large = models.build("resnet18_1w1a", "folder", num_classes=3, input_shape=(32, 32, 3))
-    names = {variable.name for variable in models.l2_variables(large, "folder")}
+    names = {variable.name for variable in models.select_l2_variables(large, "folder")}
     assert {"conv1/kernel:0", "layer1.0.conv1/kernel:0", "layer1.0.conv1.alpha/alpha:0"} <= names
     assert {"fc/kernel:0", "fc/bias:0"} <= names
     others = {variable.name for variable in large.trainable_variables} - names

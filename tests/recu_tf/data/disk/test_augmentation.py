@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from recu_tf.data.disk.augmentation import (
     RANDOM_NUMBERS,
-    crop_window,
+    choose_crop,
     random_resized_crop,
     random_rotation,
 )
@@ -14,7 +14,7 @@ def windows(size, count=2000):
     numbers = tf.random.stateless_uniform([count, RANDOM_NUMBERS], [0, 1])
 
     rows = tf.data.Dataset.from_tensor_slices(numbers)
-    found = rows.map(lambda row: crop_window(tf.constant(size), row))
+    found = rows.map(lambda row: choose_crop(tf.constant(size), row))
     return np.stack(list(found.as_numpy_iterator()))
 
 
@@ -65,7 +65,7 @@ def test_cuts_are_distributed_as_published(size):
 def test_an_image_that_no_try_fits_is_cut_in_the_middle():
     for size, expected in (((10, 401), (0, 194, 10, 13)), ((401, 10), (194, 0, 13, 10))):
         numbers = tf.ones(RANDOM_NUMBERS) * 0.99
-        np.testing.assert_array_equal(crop_window(tf.constant(size), numbers), expected)
+        np.testing.assert_array_equal(choose_crop(tf.constant(size), numbers), expected)
 
 
 def test_jpegs_cut_while_decoding_are_those_cut_afterwards():
@@ -107,7 +107,7 @@ def test_rotation_is_that_of_pillow(share, mirror):
         np.asarray(Image.fromarray(image).rotate(sign * 20 * (2 * share - 1))) for sign in (1, -1)
     ]
     # Some nearest pixels are a tie, up to rounding.
-    same = [(got == one).all(axis=2).mean() for one in turned]
+    same = [(got == image).all(axis=2).mean() for image in turned]
     assert max(same) > 0.99
     if share != 0.5:
         assert min(same) < 0.5

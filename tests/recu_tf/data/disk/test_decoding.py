@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from recu_tf.data.disk.decoding import decoded, resized, shorter_side_crop, whole_image
+from recu_tf.data.disk.decoding import decode, resize, resize_and_crop, resize_whole
 
 Image = pytest.importorskip("PIL.Image")
 ImageOps = pytest.importorskip("PIL.ImageOps")
@@ -34,8 +34,8 @@ def test_rotation_noted_in_exif_is_not_applied(kind):
     exif[0x0112] = 6  # to be turned by 90 degrees to the right
     contents = encoded(image, kind, exif=exif)
     assert ImageOps.exif_transpose(Image.open(io.BytesIO(contents))).size == (16, 24)
-    plain = decoded(tf.constant(encoded(image, kind)))
-    got = decoded(tf.constant(contents))
+    plain = decode(tf.constant(encoded(image, kind)))
+    got = decode(tf.constant(contents))
     assert got.shape == (16, 24, 3)
     np.testing.assert_array_equal(got, plain)
 
@@ -45,11 +45,11 @@ def test_rotation_noted_in_exif_is_not_applied(kind):
 def test_resizing_is_that_of_pillow(size, to):
     image = noise(*size)
     expected = np.asarray(Image.fromarray(image).resize(to[::-1], Image.BILINEAR))
-    got = tf.function(resized)(tf.constant(image), *to).numpy()
+    got = tf.function(resize)(tf.constant(image), *to).numpy()
     assert got.dtype == np.uint8
     # Pillow rounds between the two directions as well.
     assert np.abs(got.astype(int) - expected).max() <= 1
-    mirrored = resized(tf.constant(image), *to, mirrored=tf.constant(True)).numpy()
+    mirrored = resize(tf.constant(image), *to, mirrored=tf.constant(True)).numpy()
     np.testing.assert_array_equal(mirrored, got[:, ::-1])
 
 
@@ -74,13 +74,13 @@ def test_decoding_is_that_of_pillow(kind, mode, options):
     expected = np.asarray(Image.open(io.BytesIO(contents)).convert("RGB")).astype(int)
     # CMYK has more than one way to become RGB, and they round differently.
     tolerance = 1 if mode == "CMYK" else 0
-    assert np.abs(decoded(tf.constant(contents)).numpy() - expected).max() <= tolerance
+    assert np.abs(decode(tf.constant(contents)).numpy() - expected).max() <= tolerance
 
 
 @pytest.mark.parametrize("size", [(375, 500), (500, 375), (256, 256), (100, 301)])
 def test_test_images_are_resized_and_cut_in_the_middle(size):
     height, width = size
-    cut = shorter_side_crop(tf.constant(ramp(height, width))).numpy()
+    cut = resize_and_crop(tf.constant(ramp(height, width))).numpy()
     assert cut.shape == (224, 224, 3)
     for axis, length in enumerate(size):
         share = 224 * min(size) / 256 / length
@@ -95,11 +95,11 @@ def test_large_images_are_resized_without_aliasing():
     """Stripes one pixel wide become grey, as with Pillow."""
     stripes = np.zeros((1024, 1024, 3), np.uint8)
     stripes[:, ::2] = 255
-    cut = shorter_side_crop(tf.constant(stripes)).numpy()
+    cut = resize_and_crop(tf.constant(stripes)).numpy()
     assert np.abs(cut - 127.5).max() <= 2
 
 
 def test_whole_images_are_only_resized():
-    image = whole_image(tf.constant(ramp(64, 64))).numpy()
+    image = resize_whole(tf.constant(ramp(64, 64))).numpy()
     assert image.shape == (224, 224, 3)
     assert (image[0, 0, 0], image[-1, -1, 1]) == (0, 255)
