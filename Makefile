@@ -1,16 +1,23 @@
-# The two commands of the README, and what they stand on. Each makes the environment it needs.
+# The commands of README.md and CONTRIBUTING.md. Each creates the virtual environment it needs.
 
 VENV := .venv
 BIN := $(VENV)/bin
-# The first Python between 3.10 and 3.12; PYTHON=... names another.
+# The first Python from 3.10 to 3.12 that is found; PYTHON=... chooses another.
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.10 python3 python; do \
 	$$python -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' \
 	2>/dev/null && echo $$python && break; done)
 
-# Two files of tests at a time: most of their time is one thread's, and each process takes up to 3 GB.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+# Two test files at a time: most tests use one thread, and each process takes up to 3 GB.
+PYTEST_OPTIONS := -n 2 --dist loadfile
+PYTEST := $(BIN)/python -m pytest $(PYTEST_OPTIONS)
 
-.PHONY: demo test test-slow test-all lint clean
+# The oldest and the newest TensorFlow that setup.py allows, and the tests that are run with them.
+VERSIONS := 2.16 2.21
+VERSION_TESTS := tests/recu_tf tests/export/loading tests/export/conversion \
+	tests/export/proof tests/export/bundle tests/experiments/commands
+ENVIRONMENTS := $(VENV) $(VERSIONS:%=$(VENV)-%)
+
+.PHONY: demo test test-slow test-all test-versions $(VERSIONS:%=test-tensorflow-%) lint clean
 
 demo: $(VENV)/installed
 	$(BIN)/recu demo
@@ -23,16 +30,25 @@ test-slow: $(VENV)/installed
 
 test-all: test test-slow
 
+test-versions: $(VERSIONS:%=test-tensorflow-%)
+
+$(VERSIONS:%=test-tensorflow-%): test-tensorflow-%: $(VENV)-%/installed
+	$(VENV)-$*/bin/python -m pytest $(PYTEST_OPTIONS) -m "not slow" $(VERSION_TESTS)
+
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
 clean:
-	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(ENVIRONMENTS) *.egg-info .pytest_cache .ruff_cache
 
-# Written last, so that an installation cut short is taken up again.
-$(VENV)/installed: setup.py
-	@test -n "$(PYTHON)" || { echo "Python 3.10, 3.11 or 3.12 is needed and was not found; name one with make PYTHON=..."; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[data,export,zoo,torch,test]"
+# The file `installed` is written last, so that an interrupted installation is repeated.
+$(ENVIRONMENTS:%=%/installed): setup.py
+	@test -n "$(PYTHON)" || { echo "Python 3.10, 3.11 or 3.12 is needed, but none was found. Choose one with make PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --editable $(PACKAGES)
 	@touch $@
+
+$(VENV)/installed: PACKAGES = ".[data,export,zoo,torch,test]"
+# Without zoo, which excludes the newest TensorFlow, and torch, which does not depend on TensorFlow.
+$(VENV)-%/installed: PACKAGES = ".[data,export,test]" "tensorflow==$(@D:$(VENV)-%=%).*"

@@ -24,21 +24,26 @@ setup(
     # finder, which is asked last: where the clone is called recu_tf, Python in the folder around it
     # would take the clone for the package.
     package_dir={"": "."},
-    # tf-keras pins the TensorFlow minor version it belongs to, so the two always match.
-    # larq-zoo needs protobuf < 3.21, which TensorFlow 2.19 still accepts and 2.20 does not;
-    # tensorflow-datasets 4.9 needs a newer one.
+    # tf-keras requires the TensorFlow of its own minor version, so the two always match.
     install_requires=[
-        "tensorflow>=2.16,<2.20",
-        "tf-keras>=2.16,<2.20",
+        "tensorflow>=2.16,<2.22",
+        "tf-keras>=2.16,<2.22",
         "larq>=0.13.3,<0.15",
+        # Larq uses names that NumPy 2 removed.
         "numpy>=1.26,<2",
+        # Writes the logs of a training. TensorFlow 2.21 no longer installs it.
+        "tensorboard>=2.16",
+        # The command tensorboard, up to 2.19, imports pkg_resources, which setuptools 82 removed.
+        "setuptools<82",
     ],
     extras_require={
-        "data": ["tensorflow-datasets>=4.8,<4.9", "scikit-learn>=1.3"],
+        "data": ["tensorflow-datasets>=4.8,<5", "scikit-learn>=1.3"],
         "export": ["larq-compute-engine>=0.16,<0.17", "pillow>=10"],
-        "zoo": ["larq-zoo>=2.3,<3"],
-        # Older ones can be made to run code by a file even when asked for weights only
-        # (CVE-2025-32434, CVE-2026-24747); newer ones are not tried.
+        # larq-zoo requires protobuf < 3.21. TensorFlow 2.20 and tensorflow-datasets 4.9 require a
+        # newer protobuf.
+        "zoo": ["larq-zoo>=2.3,<3", "tensorflow<2.20", "tensorflow-datasets<4.9"],
+        # In older releases a file can execute code although only its weights are read
+        # (CVE-2025-32434, CVE-2026-24747). Newer releases are untested.
         "torch": ["torch>=2.10,<2.14"],
         "test": ["pytest>=8", "pytest-xdist>=3.6,<4", "ruff==0.17.6", "pillow>=10"],
     },

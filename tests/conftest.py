@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from importlib.metadata import version
 from pathlib import Path
 
 # Before anything imports TensorFlow, whatever order the imports below are sorted into.
@@ -21,7 +22,15 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
 
+# Named in the first lines of every run.
+PACKAGES = ("tensorflow", "tf-keras", "larq", "larq-compute-engine", "numpy", "protobuf")
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_report_header():
+    """The versions that the tests run with."""
+    return "versions: " + ", ".join(f"{name} {version(name)}" for name in PACKAGES)
 
 
 def shared(*parts: str) -> Path:

@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,44 +11,81 @@ import pytest
 TREE = Path(__file__).parents[1]
 
 
-def run(code, **environment):
-    kept = {k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"}
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        env={**kept, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def run(*arguments, **options):
+    """Runs Python with the arguments, and returns the finished process with its output."""
+    command = [sys.executable, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+def environment(**variables):
+    """The environment variables of this process with others, and no choice of Keras."""
+    kept = {name: value for name, value in os.environ.items() if name != "TF_USE_LEGACY_KERAS"}
+    return {**kept, **variables}
 
 
 def test_importing_the_library_is_enough_for_larq_to_know_the_quantizers():
-    result = run(
+    code = (
         "import recu_tf, larq\n"
         "layer = larq.layers.QuantDense(2, kernel_quantizer='recu')\n"
         "print(type(layer.kernel_quantizer).__name__)"
     )
+    result = run("-c", code, env=environment())
     assert result.stdout == "ReCU\n", result.stderr
 
 
-@pytest.mark.parametrize(
-    ("code", "environment"),
-    [
-        ("import tensorflow, recu_tf", {}),
-        ("import tensorflow as tf; tf.keras.layers.Dense(1); import recu_tf", {}),
-        ("import recu_tf", {"TF_USE_LEGACY_KERAS": "0"}),
-    ],
+REFUSAL = (
+    "recu_tf and Larq need legacy Keras",
+    "set the environment variable TF_USE_LEGACY_KERAS=1",
 )
-def test_keras_3_is_refused_with_the_remedy(code, environment):
-    result = run(code, **environment)
+
+
+def test_tensorflow_that_was_imported_first_with_keras_3_is_refused_with_the_remedy():
+    # Before TensorFlow has loaded its Keras, and when a layer has been made with it.
+    code = (
+        "import tensorflow as tf\n"
+        "for use_keras in (lambda: None, lambda: tf.keras.layers.Dense(1)):\n"
+        "    use_keras()\n"
+        "    try:\n"
+        "        import recu_tf\n"
+        "    except ImportError as error:\n"
+        "        print(error)\n"
+    )
+    result = run("-c", code, env=environment())
+    messages = result.stdout.splitlines()
+    assert len(messages) == 2, result.stderr
+    for message in messages:
+        assert [words for words in REFUSAL if words not in message] == []
+
+
+def test_keras_3_that_the_environment_asks_for_is_refused_with_the_remedy():
+    result = run("-c", "import recu_tf", env=environment(TF_USE_LEGACY_KERAS="0"))
     assert result.returncode == 1
-    assert "ImportError: recu_tf and Larq need legacy Keras" in result.stderr
-    assert "set the environment variable TF_USE_LEGACY_KERAS=1" in result.stderr
+    assert [words for words in REFUSAL if words not in result.stderr] == []
 
 
 def test_tensorflow_may_come_first_when_legacy_keras_is_selected():
-    result = run("import tensorflow, recu_tf", TF_USE_LEGACY_KERAS="1")
-    assert result.returncode == 0, result.stderr
+    """As conftest.py imports them, which saves a process of its own."""
+    imported = list(sys.modules)
+    assert imported.index("tensorflow") < imported.index("recu_tf")
+
+
+def test_versions_that_are_tested_are_the_oldest_and_the_newest_that_may_be_installed():
+    requirements = (TREE / "setup.py").read_text("utf-8")
+    oldest, newest = re.search(r"^VERSIONS := (\S+) (\S+)$", makefile(), re.MULTILINE).groups()
+    major, minor = newest.split(".")
+    for package in ("tensorflow", "tf-keras"):
+        assert f'"{package}>={oldest},<{major}.{int(minor) + 1}"' in requirements
+
+
+def test_tests_that_are_run_with_other_versions_exist():
+    paths = re.search(r"^VERSION_TESTS := ((?:.*\\\n)*.*)", makefile(), re.MULTILINE)[1]
+    paths = paths.replace("\\\n", " ").split()
+    assert len(paths) > 1
+    assert [path for path in paths if not (TREE / path).exists()] == []
+
+
+def makefile():
+    return (TREE / "Makefile").read_text("utf-8")
 
 
 def test_editable_install_wins_where_the_clone_has_the_package_s_name(tmp_path):
@@ -56,15 +94,9 @@ def test_editable_install_wins_where_the_clone_has_the_package_s_name(tmp_path):
     (clone / "recu_tf").mkdir(parents=True)
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE", "recu_tf/__init__.py"):
         shutil.copy(TREE / name, clone / name)
-    # What pip asks of setuptools for `pip install -e .`, and then unpacks.
+    # The call that `pip install -e .` makes; pip then unpacks the wheel.
     build = "import sys; from setuptools import build_meta; build_meta.build_editable(sys.argv[1])"
-    built = subprocess.run(
-        [sys.executable, "-c", build, str(tmp_path)],
-        cwd=clone,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    built = run("-c", build, tmp_path, cwd=clone)
     assert built.returncode == 0, built.stderr
     (wheel,) = tmp_path.glob("*.whl")
     zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
@@ -72,13 +104,7 @@ def test_editable_install_wins_where_the_clone_has_the_package_s_name(tmp_path):
         "import importlib.util, site, sys; site.addsitedir(sys.argv[1]); "
         "print(importlib.util.find_spec('recu_tf').origin)"
     )
-    # Without the packages of this environment, among which recu_tf may be installed.
-    found = subprocess.run(
-        [sys.executable, "-S", "-c", code, str(tmp_path / "installed")],
-        cwd=clone.parent,
-        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    # -S leaves out the packages of this environment, where recu_tf may be installed as well.
+    without_path = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    found = run("-S", "-c", code, tmp_path / "installed", cwd=clone.parent, env=without_path)
     assert found.stdout.strip() == str(clone / "recu_tf" / "__init__.py"), found.stderr
