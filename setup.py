@@ -20,20 +20,20 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.10,<3.13",
     packages=find_packages(include=["recu_tf*", "experiments*", "export*"]),
-    # Said, so that an editable install puts the folder itself on the path. By default it installs a
-    # finder, which is asked last: where the clone is called recu_tf, Python in the folder around it
-    # would take the clone for the package.
+    # Makes an editable install put the folder itself on the path. By default it installs a
+    # finder, which Python asks last: beside a clone named recu_tf, `import recu_tf` would then
+    # import the clone's folder instead of the package in it.
     package_dir={"": "."},
     # tf-keras requires the TensorFlow of its own minor version, so the two always match.
     install_requires=[
         "tensorflow>=2.16,<2.22",
         "tf-keras>=2.16,<2.22",
         "larq>=0.13.3,<0.15",
-        # Larq uses names that NumPy 2 removed.
+        # Larq requires NumPy < 2.
         "numpy>=1.26,<2",
         # Writes the logs of a training. TensorFlow 2.21 no longer installs it.
         "tensorboard>=2.16",
-        # The command tensorboard, up to 2.19, imports pkg_resources, which setuptools 82 removed.
+        # The command tensorboard, up to 2.20, imports pkg_resources; setuptools 82 removed it.
         "setuptools<82",
     ],
     extras_require={
