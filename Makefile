@@ -13,8 +13,8 @@ PYTEST := $(BIN)/python -m pytest $(PYTEST_OPTIONS)
 
 # The oldest and the newest TensorFlow that setup.py allows, and the tests that are run with them.
 VERSIONS := 2.16 2.21
-VERSION_TESTS := tests/recu_tf tests/export/loading tests/export/conversion \
-	tests/export/proof tests/export/bundle tests/experiments/commands
+VERSION_TESTS := tests/recu_tf tests/export/conversion tests/export/proof \
+	tests/export/test_pipeline.py tests/experiments/test_cli.py
 ENVIRONMENTS := $(VENV) $(VERSIONS:%=$(VENV)-%)
 
 .PHONY: demo test test-slow test-all test-versions $(VERSIONS:%=test-tensorflow-%) lint clean
