@@ -12,15 +12,15 @@ import tensorflow as tf
 
 from export.conversion.converter import convert
 from export.conversion.int8.quantize import quantized
-from export.conversion.rewriting import Step, float32_model, rewrite
+from export.conversion.rewriting import Rewriting, float32_model, rewrite
 from export.conversion.rewriting.float32 import float32_policy
 from export.conversion.serving import image_position, with_pixel_input, with_softmax
 from export.conversion.stripping import stripped
 from export.export_options import DEFAULTS, Options
+from export.keras_graph.building import flatten_model
 from export.keras_graph.checks import check_network, check_outputs
 from export.keras_graph.inputs_outputs import Inputs, as_inputs, as_list, first
 from export.keras_graph.output_kinds import kind_of
-from export.keras_graph.steps import flat
 from export.loading.sources import Source
 from export.proof.auditing import Audit, audit
 from export.proof.engine_faults import wide_kernels
@@ -84,7 +84,7 @@ class Exported:
     model: tf.keras.Model
     options: Options
     dataset: DataSet | None
-    steps: list[Step]
+    steps: list[Rewriting]
     audit: Audit
     verification: Verification
     kinds: tuple[str, ...]
@@ -123,7 +123,7 @@ def _in_one(model: tf.keras.Model) -> tf.keras.Model:
     if not any(isinstance(layer, tf.keras.Model) for layer in model.layers):
         return model
     try:
-        return flat(model)
+        return flatten_model(model)
     except ValueError:
         return model
 

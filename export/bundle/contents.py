@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from export.conversion.rewriting import Step
+from export.conversion.rewriting import Rewriting
 from export.loading.image_folders import resizing_of
 from export.measurement.latency import Latency
 from export.proof.auditing import Audit
@@ -76,7 +76,7 @@ class Bundle:
     audit: Audit
     verification: Verification
     latencies: Sequence[Latency]
-    steps: Sequence[Step]
+    steps: Sequence[Rewriting]
     options: Mapping[str, object]
     versions: Mapping[str, str]
     seconds: float

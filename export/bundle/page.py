@@ -11,7 +11,7 @@ from html import escape
 
 import recu_tf
 from export.bundle.contents import Bundle
-from export.conversion.rewriting import Step
+from export.conversion.rewriting import Rewriting
 from export.measurement.latency import Latency
 from export.proof.auditing import Audit
 from export.proof.operators import Row
@@ -206,7 +206,7 @@ def _layers(audit: Audit) -> str:
     return table(caption, ("Layers", "Reason"), rows, kinds, text=True) + told
 
 
-def _rewriting(steps: Sequence[Step]) -> str:
+def _rewriting(steps: Sequence[Rewriting]) -> str:
     if not steps:
         return "<p>Nothing of the network had to be rewritten for the converter.</p>"
     rows = [

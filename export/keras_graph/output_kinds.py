@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from export.keras_graph.clone import is_graph
+from export.keras_graph.graph import is_graph, read_graph
 from recu_tf.evaluation import are_probabilities
 
 __all__ = ["ending", "kind_of"]
@@ -17,24 +17,25 @@ LOGITS = ("linear", "log_softmax")
 
 
 def ending(model: tf.keras.Model, output: int = 0) -> str | None:
-    """The name of the activation that an output of a network ends with, as its graph tells.
+    """The name of the activation that an output of a network ends with, as its graph shows.
 
     Returns:
         As Keras calls it, such as "softmax", or "linear" for a layer without; None where the graph
-        does not tell, as of a subclassed model or a layer of one's own.
+        does not show it, as of a subclassed model or a layer of one's own.
     """
-    while is_graph(model):
-        history = model.outputs[output]._keras_history
-        layer = history.layer
-        while isinstance(layer, PASSING) or _is_linear_activation(layer):
-            before = tf.nest.flatten(layer._inbound_nodes[history.node_index].keras_inputs)
-            if len(before) != 1:
-                return None
-            history = before[0]._keras_history
-            layer = history.layer
-        if not isinstance(layer, tf.keras.Model):
-            return _activation(layer)
-        model, output = layer, history.tensor_index
+    if not is_graph(model):
+        return None
+    graph = read_graph(model)
+    value = graph.outputs[output]
+    while (step := graph.producer(value)) is not None:
+        if step.within is not None:
+            graph, value = step.within, step.within.outputs[step.values.index(value)]
+        elif not (isinstance(step.layer, PASSING) or _is_linear_activation(step.layer)):
+            return _activation(step.layer)
+        elif len(step.inputs) != 1:
+            return None
+        else:
+            value = step.input
     return None
 
 

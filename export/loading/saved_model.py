@@ -6,9 +6,9 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tf_keras.protobuf import saved_metadata_pb2
 
-from export.keras_graph.clone import is_graph
 from export.keras_graph.inputs_outputs import as_inputs
 from recu_tf import json_text
+from recu_tf.functional import is_graph
 from recu_tf.networks import PACKAGES, SIGNATURE, check_origins, load_signature
 from recu_tf.quantized_scope import preserve_quantized_scope
 

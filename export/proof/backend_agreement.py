@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.proof.output_comparison import SHARE_WITHIN, differences, share_within
+from export.keras_graph.differences import differences, share_within
+from export.proof.output_comparison import SHARE_WITHIN
 from export.tflite.backends import BACKENDS
 from export.tflite.flatbuffer import BINARY_CONVOLUTION, read
 from export.tflite.interpreter import choose_backend, run_all

@@ -1,12 +1,12 @@
-"""The first layer at which a converted file leaves the model, if there is one.
+"""The first layer at which a converted file differs from the model, if there is one.
 
 A value that lies within rounding of 0 may have one sign in Keras and the other in the engine, and
-all behind it differs, although nothing is wrong. So the model is taken apart at marks: the tensors
-in front of its convolutions and dense layers, and those that several layers read. The part of the
-model up to a mark is converted by itself, and the file's numbers there are compared with what
-Keras makes of the *file's* numbers at the marks before. A step that is right cannot be blamed for a
-sign that turned before it. Where one is wrong, the layers between the marks are looked at in the
-same way, one after the other.
+all behind it differs, although nothing is wrong. So the model is cut into segments. The cut points
+are the values in front of its convolutions and dense layers, and those that several layers read.
+The model up to a cut point is converted by itself, and the file's numbers there are compared with
+what Keras makes of the *file's* numbers at the cut points before. A segment that is right cannot be
+blamed for a sign that flipped before it. Where one is wrong, its layers are compared in the same
+way, one after the other.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,119 +15,92 @@ import numpy as np
 import tensorflow as tf
 
 from export.keras_graph.binary_layers import has_kernel
-from export.keras_graph.clone import is_graph, nodes
+from export.keras_graph.differences import share_within
+from export.keras_graph.graph import Graph, Step, Value, is_graph, read_graph
 from export.keras_graph.inputs_outputs import Inputs, as_inputs, as_list, first
-from export.proof.output_comparison import ROUNDING, SHARE_WITHIN, share_within
+from export.proof.output_comparison import ROUNDING, SHARE_WITHIN
 from recu_tf.quantized_scope import preserve_quantized_scope
 
-__all__ = ["first_wrong_layer", "marks"]
+__all__ = ["IMAGES", "cut", "first_wrong_layer"]
 
 # More would show nothing new: a wrong layer is wrong on every image.
 IMAGES = 16
 
-
-def _maker(tensor):
-    """The call of a layer that gives a tensor."""
-    history = tensor._keras_history
-    return history.layer._inbound_nodes[history.node_index]
+Run = Callable[[tf.keras.Model, Inputs], list[np.ndarray]]
 
 
-def _needed(inputs: list, *outputs) -> list:
-    """Those of some tensors, in their order, that others are made of or are themselves."""
-    among = {id(one): one for one in inputs}
-    found, seen = {id(one): one for one in outputs if id(one) in among}, set()
-    left = [one for one in outputs if id(one) not in among]
-    while left:
-        for *_, one in _maker(left.pop()).iterate_inbound():
-            if id(one) in among:
-                found[id(one)] = one
-            elif id(one) not in seen:
-                seen.add(id(one))
-                left.append(one)
-    return [one for key, one in among.items() if key in found]
-
-
-def _outputs(node) -> list:
-    return tf.nest.flatten(node.outputs)
-
-
-def _readers(model: tf.keras.Model) -> dict[int, list]:
-    """The layers that read each tensor of a model, by its `id`; None is the model's end."""
-    found = {}
-    for node in nodes(model):
-        for *_, tensor in node.iterate_inbound():
-            found.setdefault(id(tensor), []).append(node.layer)
-    for tensor in model.outputs:
-        found.setdefault(id(tensor), []).append(None)
-    return found
-
-
-def marks(model: tf.keras.Model) -> list[tuple[list, bool]]:
-    """Where a functional model is taken apart, from front to back.
+def cut(graph: Graph) -> list[tuple[list[Step], bool]]:
+    """Cuts a graph into segments, from front to back.
 
     Returns:
-        The calls of layers up to each mark, which the last of them gives, and whether several
-        layers read it: then the converter fuses it with none, and one more reader changes nothing.
+        The steps of each segment, of which the last gives the value at the cut point, and whether
+        several steps read that: then the converter fuses it with none, and one more reader changes
+        nothing.
     """
-    readers = _readers(model)
-    found, part = [], []
-    for node in nodes(model):
-        if node.is_input:
-            continue
-        part.append(node)
-        read_by = [one for tensor in _outputs(node) for one in readers.get(id(tensor), [])]
-        shared = len(read_by) > 1
-        if len(_outputs(node)) == 1 and (
-            shared or any(one is None or has_kernel(one) for one in read_by)
+    found: list[tuple[list[Step], bool]] = []
+    segment: list[Step] = []
+    for step in graph.steps:
+        segment.append(step)
+        readers = [reader for value in step.values for reader in graph.readers(value)]
+        is_shared = len(readers) > 1
+        if len(step.values) == 1 and (
+            is_shared or any(reader is None or has_kernel(reader.layer) for reader in readers)
         ):
-            found.append((part, shared))
-            part = []
+            found.append((segment, is_shared))
+            segment = []
     return found
 
 
-class _Parts:
-    """The numbers at tensors in a model, as the files of its parts give them."""
+class _Segments:
+    """The numbers at the values of a graph, as the files of its segments give them."""
 
-    def __init__(self, model, images, run, tolerance, groups):
-        self.inputs = model.inputs
+    def __init__(
+        self, graph: Graph, images: Inputs, run: Run, tolerance: float, groups: Sequence[slice]
+    ):
+        self.graph = graph
         self.run = run
         self.tolerance = tolerance
         self.groups = groups
-        arrays = as_list(images)
-        self.values = {id(one): array for one, array in zip(self.inputs, arrays, strict=True)}
-        # What no fusion crosses, so that a part may begin there.
-        self.beginnings = {id(one) for one in self.inputs}
+        self.producers = {value: step for step in graph.steps for value in step.values}
+        self.numbers = dict(zip(graph.inputs, as_list(images), strict=True))
+        # Values that no fusion crosses, so that a file may begin there.
+        self.beginnings = set(graph.inputs)
 
-    def read(self, start: list, tensors: list) -> None:
-        """Finds the numbers at some tensors by the file of the part from others to them."""
-        start = _needed(start, *tensors)
-        part = tf.keras.Model(as_inputs(start), tensors)
-        found = self.run(part, as_inputs([self.values[id(one)] for one in start]))
-        self.values |= {id(one): value for one, value in zip(tensors, found, strict=True)}
+    def find(self, start: list[Value], ends: list[Value]) -> None:
+        """Finds the numbers at some values by the file of the layers from others to them."""
+        start = self.needed(start, ends)
+        found = self.run(_model(start, ends), as_inputs([self.numbers[value] for value in start]))
+        self.numbers |= zip(ends, found, strict=True)
 
-    def before(self, part: list) -> list:
-        """The tensors that the calls of a part read and do not make."""
-        made = {id(tensor) for node in part for tensor in _outputs(node)}
-        read = {id(one): one for node in part for *_, one in node.iterate_inbound()}
-        return [one for key, one in read.items() if key not in made]
+    def needed(self, start: list[Value], ends: list[Value]) -> list[Value]:
+        """Those of some values, in their order, that others are made of or are themselves."""
+        found, seen, left = set(), set(), list(ends)
+        while left:
+            value = left.pop()
+            if value in start:
+                found.add(value)
+            elif value not in seen:
+                seen.add(value)
+                left += self.producers[value].inputs
+        return [value for value in start if value in found]
 
-    def keras(self, inputs: list, output) -> np.ndarray:
-        """What Keras makes of the file's numbers at some tensors."""
-        if id(output) in {id(one) for one in inputs}:
-            return self.values[id(output)]
-        inputs = _needed(inputs, output)
-        values = [tf.constant(self.values[id(one)]) for one in inputs]
-        return tf.keras.Model(inputs, output)(values, training=False).numpy()
+    def keras(self, start: list[Value], end: Value) -> np.ndarray:
+        """What Keras makes of the file's numbers at some values."""
+        if end in start:
+            return self.numbers[end]
+        start = self.needed(start, [end])
+        numbers = [tf.constant(self.numbers[value]) for value in start]
+        return _model(start, [end])(as_inputs(numbers), training=False).numpy()
 
-    def right(self, inputs: list, output) -> bool:
-        """Whether the file leads from some tensors to another as Keras does."""
-        for one in inputs:
-            if id(one) not in self.values:
-                self.read(self.inputs, [one])
-        if id(output) not in self.values:
-            local = len(inputs) == 1 and id(inputs[0]) in self.beginnings
-            self.read(inputs if local else self.inputs, [output])
-        got, expected = self.values[id(output)], self.keras(inputs, output)
+    def is_right(self, start: list[Value], end: Value) -> bool:
+        """Whether the file leads from some values to another as Keras does."""
+        for value in start:
+            if value not in self.numbers:
+                self.find(self.graph.inputs, [value])
+        if end not in self.numbers:
+            is_local = len(start) == 1 and start[0] in self.beginnings
+            self.find(start if is_local else self.graph.inputs, [end])
+        got, expected = self.numbers[end], self.keras(start, end)
         allowed = self.tolerance * np.abs(expected).max(initial=0)
         if got.shape == expected.shape and all(
             share_within(got[group], expected[group], allowed) >= SHARE_WITHIN
@@ -135,32 +108,57 @@ class _Parts:
         ):
             return True
         # What is left where numbers cancel is their rounding. A sum with a kernel is not spared.
-        maker = _maker(output)
-        if has_kernel(maker.layer) or got.shape != expected.shape:
+        producer = self.producers[end]
+        if has_kernel(producer.layer) or got.shape != expected.shape:
             return False
-        read = [self.keras(inputs, one) for *_, one in maker.iterate_inbound()]
-        largest = max(float(np.abs(one).max(initial=0)) for one in read)
+        read = [self.keras(start, value) for value in producer.inputs]
+        largest = max(float(np.abs(numbers).max(initial=0)) for numbers in read)
         return bool(np.abs(got - expected).max(initial=0) <= ROUNDING * largest)
 
-    def alike(self, output) -> bool:
-        """Whether all images have the same numbers at a tensor."""
-        values = self.values[id(output)]
-        return len(values) > 1 and bool((values == values[:1]).all())
+    def is_the_same_for_all_images(self, value: Value) -> bool:
+        """Whether the numbers at a value are the same for all of several images."""
+        numbers = self.numbers[value]
+        return len(numbers) > 1 and bool((numbers == numbers[:1]).all())
 
-    def wrong_layer(self, part: list) -> str | None:
-        """The name of the first layer in a part whose own step is wrong."""
-        for node in part:
-            if not all(self.right(self.before([node]), one) for one in _outputs(node)):
-                return node.layer.name
+    def wrong_layer(self, segment: list[Step]) -> str | None:
+        """The name of the first layer in a segment whose own step is wrong."""
+        for step in segment:
+            if not all(self.is_right(_starts([step]), value) for value in step.values):
+                return step.name
         return None
+
+
+def _model(start: list[Value], ends: list[Value]) -> tf.keras.Model:
+    """The layers from some values to others as a model."""
+    return tf.keras.Model(
+        as_inputs([value.tensor for value in start]), [value.tensor for value in ends]
+    )
+
+
+def _starts(segment: list[Step]) -> list[Value]:
+    """The values that the steps of a segment read and do not give."""
+    given = {value for step in segment for value in step.values}
+    read = dict.fromkeys(value for step in segment for value in step.inputs)
+    return [value for value in read if value not in given]
+
+
+def _ends(segment: list[Step], graph: Graph) -> list[Value]:
+    """The values of a segment that are read behind it."""
+    return [
+        value
+        for step in segment
+        for value in step.values
+        if any(reader not in segment for reader in graph.readers(value))
+    ]
 
 
 @preserve_quantized_scope()
 def first_wrong_layer(
     model: tf.keras.Model,
     images: Inputs,
-    run: Callable[[tf.keras.Model, Inputs], list[np.ndarray]],
+    run: Run,
     tolerance: float,
+    *,
     outputs: Inputs | None = None,
     groups: Sequence[slice] | None = None,
 ) -> str | None:
@@ -170,15 +168,15 @@ def first_wrong_layer(
         model: functional or sequential.
         images: what it takes, an array or a list of one for each input; the first 16 rows are used
             if there are no groups.
-        run: converts a part of the model and runs the file: from the part and what it takes, an
-            array or a list, to a list of its outputs.
-        tolerance: in parts of the largest number of a tensor.
+        run: converts some layers of the model and runs the file: from a model of these layers and
+            what it takes, an array or a list, to a list of its outputs.
+        tolerance: the allowed difference, as a share of the largest number at a value.
         outputs: what the whole file gives for the images, if it was run already: an array, or a
             list of one for each output.
-        groups: of images, if a step has to be right on most of each, not only on most of all.
+        groups: of images, if a layer has to be right on most of each, not only on most of all.
 
     Returns:
-        Its name; None where every step is right, so that what differs at the end are signs of
+        Its name; None where every layer is right, so that what differs at the end are signs of
         values within rounding of 0.
 
     Raises:
@@ -186,32 +184,29 @@ def first_wrong_layer(
     """
     if not is_graph(model):
         raise ValueError("`model` must be a graph of layers to be taken apart, got a subclass.")
-    if sum(not node.is_input for node in nodes(model)) < 2:
+    graph = read_graph(model)
+    if len(graph.steps) < 2:
         raise ValueError("`model` must have two layers or more to be taken apart, got one.")
     used = IMAGES if groups is None else len(as_list(images)[0])
-    parts = _Parts(model, first(images, used), run, tolerance, groups or [slice(used)])
+    segments = _Segments(graph, first(images, used), run, tolerance, groups or [slice(used)])
     if outputs is not None:
-        for tensor, array in zip(model.outputs, as_list(outputs), strict=True):
-            parts.values[id(tensor)] = array[:used]
-    found = marks(model)
-    ends = [_outputs(part[-1])[0] for part, several in found if several]
-    shared = [end for end in ends if id(end) not in parts.values]
+        for value, array in zip(graph.outputs, as_list(outputs), strict=True):
+            segments.numbers[value] = array[:used]
+    found = cut(graph)
+    shared = [
+        segment[-1].output
+        for segment, is_shared in found
+        if is_shared and segment[-1].output not in segments.numbers
+    ]
     if shared:
-        parts.read(model.inputs, shared)
-        parts.beginnings |= {id(one) for one in shared}
-    readers = _readers(model)
-    for part, _ in found:
-        within = [node.layer for node in part]
-        ends = [
-            tensor
-            for node in part
-            for tensor in _outputs(node)
-            if any(one not in within for one in readers.get(id(tensor), []))
-        ]
-        right = all(parts.right(parts.before(part), end) for end in ends)
-        # What all images have alike hides what led to it.
-        if not right or all(parts.alike(end) for end in ends):
-            wrong = parts.wrong_layer(part)
+        segments.find(graph.inputs, shared)
+        segments.beginnings |= set(shared)
+    for segment, _ in found:
+        ends = _ends(segment, graph)
+        right = all(segments.is_right(_starts(segment), end) for end in ends)
+        # What is the same for all images hides what led to it.
+        if not right or all(map(segments.is_the_same_for_all_images, ends)):
+            wrong = segments.wrong_layer(segment)
             if wrong is not None:
                 return wrong
     return None

@@ -29,8 +29,9 @@ from dataclasses import dataclass
 import numpy as np
 from larq_compute_engine.tflite.python.interpreter import Interpreter
 
+from export.keras_graph.differences import differences
 from export.keras_graph.inputs_outputs import as_list
-from export.proof.output_comparison import ROUNDING, SHARE_WITHIN, differences
+from export.proof.output_comparison import ROUNDING, SHARE_WITHIN
 from export.tflite.backends import BACKENDS
 from export.tflite.signature import input_names, output_names
 

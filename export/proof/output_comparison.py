@@ -4,17 +4,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from export.keras_graph.differences import differences
+
 __all__ = [
     "ROUNDING",
     "SHARE_WITHIN",
     "OutputComparison",
     "at_chance",
     "compare",
-    "differences",
     "fewer_than",
     "loss",
     "lost_classes",
-    "share_within",
 ]
 
 # A step that may turn signs of its own is right on most images all the same.
@@ -58,36 +58,6 @@ class OutputComparison:
     constant: bool = False
     agreement: float | None = None
     lost: tuple[int, ...] = ()
-
-
-def share_within(got: np.ndarray, expected: np.ndarray, allowed: float) -> float:
-    """The share of images whose every number lies within a distance of what is expected.
-
-    Args:
-        got: (images, ...); what is not finite is not within.
-        expected: of the same shape.
-        allowed: the distance.
-    """
-    if got.shape != expected.shape:
-        return 0.0
-    return float(np.mean(differences(got, expected) <= allowed))
-
-
-def differences(got: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    """The largest difference in each image.
-
-    Args:
-        got: (images, ...).
-        expected: (images, ...).
-
-    Returns:
-        (images,); infinite where a number is not finite, or where the shapes differ.
-    """
-    if got.shape != expected.shape:
-        return np.full(len(expected), np.inf)
-    with np.errstate(invalid="ignore"):
-        apart = np.abs(got.astype(np.float64) - expected).reshape(len(expected), -1)
-    return np.where(np.isfinite(apart), apart, np.inf).max(axis=1, initial=0)
 
 
 def spread_of(outputs: np.ndarray) -> float:

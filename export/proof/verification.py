@@ -197,7 +197,7 @@ def _taken_apart(
     outputs = run_all(flatbuffer, chosen)
     end = outputs if len(outputs) > 1 else outputs[0]
     try:
-        wrong = first_wrong_layer(model, chosen, run_part, tolerance, end, groups)
+        wrong = first_wrong_layer(model, chosen, run_part, tolerance, outputs=end, groups=groups)
     except ValueError as error:
         return {"not_taken_apart": str(error)}
     return {"taken_apart": True, "wrong_layer": wrong}

@@ -3,7 +3,8 @@
 import tensorflow as tf
 
 from export.keras_graph.binary_layers import is_binary_convolution
-from export.keras_graph.steps import Step, Value
+from export.keras_graph.building import copy_layer
+from export.keras_graph.graph import Step, Value
 
 __all__ = ["FUSED", "split", "standalone_batch_norm"]
 
@@ -52,7 +53,7 @@ def _activation_to_split(layer: tf.keras.layers.Layer) -> bool:
 
 def _activation(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
     if isinstance(layer.activation, tf.keras.layers.Layer):
-        return layer.activation
+        return copy_layer(layer.activation)
     return tf.keras.layers.Activation(layer.activation, name=f"{layer.name}.activation")
 
 
@@ -80,9 +81,9 @@ def _in_a_row(step: Step, layers: list[tf.keras.layers.Layer], weights: list) ->
     steps = []
     args, kwargs = step.args, step.kwargs
     for layer, its_weights in zip(layers, weights, strict=True):
-        shape = layer.compute_output_shape((steps[-1].output if steps else step.inputs[0]).shape)
-        output = step.output if layer is layers[-1] else Value(tuple(shape), step.output.dtype)
-        steps.append(Step(layer, its_weights, args, kwargs, output))
+        shape = layer.compute_output_shape((steps[-1].output if steps else step.input).shape)
+        output = step.output if layer is layers[-1] else Value(shape, step.output.dtype)
+        steps.append(Step(layer, args, kwargs, output, weights=its_weights))
         args, kwargs = (output,), {}
     return steps
 
@@ -93,7 +94,7 @@ def _sum_of_pairs(step: Step) -> list[Step]:
         last = number == len(terms)
         output = step.output if last else Value(step.output.shape, step.output.dtype)
         layer = tf.keras.layers.Add(name=f"{step.layer.name}.{number}")
-        steps.append(Step(layer, [], ([total, term],), {}, output))
+        steps.append(Step(layer, ([total, term],), {}, output, weights=[]))
         total = output
     return steps
 
@@ -113,4 +114,5 @@ def standalone_batch_norm(step: Step) -> Step:
     factor = gamma / (variance + layer.epsilon) ** 0.5
     depthwise = tf.keras.layers.DepthwiseConv2D(1, name=f"{layer.name}.depthwise")
     kernel = factor.reshape(1, 1, channels, 1)
-    return Step(depthwise, [kernel, beta - mean * factor], (step.inputs[0],), {}, step.output)
+    weights = [kernel, beta - mean * factor]
+    return Step(depthwise, (step.input,), {}, step.output, weights=weights)

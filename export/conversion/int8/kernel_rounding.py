@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from export.conversion.int8.placement import is_linear
-from export.keras_graph.steps import Graph, Step
+from export.keras_graph.graph import Graph, Step
 from recu_tf.layers import ChannelScale, LearnableBias
 
 __all__ = ["round_kernels", "rounded"]
@@ -44,7 +44,7 @@ def round_kernels(graph: Graph) -> None:
         quantizer = getattr(step.layer, "kernel_quantizer", None)
         if is_linear(step.layer) and isinstance(quantizer, lq.quantizers.NoOp | None):
             kernel, *others = step.weights
-            step.weights = [_rounded_kernel(step, kernel, graph), *others]
+            step.set_weights([_rounded_kernel(step, kernel, graph), *others])
 
 
 def _rounded_kernel(step: Step, kernel: np.ndarray, graph: Graph) -> np.ndarray:
@@ -65,9 +65,9 @@ def _factors_behind(step: Step, graph: Graph) -> np.ndarray:
     """What the layers behind a dense layer, which the converter folds into it, multiply with."""
     factors = np.ones(step.output.shape[-1], np.float32)
     while True:
-        readers = [one for one in graph.steps if step.output in one.inputs]
+        readers = graph.readers(step.output)
         activation = getattr(getattr(step.layer, "activation", None), "__name__", "linear")
-        if len(readers) != 1 or step.output in graph.outputs or activation != "linear":
+        if len(readers) != 1 or readers[0] is None or activation != "linear":
             return factors
         (step,) = readers
         layer = step.layer

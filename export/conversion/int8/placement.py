@@ -5,12 +5,13 @@ the converter is several layers in Keras, and a FakeQuant between them would tea
 """
 
 from collections import defaultdict
+from dataclasses import replace
 
 import tensorflow as tf
 
 from export.conversion.int8.decompose import FUSED, pads_with_ones, split, standalone_batch_norm
 from export.keras_graph.binary_layers import is_binary_convolution
-from export.keras_graph.steps import Graph, Step, Value
+from export.keras_graph.graph import Graph, Step, Value
 from recu_tf.layers import (
     ChannelScale,
     HardTanh,
@@ -70,7 +71,7 @@ class Placement:
         self._state: dict[Value, str] = {}
         self.fixed: dict[Value, tuple[float, float]] = {}
         placed = [self._placed(step) for step in steps]
-        self.graph = Graph(graph.inputs, placed, graph.outputs, graph.names)
+        self.graph = replace(graph, steps=placed)
         values = [*graph.inputs, *(value for step in self.graph.steps for value in step.values)]
         self.group = {value: value for value in values if self._quantizable(value)}
         self.sources = set(self.group)

@@ -36,8 +36,8 @@ import tensorflow as tf
 
 from export.conversion.int8.kernel_rounding import round_kernels
 from export.conversion.int8.placement import Placement
-from export.keras_graph.inputs_outputs import keep_names
-from export.keras_graph.steps import Value, build_graph, graph_of
+from export.keras_graph.building import build_model, flatten
+from export.keras_graph.graph import Value, check_listed, read_graph
 from recu_tf.quantized_scope import preserve_quantized_scope
 
 __all__ = ["FakeQuant", "quantized"]
@@ -92,13 +92,14 @@ def quantized(model: tf.keras.Model, images: np.ndarray) -> tf.keras.Model:
         ValueError: there are no images, or they have another shape or are not finite; the model is
             subclassed or not in float32, or has several inputs.
     """
-    graph = graph_of(model)
+    graph = flatten(read_graph(model))
+    check_listed(graph)
     if model.dtype_policy.name != "float32":
         raise ValueError(f"`model` must be in float32, got {model.dtype_policy.name}.")
     if len(graph.inputs) != 1:
         raise ValueError(
             "`model` must have one input, since int8 is calibrated on images alone, got "
-            f"{len(graph.inputs)}: {', '.join(graph.names)}."
+            f"{len(graph.inputs)}: {', '.join(graph.input_names)}."
         )
     check_images(images, graph.inputs[0].shape[1:])
     placement = Placement(graph)
@@ -108,7 +109,7 @@ def quantized(model: tf.keras.Model, images: np.ndarray) -> tf.keras.Model:
     def after(value: Value, tensor: tf.Tensor) -> tf.Tensor:
         return FakeQuant(*ranges[value])(tensor) if value in ranges else tensor
 
-    return keep_names(build_graph(placement.graph, after, model.name), model)
+    return build_model(placement.graph, after)
 
 
 def check_images(images: np.ndarray, shape: tuple[int | None, ...]) -> None:
@@ -128,7 +129,7 @@ def _extremes(
     """Values that need a range, and the least and the largest number of each in each image."""
     values = [value for value in placement.group if value in placement.sources]
     tensors = {}
-    model = build_graph(placement.graph, lambda value, one: tensors.setdefault(value, one))
+    model = build_model(placement.graph, lambda value, tensor: tensors.setdefault(value, tensor))
     recorder = tf.keras.Model(model.inputs, [tensors[value] for value in values])
 
     @tf.function(input_signature=[tf.TensorSpec([None, *images.shape[1:]], tf.float32)])

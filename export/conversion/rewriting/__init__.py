@@ -1,53 +1,57 @@
-"""What a model is made into before it is converted, each step proved to keep its outputs.
+"""Rewrites a model before it is converted, in passes that are verified to keep its outputs.
 
-The steps change a model so that Larq Compute Engine's converter makes a better file of it, or one
-that is right. None changes what the model computes: after each, the outputs on real images are
-compared with those before it, and a step that changes them is left out.
+The passes change a model so that Larq Compute Engine's converter makes a better file of it, or one
+that is right. None changes what the model computes: its outputs on real images are compared with
+those before, and a pass that changes them is left out.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
-from export.conversion.rewriting.float32 import float32_policy, in_float32, other_precision
+from export.conversion.rewriting.float32 import float32_policy, make_float32, other_precision
 from export.conversion.rewriting.freeze import freeze_kernels
 from export.conversion.rewriting.hard_tanh import drop_hard_tanh
 from export.conversion.rewriting.padding import exact_padding
-from export.conversion.rewriting.pooling import pool_last
+from export.conversion.rewriting.pooling import normalise_before_pools
 from export.conversion.rewriting.wide_kernels import pad_wide_kernels
-from export.keras_graph.clone import is_graph, planned, rebuilt
+from export.keras_graph.building import build_model
+from export.keras_graph.differences import share_within
+from export.keras_graph.graph import Graph, is_graph, read_graph
 from export.keras_graph.inputs_outputs import Inputs, first, predict
 from recu_tf.quantized_scope import preserve_quantized_scope
 
-__all__ = ["Step", "float32_model", "rewrite"]
+__all__ = ["Rewriting", "float32_model", "rewrite"]
 
-# In this order: what is turned over or turned around are frozen kernels, and a batch norm changes
-# places with a pool only if nothing stands between it and the signs.
-STEPS = {
+# In this order: the kernels that are negated or rotated are frozen, and a batch norm changes places
+# with a pool only if nothing stands between it and the signs. Each edits a graph and returns the
+# names of the layers that it replaced.
+PASSES: dict[str, Callable[[Graph], list[str]]] = {
     "freeze quantized kernels": freeze_kernels,
     "drop hard tanh before a sign": drop_hard_tanh,
-    "normalise before max-pools": pool_last,
+    "normalise before max-pools": normalise_before_pools,
     "pad strided convolutions exactly": exact_padding,
     "pad kernels wider than their map with ones": pad_wide_kernels,
 }
-# The steps move and negate numbers, they do not round: what is left is that TensorFlow may add up
-# a float convolution in another order. That may turn a sign that is within rounding of 0, and so
-# may change an image now and then, while a wrong step changes them all.
+# The passes move and negate numbers, they do not round: what is left is that TensorFlow may add up
+# a float convolution in another order. That may flip a sign that is within rounding of 0, and so
+# may change an image now and then, while a wrong pass changes them all.
 TOLERANCE = 1e-5
 SHARE = 0.75
 IMAGES = 8
 
 
 @dataclass(frozen=True)
-class Step:
-    """A rewriting step and its proof.
+class Rewriting:
+    """What a pass rewrote, and whether the outputs stayed the same.
 
     Attributes:
         name: what it does.
         layers: the names of the layers that it replaced.
-        share_within: share of images whose outputs it left within 1e-5 of the largest; of several
-            outputs that with the least.
+        share_within: share of images whose outputs are within 1e-5 of the largest, behind this
+            pass and those before it; of several outputs that with the least.
     """
 
     name: str
@@ -56,7 +60,7 @@ class Step:
 
     @property
     def kept(self) -> bool:
-        """Whether the outputs stayed the same, so that the step was taken."""
+        """Whether the outputs stayed the same, so that the pass was kept."""
         return self.share_within >= SHARE
 
     def __str__(self) -> str:
@@ -77,13 +81,15 @@ def float32_model(model: tf.keras.Model) -> tf.keras.Model:
     policies = other_precision(model)
     if not policies:
         return model
-    inputs = [one.dtype.name for one in model.inputs or [] if one.dtype.is_floating]
+    inputs = [tensor.dtype.name for tensor in model.inputs or [] if tensor.dtype.is_floating]
     if set(inputs) - {"float32"}:
-        # A copy has the inputs of the model.
         reason = f"its input is in {', '.join(inputs)}"
     elif is_graph(model):
         try:
-            return rebuilt(model, planned(model, in_float32))
+            graph = read_graph(model)
+            for inner in graph.graphs():
+                make_float32(inner)
+            return build_model(graph)
         except (NotImplementedError, TypeError, ValueError) as error:
             reason = str(error)
     else:
@@ -96,43 +102,74 @@ def float32_model(model: tf.keras.Model) -> tf.keras.Model:
 
 @preserve_quantized_scope()
 @float32_policy()
-def rewrite(model: tf.keras.Model, images: Inputs) -> tuple[tf.keras.Model, list[Step]]:
+def rewrite(model: tf.keras.Model, images: Inputs) -> tuple[tf.keras.Model, list[Rewriting]]:
     """Rewrites a model for the converter.
 
     Args:
-        model: in float32. One that is no graph of layers is left as it is.
+        model: in float32. One that is no graph of layers, or has a layer that cannot be copied, is
+            left as it is.
         images: (count, height, width, channels), what it takes, or a list of arrays for several
-            inputs; the first few rows are the proof's.
+            inputs; the outputs are compared on the first few rows.
 
     Returns:
-        The rewritten model, and the steps that found something to do.
+        The rewritten model, and what the passes that found something to do did.
     """
-    steps = []
     if not is_graph(model):
-        return model, steps
+        return model, []
     images = first(images, IMAGES)
-    outputs = predict(model, images)  # Once only, so that tracing would take longer.
-    for name, step in STEPS.items():
-        try:
-            plan = planned(model, step)
-            touched = tuple(layer for changes in plan.values() for layer in changes.layers)
-            if not touched:
-                continue
-            candidate = rebuilt(model, plan)
-        except (NotImplementedError, TypeError, ValueError):
-            # A layer that cannot be copied: the model is converted as it is.
-            return model, steps
-        shares = map(_share_within, predict(candidate, images), outputs)
-        steps.append(Step(name, touched, min(shares)))
-        if steps[-1].kept:
-            model = candidate
-    return model, steps
+    expected = predict(model, images)  # Once only, so that tracing would take longer.
+    try:
+        graph, found = _edit(model, PASSES)
+        if not found:
+            return model, []
+        rewritten = build_model(graph)
+        share = _share_within(predict(rewritten, images), expected)
+        if share >= SHARE:
+            return rewritten, [Rewriting(name, layers, share) for name, layers in found.items()]
+        return _rewrite_one_by_one(model, images, expected)
+    except (NotImplementedError, TypeError, ValueError):
+        return model, []  # a layer cannot be copied
 
 
-def _share_within(got: np.ndarray, expected: np.ndarray) -> float:
-    if got.shape != expected.shape:
+def _edit(model: tf.keras.Model, passes: Iterable[str]) -> tuple[Graph, dict[str, tuple[str, ...]]]:
+    """The graph of a model after some passes, and the layers that each of them replaced."""
+    graph, found = read_graph(model), {}
+    for name in passes:
+        layers = [layer for inner in graph.graphs() for layer in PASSES[name](inner)]
+        if layers:
+            found[name] = tuple(layers)
+    return graph, found
+
+
+def _rewrite_one_by_one(
+    model: tf.keras.Model, images: Inputs, expected: list[np.ndarray]
+) -> tuple[tf.keras.Model, list[Rewriting]]:
+    """Rewrites without the passes that change the outputs."""
+    kept: list[str] = []
+    rewritings = []
+    for name in PASSES:
+        graph, found = _edit(model, [*kept, name])
+        if name not in found:
+            continue
+        candidate = build_model(graph)
+        share = _share_within(predict(candidate, images), expected)
+        rewritings.append(Rewriting(name, found[name], share))
+        if rewritings[-1].kept:
+            kept.append(name)
+            rewritten = candidate
+    return rewritten if kept else model, rewritings
+
+
+def _share_within(outputs: list[np.ndarray], expected: list[np.ndarray]) -> float:
+    """The share of images whose output stayed the same; of several outputs the least."""
+    return min(map(_share_unchanged, outputs, expected))
+
+
+def _share_unchanged(output: np.ndarray, expected: np.ndarray) -> float:
+    if output.shape != expected.shape:
         return 0.0
     largest = np.abs(expected).max(initial=0.0, where=np.isfinite(expected))
     # What is not finite must stay what it is.
-    close = np.isclose(got, expected, rtol=0, atol=TOLERANCE * largest, equal_nan=True)
-    return float(close.reshape(len(got), -1).all(axis=1).mean())
+    same = np.isclose(output, expected, rtol=0, atol=0, equal_nan=True)
+    output, expected = np.where(same, 0, output), np.where(same, 0, expected)
+    return share_within(output, expected, TOLERANCE * largest)

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from export.keras_graph.clone import Changes
+from export.keras_graph.graph import Graph
 
-__all__ = ["float32_policy", "in_float32", "other_precision"]
+__all__ = ["float32_policy", "make_float32", "other_precision"]
 
 
 @contextlib.contextmanager
@@ -57,14 +57,18 @@ def _lambda(layer: tf.keras.layers.Lambda) -> tf.keras.layers.Lambda:
     )
 
 
-def in_float32(model: tf.keras.Model) -> Changes:
-    """Gives every layer the precision float32."""
-    changes = Changes()
-    for layer in model.layers:
+def make_float32(graph: Graph) -> None:
+    """Gives every layer, and every input of real numbers, the precision float32."""
+    for value in graph.inputs:
+        if value.dtype.is_floating:
+            value.dtype = tf.float32
+    for step in graph.steps:
+        layer = step.layer
+        if step.within is not None or not layer.inbound_nodes:
+            continue  # its steps are rewritten by themselves, or it was rewritten at another call
         if isinstance(layer, tf.keras.layers.Lambda):
             # Not of its configuration, in which its code is bytes.
-            changes.replace(layer, _lambda(layer), [])
-        elif not isinstance(layer, tf.keras.Model):
+            graph.replace(layer, _lambda(layer), [])
+        else:
             new = type(layer).from_config(_with_float32(layer.get_config()))
-            changes.replace(layer, new, layer.get_weights())
-    return changes
+            graph.replace(layer, new, layer.get_weights())

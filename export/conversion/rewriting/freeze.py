@@ -1,15 +1,14 @@
 """Puts the numbers that kernel quantizers give in the place of the latent weights."""
 
 import larq as lq
-import tensorflow as tf
 
 from export.keras_graph.binary_layers import quantized_kernel
-from export.keras_graph.clone import Changes, Layer
+from export.keras_graph.graph import Graph, Layer
 
 __all__ = ["freeze_kernels"]
 
 
-def _single_kernel(layer: Layer) -> bool:
+def _has_one_quantized_kernel(layer: Layer) -> bool:
     """Whether a layer has one quantized kernel, and nothing else that is quantized, as weights."""
     return (
         isinstance(layer, lq.layers.QuantConv2D | lq.layers.QuantDense)
@@ -18,14 +17,18 @@ def _single_kernel(layer: Layer) -> bool:
     )
 
 
-def freeze_kernels(model: tf.keras.Model) -> Changes:
+def freeze_kernels(graph: Graph) -> list[str]:
     """Freezes the kernels of convolutions and dense layers as they are quantized now.
 
     The converter then need not work them out, which takes half the time of a conversion, and a
     kernel that depends on more than its latent weights cannot change under way.
+
+    Returns:
+        The names of the layers that were replaced.
     """
-    changes = Changes()
-    for layer in filter(_single_kernel, model.layers):
+    layers = list(dict.fromkeys(step.layer for step in graph.steps))
+    found = list(filter(_has_one_quantized_kernel, layers))
+    for layer in found:
         config = layer.get_config()
         # It still says of how many bits the kernel is.
         bits = getattr(layer.kernel_quantizer, "precision", None)
@@ -33,5 +36,5 @@ def freeze_kernels(model: tf.keras.Model) -> Changes:
         weights = [quantized_kernel(layer)]
         if layer.use_bias:
             weights.append(layer.bias.numpy())
-        changes.replace(layer, type(layer).from_config(config), weights)
-    return changes
+        graph.replace(layer, type(layer).from_config(config), weights)
+    return [layer.name for layer in found]

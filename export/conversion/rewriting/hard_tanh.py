@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from export.keras_graph.clone import Changes, Layer, calls, consumers
+from export.keras_graph.graph import Graph, Layer, Step
 
 __all__ = ["drop_hard_tanh", "reads_sign_only"]
 
@@ -13,8 +13,8 @@ PROBE = tf.constant(_random)
 CLIPPED = tf.clip_by_value(PROBE, -1, 1)
 
 
-def _same(one: tf.Tensor, other: tf.Tensor) -> bool:
-    return bool(tf.reduce_all(one == tf.cast(other, one.dtype)))
+def _are_equal(tensor: tf.Tensor, other: tf.Tensor) -> bool:
+    return bool(tf.reduce_all(tensor == tf.cast(other, tensor.dtype)))
 
 
 def reads_sign_only(layer: Layer | None) -> bool:
@@ -34,9 +34,9 @@ def reads_sign_only(layer: Layer | None) -> bool:
     try:
         signs = quantizer(PROBE)
         return (
-            _same(tf.abs(signs), tf.ones_like(signs))
-            and _same(signs, quantizer(CLIPPED))
-            and _same(signs, quantizer(2 * PROBE))
+            _are_equal(tf.abs(signs), tf.ones_like(signs))
+            and _are_equal(signs, quantizer(CLIPPED))
+            and _are_equal(signs, quantizer(2 * PROBE))
         )
     except (TypeError, ValueError, tf.errors.OpError):
         # A quantizer of something else than images says nothing about them.
@@ -50,20 +50,28 @@ def _is_hard_tanh(layer: Layer) -> bool:
         isinstance(layer, tf.keras.layers.Activation) or type(layer).__name__.endswith("HardTanh")
     ):
         return False
-    return _same(layer(PROBE), CLIPPED)
+    return _are_equal(layer(PROBE), CLIPPED)
 
 
-def drop_hard_tanh(model: tf.keras.Model) -> Changes:
-    """Puts nothing in the place of each hard tanh that only signs read.
+def drop_hard_tanh(graph: Graph) -> list[str]:
+    """Drops each hard tanh that only signs read.
 
     It changes no sign, costs an operator and keeps Larq Compute Engine from packing bits.
+
+    Returns:
+        The names of the layers that were dropped.
     """
-    changes, readers, called = Changes(), consumers(model), calls(model)
-    for layer in model.layers:
-        if (
-            called[layer.name] == 1
-            and all(map(reads_sign_only, readers[layer.name]))
-            and _is_hard_tanh(layer)
-        ):
-            changes.replace(layer, tf.keras.layers.Activation("linear", name=layer.name), [])
-    return changes
+    found = [
+        step
+        for step in graph.steps
+        if graph.is_called_once(step)
+        and all(reads_sign_only(reader and reader.layer) for reader in _readers(graph, step))
+        and _is_hard_tanh(step.layer)
+    ]
+    for step in found:
+        graph.remove(step)
+    return [step.name for step in found]
+
+
+def _readers(graph: Graph, step: Step) -> list[Step | None]:
+    return [reader for value in step.values for reader in graph.readers(value)]

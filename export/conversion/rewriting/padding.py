@@ -6,8 +6,8 @@ other pixels. Two forms are exact:
 
 - Only what the last window reads is padded behind, or one row or column more. That is not the same
   on both sides, and is left alone. It keeps a convolution from being binary, though.
-- Turned by 180 degrees, image and kernel, SAME is the padding wanted. A binary convolution stays
-  one, between two layers that turn, if the sign comes after the first of them.
+- With image and kernel rotated by 180 degrees, SAME is the padding wanted. A binary convolution
+  stays one, between two layers that rotate, if the sign comes after the first of them.
 """
 
 import larq as lq
@@ -15,10 +15,11 @@ import numpy as np
 import tensorflow as tf
 
 from export.conversion.rewriting.hard_tanh import reads_sign_only
-from export.keras_graph.clone import Changes, Layer, calls, consumers, nodes, producers
+from export.keras_graph.building import copy_layer
+from export.keras_graph.graph import Graph, Layer, Step
 from recu_tf.layers import Rotate180
 
-__all__ = ["TurnedConvolution", "exact_padding", "safe_padding", "same_padding"]
+__all__ = ["RotatedConvolution", "exact_padding", "safe_padding", "same_padding"]
 
 Pair = tuple[int, int]
 
@@ -51,7 +52,7 @@ def same_padding(size: int, window: int, stride: int) -> Pair:
     return total // 2, total - total // 2
 
 
-def _turned_is_same(size: int, padding: Pair, window: int, stride: int) -> bool:
+def _is_same_rotated(size: int, padding: Pair, window: int, stride: int) -> bool:
     before, behind = padding
     windows = (size + before + behind - window) // stride + 1
     read = (windows - 1) * stride + window - size - before
@@ -60,9 +61,9 @@ def _turned_is_same(size: int, padding: Pair, window: int, stride: int) -> bool:
     )
 
 
-@tf.keras.utils.register_keras_serializable(package="recu_tf")
-class TurnedConvolution(tf.keras.layers.Layer):
-    """A convolution of signs between two turns by 180 degrees.
+@tf.keras.utils.register_keras_serializable(package="export")
+class RotatedConvolution(tf.keras.layers.Layer):
+    """A convolution of signs between two rotations by 180 degrees.
 
     Shape: (batch, height, width, channels) to what the convolution gives.
 
@@ -76,20 +77,20 @@ class TurnedConvolution(tf.keras.layers.Layer):
         super().__init__(**kwargs)
         self.convolution = convolution
         self.quantizer = quantizer
-        self.turn = Rotate180()
+        self.rotate = Rotate180()
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Turns, takes the signs, convolves and turns back."""
-        return self.turn(self.convolution(self.quantizer(self.turn(inputs))))
+        """Rotates, takes the signs, convolves and rotates back."""
+        return self.rotate(self.convolution(self.quantizer(self.rotate(inputs))))
 
     def get_config(self) -> dict:
         """The constructor's arguments."""
         layers = {"convolution": self.convolution, "quantizer": self.quantizer}
-        serialized = {name: tf.keras.layers.serialize(one) for name, one in layers.items()}
+        serialized = {name: tf.keras.layers.serialize(layer) for name, layer in layers.items()}
         return {**super().get_config(), **serialized}
 
     @classmethod
-    def from_config(cls, config: dict) -> "TurnedConvolution":
+    def from_config(cls, config: dict) -> "RotatedConvolution":
         """The layer of a configuration."""
         names = ("convolution", "quantizer")
         layers = {name: tf.keras.layers.deserialize(config[name]) for name in names}
@@ -114,20 +115,19 @@ def _axes(
     return axes
 
 
-def _turned(convolution: Layer, quantizer: Layer) -> tuple[Layer, list[np.ndarray]]:
+def _rotated(step: Step, quantizer: Layer) -> tuple[Layer, list[np.ndarray]]:
+    convolution = step.layer
     config = {**convolution.get_config(), "padding": "same"}
     if "pad_values" in config:
         # Whatever it says for VALID, which pads nothing.
         config["pad_values"] = 0
-    kernel, *others = convolution.get_weights()
-    layer = TurnedConvolution(
-        type(convolution).from_config(config), _copy(quantizer), name=f"{convolution.name}.turned"
+    kernel, *others = step.weights
+    layer = RotatedConvolution(
+        type(convolution).from_config(config),
+        copy_layer(quantizer),
+        name=f"{convolution.name}.rotated",
     )
     return layer, [kernel[::-1, ::-1], *others]
-
-
-def _copy(layer: Layer) -> Layer:
-    return type(layer).from_config(layer.get_config())
 
 
 def _gives_signs(layer: Layer) -> bool:
@@ -136,49 +136,61 @@ def _gives_signs(layer: Layer) -> bool:
     return not has_own and not layer.weights and reads_sign_only(layer)
 
 
-def exact_padding(model: tf.keras.Model) -> Changes:
-    """Rewrites each padding before a strided convolution that the converter would mistake."""
-    changes, readers, called = Changes(), consumers(model), calls(model)
-    sources = producers(model)
-    for pad in model.layers:
-        if not isinstance(pad, tf.keras.layers.ZeroPadding2D) or called[pad.name] != 1:
+def exact_padding(graph: Graph) -> list[str]:
+    """Rewrites each padding before a strided convolution that the converter would mistake.
+
+    Returns:
+        The names of the layers that were replaced or dropped.
+    """
+    found = []
+    pads = [step for step in graph.steps if isinstance(step.layer, tf.keras.layers.ZeroPadding2D)]
+    for pad in pads:
+        readers = graph.readers(pad.output)
+        if len(readers) != 1 or not graph.is_called_once(pad):
             continue
-        convolution = readers[pad.name][0]
-        if len(readers[pad.name]) != 1 or not _mistaken(convolution, called):
+        (convolution,) = readers
+        if convolution is None or not _is_mistaken(graph, convolution):
             continue
-        # Of the call in this model; the layer may be called in others too.
-        shape = next(node.input_shapes for node in nodes(model) if node.layer is pad)
-        axes = _axes(shape[1:3], pad, convolution)
-        if axes is None or pad.data_format != "channels_last":
+        axes = _axes(pad.input.shape[1:3], pad.layer, convolution.layer)
+        if axes is None or pad.layer.data_format != "channels_last":
             continue
         padding = [safe_padding(*axis) for axis in axes]
         if padding == [None, None]:
             continue
-        (before,) = sources[pad.name]
-        binary = _gives_signs(before) and all(_turned_is_same(*axis) for axis in axes)
-        if binary and isinstance(convolution, tf.keras.layers.Conv2D):
-            changes.replace(convolution, *_turned(convolution, before))
-            if len(readers[before.name]) == called[before.name] == 1:
+        found.append(pad.name)
+        signs = graph.producer(pad.input)
+        is_binary = (
+            signs is not None
+            and _gives_signs(signs.layer)
+            and isinstance(convolution.layer, tf.keras.layers.Conv2D)
+            and all(_is_same_rotated(*axis) for axis in axes)
+        )
+        if is_binary:
+            found.append(convolution.name)
+            convolution.set_layer(*_rotated(convolution, signs.layer))
+            graph.remove(pad)
+            if len(graph.readers(signs.output)) == 1 and graph.is_called_once(signs):
                 # Else the signs are taken twice, which changes nothing.
-                nothing = tf.keras.layers.Activation("linear", name=before.name)
-                changes.replace(before, nothing, [])
-            new = tf.keras.layers.Activation("linear", name=pad.name)
+                found.append(signs.name)
+                graph.remove(signs)
         else:
-            exact = tuple(safe or given for safe, given in zip(padding, pad.padding, strict=True))
-            new = tf.keras.layers.ZeroPadding2D(exact, name=pad.name)
-        changes.replace(pad, new, [])
-    return changes
+            exact = tuple(
+                safe or given for safe, given in zip(padding, pad.layer.padding, strict=True)
+            )
+            pad.set_layer(tf.keras.layers.ZeroPadding2D(exact, name=pad.name), [])
+    return found
 
 
-def _mistaken(layer: Layer | None, called: dict[str, int]) -> bool:
-    """Whether a layer is a strided convolution that reads the padding itself."""
-    # Only the depthwise part of a separable one reads it, and moves.
+def _is_mistaken(graph: Graph, step: Step) -> bool:
+    """Whether a step is a strided convolution that reads the padding itself."""
+    # Only the depthwise part of a separable one reads it, and is shifted.
     kinds = (
         tf.keras.layers.Conv2D | tf.keras.layers.DepthwiseConv2D | tf.keras.layers.SeparableConv2D
     )
+    layer = step.layer
     return (
         isinstance(layer, kinds)
         and layer.padding == "valid"
-        and called[layer.name] == 1
+        and graph.is_called_once(step)
         and isinstance(getattr(layer, "input_quantizer", None), lq.quantizers.NoOp | None)
     )

@@ -4,8 +4,8 @@ Between a binary convolution and its batch norm, a max-pool leaves three operato
 MAX_POOL_2D, MUL and ADD. A batch norm whose factors are positive may as well come first, and then
 folds into the convolution; and where a sign follows, the engine pools bits. A batch norm's factor
 that is negative turns the largest value into the smallest. But where only signs of binary
-convolutions read what it gives, the channel may be turned over, with the weights of the next
-convolutions that it meets: sign(-x) w = sign(x) (-w).
+convolutions read what it gives, the channel may be negated, with the weights of the convolutions
+that read it: sign(-x) w = sign(x) (-w).
 """
 
 import larq as lq
@@ -13,9 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 from export.conversion.rewriting.hard_tanh import reads_sign_only
-from export.keras_graph.clone import Changes, Layer, calls, consumers
+from export.keras_graph.graph import Graph, Layer, Step
 
-__all__ = ["pool_last"]
+__all__ = ["normalise_before_pools"]
 
 
 def _factors(norm: tf.keras.layers.BatchNormalization) -> np.ndarray:
@@ -24,28 +24,31 @@ def _factors(norm: tf.keras.layers.BatchNormalization) -> np.ndarray:
     return np.sign(norm.gamma.numpy()) if norm.scale else np.ones(channels)
 
 
-def _can_be_turned(layer: Layer | None, called: dict[str, int]) -> bool:
-    """Whether a layer is a frozen convolution of signs in which channels can be turned over.
+def _can_be_negated(graph: Graph, step: Step | None) -> bool:
+    """Whether a step is a frozen convolution of signs in which input channels can be negated.
 
-    A padding with ones would be turned over as well, one with zeros or none is the same.
+    A padding with ones would be negated as well, one with zeros or none is the same.
     """
     return (
-        isinstance(layer, lq.layers.QuantConv2D)
-        and isinstance(layer.kernel_quantizer, lq.quantizers.NoOp | None)
-        and layer.groups == 1
-        and called[layer.name] == 1
-        and (layer.padding == "valid" or layer.pad_values == 0)
-        and reads_sign_only(layer)
+        step is not None
+        and isinstance(step.layer, lq.layers.QuantConv2D)
+        and isinstance(step.layer.kernel_quantizer, lq.quantizers.NoOp | None)
+        and step.layer.groups == 1
+        and graph.is_called_once(step)
+        and (step.layer.padding == "valid" or step.layer.pad_values == 0)
+        and reads_sign_only(step.layer)
     )
 
 
-def _turned_norm(norm: tf.keras.layers.BatchNormalization, turn: np.ndarray) -> list[np.ndarray]:
-    """The weights of a batch norm that gives the values times `turn`."""
+def _signed_norm(norm: tf.keras.layers.BatchNormalization, signs: np.ndarray) -> list[np.ndarray]:
+    """The weights of a batch norm that gives the values times their channels' signs."""
     weights = {weight.name.split("/")[-1].split(":")[0]: weight.numpy() for weight in norm.weights}
-    return [value * turn if name in ("gamma", "beta") else value for name, value in weights.items()]
+    return [
+        value * signs if name in ("gamma", "beta") else value for name, value in weights.items()
+    ]
 
 
-def _is_batch_norm(layer: Layer | None) -> bool:
+def _is_batch_norm(layer: Layer) -> bool:
     return isinstance(layer, tf.keras.layers.BatchNormalization) and layer.axis in (
         3,
         [3],
@@ -54,40 +57,45 @@ def _is_batch_norm(layer: Layer | None) -> bool:
     )
 
 
-def pool_last(model: tf.keras.Model) -> Changes:
-    """Exchanges each max-pool with the batch norm behind it, where that changes no value."""
-    changes, readers, called = Changes(), consumers(model), calls(model)
-    for pool in model.layers:
-        if not isinstance(pool, tf.keras.layers.MaxPooling2D) or called[pool.name] != 1:
-            continue
-        norm = readers[pool.name][0]
-        if len(readers[pool.name]) != 1 or not _is_batch_norm(norm) or called[norm.name] != 1:
-            continue
-        turn = np.where(_factors(norm) < 0, -1, 1).astype(np.float32)
-        turned = []
-        if (turn < 0).any():
-            # Layers that pass on what they get, as a dropped hard tanh does, are looked through.
-            turned = _behind(norm, readers, called)
-            if not norm.center or not all(_can_be_turned(layer, called) for layer in turned):
-                continue
-        changes.replace(pool, type(norm).from_config(norm.get_config()), _turned_norm(norm, turn))
-        changes.replace(norm, type(pool).from_config(pool.get_config()), [])
-        for layer in turned:
-            kernel, *others = layer.get_weights()
-            new = type(layer).from_config(layer.get_config())
-            changes.replace(layer, new, [kernel * turn[:, None], *others])
-    return changes
+def normalise_before_pools(graph: Graph) -> list[str]:
+    """Exchanges each max-pool with the batch norm behind it, where that changes no value.
 
-
-def _behind(
-    layer: Layer, readers: dict[str, list[Layer | None]], called: dict[str, int]
-) -> list[Layer | None]:
+    Returns:
+        The names of the layers that were exchanged or whose weights were negated.
+    """
     found = []
-    for reader in readers[layer.name]:
+    pools = [step for step in graph.steps if isinstance(step.layer, tf.keras.layers.MaxPooling2D)]
+    for pool in pools:
+        readers = graph.readers(pool.output)
+        if len(readers) != 1 or readers[0] is None or not graph.is_called_once(pool):
+            continue
+        (norm,) = readers
+        if not _is_batch_norm(norm.layer) or not graph.is_called_once(norm):
+            continue
+        signs = np.where(_factors(norm.layer) < 0, -1, 1).astype(np.float32)
+        negated = []
+        if (signs < 0).any():
+            # Layers that pass on what they get are looked through.
+            negated = _behind(graph, norm)
+            if not norm.layer.center or not all(_can_be_negated(graph, step) for step in negated):
+                continue
+        norm.set_weights(_signed_norm(norm.layer, signs))
+        graph.exchange(pool, norm)
+        for step in negated:
+            kernel, *others = step.weights
+            step.set_weights([kernel * signs[:, None], *others])
+        found += [step.name for step in (pool, norm, *negated)]
+    return list(dict.fromkeys(found))
+
+
+def _behind(graph: Graph, step: Step) -> list[Step | None]:
+    found = []
+    for reader in graph.readers(step.output):
         passes_on = (
-            isinstance(reader, tf.keras.layers.Activation)
-            and reader.activation is tf.keras.activations.linear
-            and called[reader.name] == 1
+            reader is not None
+            and isinstance(reader.layer, tf.keras.layers.Activation)
+            and reader.layer.activation is tf.keras.activations.linear
+            and graph.is_called_once(reader)
         )
-        found += _behind(reader, readers, called) if passes_on else [reader]
+        found += _behind(graph, reader) if passes_on else [reader]
     return found

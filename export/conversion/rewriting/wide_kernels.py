@@ -9,9 +9,8 @@ import larq as lq
 import numpy as np
 import tensorflow as tf
 
-from export.conversion.rewriting.padding import TurnedConvolution, same_padding
-from export.keras_graph.binary_layers import quantized_kernel
-from export.keras_graph.clone import Changes, Layer, calls, nodes
+from export.conversion.rewriting.padding import RotatedConvolution, same_padding
+from export.keras_graph.graph import Graph, Layer
 
 __all__ = ["PaddedWithOnes", "is_wide", "pad_wide_kernels"]
 
@@ -31,7 +30,7 @@ def is_wide(size: int, kernel: int, stride: int, dilation: int) -> bool:
     return window > size and any(start <= 0 and start + window >= size for start in starts)
 
 
-@tf.keras.utils.register_keras_serializable(package="recu_tf")
+@tf.keras.utils.register_keras_serializable(package="export")
 class PaddedWithOnes(tf.keras.layers.Layer):
     """A convolution padded with ones, less what these add: one padded with zeros.
 
@@ -68,7 +67,7 @@ class PaddedWithOnes(tf.keras.layers.Layer):
     def get_config(self) -> dict:
         """The constructor's arguments."""
         layers = {"convolution": self.convolution, "activation": self.activation}
-        serialized = {name: tf.keras.layers.serialize(one) for name, one in layers.items()}
+        serialized = {name: tf.keras.layers.serialize(layer) for name, layer in layers.items()}
         return {**super().get_config(), **serialized}
 
     @classmethod
@@ -79,29 +78,31 @@ class PaddedWithOnes(tf.keras.layers.Layer):
         return cls(**{**config, **layers})
 
 
-def pad_wide_kernels(model: tf.keras.Model) -> Changes:
-    """Pads binary convolutions with ones where a window holds the whole map and more."""
-    changes, called = Changes(), calls(model)
-    for node in nodes(model):
-        layer = node.layer
-        if called[layer.name] != 1:
+def pad_wide_kernels(graph: Graph) -> list[str]:
+    """Pads binary convolutions with ones where a window holds the whole map and more.
+
+    Returns:
+        The names of the layers that were replaced.
+    """
+    found = []
+    for step in filter(graph.is_called_once, graph.steps):
+        # What a convolution between two rotations reads has the size of what these rotate.
+        rotated = step.layer if isinstance(step.layer, RotatedConvolution) else None
+        layer = rotated.convolution if rotated else step.layer
+        if not _is_padded_with_zeros(layer):
             continue
-        # What it turns has the sizes that it takes.
-        turned = layer if isinstance(layer, TurnedConvolution) else None
-        layer = turned.convolution if turned else layer
-        if not _padded_with_zeros(layer):
-            continue
-        size = node.input_shapes[1:3]
+        size = step.input.shape[1:3]
         axes = zip(size, layer.kernel_size, layer.strides, layer.dilation_rate, strict=True)
         if None not in size and any(is_wide(*axis) for axis in axes):
-            new, weights = _with_ones(layer, node.input_shapes)
-            if turned:
-                new = TurnedConvolution(new, _copy(turned.quantizer), name=turned.name)
-            changes.replace(node.layer, new, weights)
-    return changes
+            found.append(step.name)
+            new, weights = _with_ones(layer, step.weights, step.input.shape)
+            if rotated:
+                new = RotatedConvolution(new, rotated.quantizer, name=rotated.name)
+            step.set_layer(new, weights)
+    return found
 
 
-def _padded_with_zeros(layer: Layer) -> bool:
+def _is_padded_with_zeros(layer: Layer) -> bool:
     """Whether a layer is a convolution with a frozen kernel of bits, and padded with zeros."""
     return (
         isinstance(layer, lq.layers.QuantConv2D)
@@ -113,15 +114,13 @@ def _padded_with_zeros(layer: Layer) -> bool:
     )
 
 
-def _copy(layer: Layer) -> Layer:
-    return type(layer).from_config(layer.get_config())
-
-
-def _with_ones(layer: Layer, shape: tuple[int | None, ...]) -> tuple[Layer, list[np.ndarray]]:
+def _with_ones(
+    layer: Layer, weights: list[np.ndarray], shape: tuple[int | None, ...]
+) -> tuple[Layer, list[np.ndarray]]:
     config = {**layer.get_config(), "pad_values": 1, "use_bias": False, "activation": "linear"}
     activation = tf.keras.layers.Activation(layer.activation, name=f"{layer.name}.activation")
     convolution = type(layer).from_config(config)
-    kernel = quantized_kernel(layer)
+    kernel, *bias = weights
     # Zeros, in a map of ones: what the padding alone adds.
     zeros = tf.zeros((1, *shape[1:]))
     options = {"strides": layer.strides, "dilations": layer.dilation_rate}
@@ -133,6 +132,7 @@ def _with_ones(layer: Layer, shape: tuple[int | None, ...]) -> tuple[Layer, list
     )
     ones = tf.pad(zeros, [[0, 0], [top, bottom], [left, right], [0, 0]], constant_values=1.0)
     added = -tf.nn.conv2d(ones, kernel, padding="VALID", **options)[0].numpy()
-    if layer.use_bias:
-        added = added + layer.bias.numpy()
-    return PaddedWithOnes(convolution, activation, name=f"{layer.name}.ones"), [kernel, added]
+    return PaddedWithOnes(convolution, activation, name=f"{layer.name}.ones"), [
+        kernel,
+        sum(bias, added),
+    ]

@@ -10,7 +10,7 @@ from pages import Page, contrast, measured, opened
 
 from export.bundle.page import report_page
 from export.bundle.writer import write
-from export.conversion.rewriting import Step
+from export.conversion.rewriting import Rewriting
 from export.proof.auditing import Audit
 
 CREATED = datetime(2026, 1, 2, 3, 4, tzinfo=timezone.utc)
@@ -90,7 +90,7 @@ def test_layers_that_are_not_binary_have_their_reasons(tmp_path):
 
 def test_step_that_was_not_done_and_signs_within_rounding_are_told(tmp_path):
     found = replace(small_bundle().verification, share_within=0.5, taken_apart=True)
-    steps = [Step("drop hard tanh before a sign", ("act1", "act2"), 0.25)]
+    steps = [Rewriting("drop hard tanh before a sign", ("act1", "act2"), 0.25)]
     page = written(tmp_path / "report.html", verification=found, steps=steps)
     assert "not done: it changed the outputs" in page.text
     assert "act1, act2" in page.text
@@ -141,7 +141,7 @@ def hostile_bundle():
     return {
         "name": HOSTILE,
         "audit": Audit(rows, (HOSTILE,), {HOSTILE: HOSTILE}),
-        "steps": [Step(HOSTILE, (HOSTILE,), 1.0)],
+        "steps": [Rewriting(HOSTILE, (HOSTILE,), 1.0)],
         "options": {HOSTILE: HOSTILE},
         "versions": {HOSTILE: HOSTILE},
         "latencies": [replace(one, name=HOSTILE, backend=HOSTILE) for one in bundle.latencies],

@@ -14,9 +14,9 @@ from experiments import cli
 from export.conversion import rewriting
 from export.conversion.int8.quantize import quantized
 from export.conversion.serving import with_pixel_input
-from export.keras_graph.clone import Changes, planned, rebuilt
+from export.keras_graph.building import build_model, flatten_model
+from export.keras_graph.graph import read_graph
 from export.keras_graph.inputs_outputs import as_inputs, input_names, output_names
-from export.keras_graph.steps import flat
 from export.tflite.backends import tensorflow_lite
 from export.tflite.interpreter import run_all
 from recu_tf.data import Normalization
@@ -77,27 +77,27 @@ def test_pixels_are_taken_beside_other_inputs():
     assert_all_close(got, model([normalization(pixels), *inputs[1:]]))
 
 
-def _changed(model, layer):
-    """What replaces a dense layer by one of other weights."""
-    old = model.get_layer(layer)
-    changes = Changes()
-    new = type(old).from_config(old.get_config())
-    changes.replace(old, new, [-weight for weight in old.get_weights()])
-    return changes
+def _negate_first(graph):
+    """Negates the weights of the layer "first"."""
+    (step,) = (step for step in graph.steps if step.name == "first")
+    step.set_weights([-weight for weight in step.weights])
+    return [step.name]
 
 
 def test_rewriting_that_changes_the_second_output_is_left_out(monkeypatch):
     model = image_and_features()
-    monkeypatch.setitem(rewriting.STEPS, "turn", lambda model: _changed(model, "first"))
+    monkeypatch.setitem(rewriting.PASSES, "negate", _negate_first)
     same, steps = rewriting.rewrite(model, given(model))
-    assert [(step.name, step.kept) for step in steps][-1] == ("turn", False)
+    assert [(step.name, step.kept) for step in steps][-1] == ("negate", False)
     assert steps[-1].share_within == 0
     assert_all_close([tensor.numpy() for tensor in same(given(model))], model(given(model)))
 
 
 def test_file_that_is_wrong_in_its_second_output_fails_with_the_layer():
     model = image_and_features()
-    other = rebuilt(model, planned(model, lambda model: _changed(model, "first")))
+    graph = read_graph(model)
+    _negate_first(graph)
+    other = build_model(graph)
     inputs = given(model)
     found = export.verify(export.convert(other), model, inputs)
     assert not found.passed
@@ -150,7 +150,7 @@ def test_models_within_are_taken_apart_with_several_ends():
     inputs = [tf.keras.Input(one.shape[1:], dtype=one.dtype) for one in inner.inputs]
     first, second = inner(inputs)
     model = tf.keras.Model(inputs, [second, first])
-    plain = flat(model)
+    plain = flatten_model(model)
     assert not any(isinstance(layer, tf.keras.Model) for layer in plain.layers)
     assert_all_close([tensor.numpy() for tensor in plain(given(model))], model(given(model)))
 

@@ -4,8 +4,9 @@ import pytest
 import tensorflow as tf
 
 import export
-from export.proof.bisection import first_wrong_layer, marks
-from export.proof.output_comparison import share_within
+from export.keras_graph.differences import share_within
+from export.keras_graph.graph import read_graph
+from export.proof.bisection import cut, first_wrong_layer
 from export.tflite.interpreter import run_all
 from recu_tf.quantizers import ReCU, StandardizedApproxSign
 
@@ -134,18 +135,19 @@ def test_outputs_of_a_file_come_in_the_order_of_the_model():
         np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5)
 
 
-def test_marks_stand_before_kernels_and_where_several_read():
+def test_cut_points_are_before_kernels_and_where_several_read():
     model = mistaken_padding()
-    found = {part[-1].layer.name: shared for part, shared in marks(model)}
+    segments = cut(read_graph(model))
+    found = {segment[-1].name: is_shared for segment, is_shared in segments}
     assert found == {"stem": True, "pad": False, model.layers[-2].name: False, "head": False}
-    assert sum(len(part) for part, _ in marks(model)) == len(model.layers) - 1
+    assert sum(len(segment) for segment, _ in segments) == len(model.layers) - 1
 
 
 def test_outputs_of_another_file_are_told():
     model = mistaken_padding()
     images = images_for(model)
     other = keras(tf.keras.models.clone_model(model), images)[0]
-    assert first_wrong_layer(model, images, keras, TOLERANCE, other) == "head"
+    assert first_wrong_layer(model, images, keras, TOLERANCE, outputs=other) == "head"
 
 
 def test_shared_layers_and_models_within_are_taken_apart():

@@ -8,11 +8,11 @@ from conftest import compile_classifier, small_resnet
 from tiny_files import binary_file, binary_model
 
 import export
-from export.keras_graph.clone import is_graph
 from export.proof.verification import Verification
 from export.refusals import explained
 from export.tflite import interpreter
 from recu_tf import optimizers
+from recu_tf.functional import is_graph
 from recu_tf.quantizers import ReCU, StandardizedApproxSign
 
 L = tf.keras.layers
@@ -73,7 +73,7 @@ def test_outputs_that_are_not_finite_fail(network, monkeypatch):
     # The name export.verify is the function's.
     module = sys.modules["export.proof.verification"]
     monkeypatch.setattr(module, "run_all", lambda flatbuffer, images: [nothing[: len(images)]])
-    monkeypatch.setattr(module, "first_wrong_layer", lambda *arguments: "head")
+    monkeypatch.setattr(module, "first_wrong_layer", lambda *arguments, **options: "head")
     verification = export.verify(flatbuffer, model, images, np.zeros(16, int))
     assert not verification.passed
     assert (verification.share_within, verification.agreement) == (0, 0)

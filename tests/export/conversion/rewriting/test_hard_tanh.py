@@ -12,6 +12,7 @@ from rewritten import (
 
 import export
 from export.conversion.rewriting.hard_tanh import drop_hard_tanh, reads_sign_only
+from export.keras_graph.graph import read_graph
 from recu_tf.layers import HardTanh
 
 L = tf.keras.layers
@@ -54,7 +55,7 @@ def test_other_activations_are_no_hard_tanh():
     image = tf.keras.Input((8, 8, 32))
     for name in ("relu", "tanh", "linear"):
         model = tf.keras.Model(image, head(binary()(L.Activation(name)(image))))
-        assert drop_hard_tanh(model).layers == {}
+        assert drop_hard_tanh(read_graph(model)) == []
 
 
 @pytest.mark.parametrize("quantizer", ["ste_sign", "approx_sign", "swish_sign"])

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 from rewritten import images_for, operators, rewritten, right
 
-from export.conversion.rewriting.padding import TurnedConvolution, safe_padding
+from export.conversion.rewriting.padding import RotatedConvolution, safe_padding
 from recu_tf.quantizers import ReCU, StandardizedApproxSign
 
 L = tf.keras.layers
@@ -57,7 +57,7 @@ def test_strided_convolutions_are_padded_exactly(options, mistaken):
 def test_binary_convolution_stays_one_between_two_turns():
     model = padded("binary", signs=True)
     new, _ = rewritten(model)
-    assert any(isinstance(layer, TurnedConvolution) for layer in new.layers)
+    assert any(isinstance(layer, RotatedConvolution) for layer in new.layers)
     assert operators(new)["LceBconv2d"] == 1
     copy = tf.keras.models.clone_model(new)
     copy.set_weights(new.get_weights())

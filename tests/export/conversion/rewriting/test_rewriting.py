@@ -9,7 +9,6 @@ from rewritten import (
     head,
     images_for,
     operators,
-    pool_before_norm,
     rewritten,
     right,
     with_uneven_norms,
@@ -18,7 +17,7 @@ from rewritten import (
 import export
 from export.conversion import rewriting
 from export.conversion.rewriting.float32 import other_precision
-from export.keras_graph.clone import Changes, planned, rebuilt
+from export.keras_graph.building import build_model
 from recu_tf.quantizers import ReCU
 
 L = tf.keras.layers
@@ -44,14 +43,12 @@ def test_kernels_are_frozen_as_they_are_quantized():
 
 
 def test_step_that_changes_outputs_is_not_taken(monkeypatch):
-    def wrong(model):
-        changes = Changes()
-        layer = model.layers[-1]
-        new = type(layer).from_config(layer.get_config())
-        changes.replace(layer, new, [1.01 * one for one in layer.get_weights()])
-        return changes
+    def scale_the_head(graph):
+        head = graph.steps[-1]
+        head.set_weights([1.01 * weight for weight in head.weights])
+        return [head.name]
 
-    monkeypatch.setitem(rewriting.STEPS, "break the head", wrong)
+    monkeypatch.setitem(rewriting.PASSES, "break the head", scale_the_head)
     model = hard_tanh_between_norm_and_signs()
     images = images_for(model)
     new, steps = export.rewrite(model, images)
@@ -175,9 +172,15 @@ def test_other_precision_that_cannot_be_rebuilt_is_refused():
         export.float32_model(model)
 
 
-def test_copy_has_the_weights_of_the_model():
-    model = with_uneven_norms(pool_before_norm())
-    copy = rebuilt(model, planned(model, lambda one: Changes()))
-    images = images_for(model)
-    np.testing.assert_array_equal(copy(images), model(images))
-    assert not {id(one) for one in copy.weights} & {id(one) for one in model.weights}
+def test_model_is_built_once_for_all_passes(monkeypatch):
+    built = []
+
+    def build(graph):
+        built.append(graph)
+        return build_model(graph)
+
+    monkeypatch.setattr(rewriting, "build_model", build)
+    model = hard_tanh_between_norm_and_signs()
+    _, steps = export.rewrite(model, images_for(model))
+    assert len(steps) == 2
+    assert len(built) == 1
