@@ -20,6 +20,9 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.10,<3.13",
     packages=find_packages(include=["recu_tf*", "experiments*", "export*"]),
+    package_data={
+        package: ["templates/*"] for package in ("recu_tf", "experiments.report", "export.bundle")
+    },
     # Makes an editable install put the folder itself on the path. By default it installs a
     # finder, which Python asks last: beside a clone named recu_tf, `import recu_tf` would then
     # import the clone's folder instead of the package in it.
@@ -31,6 +34,7 @@ setup(
         "larq>=0.13.3,<0.15",
         # Larq requires NumPy < 2.
         "numpy>=1.26,<2",
+        "jinja2>=3.1",
         # Writes the logs of a training. TensorFlow 2.21 no longer installs it.
         "tensorboard>=2.16",
         # The command tensorboard, up to 2.20, imports pkg_resources; setuptools 82 removed it.

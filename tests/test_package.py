@@ -108,3 +108,13 @@ def test_editable_install_wins_where_the_clone_has_the_package_s_name(tmp_path):
     without_path = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     found = run("-S", "-c", code, tmp_path / "installed", cwd=clone.parent, env=without_path)
     assert found.stdout.strip() == str(clone / "recu_tf" / "__init__.py"), found.stderr
+
+
+def test_installed_packages_have_the_templates_of_their_pages(tmp_path):
+    pytest.importorskip("setuptools")
+    command = [sys.executable, "setup.py", "--quiet", "build_py", "--build-lib", str(tmp_path)]
+    built = subprocess.run(command, cwd=TREE, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    templates = {path.relative_to(TREE) for path in TREE.glob("*/**/templates/*")}
+    assert len({path.parent for path in templates}) == 3
+    assert {path.relative_to(tmp_path) for path in tmp_path.rglob("templates/*")} == templates

@@ -6,13 +6,11 @@ what there is of a run that still trains, was killed, was imported or has no dia
 
 import os
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 
 import recu_tf
-from experiments.report import run_data as report_contents
-from experiments.report import sections as report_sections
-from experiments.report import tables as report_tables
+from experiments.report import run_data, tables
+from experiments.report.sections import make_sections
 from recu_tf import runs
 from recu_tf.html import page
 from recu_tf.runs.atomic_write import write_aside
@@ -57,13 +55,19 @@ def report(
     opened = [runs.Run.open(directory) for directory in directories]
     path = opened[0].path / "report.html" if out is None else Path(out)
     _check_writable(path)
-    contents = report_contents.read(opened, data_path)
-    title = f"Run {contents[0].name}" if len(contents) == 1 else f"{len(contents)} runs"
-    lead = report_tables.summary(contents)
-    paths = ", ".join(str(one.run.path) for one in contents)
-    lead += f'<p class="faint">{escape(paths)}</p>'
+    contents = run_data.read(opened, data_path)
+    lead = {
+        "table": tables.summary(contents),
+        "noted": [run for run in contents if run.notes],
+        "paths": [run.run.path for run in contents],
+    }
     text = page(
-        title, lead, report_sections.sections(contents), f"Written by recu_tf {recu_tf.__version__}"
+        "experiments.report",
+        title=f"Run {contents[0].name}" if len(contents) == 1 else f"{len(contents)} runs",
+        lead_template="summary.html.j2",
+        lead_values=lead,
+        sections=make_sections(contents),
+        footer=f"Written by recu_tf {recu_tf.__version__}",
     )
     write_aside(path, lambda aside: aside.write_text(text, "utf-8"))
     return path

@@ -1,13 +1,11 @@
-"""The report of an export, for people: what was proved, what was measured, and of what it is made.
+"""The report of an export, for people: what was verified, what was measured, and how it was made.
 
-One HTML file with everything in it. Names of layers and classes come from the model, so every text
-is escaped on its way into the page.
+This file gathers words and numbers; the templates in `templates` beside it lay them out.
 """
 
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from html import escape
 
 import recu_tf
 from export.bundle.contents import Bundle
@@ -17,7 +15,7 @@ from export.proof.auditing import Audit
 from export.proof.operators import Row
 from export.proof.output_comparison import SHARE_WITHIN
 from export.proof.verification import AGREEMENT, Verification
-from recu_tf.html import page, table
+from recu_tf.html import Section, Table, page
 
 __all__ = ["report_page"]
 
@@ -25,57 +23,68 @@ NOTHING = "\N{EN DASH}"
 VALUES = {
     "pixels": "pixels, 0 to 255, as they are",
     "normalized": "(pixel / 255 - mean) / std",
-    "unknown": "not known: nothing tells how the network's images were normalised",
+    "unknown": "unknown: nothing states how the network's images were normalised",
 }
 
 
 def report_page(bundle: Bundle, created: datetime) -> str:
-    """The page.
+    """Renders the report of a bundle.
 
     Args:
-        bundle: what it tells of.
+        bundle: the export.
         created: when the export was made.
 
     Returns:
         HTML.
     """
     sections = [
-        ("use", "Use", _use(bundle)),
-        ("verification", "Verification", _verification(bundle.verification)),
-        ("latency", "Latency", _latency(bundle.latencies, bundle.input_shape[0])),
-        ("layers", "Layers", _layers(bundle.audit)),
-        ("rewriting", "Rewriting", _rewriting(bundle.steps)),
-        ("operators", "Operators", _operators(bundle.audit)),
-        ("options", "Options and versions", _options(bundle)),
+        Section("use", "Use", "use.html.j2", {"table": _interface_table(bundle)}),
+        Section("verification", "Verification", "verification.html.j2", _verification(bundle)),
+        *_latency_sections(bundle.latencies, images=bundle.input_shape[0]),
+        Section("layers", "Layers", "layers.html.j2", _layers(bundle.audit)),
+        Section(
+            "rewriting", "Rewriting", "rewriting.html.j2", {"table": _step_table(bundle.steps)}
+        ),
+        Section("operators", "Operators", "operators.html.j2", _operators(bundle.audit)),
+        Section(
+            "options", "Options and versions", "table.html.j2", {"table": _option_table(bundle)}
+        ),
     ]
-    written = f"Written by recu_tf {recu_tf.__version__}, {created:%Y-%m-%d %H:%M} UTC"
-    return page(f"Export of {bundle.name}", _lead(bundle), sections, written)
+    return page(
+        "export.bundle",
+        title=f"Export of {bundle.name}",
+        lead_template="table.html.j2",
+        lead_values={"table": _summary_table(bundle)},
+        sections=sections,
+        footer=f"Written by recu_tf {recu_tf.__version__}, {created:%Y-%m-%d %H:%M} UTC",
+    )
 
 
-def _facts(caption: str, facts: Iterable[tuple[str, str]]) -> str:
-    return table(caption, ("", ""), [list(fact) for fact in facts], text=True)
+def _facts(caption: str, facts: Iterable[tuple[str, str]]) -> Table:
+    return Table(caption, ("", ""), [list(fact) for fact in facts], is_text=True)
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _size(*lengths: int) -> str:
-    return " \N{MULTIPLICATION SIGN} ".join(map(str, lengths))
+def _shape(sizes: Sequence[int]) -> str:
+    return " \N{MULTIPLICATION SIGN} ".join(map(str, sizes))
 
 
-def _bytes(size: int, twin: int | None) -> str:
-    if twin is None:
+def _size(size: int, float_size: int | None) -> str:
+    if float_size is None:
         return f"{size:,} bytes"
-    return f"{size:,} bytes, {twin / size:.1f} times smaller than in float32 ({twin:,} bytes)"
+    times = float_size / size
+    return f"{size:,} bytes, {times:.1f} times smaller than in float32 ({float_size:,} bytes)"
 
 
-def _lead(bundle: Bundle) -> str:
+def _summary_table(bundle: Bundle) -> Table:
     audit, verification = bundle.audit, bundle.verification
     kept = len(audit.expected) - len(audit.lost)
     binary = f"{kept} of {_count(len(audit.expected), 'layer')} that should be"
     facts = [
-        ("Size", _bytes(len(bundle.flatbuffer), bundle.float_size)),
+        ("Size", _size(len(bundle.flatbuffer), bundle.float_size)),
         ("Binary", binary if audit.expected else "no layer, and none should be"),
         (
             "Verification",
@@ -91,50 +100,43 @@ def _lead(bundle: Bundle) -> str:
         )
     if verification.warning is not None:
         facts.append(("Backends", verification.warning))
-    ranked = sorted(bundle.latencies, key=lambda one: one.median_ms)
-    fastest = {}
-    for one in ranked:
-        fastest.setdefault(one.name, one)
+    fastest: dict[str, float] = {}
+    for latency in sorted(bundle.latencies, key=lambda latency: latency.median_ms):
+        fastest.setdefault(latency.name, latency.median_ms)
     if fastest:
-        text = ", ".join(f"{name} {one.median_ms:.3g} ms" for name, one in fastest.items())
-        facts.append(("Fastest here", text))
-    return _facts("What came of it", facts)
+        medians = ", ".join(f"{name} {median:.3g} ms" for name, median in fastest.items())
+        facts.append(("Fastest here", medians))
+    return _facts("Summary", facts)
 
 
-def _use(bundle: Bundle) -> str:
+def _interface_table(bundle: Bundle) -> Table:
+    """The inputs and outputs of the file, and what runs it."""
     facts = []
     if bundle.takes_image:
         facts += _image_facts(bundle)
     inputs = [end for end in bundle.inputs if not bundle.takes_image or end != bundle.image_input]
-    facts += [(f"Input {end.name}", f"{end.type} {_size(*end.shape)}") for end in inputs]
-    facts.append(("Output", f"{bundle.output_kind} {_size(*bundle.output_shape)}"))
+    facts += [(f"Input {end.name}", f"{end.type} {_shape(end.shape)}") for end in inputs]
+    facts.append(("Output", f"{bundle.output_kind} {_shape(bundle.output_shape)}"))
     outputs = [end for end in bundle.outputs if end != bundle.main_output]
-    facts += [(f"Output {end.name}", f"{end.type} {_size(*end.shape)}") for end in outputs]
+    facts += [(f"Output {end.name}", f"{end.type} {_shape(end.shape)}") for end in outputs]
     if bundle.verification.backends:
-        facts.append(
-            ("Backends of the engine that run it", ", ".join(bundle.verification.backends))
-        )
+        backends = ", ".join(bundle.verification.backends)
+        facts.append(("Backends of the engine that run it", backends))
     if bundle.golden is not None:
         runs = _count(bundle.golden.runs, "run")
         facts.append(("Golden sample", f"{runs} on {bundle.golden.source}, in golden.bin"))
-    return (
-        "<p><code>python predict.py IMAGE</code>, in this folder, needs neither TensorFlow nor "
-        "this project; its first lines say what to install. <code>python predict.py "
-        "--self-test</code> repeats the golden sample. Other programs find the following in "
-        "<code>model.json</code>.</p>" + _facts("What the file takes and gives", facts)
-    )
+    return _facts("What the file takes and gives", facts)
 
 
 def _image_facts(bundle: Bundle) -> list[tuple[str, str]]:
-    _, height, width, _ = bundle.input_shape
-    resize = bundle.resize
+    size, resize = _shape(bundle.input_shape[1:3]), bundle.resize
     if "exact" in resize:
-        sizes = f"resized to {_size(height, width)}"
+        resizing = f"resized to {size}"
     else:
-        sizes = f"shorter side resized to {resize['shorter_side']}, middle {_size(height, width)}"
+        resizing = f"shorter side resized to {resize['shorter_side']}, middle {size}"
     facts = [
-        ("Input", f"{bundle.input_type} {_size(*bundle.input_shape)}"),
-        ("Images", f"{sizes}; bilinear, antialiased"),
+        ("Input", f"{bundle.input_type} {_shape(bundle.input_shape)}"),
+        ("Images", f"{resizing}; bilinear, antialiased"),
         ("Values", VALUES[bundle.values]),
     ]
     if bundle.values == "normalized":
@@ -143,72 +145,82 @@ def _image_facts(bundle: Bundle) -> list[tuple[str, str]]:
     return facts
 
 
-def _verification(found: Verification) -> str:
+def _verification(bundle: Bundle) -> dict[str, object]:
+    verification = bundle.verification
+    note = verification.note
+    return {
+        "table": _verification_table(verification),
+        "note": f"{note[0].upper()}{note[1:]}." if note else None,
+        "warning": f"{verification.warning}." if verification.warning else None,
+    }
+
+
+def _verification_table(verification: Verification) -> Table:
     rows = [
         [
-            f"Images within {found.tolerance:.1e} of {found.reference}",
-            f"{found.share_within:.1%}",
+            f"Images within {verification.tolerance:.1e} of {verification.reference}",
+            f"{verification.share_within:.1%}",
             f"{SHARE_WITHIN:.0%}",
         ],
-        ["Largest difference", f"{found.largest_difference:.1e}", NOTHING],
+        ["Largest difference", f"{verification.largest_difference:.1e}", NOTHING],
     ]
-    if found.agreement is not None:
-        rows.insert(1, ["Same top-1 class", f"{found.agreement:.1%}", f"{AGREEMENT:.0%}"])
-    if found.keras_agreement is not None:
-        rows.insert(2, ["Same top-1 class as Keras", f"{found.keras_agreement:.1%}", NOTHING])
-    if found.keras_accuracy is not None:
-        rows.append(["Top-1 accuracy in Keras", f"{found.keras_accuracy:.2%}", NOTHING])
-        rows.append(["Top-1 accuracy of the file", f"{found.tflite_accuracy:.2%}", NOTHING])
-    if found.gross:
-        rows.append(["Grossly different images", f"{found.gross:,}", NOTHING])
-    if found.refusing or found.differing:
-        rows.append(["Backends that run it", found.runnable, NOTHING])
-    warning = f"<p><strong>{escape(found.warning)}.</strong></p>" if found.warning else ""
-    note = f"<p>{escape(found.note[0].upper() + found.note[1:])}.</p>" if found.note else ""
+    if verification.agreement is not None:
+        rows.insert(1, ["Same top-1 class", f"{verification.agreement:.1%}", f"{AGREEMENT:.0%}"])
+    if verification.keras_agreement is not None:
+        agreement = f"{verification.keras_agreement:.1%}"
+        rows.insert(2, ["Same top-1 class as Keras", agreement, NOTHING])
+    if verification.keras_accuracy is not None:
+        rows.append(["Top-1 accuracy in Keras", f"{verification.keras_accuracy:.2%}", NOTHING])
+        rows.append(["Top-1 accuracy of the file", f"{verification.tflite_accuracy:.2%}", NOTHING])
+    if verification.gross:
+        rows.append(["Grossly different images", f"{verification.gross:,}", NOTHING])
+    if verification.refusing or verification.differing:
+        rows.append(["Backends that run it", verification.runnable, NOTHING])
     caption = (
-        f"The file against {found.reference} on {found.images:,} {found.source}: {found.outcome}"
+        f"The file against {verification.reference} on {verification.images:,} "
+        f"{verification.source}: {verification.outcome}"
     )
-    return table(caption, ("", "Found", "Enough"), rows) + note + warning
+    return Table(caption, ("", "Found", "Enough"), rows)
 
 
-def _latency(latencies: Sequence[Latency], images: int) -> str:
+def _latency_sections(latencies: Sequence[Latency], *, images: int) -> list[Section]:
+    """One section, or none where nothing was measured."""
     if not latencies:
-        return ""
-    ranked = sorted(latencies, key=lambda one: one.median_ms)
-    least = ranked[0].median_ms
+        return []
+    ranked = sorted(latencies, key=lambda latency: latency.median_ms)
     rows = [
         [
-            one.name,
-            one.backend,
-            str(one.threads),
-            *(f"{value:.2f}" for value in (one.median_ms, one.p95_ms, one.min_ms)),
-            f"{one.median_ms / least:.2f}",
+            latency.name,
+            latency.backend,
+            str(latency.threads),
+            *(f"{value:.2f}" for value in (latency.median_ms, latency.p95_ms, latency.min_ms)),
+            f"{latency.median_ms / ranked[0].median_ms:.2f}",
         ]
-        for one in ranked
+        for latency in ranked
     ]
     header = ("File", "Backend", "Threads", "Median", "95th percentile", "Least", "Times the first")
     caption = (
         f"Milliseconds for {_count(images, 'image')}, on the machine of the export; all took turns"
     )
-    return table(caption, header, rows, words=2)
+    table = Table(caption, header, rows, text_columns=2)
+    return [Section("latency", "Latency", "table.html.j2", {"table": table})]
 
 
-def _layers(audit: Audit) -> str:
-    if not audit.expected:
-        return "<p>No layer has a kernel and an input of one bit.</p>"
+def _layers(audit: Audit) -> dict[str, object]:
+    """The names of the binary layers, and a table of those that are not but should be."""
+    table = None
+    if audit.lost:
+        rows = [[", ".join(layers), reason] for reason, layers in audit.reasons.items()]
+        caption = f"{_count(len(audit.lost), 'layer')} not binary, and why"
+        classes = ["differs"] * len(rows)
+        table = Table(caption, ("Layers", "Reason"), rows, classes, is_text=True)
     binary = [layer for layer in audit.expected if layer not in audit.lost]
-    told = f"<p>Binary in the file: {escape(', '.join(binary))}.</p>" if binary else ""
-    if not audit.lost:
-        return told
-    rows = [[", ".join(layers), why] for why, layers in audit.reasons.items()]
-    caption = f"{_count(len(audit.lost), 'layer')} not binary, and why"
-    kinds = ["differs"] * len(rows)
-    return table(caption, ("Layers", "Reason"), rows, kinds, text=True) + told
+    return {"expected": audit.expected, "binary": binary, "table": table}
 
 
-def _rewriting(steps: Sequence[Rewriting]) -> str:
+def _step_table(steps: Sequence[Rewriting]) -> Table | None:
     if not steps:
-        return "<p>Nothing of the network had to be rewritten for the converter.</p>"
+        return None
     rows = [
         [
             step.name,
@@ -219,25 +231,24 @@ def _rewriting(steps: Sequence[Rewriting]) -> str:
         for step in steps
     ]
     header = ("Step", "", "Images unchanged", "Layers")
-    return table("Before the conversion, each proved on images", header, rows, text=True)
+    return Table("Before the conversion, each verified on images", header, rows, is_text=True)
 
 
-def _operators(audit: Audit) -> str:
-    counts = ", ".join(f"{count} {name}" for name, count in audit.operators.items())
+def _operators(audit: Audit) -> dict[str, object]:
     header = ("Layer", "Operator", "Kind", "Padding", "Strides", "Fused", "Bits", "Bytes", "MACs")
     total = ["All", *[""] * 6, f"{audit.constant_bytes:,}"]
     total.append(f"{audit.binary_macs + audit.float_macs:,}")
-    rows = [*map(_operator, audit.rows), total]
-    kinds = [*[""] * len(audit.rows), "total"]
-    return (
-        f"<p>{escape(counts)}. Multiply-accumulates (MACs): {audit.binary_macs:,} of bits, "
-        f"{audit.float_macs:,} others. Bits: where values are read or written as bits, 32 in a "
-        "word.</p><details open><summary>All operators in their order</summary>"
-        f"{table('Operators of the file', header, rows, kinds, words=7)}</details>"
-    )
+    rows = [*map(_operator_row, audit.rows), total]
+    classes = [*[""] * len(audit.rows), "total"]
+    return {
+        "counts": ", ".join(f"{count} {name}" for name, count in audit.operators.items()),
+        "binary_macs": f"{audit.binary_macs:,}",
+        "float_macs": f"{audit.float_macs:,}",
+        "table": Table("Operators of the file", header, rows, classes, text_columns=7),
+    }
 
 
-def _operator(row: Row) -> list[str]:
+def _operator_row(row: Row) -> list[str]:
     packed = ((row.packed_input, "in"), (row.packed_output, "out"))
     macs = row.binary_macs + row.float_macs
     return [
@@ -245,15 +256,15 @@ def _operator(row: Row) -> list[str]:
         row.operator,
         row.kind,
         row.padding,
-        _size(*row.strides or ()),
+        _shape(row.strides or ()),
         ", ".join(row.fused),
-        ", ".join(name for holds, name in packed if holds),
+        ", ".join(name for is_packed, name in packed if is_packed),
         f"{row.constant_bytes:,}" if row.constant_bytes else "",
         f"{macs:,}" if macs else "",
     ]
 
 
-def _options(bundle: Bundle) -> str:
+def _option_table(bundle: Bundle) -> Table:
     facts = [
         *((name, json.dumps(value, default=str)) for name, value in bundle.options.items()),
         ("conversion", f"{bundle.seconds:.1f} s"),

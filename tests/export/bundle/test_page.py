@@ -129,7 +129,7 @@ def test_what_is_not_known_is_left_out_or_said(tmp_path):
     assert "latency" not in page.sections
     assert "accuracy" not in page.text
     assert "peak memory" not in page.text
-    assert "not known: nothing tells how the network's images were normalised" in page.text
+    assert "unknown: nothing states how the network's images were normalised" in page.text
     assert "Nothing of the network had to be rewritten" in page.text
     assert "no layer, and none should be" in page.text
     assert "None" not in page.text
