@@ -39,6 +39,7 @@ setup(
         "tensorboard>=2.16",
         # The command tensorboard, up to 2.20, imports pkg_resources; setuptools 82 removed it.
         "setuptools<82",
+        "tabulate>=0.9",
     ],
     extras_require={
         "data": ["tensorflow-datasets>=4.8,<5", "scikit-learn>=1.3"],

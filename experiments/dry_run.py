@@ -7,6 +7,8 @@ import statistics
 import time
 from dataclasses import asdict, replace
 
+from tabulate import tabulate
+
 from recu_tf import larq_summary
 from recu_tf.durations import format_duration
 from recu_tf.settings import Settings
@@ -28,6 +30,10 @@ def _median_seconds(run_once, batches) -> float:
     if not seconds:
         raise ValueError("`data_path`: none of the test images can be read.")
     return statistics.median(seconds[1:] or seconds)
+
+
+def _rows(settings: Settings) -> list[tuple[str, str]]:
+    return [(name, str(value)) for name, value in asdict(settings).items()]
 
 
 def dry_run(settings: Settings, init_from: str | os.PathLike | None = None) -> str:
@@ -59,10 +65,9 @@ def dry_run(settings: Settings, init_from: str | os.PathLike | None = None) -> s
     test_steps = -(-images // settings.batch_size_test)
     epoch = prepared.steps * seconds + test_steps * test_seconds
     epochs = settings.epochs - settings.start_epoch
-    width = max(map(len, asdict(settings)))
     return "\n".join(
         [
-            *(f"{name:<{width}}  {value}" for name, value in asdict(settings).items()),
+            tabulate(_rows(settings), tablefmt="plain", disable_numparse=True),
             "",
             report.getvalue().rstrip(),
             "",

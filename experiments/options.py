@@ -1,36 +1,23 @@
 """How the command line reads options: published spellings, one-line complaints."""
 
 import argparse
+import dataclasses
+from collections.abc import Sequence
 
+from experiments.declarations import CHOICES, MODELS
 from experiments.recipes import DATASET_DEFAULTS
 
-__all__ = ["DATASETS", "MODELS", "Parser", "from_one", "milestones"]
+__all__ = ["Parser", "epoch_numbers", "positive_integer"]
 
-# Written here, not imported, so that --help stays fast; a test compares them with the library's.
-MODELS = (
-    "resnet20_1w1a",
-    "resnet18_1w1a",
-    "resnet18A_1w1a",
-    "resnet18B_1w1a",
-    "resnet18C_1w1a",
-    "vgg_small_1w1a",
-    "resnet34_1w1a",
-    "two_stage_resnet18_1w1a",
-    "two_stage_resnet34_1w1a",
-)
-DATASETS = ("digits", "cifar10", "cifar100", "imagenet", "tinyimagenet", "folder")
+# More of them stand in the help text alone, not in the usage.
+MOST_CHOICES_IN_USAGE = 4
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that complains in one line and knows each option with - for _ as well.
-
-    Attributes:
-        settings: the defaults of options added by `setting`.
-    """
+    """A parser that complains in one line and knows each option with - for _ as well."""
 
     def __init__(self, **kwargs):
         super().__init__(allow_abbrev=False, **kwargs)
-        self.settings = {}
 
     def error(self, message):
         """Prints one line and ends with exit code 2."""
@@ -43,30 +30,61 @@ class Parser(argparse.ArgumentParser):
             kwargs["type"] = _text
         return super().add_argument(*names, **kwargs)
 
-    def option(self, *names: str, **kwargs) -> argparse.Action:
+    def option(
+        self,
+        *names: str,
+        help: str,
+        default: object = None,
+        if_omitted: str | None = None,
+        choices: Sequence | None = None,
+        **kwargs,
+    ) -> None:
         """Adds an option under its published name, --like_this, and as --like-this.
 
-        Its help ends with the default, if it has one.
+        Args:
+            names: its name with _ and its short name.
+            help: what it is; the choices, if they are many, and the default are added.
+            default: its value unless it is given.
+            if_omitted: what happens unless it is given, if `default` does not say it.
+            choices: values that it may have.
+            kwargs: for `argparse.ArgumentParser.add_argument`.
         """
-        default = kwargs.get("default")
-        if default not in (None, argparse.SUPPRESS):
-            kwargs["help"] += f" (default: {_shown(default)})"
+        if choices is not None:
+            kwargs["choices"] = choices
+            if len(choices) > MOST_CHOICES_IN_USAGE and "metavar" not in kwargs:
+                kwargs["metavar"] = "NAME"
+                help += f": {', '.join(choices)}"
+        elif kwargs.get("type") in (int, float, positive_integer):
+            kwargs.setdefault("metavar", "X" if kwargs["type"] is float else "N")
+        if if_omitted is None and default is not None:
+            if_omitted = _shown(default)
+        if if_omitted is not None:
+            help += f" (default: {if_omitted})"
         hyphens = [name.replace("_", "-") for name in names if "_" in name]
-        return self.add_argument(*names, *hyphens, **kwargs)
+        self.add_argument(*names, *hyphens, help=help, default=default, **kwargs)
 
-    def setting(self, *names: str, default: object = None, **kwargs) -> None:
-        """Adds an option that is left out of what was parsed unless it was given.
+    def setting(self, field: dataclasses.Field) -> None:
+        """Adds the option of a field of `recu_tf.settings.Settings`.
 
-        So that a recipe, or the run to resume, can tell its value.
+        The parsed options lack it unless it was given, so that a recipe or the run to resume can
+        decide its value.
         """
-        action = self.option(*names, default=argparse.SUPPRESS, **kwargs)
-        others = [
-            f"; {dataset}: {_shown(defaults[action.dest])}"
-            for dataset, defaults in DATASET_DEFAULTS.items()
-            if action.dest in defaults
-        ]
-        action.help += f" (default: {_shown(default)}{''.join(others)})"
-        self.settings[action.dest] = default
+        defaults = [_shown(field.default)]
+        for dataset, values in DATASET_DEFAULTS.items():
+            if field.name in values:
+                defaults.append(f"{dataset}: {_shown(values[field.name])}")
+        names, metavar = [f"--{field.name}"], field.metadata["metavar"]
+        if field.metadata["short"] is not None:
+            names.append(field.metadata["short"])
+        self.option(
+            *names,
+            help=field.metadata["help"],
+            default=argparse.SUPPRESS,
+            if_omitted="; ".join(defaults),
+            choices=CHOICES.get(field.name),
+            **({} if metavar is None else {"metavar": metavar}),
+            **OF_TYPE.get(field.type, {}),
+        )
 
     def which(self) -> None:
         """Adds --which, for commands that take one network."""
@@ -74,7 +92,18 @@ class Parser(argparse.ArgumentParser):
             "--which",
             choices=("best", "last"),
             help="of a run directory: the model of the epoch with the best top-1, or of the last "
-            "epoch (default: best)",
+            "epoch",
+            if_omitted="best",
+        )
+
+    def checkpoint_model(self) -> None:
+        """Adds --model, for commands that take published checkpoints."""
+        self.option(
+            "--model",
+            "-a",
+            choices=MODELS,
+            help="network of the checkpoint",
+            if_omitted="inferred from its tensors",
         )
 
 
@@ -93,8 +122,8 @@ def _text(text: str) -> str:
     return text
 
 
-def from_one(text: str) -> int:
-    """A whole number from 1."""
+def positive_integer(text: str) -> int:
+    """Parses a whole number from 1."""
     try:
         number = int(text)
     except ValueError:
@@ -104,11 +133,21 @@ def from_one(text: str) -> int:
     return number
 
 
-def milestones(text: str) -> tuple[int, ...]:
-    """Epochs, separated by commas or spaces."""
+def epoch_numbers(text: str) -> tuple[int, ...]:
+    """Parses epochs, separated by commas or spaces."""
     try:
-        return tuple(int(part) for part in text.replace(",", " ").split())
+        return tuple(int(number) for number in text.replace(",", " ").split())
     except ValueError:
         raise argparse.ArgumentTypeError(
             f"must be epochs separated by commas or spaces, got {text!r}"
         ) from None
+
+
+# How an option of a setting is read, by the type of its field; other types are read as text.
+OF_TYPE = {
+    int: {"type": int},
+    int | None: {"type": int},
+    float: {"type": float},
+    bool: {"action": argparse.BooleanOptionalAction},
+    tuple[int, ...]: {"type": epoch_numbers, "nargs": "+"},
+}

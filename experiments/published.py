@@ -4,14 +4,31 @@ import argparse
 import re
 from pathlib import Path
 
-__all__ = ["check", "notes"]
+from experiments.options import Parser
+
+__all__ = ["add_arguments", "check", "notes"]
 
 TWO_STAGE = "two_stage_resnet18_1w1a or two_stage_resnet34_1w1a"
 TEACHER = "a run directory or a .keras file of a full-precision network"
 
 
+def add_arguments(parser: Parser) -> None:
+    """Adds them to `recu train`, so that published command lines are understood."""
+    parser.option("--stage1", metavar="FILE", help="refused: --init_from replaces it")
+    parser.option(
+        "--use_dali",
+        action="store_true",
+        help="changes nothing, which a line states: tf.data always decodes and crops in one step",
+    )
+    parser.option(
+        "--type",
+        metavar="TENSOR",
+        help="changes nothing, which a line states: --precision and --gpus replace it",
+    )
+
+
 def check(options: argparse.Namespace) -> None:
-    """Refuses published options that cannot do here what they did, and says what to write instead.
+    """Refuses published options that cannot do here what they did, and states the replacement.
 
     Args:
         options: of `recu train`.
@@ -41,9 +58,7 @@ def notes(options: argparse.Namespace) -> list[str]:
     """
     lines = []
     if options.type is not None:
-        lines.append(
-            f"--type {options.type} changes nothing: --precision and --gpus take its place."
-        )
+        lines.append(f"--type {options.type} changes nothing: --precision and --gpus replace it.")
     if options.use_dali:
-        lines.append("--use_dali changes nothing: tf.data decodes and crops in one step, always.")
+        lines.append("--use_dali changes nothing: tf.data always decodes and crops in one step.")
     return lines

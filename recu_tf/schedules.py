@@ -8,13 +8,13 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from recu_tf.choices import LR_TYPES
 from recu_tf.kernel_axes import find_kernel_quantizers
 from recu_tf.quantizers import ReCU
 
 __all__ = ["LearningRateScheduler", "TauScheduler", "exponential_tau", "learning_rate"]
 
 WARM_UP_EPOCHS = 5
-LR_TYPES = ("cos", "step", "linear")
 
 
 def _check_epoch(epoch: int, epochs: int) -> None:

@@ -1,92 +1,105 @@
-"""All that decides a training, by the names of the published command line."""
+"""All that decides a training, by the names of the published command line.
 
+This file is the only declaration of these settings: the options of `recu train` are made from it.
+"""
+
+# Only the standard library here; what needs the library is imported where it is used. The command
+# line loads this file by its path, because `import recu_tf` loads TensorFlow, which takes seconds.
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
 
-from recu_tf import data, models, runs, schedules
+if TYPE_CHECKING:
+    from recu_tf import runs
 
-__all__ = ["OPTIMIZERS", "PRECISIONS", "STRATEGIES", "Settings"]
+__all__ = ["Settings"]
 
-OPTIMIZERS = ("sgd", "adam")
-PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16", "float64")
-STRATEGIES = ("auto", "single", "mirrored", "multiworker")
 REQUIRED = ("model", "dataset")
+AT_LEAST_1 = ("epochs", "batch_size", "batch_size_test", "steps_per_execution")
+
+
+def _setting(default: Any, help: str, short: str | None = None, metavar: str | None = None) -> Any:
+    """A field, and how the command line shows it. Its choices are in `recu_tf.choices`."""
+    return field(default=default, metadata={"help": help, "short": short, "metavar": metavar})
 
 
 @dataclass(frozen=True)
 class Settings:
     """All that decides a training. Defaults are the published ones, for CIFAR.
 
-    Attributes:
-        model: one of `recu_tf.models.MODELS`.
-        dataset: one of `recu_tf.data.DATASETS`.
-        data_path: where the data set lies, or is to be put.
-        epochs: number of passes over the training images.
-        start_epoch: epoch of the schedules to begin with, counted from 0.
-        batch_size: images per step, of all devices together.
-        batch_size_test: images per step of the evaluation.
-        optimizer: sgd or adam.
-        lr: learning rate at its highest.
-        momentum: of SGD, in [0, 1).
-        weight_decay: L2, added to the gradient of the tensors of `models.select_l2_variables`.
-        lr_type: how the learning rate falls: cos, step or linear.
-        lr_decay_step: epochs at which `step` divides it by 10.
-        warm_up: whether it rises over the first five epochs.
-        tau_min: temperature of the first epoch.
-        tau_max: temperature that the last one comes close to.
-        seed: of weights, order and augmentation; from 0 to 2^31 - 1.
-        teacher: a `.keras` file or run directory of a network of as many classes whose softmax
-            takes the place of the labels, as in the published second stage.
-        precision: float32, mixed_float16, mixed_bfloat16, or float64.
-        jit: whether XLA compiles the training step.
-        steps_per_execution: steps that run without coming back to Python.
-        strategy: auto, single, mirrored or multiworker, see `recu_tf.training.strategies`.
-        sync_batch_norm: whether batch norms see the batch of all devices; each its own otherwise,
-            as published.
-        workers: threads of the input pipeline; as many as it finds best if None.
-        skip_broken: whether training images that cannot be read are left out and counted.
-        diagnostics: whether dead weights and their like are measured after each epoch.
+    The help text of each field says what it is.
 
     Raises:
         ValueError: a value that cannot be right, named with what is allowed.
     """
 
-    model: str = "resnet18_1w1a"
-    dataset: str = "cifar10"
-    data_path: str | None = None
-    epochs: int = 600
-    start_epoch: int = 0
-    batch_size: int = 256
-    batch_size_test: int = 128
-    optimizer: str = "sgd"
-    lr: float = 0.1
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    lr_type: str = "cos"
-    lr_decay_step: tuple[int, ...] = ()
-    warm_up: bool = False
-    tau_min: float = 0.85
-    tau_max: float = 0.99
-    seed: int = 0
-    teacher: str | None = None
-    precision: str = "float32"
-    jit: bool = False
-    steps_per_execution: int = 1
-    strategy: str = "auto"
-    sync_batch_norm: bool = False
-    workers: int | None = None
-    skip_broken: bool = False
-    diagnostics: bool = True
+    model: str = _setting("resnet18_1w1a", "network to train", "-a")
+    dataset: str = _setting("cifar10", "data set to train on")
+    data_path: str | None = _setting(
+        None,
+        "where the data set lies: a data directory of tensorflow-datasets (cifar10, cifar100, "
+        "imagenet), or a folder of images, one folder per class (imagenet, tinyimagenet, folder; "
+        "JPEG, PNG, BMP and GIF; a rotation noted in EXIF is not applied); none means the usual "
+        "directory of tensorflow-datasets",
+        metavar="DIR",
+    )
+    epochs: int = _setting(600, "passes over the training images")
+    start_epoch: int = _setting(
+        0, "epoch of the schedules to start at, counted from 0; -1 means 0 as well"
+    )
+    batch_size: int = _setting(256, "images per training step, over all devices", "-b")
+    batch_size_test: int = _setting(128, "images per evaluation step", "-bt")
+    optimizer: str = _setting("sgd", "SGD with momentum, or Adam")
+    lr: float = _setting(0.1, "highest learning rate")
+    momentum: float = _setting(0.9, "momentum of SGD, in [0, 1)")
+    weight_decay: float = _setting(5e-4, "factor of the L2 term that is added to the gradients")
+    lr_type: str = _setting("cos", "how the learning rate falls")
+    lr_decay_step: tuple[int, ...] = _setting(
+        (),
+        "for --lr_type step: the epochs at which the learning rate is divided by 10, as in "
+        "30 60 90",
+        metavar="EPOCH",
+    )
+    warm_up: bool = _setting(False, "let the learning rate rise over the first five epochs")
+    tau_min: float = _setting(0.85, "temperature tau in the first epoch")
+    tau_max: float = _setting(0.99, "temperature tau that the last epoch comes close to")
+    seed: int = _setting(
+        0, "seed of weights, order and augmentation, from 0 to 2^31 - 1; 0 is a seed like any other"
+    )
+    teacher: str | None = _setting(
+        None,
+        "run directory or .keras file of a network with as many classes, whose softmax replaces "
+        "the labels, as in the published second stage",
+        metavar="RUN",
+    )
+    precision: str = _setting("float32", "precision policy of the layers; replaces --type")
+    jit: bool = _setting(False, "compile the training step with XLA")
+    steps_per_execution: int = _setting(1, "training steps per call of the compiled function")
+    strategy: str = _setting(
+        "auto",
+        "one device, all visible GPUs, or the processes of TF_CONFIG; auto takes what is available",
+    )
+    sync_batch_norm: bool = _setting(
+        False,
+        "compute the statistics of batch norms over all devices; off, as published, each device "
+        "computes its own",
+    )
+    workers: int | None = _setting(
+        None, "threads of the input pipeline; none or 0 lets tf.data choose their number"
+    )
+    skip_broken: bool = _setting(
+        False, "leave out training images that cannot be read and count them, instead of stopping"
+    )
+    diagnostics: bool = _setting(
+        True, "measure dead weights, flips, quantisation error and entropy after each epoch"
+    )
 
     def __post_init__(self):
-        for name, allowed in (
-            ("model", models.MODELS),
-            ("dataset", data.DATASETS),
-            ("optimizer", OPTIMIZERS),
-            ("precision", PRECISIONS),
-            ("strategy", STRATEGIES),
-        ):
+        from recu_tf import models, schedules
+        from recu_tf.choices import CHOICES
+
+        for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(
                     f"`{name}` must be one of {', '.join(allowed)}, got {getattr(self, name)!r}."
@@ -97,7 +110,7 @@ class Settings:
                 f"`model` must be one of {', '.join(networks)} for {self.dataset}, got "
                 f"{self.model!r}."
             )
-        for name in ("epochs", "batch_size", "batch_size_test", "steps_per_execution"):
+        for name in AT_LEAST_1:
             if getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
         if self.workers is not None and self.workers < 1:
@@ -127,24 +140,24 @@ class Settings:
         schedules.learning_rate(0, self.epochs, **self.learning_rate_schedule)
 
     @classmethod
-    def of_run(cls, run: runs.Run) -> "Settings":
-        """The settings that a run was trained with; what older runs did not know has its default.
+    def of_run(cls, run: "runs.Run") -> "Settings":
+        """The settings that a run was trained with; those that an older run lacks have defaults.
 
         Raises:
-            ValueError: what `config.json` holds cannot be settings.
+            ValueError: the values in `config.json` cannot be settings.
         """
         return cls.of_config(run.config["settings"], f"`settings` in {run.path / 'config.json'}")
 
     @classmethod
     def of_config(cls, kept: Mapping, source: str = "`settings`") -> "Settings":
-        """Settings as JSON keeps them.
+        """Settings from the values that a JSON file holds.
 
         Args:
-            kept: names and values; `model` and `dataset` at least.
-            source: where they are from, for the error.
+            kept: values by name; `model` and `dataset` at least.
+            source: where they come from, for the error.
 
         Raises:
-            ValueError: these cannot be settings.
+            ValueError: the values cannot be settings.
         """
         try:
             missing = [name for name in REQUIRED if name not in kept]
@@ -162,5 +175,6 @@ class Settings:
         return {name: getattr(self, name) for name in names}
 
     def differences(self, other: "Settings") -> list[str]:
-        """The names of what is not the same in both, in the order of the attributes."""
-        return [f.name for f in fields(self) if getattr(self, f.name) != getattr(other, f.name)]
+        """The names of the settings that differ, in the order of the fields."""
+        names = [field.name for field in fields(self)]
+        return [name for name in names if getattr(self, name) != getattr(other, name)]

@@ -11,7 +11,7 @@ TREE = Path(__file__).parents[1]
 # A room, a folder or a file, imports only from those that stand before it.
 ROOMS = {
     "recu_tf": """
-        durations json_text inflation quantized_scope
+        choices durations json_text inflation quantized_scope
         kernel_axes quantizers data functional pixel_scaling
         batch_norm layers larq_warnings schedules optimizers metrics larq_summary models
         runs settings html evaluation pytorch networks training
@@ -22,8 +22,8 @@ ROOMS = {
         export_options refusals pipeline bundle exporter reverification
     """,
     "experiments": """
-        quiet machine recipes published options report benchmarks
-        network_evaluation tflite_benchmark dry_run commands cli
+        quiet machine recipes declarations options published report benchmarks
+        network_evaluation tflite_benchmark training_settings visible_gpus dry_run commands cli
     """,
 }
 PACKAGES = ("recu_tf", "export", "experiments")

@@ -1,6 +1,8 @@
 """`recu benchmark`: latency and memory of TFLite files and networks on this machine."""
 
 import argparse
+import json
+from pathlib import Path
 
 from experiments.options import Parser
 
@@ -30,11 +32,28 @@ def add_arguments(parser: Parser) -> None:
     parser.option(
         "--repeats", metavar="N", type=int, default=50, help="number of timed runs of each"
     )
-    parser.option("--json", metavar="FILE", help="file to write all numbers to (default: none)")
+    parser.option("--json", metavar="FILE", help="file to write all numbers to")
 
 
 def run(options: argparse.Namespace) -> None:
-    """Measures and prints the tables."""
-    from experiments import tflite_benchmark
+    """Measures, writes the numbers to --json and prints the tables."""
+    from experiments.tflite_benchmark.benchmark_run import measure
+    from experiments.tflite_benchmark.benchmark_text import as_text
+    from recu_tf.runs.atomic_write import write_aside
 
-    print(tflite_benchmark.measure(options.files, options.threads, options.repeats, options.json))
+    _check_json_path(options.json, options.files)
+    results = measure(options.files, options.threads, options.repeats)
+    if options.json is not None:
+        text = json.dumps(results.as_json(), indent=2) + "\n"
+        write_aside(Path(options.json), lambda aside: aside.write_text(text, "utf-8"))
+    print(as_text(results))
+
+
+def _check_json_path(json_path: str | None, files: list[str]) -> None:
+    if json_path is None:
+        return
+    target = Path(json_path)
+    if target.is_dir() or not target.resolve().parent.is_dir():
+        raise ValueError(f"`json` must be a file in a directory that exists, got {json_path!r}.")
+    if target.resolve() in [Path(path).resolve() for path in files]:
+        raise ValueError(f"`json` must not be one of the files to measure, got {json_path!r}.")

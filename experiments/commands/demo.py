@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tabulate import tabulate
+
 from experiments.options import Parser
 from experiments.quiet import quiet_standard_error
 
@@ -65,9 +67,7 @@ def _table(report: export.Report, seconds: float) -> str:
         ("training", format_duration(seconds)),
         ("file", str(report.path)),
     ]
-    width = max(len(value) for _, value in rows)
-    line = f"+-{'-' * 19}-+-{'-' * width}-+"
-    return "\n".join([line, *(f"| {name:<19} | {value:<{width}} |" for name, value in rows), line])
+    return tabulate(rows, tablefmt="outline", disable_numparse=True)
 
 
 def demo(results: Path, epochs: int) -> str:

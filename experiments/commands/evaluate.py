@@ -2,7 +2,8 @@
 
 import argparse
 
-from experiments.options import DATASETS, MODELS, Parser
+from experiments.declarations import DATASETS, SETTINGS
+from experiments.options import Parser
 
 __all__ = ["DESCRIPTION", "HELP", "NAME", "add_arguments", "run"]
 
@@ -25,29 +26,26 @@ def add_arguments(parser: Parser) -> None:
         "(.pth.tar, .pth) or a .tflite file",
     )
     parser.which()
-    parser.option(
-        "--model",
-        "-a",
-        choices=MODELS,
-        help="network of the checkpoint (default: inferred from its tensors)",
-    )
+    parser.checkpoint_model()
     parser.option(
         "--dataset",
         choices=DATASETS,
-        help="data set whose test images are used, with its usual normalisation (default: that of "
-        "the run; of a checkpoint, inferred from its number of classes)",
+        help="data set whose test images are used, with its usual normalisation",
+        if_omitted="that of the run; of a checkpoint, inferred from its number of classes",
     )
     parser.option(
         "--data_path",
         metavar="DIR",
         help="where the data set lies: a data directory of tensorflow-datasets, or a folder of "
-        "images (default: that of the run, or the usual place)",
+        "images",
+        if_omitted="that of the run, or the usual place",
     )
     parser.option(
         "--batch_size_test",
         "-bt",
         type=int,
-        help="images per step (default: that of the run, or 128)",
+        help="images per step",
+        if_omitted=f"that of the run, or {SETTINGS['batch_size_test'].default}",
     )
 
 

@@ -8,7 +8,8 @@ import warnings
 from collections.abc import Iterator
 from typing import TextIO
 
-from experiments.options import DATASETS, Parser, from_one
+from experiments.declarations import DATASETS
+from experiments.options import Parser, positive_integer
 from experiments.quiet import quiet_standard_error
 
 __all__ = ["DESCRIPTION", "HELP", "NAME", "add_arguments", "run"]
@@ -34,20 +35,22 @@ def add_arguments(parser: Parser) -> None:
     parser.option(
         "--out",
         metavar="DIR",
-        help="folder to write (default: RUN/export, or NAME_export beside a file)",
+        help="folder to write",
+        if_omitted="RUN/export, or NAME_export beside a file",
     )
     parser.option(
         "--dataset",
         choices=DATASETS,
         help="data set whose images the file is verified on, with its usual normalisation unless "
-        "--mean, --std, --scale or a Rescaling layer of the network replaces it (default: that of "
-        "the run, or else random images)",
+        "--mean, --std, --scale or a Rescaling layer of the network replaces it",
+        if_omitted="that of the run, or else random images",
     )
     parser.option(
         "--data_path",
         metavar="DIR",
         help="where the data set lies: a data directory of tensorflow-datasets, or a folder of "
-        "images (default: where the training found it; digits come with scikit-learn)",
+        "images; digits come with scikit-learn",
+        if_omitted="where the training found it",
     )
     parser.option(
         "--images",
@@ -59,31 +62,35 @@ def add_arguments(parser: Parser) -> None:
     parser.option(
         "--labels",
         metavar="FILE",
-        help="text file with a class name per line in the order of the outputs (default: the names "
-        "of the run, or else the names of the folders in --images in alphabetical order)",
+        help="text file with a class name per line in the order of the outputs",
+        if_omitted="the names of the run, or else of the folders in --images, in alphabetical "
+        "order",
     )
     parser.option(
         "--mean",
         metavar="M,M,M",
         type=_numbers,
         help="the network takes (pixel * scale - mean) / std of pixels from 0 to 255: the mean of "
-        "each channel, or one number for all (default: 0 if --std or --scale is given)",
+        "each channel, or one number for all",
+        if_omitted="0 if --std or --scale is given",
     )
     parser.option(
         "--std",
         metavar="S,S,S",
         type=_positive_numbers,
-        help="the std in the same formula (default: 1 if --mean or --scale is given)",
+        help="the std in the same formula",
+        if_omitted="1 if --mean or --scale is given",
     )
     parser.option(
         "--scale",
         metavar="X",
         type=_factor,
         help="the scale in the same formula, a number or a fraction such as 1/127.5; --scale 1 "
-        "alone means pixels as they are (default: 1/255 if --mean or --std is given)",
+        "alone means pixels as they are",
+        if_omitted="1/255 if --mean or --std is given",
     )
     parser.option(
-        "--batch_size", "-b", type=from_one, default=1, help="images per call of the file"
+        "--batch_size", "-b", type=positive_integer, default=1, help="images per call of the file"
     )
     parser.option(
         "--input",
@@ -112,21 +119,22 @@ def add_arguments(parser: Parser) -> None:
         "--strict",
         action=argparse.BooleanOptionalAction,
         help="fail if a layer that should be binary is not, or if the engine's default backend "
-        "refuses the file (default: only for networks trained or imported by recu)",
+        "refuses the file",
+        if_omitted="on for networks trained or imported by recu, off for others",
     )
     parser.option(
         "--max_drop",
         type=float,
         metavar="SHARE",
-        help="largest loss of top-1 accuracy that is allowed, from 0 to 1 (default: 0.02 beyond "
-        "the sampling noise of the images)",
+        help="largest loss of top-1 accuracy that is allowed, from 0 to 1",
+        if_omitted="0.02 beyond the sampling noise of the images",
     )
     parser.option(
         "--min_accuracy",
         type=float,
         metavar="SHARE",
-        help="lowest top-1 accuracy of the file that is allowed, from 0 to 1 (default: better than "
-        "chance)",
+        help="lowest top-1 accuracy of the file that is allowed, from 0 to 1",
+        if_omitted="better than chance",
     )
     parser.option(
         "--check_accuracy",

@@ -2,7 +2,8 @@
 
 import argparse
 
-from experiments.options import DATASETS, MODELS, Parser
+from experiments.declarations import DATASETS
+from experiments.options import Parser
 
 __all__ = ["DESCRIPTION", "HELP", "NAME", "add_arguments", "run"]
 
@@ -19,21 +20,18 @@ def add_arguments(parser: Parser) -> None:
     """Adds the options of `recu import`."""
     parser.add_argument("checkpoint", metavar="CHECKPOINT", help="file that torch.save wrote")
     parser.option("--out", metavar="RUN", required=True, help="run directory to make")
-    parser.option(
-        "--model",
-        "-a",
-        choices=MODELS,
-        help="network of the checkpoint (default: inferred from its tensors)",
-    )
+    parser.checkpoint_model()
     parser.option(
         "--dataset",
         choices=DATASETS,
-        help="data set it was trained on (default: inferred from its number of classes)",
+        help="data set it was trained on",
+        if_omitted="inferred from its number of classes",
     )
     parser.option(
         "--data_path",
         metavar="DIR",
-        help="where the data set lies, for evaluate and export (default: the usual place)",
+        help="where the data set lies, for evaluate and export",
+        if_omitted="the usual place",
     )
 
 

@@ -2,8 +2,10 @@
 
 import argparse
 
+from tabulate import tabulate
+
 from experiments.options import Parser
-from experiments.recipes import RECIPES
+from experiments.recipes import RECIPES, Recipe
 
 __all__ = ["DESCRIPTION", "HELP", "NAME", "add_arguments", "run"]
 
@@ -17,13 +19,16 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Prints a line for each recipe."""
-    print(f"{'recipe':<28} {'top-1':>6} {'top-5':>6}  settings")
-    for name, recipe in RECIPES.items():
-        flags = [
-            f"--{key}" if value is True else f"--{key} {value}"
-            for key, value in recipe.settings.items()
-        ]
-        needed = [f"--{need} ..." for need in recipe.needs]
-        top_5 = "" if recipe.top_5 is None else f"{recipe.top_5:.2f}"
-        print(f"{name:<28} {recipe.top_1:>6.2f} {top_5:>6}  {' '.join(flags + needed)}")
+    """Prints a table with a line for each recipe."""
+    rows = [(name, recipe.top_1, recipe.top_5, _flags(recipe)) for name, recipe in RECIPES.items()]
+    headers = ("recipe", "top-1", "top-5", "settings")
+    print(tabulate(rows, headers, tablefmt="plain", floatfmt=".2f"))
+
+
+def _flags(recipe: Recipe) -> str:
+    """The options of `recu train` that the recipe stands for."""
+    flags = [
+        f"--{name}" if value is True else f"--{name} {value}"
+        for name, value in recipe.settings.items()
+    ]
+    return " ".join([*flags, *(f"--{name} ..." for name in recipe.needs)])

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.options import DATASETS, MODELS, Parser
+from experiments.declarations import DATASETS, MODELS
+from experiments.options import Parser
 from experiments.quiet import quiet_standard_error
 
 if TYPE_CHECKING:
@@ -39,18 +40,14 @@ def add_arguments(parser: Parser) -> None:
         f"{', '.join(MODELS)}",
     )
     parser.which()
-    parser.option(
-        "--model",
-        "-a",
-        choices=MODELS,
-        help="network of the checkpoint (default: inferred from its tensors)",
-    )
+    parser.checkpoint_model()
     parser.option(
         "--dataset",
         choices=[name for name in DATASETS if name != "folder"],
         help="of a name or a checkpoint: data set that decides the variant of the network and its "
-        "number of classes (default: of a name, cifar10, or imagenet where that is the only "
-        "variant; of a checkpoint, inferred from its tensors)",
+        "number of classes",
+        if_omitted="of a name, cifar10, or imagenet where that is the only variant; of a "
+        "checkpoint, inferred from its tensors",
     )
 
 

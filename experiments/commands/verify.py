@@ -2,7 +2,8 @@
 
 import argparse
 
-from experiments.options import DATASETS, Parser
+from experiments.declarations import DATASETS
+from experiments.options import Parser
 from experiments.quiet import quiet_standard_error
 
 __all__ = ["DESCRIPTION", "HELP", "NAME", "add_arguments", "run"]
@@ -23,24 +24,26 @@ def add_arguments(parser: Parser) -> None:
         "--network",
         metavar="PATH",
         help="the network that was exported: a run directory, a .keras file, a .h5 file or a "
-        "SavedModel directory (default: the one beside the folder, if it is still the same)",
+        "SavedModel directory",
+        if_omitted="the one beside the folder, if it is still the same",
     )
     parser.option(
         "--dataset",
         choices=DATASETS,
-        help="data set whose images the outputs are compared on, with its usual normalisation "
-        "(default: that of the export)",
+        help="data set whose images the outputs are compared on, with its usual normalisation",
+        if_omitted="that of the export",
     )
     parser.option(
         "--data_path",
         metavar="DIR",
-        help="where the data set lies (default: where the training found it)",
+        help="where the data set lies",
+        if_omitted="where the training found it",
     )
     parser.option(
         "--images",
         metavar="DIR",
-        help="folder of images to compare the outputs on, as for recu export (default: the images "
-        "of the data set)",
+        help="folder of images to compare the outputs on, as for recu export",
+        if_omitted="the images of the data set",
     )
 
 

@@ -18,12 +18,13 @@ def add_arguments(parser: Parser) -> None:
     """Adds the options of `recu report`."""
     parser.add_argument("directories", metavar="RUN", nargs="+", help="a run directory")
     parser.option(
-        "--out", metavar="FILE", help="page to write (default: report.html in the first RUN)"
+        "--out", metavar="FILE", help="page to write", if_omitted="report.html in the first RUN"
     )
     parser.option(
         "--data_path",
         metavar="DIR",
-        help="where the test images lie (default: where the training found them)",
+        help="where the test images lie",
+        if_omitted="where the training found them",
     )
 
 

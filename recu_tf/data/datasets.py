@@ -1,4 +1,7 @@
-"""The table of data sets. A new data set is an entry here, and a name in `models.registry`."""
+"""The table of data sets.
+
+A new data set is an entry here, a name in `choices` and a number of classes in `models.registry`.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,6 +10,7 @@ from functools import partial
 import numpy as np
 import tensorflow as tf
 
+from recu_tf import choices
 from recu_tf.data.class_names import CIFAR10, CIFAR100
 from recu_tf.data.disk.augmentation import random_resized_crop, random_rotation
 from recu_tf.data.disk.decoding import resize_and_crop, resize_whole
@@ -49,21 +53,21 @@ class Dataset:
 IMAGENET = Normalization(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 
 DATASETS = {
-    "digits": Dataset(
+    choices.DIGITS: Dataset(
         class_names=tuple("0123456789"),
         # Measured on the training images; the three channels are equal.
         normalization=Normalization(mean=(0.305,) * 3, std=(0.324,) * 3),
         flip=False,
         read=lambda split, data_path: load_digits(split),
     ),
-    "cifar10": Dataset(CIFAR10, IMAGENET, flip=True, read=partial(load_cifar, "cifar10")),
-    "cifar100": Dataset(
+    choices.CIFAR10: Dataset(CIFAR10, IMAGENET, flip=True, read=partial(load_cifar, "cifar10")),
+    choices.CIFAR100: Dataset(
         CIFAR100,
         Normalization(mean=(0.507, 0.487, 0.441), std=(0.267, 0.256, 0.276)),
         flip=True,
         read=partial(load_cifar, "cifar100"),
     ),
-    "imagenet": Dataset(
+    choices.IMAGENET: Dataset(
         None,
         IMAGENET,
         flip=True,
@@ -71,7 +75,7 @@ DATASETS = {
         augment=random_resized_crop,
         prepare=resize_and_crop,
     ),
-    "tinyimagenet": Dataset(
+    choices.TINYIMAGENET: Dataset(
         None,
         Normalization(mean=(0.4802, 0.4481, 0.3975), std=(0.2302, 0.2265, 0.2262)),
         flip=True,
@@ -81,7 +85,7 @@ DATASETS = {
         augment=random_rotation,
         prepare=resize_whole,
     ),
-    "folder": Dataset(
+    choices.FOLDER: Dataset(
         None,
         IMAGENET,
         flip=True,

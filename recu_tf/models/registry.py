@@ -5,6 +5,8 @@ from functools import partial
 
 import tensorflow as tf
 
+from recu_tf import choices
+from recu_tf.choices import MODELS
 from recu_tf.layers import BinaryConv2D, Rotate180
 from recu_tf.models import resnet, two_stage, vgg
 
@@ -19,27 +21,24 @@ __all__ = [
 ]
 
 CIFAR_NETWORKS = {
-    "resnet20_1w1a": resnet.resnet20,
-    "resnet18_1w1a": resnet.resnet18,
+    choices.RESNET20: resnet.resnet20,
+    choices.RESNET18: resnet.resnet18,
     **{
-        f"resnet18{variant}_1w1a": partial(
-            resnet.resnet18, stages=resnet.CIFAR_STAGES[f"resnet18{variant}_1w1a"]
-        )
-        for variant in "ABC"
+        name: partial(resnet.resnet18, stages=resnet.CIFAR_STAGES[name])
+        for name in (choices.RESNET18A, choices.RESNET18B, choices.RESNET18C)
     },
-    "vgg_small_1w1a": vgg.vgg_small,
+    choices.VGG_SMALL: vgg.vgg_small,
 }
 IMAGENET_NETWORKS = {
-    "resnet18_1w1a": resnet.imagenet_resnet18,
-    "resnet34_1w1a": resnet.imagenet_resnet34,
-    "two_stage_resnet18_1w1a": two_stage.two_stage_resnet18,
-    "two_stage_resnet34_1w1a": two_stage.two_stage_resnet34,
+    choices.RESNET18: resnet.imagenet_resnet18,
+    choices.RESNET34: resnet.imagenet_resnet34,
+    choices.TWO_STAGE_RESNET18: two_stage.two_stage_resnet18,
+    choices.TWO_STAGE_RESNET34: two_stage.two_stage_resnet34,
 }
-MODELS = tuple(dict.fromkeys([*CIFAR_NETWORKS, *IMAGENET_NETWORKS]))
 
 # Number of classes; `folder` is whatever lies in a folder of images, one per class.
-CIFAR_DATASETS = {"digits": 10, "cifar10": 10, "cifar100": 100}
-IMAGENET_DATASETS = {"imagenet": 1000, "tinyimagenet": 200, "folder": None}
+CIFAR_DATASETS = {choices.DIGITS: 10, choices.CIFAR10: 10, choices.CIFAR100: 100}
+IMAGENET_DATASETS = {choices.IMAGENET: 1000, choices.TINYIMAGENET: 200, choices.FOLDER: None}
 DATASET_CLASSES = {**CIFAR_DATASETS, **IMAGENET_DATASETS}
 
 
@@ -102,7 +101,7 @@ def build(
         raise ValueError(f"`num_classes` must be at least 2, got {num_classes}.")
     if input_shape is None:
         input_shape = (224, 224, 3) if large else (32, 32, 3)
-    variant = {"rotated": True} if rotated and name != "vgg_small_1w1a" else {}
+    variant = {"rotated": True} if rotated and name != choices.VGG_SMALL else {}
     return networks[name](input_shape, num_classes, pad_values, name=name, **variant)
 
 

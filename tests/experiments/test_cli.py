@@ -11,10 +11,9 @@ import pytest
 from complaints import complaint
 from conftest import few_digits, shared
 
-from experiments import cli, options
-from experiments.commands import train
+from experiments import cli
 from experiments.commands.parser import COMMANDS, command_parser
-from recu_tf import data, models, runs, schedules, settings
+from recu_tf import data, runs
 
 
 def recu(*arguments):
@@ -70,20 +69,6 @@ def run(trained, monkeypatch, tmp_path):
     """A copy of it."""
     few_digits(monkeypatch)
     return shutil.copytree(trained, tmp_path / "run")
-
-
-def test_names_written_in_the_command_line_are_the_library_s():
-    assert tuple(models.MODELS) == options.MODELS
-    assert tuple(data.DATASETS) == options.DATASETS == tuple(models.DATASET_CLASSES)
-    assert train.LR_TYPES == schedules.LR_TYPES
-    assert train.OPTIMIZERS == settings.OPTIMIZERS
-    assert train.STRATEGIES == settings.STRATEGIES
-    assert set(train.PRECISIONS) < set(settings.PRECISIONS)
-
-
-def test_train_has_a_flag_for_every_setting_with_its_default():
-    parser = command_parser()._subparsers._group_actions[0].choices["train"]
-    assert parser.settings == vars(settings.Settings())
 
 
 @pytest.mark.parametrize("command", [command.NAME for command in COMMANDS])

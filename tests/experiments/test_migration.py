@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from experiments import cli, published
-from experiments.commands import train
 from experiments.commands.parser import command_parser
+from experiments.training_settings import resolve
 from recu_tf import data
 from recu_tf.training import setup
 
@@ -74,7 +74,7 @@ def test_published_flag_does_what_the_table_says(example, here, capsys):
     published.check(options)
     if here.startswith("changes nothing"):
         assert [line.split()[0] for line in published.notes(options)] == [example.split()[0]]
-        assert train.resolve(options) == train.resolve(plain)
+        assert resolve(options) == resolve(plain)
         return
     assert not published.notes(options)
     before = vars(plain)
@@ -84,12 +84,12 @@ def test_published_flag_does_what_the_table_says(example, here, capsys):
         assert value is True or isinstance(value, list) or str(value) in example.split(), name
     # What is no setting and no place is for the training alone.
     elsewhere = {"resume", "evaluate", "gpus", "print_freq", "time_estimate"}
-    assert train.resolve(options) != train.resolve(plain) or set(changed) <= elsewhere
+    assert resolve(options) != resolve(plain) or set(changed) <= elsewhere
 
 
 @pytest.mark.parametrize(("folder", "dataset"), [("cifar", "cifar10"), ("imagenet", "imagenet")])
 def test_defaults_are_those_of_the_folder(folder, dataset):
-    settings, _ = train.resolve(command_parser().parse_args(["train", "--dataset", dataset]))
+    settings, _ = resolve(command_parser().parse_args(["train", "--dataset", dataset]))
     words = {"off": False, "none": (), "-1": 0}
     compared = []
     for examples, defaults, _ in rows():

@@ -4,8 +4,11 @@ import pytest
 from complaints import complaint
 from tiny_files import binary_file, binary_model, damaged, float_file
 
-from experiments import cli, tflite_benchmark
+from experiments import cli
 from experiments.commands.parser import command_parser
+from experiments.tflite_benchmark import benchmark_run
+from experiments.tflite_benchmark.benchmark_files import ALLOWED
+from experiments.tflite_benchmark.benchmark_text import UNRELATED
 from export.tflite.backends import BACKENDS, find_backends
 from recu_tf import runs
 
@@ -26,7 +29,7 @@ def test_files_are_measured_compared_and_written_as_json(files, tmp_path, capsys
     assert f"{files[0]}: {len(binary_file()):,} bytes" in printed
     assert printed.count("  fastest\n") == 4  # of two files on one thread and on two
     assert f"{files[0]} on 2 threads is " in printed
-    assert printed.count(tflite_benchmark.UNRELATED) == 1
+    assert printed.count(UNRELATED) == 1
     assert f"Where the time of {files[0]} goes (1 thread, " in printed
     values = json.loads(path.read_text())
     assert values["machine"]["cores"] >= 1
@@ -53,7 +56,7 @@ def test_network_is_measured_with_its_twins(tmp_path, capsys):
     for twin in ("float32", "int8"):
         assert f" {path} ({twin}): " in printed
     assert printed.count(" on 1 thread is ") == 2
-    assert tflite_benchmark.UNRELATED not in printed
+    assert UNRELATED not in printed
 
 
 def test_run_is_measured_by_the_file_it_was_exported_to(tmp_path, capsys):
@@ -101,11 +104,11 @@ def test_backend_that_cannot_run_a_file_stands_in_the_table(tmp_path, capsys):
 def test_help_names_all_that_can_be_measured():
     parser = command_parser()._subparsers._group_actions[0].choices["benchmark"]
     (action,) = (one for one in parser._actions if one.dest == "files")
-    assert action.help == tflite_benchmark.ALLOWED
+    assert action.help == ALLOWED
 
 
 def test_bad_arguments_are_refused_before_any_work(files, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(tflite_benchmark, "_files", lambda path: pytest.fail("worked"))
+    monkeypatch.setattr(benchmark_run, "find_files", lambda paths: pytest.fail("worked"))
     one = files[0]
     for flags, expected in [
         (["nowhere.tflite"], "nowhere.tflite does not exist; FILE must be a .tflite file, a "),

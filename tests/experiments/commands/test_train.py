@@ -8,9 +8,9 @@ import pytest
 from conftest import few_digits, shared
 
 from experiments import cli
-from experiments.commands import train
 from experiments.commands.parser import command_parser
 from experiments.recipes import RECIPES
+from experiments.training_settings import resolve
 from recu_tf import runs
 from recu_tf.settings import Settings
 
@@ -25,7 +25,7 @@ SMALL = "--dataset digits -a resnet20_1w1a -b 12 -bt 5"
 
 
 def resolved(command):
-    return train.resolve(command_parser().parse_args(["train", *shlex.split(command)]))
+    return resolve(command_parser().parse_args(["train", *shlex.split(command)]))
 
 
 def test_published_commands_mean_what_they_meant():

@@ -8,8 +8,8 @@ import pytest
 from conftest import few_digits
 
 from experiments import cli
-from experiments.commands import train
 from experiments.commands.parser import command_parser
+from experiments.training_settings import resolve
 from recu_tf import runs, schedules, training
 from recu_tf.runs.checkpoints import Checkpoint
 from recu_tf.settings import Settings
@@ -129,9 +129,9 @@ def test_recipe_does_not_take_back_an_extension(run, tmp_path):
     where = ["--results_dir", str(tmp_path), "--save", "run"]
     recipe = ["train", "--resume", "--recipe", "cifar10-resnet20", *where]
     recipe += ["--dataset", "digits", "-b", "10"]
-    settings, _ = train.resolve(command_parser().parse_args(recipe))
+    settings, _ = resolve(command_parser().parse_args(recipe))
     assert settings.epochs == 4
-    settings, _ = train.resolve(command_parser().parse_args([*recipe, "--epochs", "9"]))
+    settings, _ = resolve(command_parser().parse_args([*recipe, "--epochs", "9"]))
     assert settings.epochs == 9
 
 

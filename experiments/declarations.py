@@ -1,0 +1,27 @@
+"""The settings and choices that the library declares, for the command line.
+
+The two files that declare them are loaded by their paths: `import recu_tf` loads TensorFlow, which
+takes seconds that help must not wait for.
+"""
+
+import dataclasses
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+__all__ = ["CHOICES", "DATASETS", "MODELS", "SETTINGS"]
+
+
+def _load(name: str) -> ModuleType:
+    path = Path(importlib.util.find_spec("recu_tf").origin).with_name(f"{name}.py")
+    spec = importlib.util.spec_from_file_location(f"declared_{name}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+CHOICES: dict[str, tuple[str, ...]] = _load("choices").CHOICES
+MODELS, DATASETS = CHOICES["model"], CHOICES["dataset"]
+SETTINGS: dict[str, dataclasses.Field] = {
+    field.name: field for field in dataclasses.fields(_load("settings").Settings)
+}

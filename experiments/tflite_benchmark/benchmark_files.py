@@ -1,0 +1,114 @@
+"""The TFLite files that a benchmark measures: given as such, or made from a network."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import export
+from export.conversion.baselines import twins
+from export.keras_graph.inputs_outputs import random_inputs
+from export.loading.sources import LOADERS
+from export.tflite.backends import has_binary_operators
+
+__all__ = ["ALLOWED", "File", "check_paths", "find_files"]
+
+INSIDE = ("model.tflite", "export/model.tflite")
+ALLOWED = (
+    "a .tflite file, a folder with a model.tflite in it, a run directory, a .keras file, a .h5 "
+    "file or a SavedModel directory"
+)
+# The steps of the rewriting are verified on so many.
+REWRITING_IMAGES = 8
+
+
+@dataclass(frozen=True)
+class File:
+    """A TFLite file to measure.
+
+    Attributes:
+        name: in the table.
+        flatbuffer: its bytes.
+        network: the network it was made from, or "" if unknown; files of one network are compared
+            with each other.
+        binary: whether it has binary operators.
+    """
+
+    name: str
+    flatbuffer: bytes
+    network: str
+    binary: bool
+
+
+def check_paths(paths: Sequence[str]) -> None:
+    """Refuses paths that do not exist or are given twice.
+
+    Raises:
+        FileNotFoundError: there is nothing at one of them.
+        ValueError: one of them is given twice.
+    """
+    seen = set()
+    for path in map(Path, paths):
+        if not path.exists():
+            raise FileNotFoundError(f"{path} does not exist; FILE must be {ALLOWED}.")
+        if path.resolve() in seen:
+            raise ValueError(f"FILE must name each file once, got {path} twice.")
+        seen.add(path.resolve())
+
+
+def find_files(paths: Sequence[str]) -> list[File]:
+    """Reads the files at paths, and makes those of networks.
+
+    Args:
+        paths: see `ALLOWED`.
+
+    Returns:
+        For each network its binary file, which is the exported one if there is one, and its float32
+        and int8 baselines.
+
+    Raises:
+        ValueError: a path is nothing that can be measured, is damaged or given twice.
+    """
+    files = [file for path in paths for file in _files(Path(path))]
+    names = [file.name for file in files]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"FILE must name each file once, got {name} twice.")
+    return files
+
+
+def _files(path: Path) -> list[File]:
+    if path.suffix == ".tflite" and path.is_file():
+        return [_read(path, "")]
+    inside = [path / name for name in INSIDE if (path / name).is_file()]
+    if inside and not (path / "config.json").is_file():
+        return [_read(inside[0], "")]
+    is_folder = any((path / name).exists() for name in ("config.json", "saved_model.pb"))
+    if not is_folder and path.suffix not in LOADERS:
+        raise ValueError(f"{path} must be {ALLOWED}; it is none.")
+    model = export.float32_model(export.load(path).model)
+    network = str(path)
+    try:
+        if inside:
+            main = _read(inside[0], network)
+        else:
+            inputs = random_inputs(model, REWRITING_IMAGES)
+            flatbuffer = export.convert(export.rewrite(model, inputs)[0])
+            main = File(network, flatbuffer, network, has_binary_operators(flatbuffer))
+        baselines = twins(model)
+    except ValueError as error:
+        raise error if network in str(error) else ValueError(f"{path}: {error}") from error
+    return [
+        main,
+        *(
+            File(f"{network} ({kind})", flatbuffer, network, False)
+            for kind, flatbuffer in baselines.items()
+        ),
+    ]
+
+
+def _read(path: Path, network: str) -> File:
+    flatbuffer = path.read_bytes()
+    try:
+        return File(str(path), flatbuffer, network, has_binary_operators(flatbuffer))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged or no TFLite file: {error}") from error

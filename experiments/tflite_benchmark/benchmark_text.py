@@ -1,0 +1,63 @@
+"""The results of a benchmark as text."""
+
+from tabulate import tabulate
+
+from experiments.tflite_benchmark.benchmark_files import File
+from experiments.tflite_benchmark.benchmark_run import Results
+from export.measurement.latency import fastest
+
+__all__ = ["UNRELATED", "as_text"]
+
+UNRELATED = "Whether the files that were given as such compute the same is not known."
+HEADERS = ("backend", "memory kB", "threads", "median ms", "p95 ms", "min ms", "")
+ALIGNMENT = ("left", *["right"] * 5, "left")
+
+
+def as_text(results: Results) -> str:
+    """A table of latencies and memory for each file, comparisons, and where the time goes."""
+    here = results.machine
+    lines = [
+        f"{here['cpu']}, {here['cores']} cores, load {here['load']:.1f} before; "
+        f"{results.repeats} repeats; each backend and number of threads in turns"
+    ]
+    if here["load"] > here["cores"] / 2:
+        lines.append("The machine does other work: trust the fastest runs, not the medians.")
+    for file in results.files:
+        lines += _describe(file, results)
+    lines += map(str, results.comparisons)
+    unknown = {file.name for file in results.files if not file.network}
+    if any(comparison.binary.name in unknown for comparison in results.comparisons):
+        lines.append(UNRELATED)
+    lines += map(str, results.breakdowns)
+    return "\n".join(lines)
+
+
+def _describe(file: File, results: Results) -> list[str]:
+    """The size of a file, the table of its backends, and the backends that cannot run it."""
+    latencies, rows = results.measured.latencies, []
+    for latency in latencies:
+        if latency.name != file.name:
+            continue
+        memory = results.memory[file.name].get(latency.backend)
+        is_fastest = fastest(latencies, file.name, latency.threads) is latency
+        rows.append(
+            (
+                latency.backend,
+                "" if memory is None else f"{memory / 1000:,.0f}",
+                latency.threads,
+                f"{latency.median_ms:.2f}",
+                f"{latency.p95_ms:.2f}",
+                f"{latency.min_ms:.2f}",
+                "fastest" if is_fastest else "",
+            )
+        )
+    table = tabulate(rows, HEADERS, tablefmt="plain", disable_numparse=True, colalign=ALIGNMENT)
+    return [
+        f"{file.name}: {len(file.flatbuffer):,} bytes",
+        *(f"  {line.rstrip()}" for line in table.splitlines()),
+        *(
+            f"  {failure.backend} cannot run it: {failure.reason}"
+            for failure in results.measured.failures
+            if failure.name == file.name
+        ),
+    ]

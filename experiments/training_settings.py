@@ -1,0 +1,91 @@
+"""The settings and the run directory that the options of `recu train` mean."""
+
+import argparse
+import itertools
+from pathlib import Path
+
+from experiments.recipes import DATASET_DEFAULTS, RECIPES, Recipe
+from recu_tf.runs import Run
+from recu_tf.settings import Settings
+from recu_tf.training.changes import SCHEDULE_SETTINGS
+
+__all__ = ["has_run", "resolve"]
+
+DEFAULTS = vars(Settings())
+# What the run to start from decides, unless it is given.
+INHERITED = ("model", "dataset", "data_path")
+
+
+def resolve(options: argparse.Namespace) -> tuple[Settings, Path]:
+    """Combines what is given, the recipe, the run to resume or to start from, and the defaults.
+
+    Options override the recipe; both override the run to resume or to start from; that overrides
+    the defaults, which for ImageNet are those of its published folder.
+
+    Args:
+        options: parsed options of `recu train`.
+
+    Returns:
+        The settings and the path of the run directory.
+
+    Raises:
+        ValueError: invalid settings, or a recipe without an option that it needs.
+        FileNotFoundError: there is no run to start from.
+    """
+    recipe = RECIPES[options.recipe] if options.recipe else None
+    given = {**(recipe.settings if recipe else {}), **_given(options)}
+    inherited = _inherited(options.init_from)
+    dataset = {**DEFAULTS, **inherited, **given}["dataset"]
+    chosen = {**DEFAULTS, **DATASET_DEFAULTS.get(dataset, {}), **inherited, **given}
+    directory = _directory(options, chosen)
+    if options.resume and has_run(directory):
+        recorded = vars(Settings.of_run(Run.open(directory)))
+        # A recipe does not undo an extension of the run: only options change its schedules.
+        changes = {
+            name: value
+            for name, value in given.items()
+            if name not in SCHEDULE_SETTINGS or hasattr(options, name)
+        }
+        return Settings(**{**recorded, **changes}), directory
+    _check_needs(recipe, options, chosen)
+    return Settings(**chosen), directory
+
+
+def has_run(directory: Path) -> bool:
+    """Whether a directory holds a run."""
+    return (directory / "config.json").exists()
+
+
+def _given(options: argparse.Namespace) -> dict:
+    """The settings that were given, by name."""
+    given = {name: getattr(options, name) for name in DEFAULTS if hasattr(options, name)}
+    if "lr_decay_step" in given:
+        given["lr_decay_step"] = tuple(itertools.chain(*given["lr_decay_step"]))
+    if given.get("start_epoch") == -1:
+        given["start_epoch"] = 0
+    if given.get("workers") == 0:
+        given["workers"] = None
+    return given
+
+
+def _inherited(init_from: str | None) -> dict:
+    """What the run to start from decides; nothing if it is a file."""
+    if init_from is None or not Path(init_from).is_dir():
+        return {}
+    settings = Settings.of_run(Run.open(init_from))
+    return {name: getattr(settings, name) for name in INHERITED}
+
+
+def _directory(options: argparse.Namespace, chosen: dict) -> Path:
+    name = options.save
+    if name is None:
+        name = options.recipe or f"{chosen['model']}_{chosen['dataset']}"
+    if not Path(name).parts or Path(name).is_absolute() or ".." in Path(name).parts:
+        raise ValueError(f"--save must be a name inside --results_dir, got {name!r}.")
+    return Path(options.results_dir) / name
+
+
+def _check_needs(recipe: Recipe | None, options: argparse.Namespace, chosen: dict) -> None:
+    for name in recipe.needs if recipe else ():
+        if not (options.init_from if name == "init_from" else chosen[name]):
+            raise ValueError(f"--recipe {options.recipe} needs --{name}, which was not given.")

@@ -1,0 +1,48 @@
+"""The networks, data sets and other values that settings can name.
+
+Only the standard library is needed here, so that the command line can list them without waiting for
+TensorFlow.
+"""
+
+__all__ = ["CHOICES", "DATASETS", "LR_TYPES", "MODELS"]
+
+RESNET20 = "resnet20_1w1a"
+RESNET18 = "resnet18_1w1a"
+RESNET18A = "resnet18A_1w1a"
+RESNET18B = "resnet18B_1w1a"
+RESNET18C = "resnet18C_1w1a"
+VGG_SMALL = "vgg_small_1w1a"
+RESNET34 = "resnet34_1w1a"
+TWO_STAGE_RESNET18 = "two_stage_resnet18_1w1a"
+TWO_STAGE_RESNET34 = "two_stage_resnet34_1w1a"
+MODELS = (
+    RESNET20,
+    RESNET18,
+    RESNET18A,
+    RESNET18B,
+    RESNET18C,
+    VGG_SMALL,
+    RESNET34,
+    TWO_STAGE_RESNET18,
+    TWO_STAGE_RESNET34,
+)
+
+DIGITS = "digits"
+CIFAR10 = "cifar10"
+CIFAR100 = "cifar100"
+IMAGENET = "imagenet"
+TINYIMAGENET = "tinyimagenet"
+FOLDER = "folder"
+DATASETS = (DIGITS, CIFAR10, CIFAR100, IMAGENET, TINYIMAGENET, FOLDER)
+
+LR_TYPES = ("cos", "step", "linear")
+
+# By the name of the setting.
+CHOICES = {
+    "model": MODELS,
+    "dataset": DATASETS,
+    "optimizer": ("sgd", "adam"),
+    "lr_type": LR_TYPES,
+    "precision": ("float32", "mixed_float16", "mixed_bfloat16", "float64"),
+    "strategy": ("auto", "single", "mirrored", "multiworker"),
+}

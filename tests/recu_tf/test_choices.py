@@ -1,0 +1,7 @@
+from recu_tf import choices, data, models
+
+
+def test_every_network_and_data_set_that_can_be_chosen_is_there():
+    assert {*models.CIFAR_NETWORKS, *models.IMAGENET_NETWORKS} == {*choices.MODELS}
+    assert tuple(data.DATASETS) == choices.DATASETS
+    assert tuple(models.DATASET_CLASSES) == choices.DATASETS
