@@ -1,10 +1,11 @@
-"""`recu train --dry-run`: what a training would be, measured, and nothing written."""
+"""`recu train --dry-run`: the settings, memory and time of a training, without writing a run."""
 
 import contextlib
 import io
 import os
 import statistics
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 
 from tabulate import tabulate
@@ -20,12 +21,12 @@ __all__ = ["dry_run"]
 STEPS = 5
 
 
-def _median_seconds(run_once, batches) -> float:
-    """Of a call per batch; the first one traces and does not count."""
+def _median_seconds(process: Callable[[object], object], batches: Iterable[object]) -> float:
+    """The median time to process a batch, without the first, which is traced."""
     seconds = []
     for batch in batches:
         start = time.perf_counter()
-        run_once(batch)
+        process(batch)
         seconds.append(time.perf_counter() - start)
     if not seconds:
         raise ValueError("`data_path`: none of the test images can be read.")
@@ -41,15 +42,15 @@ def dry_run(settings: Settings, init_from: str | os.PathLike | None = None) -> s
 
     Args:
         settings: what to train and how.
-        init_from: what to start from, see `recu_tf.training.train`.
+        init_from: weights to start from, see `recu_tf.training.train`.
 
     Returns:
-        The settings, Larq's memory report, and the time of a step, an epoch and the whole.
+        The settings, Larq's memory report, and the time of a step, an epoch and the training.
 
     Raises:
-        FileNotFoundError, ImportError, OSError, ValueError: as `recu_tf.training.setup.prepare`.
+        FileNotFoundError, ImportError, OSError, ValueError: see `recu_tf.training.setup.prepare`.
     """
-    # Ten epochs at least, or a short training would have no steps to measure.
+    # At least ten epochs, because a shorter training may have too few steps to measure.
     longer = replace(settings, epochs=max(settings.epochs, 10), steps_per_execution=1)
     prepared = prepare(longer, init_from=init_from)
     learner, strategy = prepared.learner, prepared.strategy

@@ -1,4 +1,4 @@
-"""What a measurement has to say about the machine it was made on."""
+"""A description of the machine, to be kept with a measurement."""
 
 import os
 import platform
@@ -6,17 +6,18 @@ import time
 from importlib import metadata
 from pathlib import Path
 
-__all__ = ["machine"]
+__all__ = ["describe_machine"]
 
 INFORMATION = Path("/proc/cpuinfo")
 PACKAGES = ("recu_tf", "larq-compute-engine", "tensorflow", "numpy")
 
 
-def machine() -> dict[str, object]:
-    """The processor, its cores and load, the versions of what measures, and the time.
+def describe_machine() -> dict[str, object]:
+    """Describes the processor, its cores and load, the versions of the packages, and the date.
 
-    The load is the average number of running processes over the last minute; above 0 other work
-    falls into what is measured.
+    Returns:
+        Values by name. `load` is the average number of running processes over the last minute:
+        above 0, other programs slow the measurement.
     """
     lines = INFORMATION.read_text().splitlines() if INFORMATION.exists() else []
     models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]

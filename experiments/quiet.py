@@ -1,4 +1,4 @@
-"""Silence for what TensorFlow's C++ says on standard error whatever its log level."""
+"""Suppresses what TensorFlow's C++ code prints on standard error at any log level."""
 
 import contextlib
 import io
@@ -11,19 +11,19 @@ __all__ = ["quiet_standard_error"]
 
 @contextlib.contextmanager
 def quiet_standard_error() -> Iterator[io.TextIOBase]:
-    """Sends the process's standard error nowhere; Python's exceptions still pass.
+    """Discards what the process writes to standard error; exceptions are still raised.
 
     Yields:
-        A stream to where it went before, for lines of one's own.
+        A stream to the original standard error, for lines that the user should see.
     """
     sys.stderr.flush()
-    kept = os.dup(2)
+    original = os.dup(2)
     try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        with open(kept, "w", 1, "utf-8", "backslashreplace", closefd=False) as stream:
+        with open(os.devnull, "wb") as null:
+            os.dup2(null.fileno(), 2)
+        with open(original, "w", 1, "utf-8", "backslashreplace", closefd=False) as stream:
             yield stream
     finally:
         sys.stderr.flush()
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(original, 2)
+        os.close(original)

@@ -1,7 +1,7 @@
-"""The published recipes: one for each row of the published results.
+"""The published recipes, one for each row of the published results.
 
-Accuracies are those of the published implementation, of its best epoch on the test images. Source:
-Xu et al., ReCU, ICCV 2021, and the results listed with its code.
+The accuracies are those of the published implementation in its best epoch, on the test images.
+Source: Xu et al., ReCU, ICCV 2021, and the results listed with its code.
 """
 
 from dataclasses import dataclass, field
@@ -11,13 +11,13 @@ __all__ = ["DATASET_DEFAULTS", "RECIPES", "Recipe"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """Settings under which a published result came about.
+    """Settings that lead to a published result.
 
     Attributes:
         top_1: published accuracy in percent.
-        settings: what differs from the defaults of `recu_tf.settings.Settings`.
-        top_5: published accuracy in percent; None where none was published.
-        needs: options without which it is not this recipe.
+        settings: those that differ from the defaults of `recu_tf.settings.Settings`.
+        top_5: published accuracy in percent; None if none was published.
+        needs: options that the user has to give as well.
     """
 
     top_1: float
@@ -26,7 +26,7 @@ class Recipe:
     needs: tuple[str, ...] = ()
 
 
-# What the published folder for ImageNet defaults to, where that differs from the one for CIFAR.
+# The defaults of the published folder for ImageNet that differ from those of the one for CIFAR.
 DATASET_DEFAULTS = {
     "imagenet": {
         "epochs": 200,
@@ -64,8 +64,8 @@ RECIPES = {
     "imagenet-resnet18-finetune": _recipe(IMAGENET, "resnet18_1w1a", 61.20, 82.93, "init_from"),
     "imagenet-resnet34": _recipe(IMAGENET, "resnet34_1w1a", 65.10, 85.78),
     "imagenet-resnet34-finetune": _recipe(IMAGENET, "resnet34_1w1a", 65.25, 85.98, "init_from"),
-    # The second of its two stages: started from the first one's weights (binary activations, real
-    # weights), taught by a full-precision ResNet-34.
+    # The second of two stages: starts from the weights of the first stage (binary activations, real
+    # weights) and learns from a full-precision ResNet-34.
     "imagenet-two-stage-resnet18": _recipe(
         SECOND_STAGE, "two_stage_resnet18_1w1a", 66.4, None, "init_from", "teacher"
     ),

@@ -1,3 +1,3 @@
-"""Measurements, each a module to run: `python -m experiments.benchmarks.NAME`."""
+"""Benchmarks of training; run each with `python -m experiments.benchmarks.NAME`."""
 
-import recu_tf  # noqa: F401  (selects the Keras that Larq needs before TensorFlow is loaded)
+import recu_tf  # noqa: F401  (selects the Keras that Larq needs, before TensorFlow is loaded)

@@ -1,13 +1,14 @@
-"""How fast training images come, and what share of a training step they take.
+"""Speed of the input pipeline, and its share of a training step.
 
     python -m experiments.benchmarks.input_pipeline
 
-Three measurements; those that compare take turns, and the medians of the repeats are given.
+There are three measurements. Whatever is compared runs in turns; the medians of the repeats are
+printed.
 
-- CIFAR: 50,000 random images of 32 x 32 in batches of 256, cropped and flipped as in training; and
-  the processor time that a batch takes as a share of that of a training step of ResNet-20, and the
-  time per step with the pipeline and with one batch over and over.
-- JPEGs of 500 x 375, cropped, resized and flipped as ImageNet's, all cores.
+- CIFAR: 50,000 random images of 32 x 32 in batches of 256, cropped and flipped as in training. The
+  processor time of a batch as a share of that of a ResNet-20 training step, and the time of a step
+  with the pipeline and with the same batch every time.
+- JPEGs of 500 x 375, cropped, resized and flipped as for ImageNet, on all cores.
 - The same on one core, in processor time, against Pillow and NumPy doing what torchvision does.
 """
 
@@ -25,7 +26,7 @@ import numpy as np
 import tensorflow as tf
 
 from experiments.benchmarks.photographs import write_photographs
-from experiments.benchmarks.pillow_pipeline import pillow_batch
+from experiments.benchmarks.pillow_pipeline import load_batch
 from recu_tf import data, models, optimizers
 from recu_tf.data.memory.batches import make_training_batches
 from recu_tf.data.sampling import Sampler
@@ -36,7 +37,7 @@ REPEATS = 9
 
 
 def processor_time(work: Callable[[], object]) -> float:
-    """Seconds of processor time, until what the work has set off in the background is done too."""
+    """Seconds of processor time, including what the work started in the background."""
     start = time.process_time()
     work()
     before = -math.inf
@@ -47,25 +48,25 @@ def processor_time(work: Callable[[], object]) -> float:
 
 
 def wall_time(work: Callable[[], object]) -> float:
-    """Seconds."""
+    """Seconds of wall-clock time."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
 
 
-def median_of_turns(
+def measure_in_turns(
     work: dict[str, Callable[[], object]], measure: Callable[[Callable], float]
 ) -> dict[str, list[float]]:
-    """Measures each, one after the other, again and again; once more at first to warm up."""
+    """Seconds of each repeat by name. The functions run in turns; a first turn warms up."""
     seconds = {name: [] for name in work}
     for _ in range(REPEATS + 1):
-        for name, one in work.items():
-            seconds[name].append(measure(one))
+        for name, function in work.items():
+            seconds[name].append(measure(function))
     return {name: values[1:] for name, values in seconds.items()}
 
 
 def cifar_batches() -> tf.data.Dataset:
-    """Batches of 256 without end, from random images in the place of CIFAR's."""
+    """An endless stream of batches of 256, of random images instead of CIFAR's."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (CIFAR_IMAGES, 32, 32, 3), dtype=np.uint8)
     labels = rng.integers(0, 10, CIFAR_IMAGES)
@@ -75,14 +76,14 @@ def cifar_batches() -> tf.data.Dataset:
 
 
 def measure_cifar() -> None:
-    """Images a second, and shares of ResNet-20's training step."""
+    """Prints the images per second and the shares of a ResNet-20 training step."""
     batches, steps = iter(cifar_batches()), math.ceil(CIFAR_IMAGES / 256)
 
     def epoch():
         for _ in range(steps):
             next(batches)
 
-    rates = [CIFAR_IMAGES / one for one in median_of_turns({"": epoch}, wall_time)[""]]
+    rates = [CIFAR_IMAGES / seconds for seconds in measure_in_turns({"": epoch}, wall_time)[""]]
     print(
         f"CIFAR: {statistics.median(rates):,.0f} images/s "
         f"(median of {REPEATS} epochs, {min(rates):,.0f} to {max(rates):,.0f})"
@@ -101,25 +102,25 @@ def measure_cifar() -> None:
         "without": step(lambda: fixed),
     }
     for name, measure in (("processor", processor_time), ("wall", wall_time)):
-        turns = median_of_turns(work, measure)
+        turns = measure_in_turns(work, measure)
         each = {key: statistics.median(values) for key, values in turns.items()}
         share = each["pipeline"] / 20 / (each["without"] / 2)
         more = statistics.median(
-            one / other - 1
-            for one, other in zip(turns["with pipeline"], turns["without"], strict=True)
+            with_pipeline / without - 1
+            for with_pipeline, without in zip(turns["with pipeline"], turns["without"], strict=True)
         )
         print(
-            f"ResNet-20, {name} time: {each['without'] / 2 * 1000:.0f} ms a step, the pipeline "
-            f"alone {share:.1%} of it; a step with it takes {more:+.1%}"
+            f"ResNet-20, {name} time: {each['without'] / 2 * 1000:.0f} ms per step; the pipeline "
+            f"alone takes {share:.1%} of it, and lengthens a step by {more:+.1%}"
         )
 
 
 def measure_photographs(folder: Path) -> None:
-    """Images a second of ImageNet's augmentation."""
+    """Prints the images per second of ImageNet's augmentation."""
     training = data.load_training_set("folder", str(folder))
     batches = iter(training.batches(PHOTOGRAPHS, 1000, seed=0))
-    seconds = median_of_turns({"": lambda: [next(batches) for _ in range(4)]}, wall_time)[""]
-    rates = [4 * PHOTOGRAPHS / one for one in seconds]
+    seconds = measure_in_turns({"": lambda: [next(batches) for _ in range(4)]}, wall_time)[""]
+    rates = [4 * PHOTOGRAPHS / repeat for repeat in seconds]
     print(
         f"JPEG 500 x 375: {statistics.median(rates):,.0f} images/s on {os.cpu_count()} cores "
         f"(median of {REPEATS}, {min(rates):,.0f} to {max(rates):,.0f})"
@@ -127,14 +128,14 @@ def measure_photographs(folder: Path) -> None:
 
 
 def measure_against_pillow(folder: Path) -> None:
-    """The ratio per core; this process runs on one."""
+    """Prints the speed per core and the ratio; this process has to run on one core."""
     training = data.load_training_set("folder", str(folder))
     batches = iter(training.batches(PHOTOGRAPHS, 1000, seed=0))
     paths = sorted(str(path) for path in folder.glob("train/*/*.jpg"))
     rng = np.random.default_rng(0)
-    work = {"here": lambda: next(batches), "Pillow": lambda: pillow_batch(paths, rng)}
-    turns = median_of_turns(work, processor_time)
-    ratios = [one / other for one, other in zip(turns["Pillow"], turns["here"], strict=True)]
+    work = {"here": lambda: next(batches), "Pillow": lambda: load_batch(paths, rng)}
+    turns = measure_in_turns(work, processor_time)
+    ratios = [pillow / here for pillow, here in zip(turns["Pillow"], turns["here"], strict=True)]
     here, pillow = (PHOTOGRAPHS / statistics.median(turns[name]) for name in ("here", "Pillow"))
     print(
         f"Per core: {here:,.0f} images/s, Pillow and NumPy {pillow:,.0f}: "
@@ -143,8 +144,8 @@ def measure_against_pillow(folder: Path) -> None:
     )
 
 
-def one_core(folder: str) -> None:
-    """Starts this module again on a single core, before TensorFlow counts them."""
+def run_on_one_core(folder: str) -> None:
+    """Runs this module in a process on a single core, set before TensorFlow counts the cores."""
     core = min(os.sched_getaffinity(0))
     subprocess.run(
         [sys.executable, "-m", "experiments.benchmarks.input_pipeline", folder],
@@ -154,7 +155,7 @@ def one_core(folder: str) -> None:
 
 
 def main() -> None:
-    """Measures and prints a line each; the last in a process of its own, kept to one core."""
+    """Runs all measurements, the last in a process of its own on one core."""
     if len(sys.argv) > 1:
         measure_against_pillow(Path(sys.argv[1]))
         return
@@ -162,7 +163,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         write_photographs(Path(folder) / "train" / "photograph", PHOTOGRAPHS)
         measure_photographs(Path(folder))
-        one_core(folder)
+        run_on_one_core(folder)
 
 
 if __name__ == "__main__":

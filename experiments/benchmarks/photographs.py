@@ -1,20 +1,24 @@
-"""Images that cost a decoder what photographs do."""
+"""Images that take as long to decode as photographs."""
 
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["photograph", "write_photographs"]
+__all__ = ["make_photograph", "write_photographs"]
 
-# Cells of a random field along the longer side, and its strength: coarse ones are the stronger, as
-# in photographs, whose spectra fall with the frequency.
+# Cells of a random field along the longer side, and its strength. Coarse fields are stronger, as in
+# photographs, whose spectra fall with the frequency.
 FIELDS = ((4, 60), (8, 35), (16, 22), (32, 14), (64, 9), (128, 6))
 NOISE = 8
 
 
-def photograph(rng: np.random.Generator, height: int = 375, width: int = 500) -> np.ndarray:
-    """Smooth random fields of many sizes, with a sensor's noise: uint8 (height, width, 3)."""
+def make_photograph(rng: np.random.Generator, height: int = 375, width: int = 500) -> np.ndarray:
+    """Makes an image of smooth random fields of many sizes and sensor noise.
+
+    Returns:
+        uint8 (height, width, 3).
+    """
     pixels = 128 + rng.normal(0, NOISE, (height, width, 3))
     for cells, strength in FIELDS:
         field = rng.standard_normal((cells * height // width + 2, cells + 2, 3))
@@ -23,9 +27,9 @@ def photograph(rng: np.random.Generator, height: int = 375, width: int = 500) ->
 
 
 def write_photographs(folder: Path, count: int, quality: int = 90) -> None:
-    """Writes JPEGs of 500 x 375, numbered, into a folder that is made."""
+    """Makes a folder and writes numbered JPEGs of 500 x 375 into it."""
     rng = np.random.default_rng(0)
     folder.mkdir(parents=True)
     for number in range(count):
-        jpeg = tf.io.encode_jpeg(photograph(rng), quality=quality)
+        jpeg = tf.io.encode_jpeg(make_photograph(rng), quality=quality)
         (folder / f"{number}.jpg").write_bytes(jpeg.numpy())

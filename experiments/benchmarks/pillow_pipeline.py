@@ -1,17 +1,17 @@
-"""ImageNet's augmentation as it is done with PyTorch: Pillow and NumPy, an image at a time."""
+"""ImageNet's augmentation as PyTorch users do it: Pillow and NumPy, an image at a time."""
 
 import math
 
 import numpy as np
 
-__all__ = ["pillow_batch"]
+__all__ = ["load_batch"]
 
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)[:, None, None]
 STD = np.array([0.229, 0.224, 0.225], np.float32)[:, None, None]
 
 
 def _window(width: int, height: int, rng: np.random.Generator) -> tuple[int, int, int, int]:
-    """Left, top, width and height of a random cut, with the published numbers."""
+    """Left, top, width and height of a random crop, with the published parameters."""
     for _ in range(10):
         area = width * height * rng.uniform(0.08, 1.25)
         aspect = math.exp(rng.uniform(math.log(3 / 4), math.log(4 / 3)))
@@ -39,6 +39,10 @@ def _image(path: str, rng: np.random.Generator) -> np.ndarray:
     return pixels
 
 
-def pillow_batch(paths: list[str], rng: np.random.Generator) -> np.ndarray:
-    """A batch from image files: float32 (count, 3, 224, 224), normalised."""
+def load_batch(paths: list[str], rng: np.random.Generator) -> np.ndarray:
+    """Reads and augments a batch of image files.
+
+    Returns:
+        Normalised images, float32 (count, 3, 224, 224).
+    """
     return np.stack([_image(path, rng) for path in paths])

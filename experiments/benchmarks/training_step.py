@@ -1,11 +1,11 @@
-"""What ReCU's quantizers cost in a training step, beside Larq's own.
+"""The cost of ReCU's quantizers in a training step, compared with Larq's quantizers.
 
     python -m experiments.benchmarks.training_step
 
-A CIFAR network and its twin, which has Larq's `approx_sign` and `ste_sign` in place of ReCU's
-quantizers, take the same step in turns: forward, cross-entropy, gradients, SGD with L2. What else
-runs on the machine slows both, so believe the ratios. The memory of the step is the highest
-resident memory while it runs less that before, in a fresh process of its own; Linux only.
+A CIFAR network and a baseline, which has Larq's `approx_sign` and `ste_sign` instead of ReCU's
+quantizers, take the same step in turns: forward, cross-entropy, gradients, SGD with L2. Other
+programs on the machine slow both, so trust the ratios. The memory of a step is the peak of the
+resident memory while it runs minus the memory before, in a process of its own; Linux only.
 """
 
 import argparse
@@ -33,11 +33,11 @@ WARM_UP = 3
 MEMORY_STEPS = 5
 
 
-def larq_twin(model: tf.keras.Model) -> tf.keras.Model:
-    """The same network with Larq's usual quantizers, and the same trainable weights.
+def larq_baseline(model: tf.keras.Model) -> tf.keras.Model:
+    """The same network with Larq's usual quantizers and the same trainable weights.
 
-    It lacks the `kernel_constraint` that goes with `ste_sign`, a pass over every kernel, so that
-    nothing but the quantizers differs.
+    It lacks the `kernel_constraint` that belongs to `ste_sign`, a pass over every kernel, so that
+    only the quantizers differ.
     """
 
     def clone(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
@@ -46,15 +46,17 @@ def larq_twin(model: tf.keras.Model) -> tf.keras.Model:
             config |= {"input_quantizer": "approx_sign", "kernel_quantizer": "ste_sign"}
         return type(layer).from_config(config)
 
-    with quiet_standard_error():  # Larq advises the constraint
-        twin = tf.keras.models.clone_model(model, clone_function=clone)
-    for variable, original in zip(twin.trainable_variables, model.trainable_variables, strict=True):
+    with quiet_standard_error():  # Larq recommends the constraint
+        baseline = tf.keras.models.clone_model(model, clone_function=clone)
+    for variable, original in zip(
+        baseline.trainable_variables, model.trainable_variables, strict=True
+    ):
         variable.assign(original)
-    return twin
+    return baseline
 
 
 def training_step(model: tf.keras.Model, batch_size: int) -> Callable[[], tf.Tensor]:
-    """A traced step on one batch of random images; returns the loss."""
+    """A traced training step on a fixed batch of random images, which returns the loss."""
     rng = np.random.default_rng(0)
     images = tf.constant(rng.normal(size=(batch_size, *model.input_shape[1:])), tf.float32)
     labels = tf.constant(rng.integers(0, model.output_shape[-1], batch_size))
@@ -70,15 +72,19 @@ def training_step(model: tf.keras.Model, batch_size: int) -> Callable[[], tf.Ten
         optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
         return loss
 
-    step.get_concrete_function()  # traces it
+    step.get_concrete_function()  # traces the step
     return step
 
 
 def step_seconds(steps: list[Callable[[], tf.Tensor]], repeats: int) -> np.ndarray:
-    """Times the steps in turns; seconds of shape (repeats, steps)."""
+    """Times the steps in turns.
+
+    Returns:
+        Seconds, shape (repeats, steps).
+    """
     seconds = np.empty((WARM_UP + repeats, len(steps)))
     for repeat, row in enumerate(seconds):
-        # In the other order every other time, so that neither always comes second.
+        # The order alternates, so that neither step always comes second.
         for index in range(len(steps))[:: 1 if repeat % 2 else -1]:
             start = time.perf_counter()
             steps[index]().numpy()
@@ -92,10 +98,10 @@ def _resident_bytes(field: str) -> int:
 
 
 def step_bytes(build: Build, batch_size: int, quantizers: str) -> int:
-    """Memory of a step of this process, which must not have run one before."""
+    """Bytes of memory of a training step, in a process that has not run a step before."""
     model = build()
-    step = training_step(larq_twin(model) if quantizers == "Larq" else model, batch_size)
-    # Not getrusage: its highest value is handed down from the parent process.
+    step = training_step(larq_baseline(model) if quantizers == "Larq" else model, batch_size)
+    # Not getrusage, whose peak is inherited from the parent process.
     before = _resident_bytes("VmRSS")
     for _ in range(MEMORY_STEPS):
         step().numpy()
@@ -109,40 +115,42 @@ def _in_fresh_process(function: Callable, *arguments):
 
 
 def report(build: Build, batch_size: int, repeats: int) -> str:
-    """Measures a network and its twin.
+    """Measures a network and its baseline.
 
     Args:
-        build: makes the network; a fresh process must be able to import it.
+        build: builds the network; a new process must be able to import it.
         batch_size: images per step.
-        repeats: steps of each, at least 2.
+        repeats: number of timed steps of each, at least 2.
 
     Returns:
-        Two lines: times, with the quartiles of the ratio of the pairs, and memory.
+        A line of times, with the quartiles of the ratios of consecutive steps, and one of memory.
     """
     model = build()
-    steps = [training_step(each, batch_size) for each in (model, larq_twin(model))]
+    steps = [training_step(network, batch_size) for network in (model, larq_baseline(model))]
     seconds = step_seconds(steps, repeats)
     medians = np.median(seconds, axis=0)
     low, middle, high = statistics.quantiles(seconds[:, 0] / seconds[:, 1], n=4)
-    memory = [_in_fresh_process(step_bytes, build, batch_size, each) for each in QUANTIZERS]
+    memory = [_in_fresh_process(step_bytes, build, batch_size, name) for name in QUANTIZERS]
     return (
         f"time   ReCU {medians[0] * 1e3:.0f} ms, Larq {medians[1] * 1e3:.0f} ms, ratio "
-        f"{medians[0] / medians[1]:.3f}; of pairs {middle:.3f} ({low:.3f} to {high:.3f})\n"
+        f"{medians[0] / medians[1]:.3f}; ratio of pairs {middle:.3f} ({low:.3f} to {high:.3f})\n"
         f"memory ReCU {memory[0] / 2**20:.0f} MiB, Larq {memory[1] / 2**20:.0f} MiB, ratio "
         f"{memory[0] / memory[1]:.3f}"
     )
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Measures and prints three lines for each network."""
-    parser = argparse.ArgumentParser(description="Training steps of ReCU beside Larq's.")
+    """Measures each network and prints three lines for it."""
+    parser = argparse.ArgumentParser(
+        description="Training steps with ReCU's quantizers and Larq's."
+    )
     parser.add_argument("--model", nargs="+", choices=models.CIFAR_NETWORKS, default=MODELS)
     parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--repeats", type=int, default=21, help="at least 2")
+    parser.add_argument("--repeats", type=int, default=21, help="timed steps, at least 2")
     options = parser.parse_args(arguments)
-    for name, least in (("batch_size", 1), ("repeats", 2)):
-        if getattr(options, name) < least:
-            parser.error(f"`{name}` must be at least {least}, got {getattr(options, name)}.")
+    for name, minimum in (("batch_size", 1), ("repeats", 2)):
+        if getattr(options, name) < minimum:
+            parser.error(f"`{name}` must be at least {minimum}, got {getattr(options, name)}.")
     for name in options.model:
         build = partial(models.build, name, dataset="cifar10")
         print(f"{name}, batch {options.batch_size}, {options.repeats} repeats", flush=True)

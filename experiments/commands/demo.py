@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _free_directory(results: Path) -> Path:
-    """demo, or demo-2, demo-3, ... where earlier demonstrations are kept."""
+    """The first of demo, demo-2, demo-3, ... that does not exist yet."""
     names = itertools.chain(["demo"], (f"demo-{number}" for number in itertools.count(2)))
     return next(results / name for name in names if not (results / name).exists())
 
@@ -49,21 +49,24 @@ def _free_directory(results: Path) -> Path:
 def _table(report: export.Report, seconds: float) -> str:
     from recu_tf.durations import format_duration
 
-    binary, twin = report.fastest, report.fastest_twin
-    audited, proved = report.audit, report.verification
-    operators = sum(audited.operators.values())
+    binary, baseline = report.fastest, report.fastest_twin
+    audit, verification = report.audit, report.verification
+    operators = sum(audit.operators.values())
     rows = [
-        ("accuracy, Keras", f"{proved.keras_accuracy:.2%} of {proved.images} test images"),
-        ("accuracy, TFLite", f"{proved.tflite_accuracy:.2%}"),
+        (
+            "accuracy, Keras",
+            f"{verification.keras_accuracy:.2%} of {verification.images} test images",
+        ),
+        ("accuracy, TFLite", f"{verification.tflite_accuracy:.2%}"),
         ("size, binary", f"{report.size / 1000:,.1f} kB"),
         (
             "size, float32",
             f"{report.float_size / 1000:,.1f} kB ({report.float_size / report.size:.1f} times)",
         ),
         ("latency, binary", f"{binary.median_ms:.2f} ms ({binary.backend} backend, one thread)"),
-        ("latency, float32", f"{twin.median_ms:.2f} ms ({twin.backend}, one thread)"),
-        ("binary operators", f"{audited.binary} of {operators}"),
-        ("binary convolutions", f"{audited.binary} of {len(audited.expected)} that should be"),
+        ("latency, float32", f"{baseline.median_ms:.2f} ms ({baseline.backend}, one thread)"),
+        ("binary operators", f"{audit.binary} of {operators}"),
+        ("binary convolutions", f"{audit.binary} of {len(audit.expected)} that should be"),
         ("training", format_duration(seconds)),
         ("file", str(report.path)),
     ]
@@ -71,17 +74,17 @@ def _table(report: export.Report, seconds: float) -> str:
 
 
 def demo(results: Path, epochs: int) -> str:
-    """Trains a ResNet-20 on the digits, exports it and proves the file.
+    """Trains a ResNet-20 on the digits, exports it and verifies the file.
 
     Args:
-        results: the directory of all runs; the demonstration makes one of its own in it.
+        results: the directory of all runs, in which a new run is made.
         epochs: passes over the training images.
 
     Returns:
         The closing table.
 
     Raises:
-        export.ExportError: the file could not be proved.
+        export.ExportError: the file fails the verification.
     """
     import export
     from recu_tf import training
@@ -99,9 +102,9 @@ def demo(results: Path, epochs: int) -> str:
     start = time.perf_counter()
     run = training.train(settings, directory)
     seconds = time.perf_counter() - start
-    print("Exporting the best model and proving the file")
+    print("Exporting the best model and verifying the file")
     with quiet_standard_error():
-        # The table tells the accuracy, which after an epoch or two may be that of a guess.
+        # After an epoch or two, the accuracy may be no better than chance; the table shows it.
         options = export.Options(check_accuracy=False)
         report = export.export_bundle(export.load(run.path), options=options)
     print(report, end="\n\n")

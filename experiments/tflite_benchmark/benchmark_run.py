@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from experiments.machine import machine
+from experiments.machine import describe_machine
 from experiments.quiet import quiet_standard_error
 from experiments.tflite_benchmark.benchmark_files import File, check_paths, find_files
 from export.measurement.comparison import Breakdown, Comparison, breakdown, compare
@@ -22,7 +22,7 @@ class Results:
     """What a benchmark measured.
 
     Attributes:
-        machine: see `experiments.machine.machine`.
+        machine: see `experiments.machine.describe_machine`.
         threads: numbers of threads.
         repeats: number of timed runs of each.
         files: the files that were measured.
@@ -99,8 +99,8 @@ def measure(paths: Sequence[str], threads: Sequence[int], repeats: int = 50) -> 
         )
     if repeats < 1:
         raise ValueError(f"`repeats` must be at least 1, got {repeats}.")
-    # Before the files are made: its load is that of other programs.
-    here = machine()
+    # Described first, so that its load is that of other programs.
+    machine = describe_machine()
     with quiet_standard_error():
         files = find_files(paths)
         memory, measured = _memory_and_latency(files, threads, repeats)
@@ -115,7 +115,7 @@ def measure(paths: Sequence[str], threads: Sequence[int], repeats: int = 50) -> 
                 comparisons += compare(measured.latencies, file.name, other.name)
             if 1 in threads:
                 breakdowns.append(_break_down(file, others, measured.latencies, repeats))
-    return Results(here, threads, repeats, files, memory, measured, comparisons, breakdowns)
+    return Results(machine, threads, repeats, files, memory, measured, comparisons, breakdowns)
 
 
 def _memory_and_latency(

@@ -15,12 +15,12 @@ ALIGNMENT = ("left", *["right"] * 5, "left")
 
 def as_text(results: Results) -> str:
     """A table of latencies and memory for each file, comparisons, and where the time goes."""
-    here = results.machine
+    machine = results.machine
     lines = [
-        f"{here['cpu']}, {here['cores']} cores, load {here['load']:.1f} before; "
+        f"{machine['cpu']}, {machine['cores']} cores, load {machine['load']:.1f} before; "
         f"{results.repeats} repeats; each backend and number of threads in turns"
     ]
-    if here["load"] > here["cores"] / 2:
+    if machine["load"] > machine["cores"] / 2:
         lines.append("The machine does other work: trust the fastest runs, not the medians.")
     for file in results.files:
         lines += _describe(file, results)

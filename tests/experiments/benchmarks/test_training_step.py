@@ -14,9 +14,9 @@ from experiments.benchmarks import training_step
 build = partial(small_resnet, (8, 8, 3), 4)
 
 
-def test_the_twin_differs_only_in_its_quantizers():
+def test_the_baseline_differs_only_in_its_quantizers():
     model = build()
-    twin = training_step.larq_twin(model)
+    twin = training_step.larq_baseline(model)
     quantizers = ("input_quantizer", "kernel_quantizer")
     binary = 0
     for layer, other in zip(model.layers, twin.layers, strict=True):
