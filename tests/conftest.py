@@ -1,5 +1,7 @@
 """Seeds, and the reference vectors, which users do not have."""
 
+import contextlib
+import io
 import os
 import shutil
 from importlib.metadata import version
@@ -71,6 +73,25 @@ def browser():
     if found is None:
         pytest.skip(f"needs a browser, none of {', '.join(names)} is installed")
     return found
+
+
+@pytest.fixture(scope="session")
+def trained_run(tmp_path_factory):
+    """A run directory of two epochs on few digits, made by the command line; tests copy it."""
+    from experiments import cli
+
+    results = tmp_path_factory.mktemp("results")
+    network = "--dataset digits -a resnet20_1w1a --gpus 0"
+    flags = "--epochs 2 -b 12 -bt 5 --lr 0.02 --no-warm_up --lr_type linear --seed 3"
+    place = ["--results-dir", str(results), "--save", "run"]
+    printed = io.StringIO()
+    with pytest.MonkeyPatch.context() as monkeypatch, contextlib.redirect_stdout(printed):
+        few_digits(monkeypatch)
+        assert cli.main(["train", *network.split(), *flags.split(), *place]) == 0
+    lines = printed.getvalue().splitlines()
+    assert lines[0] == "No GPU is visible here: using the CPU."
+    assert lines[-1].startswith(f"Next: recu evaluate {results / 'run'}, ")
+    return results / "run"
 
 
 @pytest.fixture(autouse=True)

@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> None:
     print(demo(Path(options.results_dir), options.epochs))
 
 
-def _free_directory(results: Path) -> Path:
+def find_free_directory(results: Path) -> Path:
     """The first of demo, demo-2, demo-3, ... that does not exist yet."""
     names = itertools.chain(["demo"], (f"demo-{number}" for number in itertools.count(2)))
     return next(results / name for name in names if not (results / name).exists())
@@ -97,7 +97,7 @@ def demo(results: Path, epochs: int) -> str:
         batch_size=BATCH_SIZE,
         warm_up=True,
     )
-    directory = _free_directory(results)
+    directory = find_free_directory(results)
     print(f"Training {settings.model} on {settings.dataset} for {epochs} epochs in {directory}")
     start = time.perf_counter()
     run = training.train(settings, directory)

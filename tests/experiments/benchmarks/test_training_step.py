@@ -16,10 +16,10 @@ build = partial(small_resnet, (8, 8, 3), 4)
 
 def test_the_baseline_differs_only_in_its_quantizers():
     model = build()
-    twin = training_step.larq_baseline(model)
+    baseline = training_step.larq_baseline(model)
     quantizers = ("input_quantizer", "kernel_quantizer")
     binary = 0
-    for layer, other in zip(model.layers, twin.layers, strict=True):
+    for layer, other in zip(model.layers, baseline.layers, strict=True):
         assert type(layer) is type(other)
         ours, theirs = layer.get_config(), other.get_config()
         if isinstance(layer, lq.layers.QuantConv2D):
@@ -31,9 +31,11 @@ def test_the_baseline_differs_only_in_its_quantizers():
         assert ours == theirs
     assert binary == 4
     images = np.random.default_rng(0).normal(size=(4, 8, 8, 3)).astype("float32")
-    for weights, others in zip(model.trainable_variables, twin.trainable_variables, strict=True):
+    for weights, others in zip(
+        model.trainable_variables, baseline.trainable_variables, strict=True
+    ):
         np.testing.assert_array_equal(weights, others)
-    assert twin(images).shape == model(images).shape
+    assert baseline(images).shape == model(images).shape
 
 
 def test_a_step_trains_and_every_turn_is_timed():
@@ -62,13 +64,14 @@ def test_the_report_holds_times_and_memory_of_both():
         assert float(ratio) == pytest.approx(int(ours) / int(theirs), rel=0.5)
 
 
-@pytest.mark.parametrize(("option", "least"), [("batch-size", 1), ("repeats", 2)])
-def test_too_small_numbers_are_refused(option, least, capsys):
+@pytest.mark.parametrize(("option", "minimum"), [("batch-size", 1), ("repeats", 2)])
+def test_too_small_numbers_are_refused(option, minimum, capsys):
     with pytest.raises(SystemExit, match="2"):
-        training_step.main([f"--{option}", str(least - 1)])
-    assert f"must be at least {least}, got {least - 1}" in capsys.readouterr().err
+        training_step.main([f"--{option}", str(minimum - 1)])
+    assert f"must be at least {minimum}, got {minimum - 1}" in capsys.readouterr().err
 
 
+@pytest.mark.slow  # a process that loads TensorFlow
 def test_benchmark_starts_where_nothing_selected_keras():
     plain = {key: value for key, value in os.environ.items() if key != "TF_USE_LEGACY_KERAS"}
     command = [sys.executable, "-m", "experiments.benchmarks.training_step", "--help"]

@@ -6,8 +6,7 @@ from tiny_files import binary_file, binary_model, damaged, float_file
 
 from experiments import cli
 from experiments.commands.parser import command_parser
-from experiments.tflite_benchmark import benchmark_run
-from experiments.tflite_benchmark.benchmark_files import ALLOWED
+from experiments.tflite_benchmark import benchmark_files, benchmark_run
 from experiments.tflite_benchmark.benchmark_text import UNRELATED
 from export.tflite.backends import BACKENDS, find_backends
 from recu_tf import runs
@@ -15,6 +14,7 @@ from recu_tf import runs
 
 @pytest.fixture
 def files(tmp_path):
+    """A binary file and a float32 file."""
     paths = [tmp_path / "binary.tflite", tmp_path / "float.tflite"]
     for path, flatbuffer in zip(paths, (binary_file(), float_file()), strict=True):
         path.write_bytes(flatbuffer)
@@ -34,32 +34,36 @@ def test_files_are_measured_compared_and_written_as_json(files, tmp_path, capsys
     values = json.loads(path.read_text())
     assert values["machine"]["cores"] >= 1
     assert values["machine"]["versions"]["larq-compute-engine"]
-    assert [one["bytes"] for one in values["files"]] == [len(binary_file()), len(float_file())]
-    assert [one["binary"] for one in values["files"]] == [True, False]
+    assert [file["bytes"] for file in values["files"]] == [len(binary_file()), len(float_file())]
+    assert [file["binary"] for file in values["files"]] == [True, False]
     assert list(values["files"][0]["memory_bytes"]) == list(BACKENDS)
     assert len(values["latencies"]) == 2 * (len(BACKENDS) + len(find_backends(float_file())))
-    assert [one["binary"]["threads"] for one in values["comparisons"]] == [1, 2]
-    (broken_down,) = values["breakdowns"]
+    threads = [comparison["binary"]["threads"] for comparison in values["comparisons"]]
+    assert threads == [1, 2]
+    (breakdown,) = values["breakdowns"]
     for latency in [values["comparisons"][0]["other"], *values["latencies"]]:
         assert list(latency) == ["name", "kernel", "threads", "median_ms", "p95_ms", "min_ms"]
-    assert broken_down["kernel"] in BACKENDS
-    assert sum(sum(one["operators"].values()) for one in broken_down["parts"]) > 4
-    assert [one.name for one in tmp_path.iterdir() if "partial" in one.name] == []
+    assert breakdown["kernel"] in BACKENDS
+    assert sum(sum(part["operators"].values()) for part in breakdown["parts"]) > 4
+    assert not list(tmp_path.glob("*partial*"))
 
 
-def test_network_is_measured_with_its_twins(tmp_path, capsys):
+def test_network_is_measured_with_its_baselines(tmp_path, capsys):
     path = tmp_path / "network.keras"
     binary_model().save(path)
     assert cli.main(["benchmark", str(path), "--threads", "1", "--repeats", "1"]) == 0
     printed = capsys.readouterr().out
     assert f"\n{path}: " in printed
-    for twin in ("float32", "int8"):
-        assert f" {path} ({twin}): " in printed
+    for baseline in ("float32", "int8"):
+        assert f" {path} ({baseline}): " in printed
     assert printed.count(" on 1 thread is ") == 2
     assert UNRELATED not in printed
 
 
-def test_run_is_measured_by_the_file_it_was_exported_to(tmp_path, capsys):
+def test_run_is_measured_by_the_file_it_was_exported_to(tmp_path, capsys, monkeypatch):
+    # How baselines are made is tested above.
+    baselines = {"float32": float_file(), "int8": float_file()}
+    monkeypatch.setattr(benchmark_files, "twins", lambda model: baselines)
     config = {
         "settings": {},
         "num_classes": 3,
@@ -90,12 +94,12 @@ def test_folder_of_a_file_is_measured(inside, load, tmp_path, capsys, monkeypatc
     assert ("The machine does other work" in printed) == (load > 0)
 
 
-def test_backend_that_cannot_run_a_file_stands_in_the_table(tmp_path, capsys):
+def test_backend_that_cannot_run_a_file_is_listed(tmp_path, capsys):
     path = tmp_path / "grouped.tflite"
     path.write_bytes(binary_file(64, groups=2))
     assert cli.main(["benchmark", str(path), "--threads", "1", "--repeats", "1"]) == 0
     printed = capsys.readouterr().out
-    assert "  optimized                cannot run it: " in printed
+    assert "\n  optimized cannot run it: " in printed
     assert "Grouped binary convolutions are not supported with this kernel" in printed
     (row,) = [line for line in printed.splitlines() if line.startswith("  reference ")]
     assert row.endswith("fastest") or "indirect bgemm with XNNPACK" in printed
@@ -103,22 +107,22 @@ def test_backend_that_cannot_run_a_file_stands_in_the_table(tmp_path, capsys):
 
 def test_help_names_all_that_can_be_measured():
     parser = command_parser()._subparsers._group_actions[0].choices["benchmark"]
-    (action,) = (one for one in parser._actions if one.dest == "files")
-    assert action.help == ALLOWED
+    (action,) = (action for action in parser._actions if action.dest == "files")
+    assert action.help == benchmark_files.ALLOWED
 
 
 def test_bad_arguments_are_refused_before_any_work(files, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(benchmark_run, "find_files", lambda paths: pytest.fail("worked"))
-    one = files[0]
+    file = files[0]
     for flags, expected in [
         (["nowhere.tflite"], "nowhere.tflite does not exist; FILE must be a .tflite file, a "),
-        ([one, str(tmp_path / "." / "binary.tflite")], f"each file once, got {one} twice"),
-        ([one, "--threads", "0"], "`threads` must be numbers of at least 1, each given once, got"),
-        ([one, "--threads", "2", "2"], "each given once, got 2 2"),
-        ([one, "--repeats", "0"], "`repeats` must be at least 1, got 0"),
-        ([one, "--json", str(tmp_path)], "`json` must be a file in a directory that exists, got"),
-        ([one, "--json", f"{tmp_path}/no/a.json"], "`json` must be a file in a directory that ex"),
-        ([one, "--json", one], "`json` must not be one of the files to measure"),
+        ([file, str(tmp_path / "." / "binary.tflite")], f"each file once, got {file} twice"),
+        ([file, "--threads", "0"], "`threads` must be numbers of at least 1, each given once, got"),
+        ([file, "--threads", "2", "2"], "each given once, got 2 2"),
+        ([file, "--repeats", "0"], "`repeats` must be at least 1, got 0"),
+        ([file, "--json", str(tmp_path)], "`json` must be a file in a directory that exists, got"),
+        ([file, "--json", f"{tmp_path}/no/a.json"], "`json` must be a file in a directory that ex"),
+        ([file, "--json", file], "`json` must not be one of the files to measure"),
     ]:
         assert expected in complaint(capsys, "benchmark", *flags)
 

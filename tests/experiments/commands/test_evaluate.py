@@ -45,7 +45,9 @@ def checkpoint(tmp_path):
         return np.array(0.9) if name.endswith("tau") else rng.normal(size=shape)
 
     tensors = list_tensors(small_resnet((32, 32, 3), 10, rotated=True))
-    state_dict = {one.name: torch.from_numpy(values(one.name, one.shape)) for one in tensors}
+    state_dict = {
+        tensor.name: torch.from_numpy(values(tensor.name, tensor.shape)) for tensor in tensors
+    }
     path = tmp_path / "model_best.pth.tar"
     torch.save({"state_dict": state_dict, "epoch": 3}, path)
     return path
@@ -86,7 +88,9 @@ def test_a_network_is_as_good_in_every_format(checkpoint, tmp_path, capsys):
         assert lines[0].endswith(f" on {IMAGES} test images of digits")
         assert lines[1:3] == expected[1:3], arguments
         # The engine's sums round otherwise.
-        loss, expected_loss = (float(one[-1].split()[1]) for one in (lines, expected))
+        loss, expected_loss = (
+            float(printed_lines[-1].split()[1]) for printed_lines in (lines, expected)
+        )
         assert loss == pytest.approx(expected_loss, rel=1e-3)
 
 
@@ -169,7 +173,7 @@ def test_damaged_files_are_refused_in_one_line(name, tmp_path, capsys):
     assert str(path) in error
 
 
-def test_what_is_no_network_is_told_what_may_be(tmp_path, capsys):
+def test_what_is_no_network_is_refused_with_what_may_be_given(tmp_path, capsys):
     (tmp_path / "a.onnx").touch()
     for path in (tmp_path, tmp_path / "a.onnx", tmp_path / "nowhere"):
         assert "must be a run directory, a .keras file, a SavedModel" in complaint(capsys, path)

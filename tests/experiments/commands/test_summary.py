@@ -79,7 +79,7 @@ def test_published_checkpoint_and_name_are_the_same_network(capsys):
     assert total(of_file) == total(capsys.readouterr().out)
     assert total(of_file)[0] == 267264
     assert cli.main(["summary", checkpoint, "--model", "vgg_small_1w1a"]) == 2
-    assert "vgg_small_1w1a for cifar10 but of resnet20_1w1a;" in capsys.readouterr().err
+    assert "vgg_small_1w1a for cifar10 but to resnet20_1w1a;" in capsys.readouterr().err
 
 
 class Doubling(tf.keras.layers.Layer):
