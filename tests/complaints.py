@@ -6,7 +6,7 @@ from experiments import cli
 def complaint(capsys, *arguments):
     """The one line with which a command refuses its arguments."""
     try:
-        code = cli.main(list(arguments))
+        code = cli.main([str(argument) for argument in arguments])
     except SystemExit as stop:
         code = stop.code
     captured = capsys.readouterr()

@@ -6,6 +6,7 @@ import os
 import shutil
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 # Before anything imports TensorFlow, whatever order the imports below are sorted into.
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
@@ -15,9 +16,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from recu_tf import data, models
+from recu_tf import data, models, runs, training
 from recu_tf.models import resnet
 from recu_tf.models.blocks import network
+from recu_tf.settings import Settings
 
 # Two virtual CPU devices, for what must not depend on the number of replicas.
 tf.config.set_logical_device_configuration(
@@ -112,15 +114,23 @@ def small_resnet(input_shape, num_classes, pad_values=0, rotated=False, name="sm
     return network(input_shape, num_classes, stages, stem, block, head, pad_values, rotated, name)
 
 
-def few_digits(monkeypatch, train=24, test=10):
+def tiny_resnet(input_shape, num_classes, pad_values=0, rotated=False, name="tiny"):
+    """One block of ResNet-20, which takes half the time of two to trace."""
+    stem, block, head = resnet.clipped_cifar_stem, resnet.twice_connected_block, resnet.cifar_head
+    stages = ((1, 8),)
+    return network(input_shape, num_classes, stages, stem, block, head, pad_values, rotated, name)
+
+
+def few_digits(monkeypatch, train=24, test=10, build=small_resnet):
     """The real digits, but few of them, and a small network: a training takes seconds.
 
     Args:
         monkeypatch: with a `setitem`.
         train: number of training images.
         test: number of test images.
+        build: builds the network that `resnet20_1w1a` stands for.
     """
-    monkeypatch.setitem(models.CIFAR_NETWORKS, "resnet20_1w1a", small_resnet)
+    monkeypatch.setitem(models.CIFAR_NETWORKS, "resnet20_1w1a", build)
     digits = data.DATASETS["digits"]
 
     def read(split, data_path):
@@ -130,3 +140,39 @@ def few_digits(monkeypatch, train=24, test=10):
 
     few = data.Dataset(digits.class_names, digits.normalization, digits.flip, read)
     monkeypatch.setitem(data.DATASETS, "digits", few)
+
+
+class FinishedTraining(NamedTuple):
+    run: runs.Run
+    printed: str
+
+
+@pytest.fixture(scope="session")
+def settings():
+    """Those of `finished_training`."""
+    return Settings(
+        model="resnet20_1w1a",
+        dataset="digits",
+        epochs=4,
+        batch_size=10,
+        batch_size_test=4,
+        lr=0.01,
+        warm_up=True,
+    )
+
+
+@pytest.fixture(scope="session")
+def finished_training(settings, tmp_path_factory):
+    """A training of a tiny network on a few digits, made once; tests leave its files alone."""
+    printed = io.StringIO()
+    with pytest.MonkeyPatch.context() as monkeypatch, contextlib.redirect_stdout(printed):
+        few_digits(monkeypatch, build=tiny_resnet)
+        run = training.train(settings, tmp_path_factory.mktemp("finished") / "run")
+    return FinishedTraining(run, printed.getvalue())
+
+
+@pytest.fixture
+def finished_copy(finished_training, tmp_path):
+    """A copy of its run, which a test may change."""
+    shutil.copytree(finished_training.run.path, tmp_path / "run")
+    return runs.Run.open(tmp_path / "run")

@@ -1,5 +1,6 @@
 """Weights and checkpoints of the published implementation, and one that would do harm."""
 
+import functools
 import importlib.util
 import json
 import os
@@ -23,6 +24,7 @@ NETWORKS = {
 }
 
 
+@functools.cache
 def procedural():
     spec = importlib.util.spec_from_file_location("procedural", shared("reference/procedural.py"))
     module = importlib.util.module_from_spec(spec)

@@ -1,76 +1,77 @@
-"""Runs that go on otherwise than they began: longer, slower, on other devices, or from a file."""
+"""Runs that are resumed with other settings: longer, slower, on other devices, or from a file."""
 
 import re
 import shlex
 from dataclasses import asdict, replace
 
 import pytest
-from conftest import few_digits
+from conftest import few_digits, tiny_resnet
 
 from experiments import cli
 from experiments.commands.parser import command_parser
 from experiments.training_settings import resolve
 from recu_tf import runs, schedules, training
+from recu_tf.runs import checkpoints
 from recu_tf.runs.checkpoints import Checkpoint
 from recu_tf.settings import Settings
 from recu_tf.training.changes import record_changes
 
-SMALL = "--dataset digits -a resnet20_1w1a -b 12 -bt 5 --lr 0.01"
 SETTINGS = Settings(model="resnet20_1w1a", dataset="digits", epochs=4, batch_size=10)
 
 
-def trained(directory, *more):
-    """The exit code of a training of two steps to an epoch in `directory`/run."""
-    where = ["--results_dir", str(directory), "--save", "run"]
-    return cli.main(["train", *SMALL.split(), *where, *more])
+@pytest.fixture
+def _digits(monkeypatch):
+    few_digits(monkeypatch, build=tiny_resnet)
 
 
-def resumed(directory, *more):
-    return cli.main(["train", "--resume", "--results_dir", str(directory), "--save", "run", *more])
+def run_train(directory, *options):
+    """The exit code of `recu train` for `directory`/run."""
+    return cli.main(["train", "--results_dir", str(directory), "--save", "run", *options])
 
 
-def test_finished_run_is_extended_by_the_schedules_of_its_new_length(monkeypatch, tmp_path, capsys):
-    few_digits(monkeypatch)
-    assert trained(tmp_path, "--epochs", "1") == 0
-    capsys.readouterr()
-    assert resumed(tmp_path, "--epochs", "3") == 0
+@pytest.mark.usefixtures("_digits")
+def test_finished_run_is_extended_by_the_schedules_of_its_new_length(
+    finished_copy, tmp_path, capsys
+):
+    assert run_train(tmp_path, "--resume", "--epochs", "6") == 0
     printed = capsys.readouterr().out
-    assert "New schedules from epoch 2 (epochs 3 instead of 1): lr 0.0075 and " in printed
-    assert "; epoch 1 had lr 0.01 and tau 0.85.\n" in printed
-    assert "Epoch 3/3" in printed
-    run = runs.Run.open(tmp_path / "run")
-    lines = run.metrics()
-    assert [line["epoch"] for line in lines] == [0, 1, 2]
-    for line in lines[1:]:
-        assert line["lr"] == pytest.approx(schedules.learning_rate(line["epoch"], 3, 0.01))
-        assert line["tau"] == pytest.approx(schedules.exponential_tau(line["epoch"], 3))
-    assert run.config["settings"]["epochs"] == 3
-    assert run.config["changes"] == [{"epoch": 1, "step": 0, "epochs": [1, 3]}]
+    assert "New schedules from epoch 5 (epochs 6 instead of 4): lr 0.01 and " in printed
+    assert "; epoch 4 had lr 0.008 and tau 0.941.\n" in printed
+    assert "Epoch 6/6" in printed
+    lines = finished_copy.metrics()
+    assert [line["epoch"] for line in lines] == [0, 1, 2, 3, 4, 5]
+    for line in lines[4:]:
+        rate = schedules.learning_rate(line["epoch"], 6, 0.01, warm_up=True)
+        assert line["lr"] == pytest.approx(rate)
+        assert line["tau"] == pytest.approx(schedules.exponential_tau(line["epoch"], 6))
+    run = runs.Run.open(finished_copy.path)
+    assert run.config["settings"]["epochs"] == 6
+    assert run.config["changes"] == [{"epoch": 4, "step": 0, "epochs": [4, 6]}]
 
     # A finished run has no epochs to train, nor any for another change.
     assert "had been trained before" not in printed
-    assert resumed(tmp_path) == 0
-    assert "All 3 epochs had been trained before; a larger --epochs" in capsys.readouterr().out
-    for change in ("--epochs 2", "--lr 0.5"):
-        assert resumed(tmp_path, *change.split()) == 2
-        assert "`epochs` must be more than the 3 that the run has already trained" in (
+    assert run_train(tmp_path, "--resume") == 0
+    assert "All 6 epochs had been trained before; a larger --epochs" in capsys.readouterr().out
+    for change in ("--epochs 5", "--lr 0.5"):
+        assert run_train(tmp_path, "--resume", *change.split()) == 2
+        assert "`epochs` must be more than the 6 that the run has already trained" in (
             capsys.readouterr().err
         )
-    assert runs.Run.open(tmp_path / "run").config == run.config
+    assert runs.Run.open(finished_copy.path).config == run.config
 
 
-def advised(errors):
-    """The arguments of the command that a message names."""
-    return shlex.split(re.search(r"To resume: recu (.*?)\. If", errors)[1])
-
-
-def test_advice_after_a_loss_that_is_not_finite_can_be_followed(monkeypatch, tmp_path, capsys):
-    few_digits(monkeypatch)
+@pytest.mark.usefixtures("_digits")
+def test_loss_that_is_not_finite_names_its_step_and_a_command_that_works(tmp_path, capsys):
     # So high a rate makes the weights infinite within a few steps.
-    assert trained(tmp_path, "--epochs", "2", "--lr", "1e38") == 3
+    options = "--dataset digits -a resnet20_1w1a -b 10 -bt 5 --epochs 2 --lr 1e38"
+    assert run_train(tmp_path, *options.split()) == 3
     errors = capsys.readouterr().err
     assert errors.count("\n") == 1
-    command = advised(errors)
+    assert re.search(r"not finite in epoch 1, step [23] of 3\. Everything saved before", errors)
+    assert not list((tmp_path / "run").glob("*.keras"))
+    checkpoint = checkpoints.load_newest(tmp_path / "run" / "checkpoints")
+    assert (checkpoint.epoch, checkpoint.step) == (0, 0)
+    command = shlex.split(re.search(r"To resume: recu (.*?)\. If", errors)[1])
     assert command[-2:] == ["--lr", "0.1"]
     assert cli.main(command) == 0
     assert "(lr 0.1 instead of 1e+38)" in capsys.readouterr().out
@@ -81,7 +82,7 @@ def test_advice_after_a_loss_that_is_not_finite_can_be_followed(monkeypatch, tmp
 
 @pytest.fixture
 def run(tmp_path):
-    """The directory of a run that nobody trained."""
+    """A run that has not been trained."""
     return runs.Run.create(
         tmp_path / "run",
         {
@@ -103,7 +104,7 @@ def test_run_may_be_shortened_to_epochs_that_are_still_to_come(run):
     assert run.config["changes"] == [{"epoch": 2, "step": 1, "epochs": [4, 3]}]
 
 
-def test_other_number_of_devices_is_told_where_batch_norms_see_less(run):
+def test_other_number_of_devices_is_reported_where_it_changes_batch_norms(run):
     lines = record_changes(run, SETTINGS, Checkpoint(2, 0, {}), 2)
     assert lines == [
         "From epoch 3, 2 devices train instead of 1: each batch norm computes its statistics over "
@@ -136,48 +137,47 @@ def test_recipe_does_not_take_back_an_extension(run, tmp_path):
 
 
 @pytest.mark.slow
-def test_run_is_resumed_on_other_devices_and_says_what_that_changes(monkeypatch, tmp_path, capsys):
-    few_digits(monkeypatch)
-    settings = replace(SETTINGS, epochs=1, batch_size=12, lr=0.01)
-    training.train(settings, tmp_path / "run")
-    capsys.readouterr()
-    longer = replace(settings, epochs=2, strategy="mirrored")
-    run = training.train(longer, tmp_path / "run", resume=True)
-    assert "From epoch 2, 2 devices train instead of 1: each batch norm" in (
-        capsys.readouterr().out
-    )
+@pytest.mark.usefixtures("_digits")
+def test_run_is_resumed_on_other_devices_and_reports_what_that_changes(
+    settings, finished_copy, capsys
+):
+    longer = replace(settings, epochs=5, strategy="mirrored")
+    run = training.train(longer, finished_copy.path, resume=True)
+    assert "From epoch 5, 2 devices train instead of 1: each batch norm" in capsys.readouterr().out
     assert run.config["replicas"] == 2
-    assert len(run.metrics()) == 2
+    assert len(run.metrics()) == 5
 
 
 @pytest.mark.slow
-def test_where_every_checkpoint_is_damaged_the_way_out_can_be_followed(
-    monkeypatch, tmp_path, capsys
-):
-    few_digits(monkeypatch)
-    assert trained(tmp_path, "--epochs", "1") == 0
-    run = runs.Run.open(tmp_path / "run")
+@pytest.mark.usefixtures("_digits")
+def test_advice_where_every_checkpoint_is_damaged_can_be_followed(finished_copy, tmp_path, capsys):
+    run = finished_copy
     for path in (run.path / "checkpoints").iterdir():
         path.write_bytes(path.read_bytes()[:1000])
-    capsys.readouterr()
     with pytest.warns(UserWarning, match="is damaged and was skipped"):
-        assert resumed(tmp_path) == 2
+        assert run_train(tmp_path, "--resume") == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    start = (
-        r"checkpoints is damaged\. Start a new training from its best model with (.*) and another"
+    advice = re.search(
+        r"checkpoints is damaged\. Start a new training from its best model with (--init-from .*) "
+        r"and another --save\.",
+        error,
     )
-    named = re.search(start + r" --save\.", error)[1]
-    assert named.startswith("--init-from ")
-    assert shlex.split(named)[1] == str(run.model_path("best"))
+    options = shlex.split(advice[1])
+    assert options[1] == str(run.model_path("best"))
     other = ["--results_dir", str(tmp_path), "--save", "other", "--epochs", "1"]
-    assert cli.main(["train", *shlex.split(named), *other]) == 0
+    assert cli.main(["train", *options, *other]) == 0
     assert runs.Run.open(tmp_path / "other").config["init_from"] == str(run.model_path("best"))
-    # A model that is damaged as well is not named.
+
+
+def test_advice_where_every_checkpoint_is_damaged_names_a_model_that_can_be_loaded(finished_copy):
+    run = finished_copy
+    for path in (run.path / "checkpoints").iterdir():
+        path.write_bytes(path.read_bytes()[:1000])
     run.model_path("best").write_bytes(b"PK")
     with (
         pytest.warns(UserWarning, match="is damaged and was skipped"),
-        pytest.raises(ValueError, match=r"from its last model with --init-from .*last\.keras .*"),
+        pytest.raises(ValueError, match=r"from its last model with --init-from .*last\.keras "),
     ):
         training.train(Settings.of_run(run), run.path, resume=True)
     run.model_path("last").unlink()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import few_digits, small_resnet
+from conftest import few_digits, tiny_resnet
 
 from recu_tf import models
 from recu_tf.batch_norm import BatchNormalization
@@ -20,7 +20,7 @@ SETTINGS = {
 }
 
 
-def first_steps(**change):
+def train_three_steps(**change):
     """The losses of three steps and the weights after them."""
     prepared = prepare(Settings(**{**SETTINGS, **change}))
     learner, batches = prepared.learner, iter(prepared.batches())
@@ -35,20 +35,20 @@ def first_steps(**change):
 @pytest.mark.slow
 def test_losses_and_weights_do_not_depend_on_the_number_of_devices(monkeypatch):
     # The third batch has 5 images, 3 on one device and 2 on the other.
-    few_digits(monkeypatch, train=25)
-    one, weights = first_steps(strategy="single", weight_decay=0.1)
-    two, shared_weights = first_steps(strategy="mirrored", weight_decay=0.1)
+    few_digits(monkeypatch, train=25, build=tiny_resnet)
+    losses, weights = train_three_steps(strategy="single", weight_decay=0.1)
+    shared_losses, shared_weights = train_three_steps(strategy="mirrored", weight_decay=0.1)
     assert tf.distribute.get_strategy().num_replicas_in_sync == 1
     # float64; sums in another order. L2 this strong, added twice, would change the second loss.
-    np.testing.assert_allclose(two, one, rtol=0, atol=1e-6)
-    for ours, theirs in zip(shared_weights, weights, strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6)
-    weak, _ = first_steps(strategy="single", weight_decay=0.0)
-    assert abs(weak[1] - one[1]) > 1e-4
+    np.testing.assert_allclose(shared_losses, losses, rtol=0, atol=1e-6)
+    for shared, single in zip(shared_weights, weights, strict=True):
+        np.testing.assert_allclose(shared, single, rtol=0, atol=1e-6)
+    losses_without_l2, _ = train_three_steps(strategy="single", weight_decay=0.0)
+    assert abs(losses_without_l2[1] - losses[1]) > 1e-4
 
 
 def test_batch_norm_is_per_replica_unless_asked(monkeypatch):
-    few_digits(monkeypatch)
+    few_digits(monkeypatch, build=tiny_resnet)
     for synchronized in (False, True):
         prepared = prepare(Settings(**{**SETTINGS, "sync_batch_norm": synchronized}))
         norms = [
@@ -64,8 +64,8 @@ def test_batch_norm_is_per_replica_unless_asked(monkeypatch):
 
 
 def test_l2_goes_to_the_tensors_of_the_recipe():
-    small = small_resnet((32, 32, 3), 10)
-    assert len(models.select_l2_variables(small, "cifar10")) == len(small.trainable_variables)
+    tiny = tiny_resnet((32, 32, 3), 10)
+    assert len(models.select_l2_variables(tiny, "cifar10")) == len(tiny.trainable_variables)
     large = models.build("resnet18_1w1a", "folder", num_classes=3, input_shape=(32, 32, 3))
     names = {variable.name for variable in models.select_l2_variables(large, "folder")}
     assert {"conv1/kernel:0", "layer1.0.conv1/kernel:0", "layer1.0.conv1.alpha/alpha:0"} <= names
@@ -76,7 +76,7 @@ def test_l2_goes_to_the_tensors_of_the_recipe():
 
 
 def test_loss_is_the_mean_over_the_images():
-    learner = Learner(small_resnet((32, 32, 3), 10))
+    learner = Learner(tiny_resnet((32, 32, 3), 10))
     learner.compile("sgd", run_eagerly=True)
     images = tf.random.normal((6, 32, 32, 3))
     labels = tf.constant([1, 2, 3, 4, 5, 6])
