@@ -42,7 +42,13 @@ setup(
         "tabulate>=0.9",
     ],
     extras_require={
-        "data": ["tensorflow-datasets>=4.8,<5", "scikit-learn>=1.3"],
+        "data": [
+            "tensorflow-datasets>=4.8,<5",
+            # Newer releases accept protobuf 4, which TensorFlow 2.16 and 2.17 need, but fail to
+            # import with it.
+            "tensorflow-metadata<1.18",
+            "scikit-learn>=1.3",
+        ],
         "export": ["larq-compute-engine>=0.16,<0.17", "pillow>=10"],
         # larq-zoo requires protobuf < 3.21. TensorFlow 2.20 and tensorflow-datasets 4.9 require a
         # newer protobuf.
