@@ -41,8 +41,8 @@ network = larq_zoo.sota.QuickNetSmall(input_shape=(32, 32, 3), num_classes=2, we
 network.save("network.keras")
 """
 LOADS_QUICKNET = """
-from recu_tf import inflation, networks
-classifiers.load_keras_file("network.keras").get_layer("quant_conv2d")
+from recu_tf import networks
+networks.load_keras_file("network.keras").get_layer("quant_conv2d")
 """
 
 
