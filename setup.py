@@ -35,6 +35,7 @@ setup(
         # Larq requires NumPy < 2.
         "numpy>=1.26,<2",
         "jinja2>=3.1",
+        "matplotlib>=3.8",
         # Writes the logs of a training. TensorFlow 2.21 no longer installs it.
         "tensorboard>=2.16",
         # The command tensorboard, up to 2.20, imports pkg_resources; setuptools 82 removed it.

@@ -1,34 +1,33 @@
-"""The two maps of a report: layers over epochs, and classes by classes."""
+"""The maps of a report: a metric of the layers over the epochs, and classes by classes."""
 
-import base64
 from collections.abc import Sequence
-from html import escape
 
 import numpy as np
-import tensorflow as tf
+from markupsafe import Markup
+from matplotlib.colors import PowerNorm
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
-from experiments.report.charts import axis_line, label, shortened, svg, ticks
+from experiments.report import figures
+from experiments.report.charts import shorten
 
-__all__ = ["confusion_matrix", "heatmap"]
+__all__ = ["draw_heatmap", "lay_out_confusion"]
 
-# Viridis at equal distances: even in lightness, and the same to the colour-blind.
-COLOURS = np.array(
-    [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]], np.float64
-)
+ROW, EPOCHS = 14, 360  # height of a row and width of the map, in CSS pixels
+INCH = 96  # in CSS pixels
 
 
-def heatmap(
+def draw_heatmap(
     title: str,
     rows: Sequence[str],
     values: np.ndarray,
+    *,
     first: int,
     low: float,
     high: float,
     power: float = 1,
-) -> str:
+) -> Markup:
     """Draws a number of each layer over the epochs, as colours.
-
-    The colours are a picture inside the SVG, a pixel per number: shapes would be thousands.
 
     Args:
         title: of the chart, with its unit.
@@ -36,86 +35,78 @@ def heatmap(
         values: (layers, epochs), NaN where nothing is known.
         first: the first epoch.
         low: the number of the darkest colour.
-        high: the number of the brightest one.
+        high: the number of the brightest colour.
         power: of the way from low to high, to show small numbers among few large ones.
     """
-    height, width = 14, 360
-    shown = [shortened(row, 30) for row in rows]
-    left, top = 12 + 7 * max(len(row) for row in shown), 28
-    bottom, right = top + height * len(rows), left + width
-    scaled = np.clip((values - low) / ((high - low) or 1), 0, 1) ** power * (len(COLOURS) - 1)
-    places = np.arange(len(COLOURS))
-    pixels = np.stack(
-        [np.interp(np.nan_to_num(scaled), places, COLOURS[:, c]) for c in range(3)], axis=-1
-    )
-    alpha = np.where(np.isfinite(values), 255, 0)[..., np.newaxis]
-    pixels = np.concatenate([pixels, alpha], axis=-1).round().astype(np.uint8)
-    picture = base64.b64encode(tf.io.encode_png(pixels).numpy()).decode()
-    parts = [
-        label(8, 18, title, extra=' class="title"'),
-        f'<image x="{left}" y="{top}" width="{width}" height="{bottom - top}" '
-        f'preserveAspectRatio="none" href="data:image/png;base64,{picture}"/>',
-    ]
-    for number, (row, line) in enumerate(zip(rows, values, strict=True)):
-        y = top + height * number
-        known = line[np.isfinite(line)]
-        told = f"{row}: from {known[0]:.4g} to {known[-1]:.4g}" if known.size else row
-        parts.append(label(left - 6, y + 11, shown[number], "end"))
-        parts.append(
-            f'<rect class="hover" x="{left}" y="{y}" width="{width}" height="{height}">'
-            f"<title>{escape(told)}</title></rect>"
-        )
+    names = [shorten(row, 30) for row in rows]
+    left, above, below = 12 + 7 * max(map(len, names)), 28, 24
+    width, height = left + EPOCHS + 12, above + ROW * len(rows) + below
     count = values.shape[1]
-    for value in ticks(first, first + max(count - 1, 1), 6)[0]:
-        if value == round(value) and value < first + count:
-            x = left + (value - first + 0.5) / count * width
-            parts.append(axis_line(x, bottom, x, bottom + 4, "axis"))
-            parts.append(label(x, bottom + 16, f"{value:g}", "middle"))
-    parts.append(label(left - 6, bottom + 16, "epoch", "end", ' class="unit"'))
-    description = f"Layers from top to bottom; colours from {low:.4g} to {high:.4g}"
-    return svg(right + 12, bottom + 24, title, description, "".join(parts), "heatmap")
+    with figures.figure_style():
+        figure = Figure(figsize=(width / INCH, height / INCH))
+        axes = figure.add_axes(
+            (left / width, below / height, EPOCHS / width, ROW * len(rows) / height)
+        )
+        norm = PowerNorm(power, low, high if high > low else low + 1, clip=True)
+        axes.imshow(
+            np.ma.masked_invalid(values),
+            cmap="viridis",
+            norm=norm,
+            interpolation="none",  # a pixel for each number
+            aspect="auto",
+            extent=(first - 0.5, first + count - 0.5, len(rows) - 0.5, -0.5),
+        )
+        axes.set_yticks(range(len(rows)), names)
+        figures.draw_ticks(axes.xaxis, 6, integer=True)
+        figure.text(8 / width, 1 - 18 / height, title, fontsize=9.75, weight="bold")
+        figure.text(
+            (left - 6) / width,
+            (below - 16) / height,
+            "epoch",
+            horizontalalignment="right",
+            color=figures.FAINT,
+        )
+        tooltips = {}
+        for number, (row, line) in enumerate(zip(rows, values, strict=True)):
+            known = line[np.isfinite(line)]
+            gid = f"row-{number + 1}"
+            corner = (first - 0.5, number - 0.5)
+            axes.add_patch(Rectangle(corner, count, 1, alpha=0, linewidth=0, gid=gid))
+            ends = f": from {known[0]:.4g} to {known[-1]:.4g}" if known.size else ""
+            tooltips[gid] = f"{row}{ends}"
+        return figures.to_svg(
+            figure,
+            title=title,
+            description=f"Layers from top to bottom; colours from {low:.4g} to {high:.4g}",
+            css_class="heatmap",
+            tooltips=tooltips,
+        )
 
 
-def confusion_matrix(title: str, names: Sequence[str], counts: np.ndarray) -> str:
-    """Draws how often images of one class were taken for another.
+def lay_out_confusion(names: Sequence[str], counts: np.ndarray) -> dict[str, object]:
+    """How often images of one class were taken for another, for a table of coloured cells.
 
     Args:
-        title: of the chart.
         names: of the classes.
         counts: (classes, classes): images of the row's class that were taken for the column's.
+
+    Returns:
+        `names`, shortened, and `rows` of cells: `count`, `is_right`, `depth` of the colour from 0
+        to 1, and `tooltip`.
     """
-    cell = 34 if len(names) <= 12 else 26
-    names = [shortened(name, 14) for name in names]
-    longest = 7 * max(len(name) for name in names)
-    left, top = 24 + max(64, longest), 24 + max(24, longest)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    wrong = shares * (1 - np.eye(len(names)))
-    largest = float(wrong.max()) or 1.0
-    size = cell * len(names)
-    parts = [
-        label(left - 8, top - 22, "predicted →", "end", ' class="unit"'),
-        label(left - 8, top - 8, "true ↓", "end", ' class="unit"'),
+    largest = float((shares * (1 - np.eye(len(names)))).max()) or 1.0
+    rows = [
+        [
+            {
+                "count": int(counts[row, column]),
+                "is_right": row == column,
+                "depth": round(float(share if row == column else 0.9 * share / largest), 3),
+                "tooltip": f"{names[row]} taken for {names[column]}: "
+                f"{counts[row, column]} images, {share:.1%}",
+            }
+            for column, share in enumerate(shares[row])
+        ]
+        for row in range(len(names))
     ]
-    for number, name in enumerate(names):
-        middle = cell * (number + 0.5)
-        turned = f' transform="rotate(-90 {left + middle + 4:.1f} {top - 8})"'
-        parts.append(label(left - 8, top + middle + 4, name, "end"))
-        parts.append(label(left + middle + 4, top - 8, name, "start", turned))
-    for (row, column), count in np.ndenumerate(counts):
-        right = row == column
-        share = shares[row, column]
-        depth = share if right else 0.9 * share / largest
-        x, y = left + cell * column, top + cell * row
-        told = f"{names[row]} taken for {names[column]}: {count} images, {share:.1%}"
-        parts.append(
-            f'<rect class="{"right" if right else "wrong"}" x="{x}" y="{y}" width="{cell - 1}" '
-            f'height="{cell - 1}" fill-opacity="{depth:.3f}"><title>{escape(told)}</title></rect>'
-        )
-        if count:
-            kind = ' class="deep"' if depth > 0.55 else ""
-            parts.append(label(x + cell / 2, y + cell / 2 + 4, str(count), "middle", kind))
-    parts.append(f'<rect class="frame" x="{left}" y="{top}" width="{size}" height="{size}"/>')
-    total = int(counts.sum())
-    description = f"{int(np.trace(counts))} of {total} images on the diagonal, where both agree"
-    body = "".join(parts)
-    return svg(left + size + 12, top + size + 12, title, description, body, "matrix")
+    return {"names": [shorten(name, 14) for name in names], "rows": rows}

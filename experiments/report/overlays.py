@@ -1,31 +1,32 @@
-"""Lines of a chart that lie on each other, drawn so that each can be seen."""
+"""Lines of a chart that lie on each other, drawn so that each can be seen.
+
+Own code, because matplotlib draws a line over another one and leaves nothing of it to see.
+"""
 
 from collections.abc import Mapping, Sequence
 
-__all__ = ["alternating", "layered"]
+__all__ = ["alternate", "find_layers"]
+
+SOLID = "solid"
 
 
-def layered(lines: Sequence[Mapping[float, float]], share: float) -> list[tuple[int, int]]:
+def find_layers(lines: Sequence[Mapping[float, float]], share: float) -> list[tuple[int, int]]:
     """Finds lines that hide each other, to be drawn in layers.
 
     Args:
         lines: each from x to y, in units of the drawing.
         share: of the places that two lines have in common; where they meet in more of these, to
-            half a unit, one would hide the other.
+            half a unit, they hide each other.
 
     Returns:
-        Of each line its layer from 0, the longest line at the bottom, and how many layers there
+        For each line its layer from 0, the longest line at the bottom, and how many layers there
         are where it lies.
     """
     groups: list[list[int]] = []
     for number, line in enumerate(lines):
-
-        def meets(other: Mapping[float, float], line: Mapping[float, float] = line) -> bool:
-            common = line.keys() & other.keys()
-            same = sum(abs(line[x] - other[x]) <= 0.5 for x in common)
-            return bool(common) and same > share * len(common)
-
-        group = next((group for group in groups if any(meets(lines[at]) for at in group)), None)
+        group = next(
+            (group for group in groups if any(_hide(line, lines[at], share) for at in group)), None
+        )
         if group is None:
             groups.append([number])
         else:
@@ -37,12 +38,24 @@ def layered(lines: Sequence[Mapping[float, float]], share: float) -> list[tuple[
     return [found[number] for number in range(len(lines))]
 
 
-def alternating(layer: int, layers: int, dash: float, gap: float = 0) -> str:
-    """The style of a line that leaves gaps for those below it, so that all colours show."""
+def _hide(line: Mapping[float, float], other: Mapping[float, float], share: float) -> bool:
+    common = line.keys() & other.keys()
+    same = sum(abs(line[x] - other[x]) <= 0.5 for x in common)
+    return bool(common) and same > share * len(common)
+
+
+def alternate(
+    layer: int, layers: int, dash: float, gap: float = 0
+) -> str | tuple[float, tuple[float, float]]:
+    """A matplotlib line style whose gaps show the lines below, so that all colours are seen.
+
+    Args:
+        layer: of the line, 0 at the bottom.
+        layers: how many lines lie there.
+        dash: length of a dash in points.
+        gap: after each dash, in points; 0 for a line that is solid by itself.
+    """
     if layer == 0:
-        return ""
+        return (0, (dash, gap)) if gap else SOLID
     period = dash + gap
-    return (
-        f' style="stroke-dasharray:{dash:g} {layers * period - dash:g};'
-        f'stroke-dashoffset:{-layer * period:g}"'
-    )
+    return -layer * period, (dash, layers * period - dash)

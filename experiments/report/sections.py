@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from markupsafe import Markup
 
 from experiments.report import charts, maps, tables
 from experiments.report.run_data import EDGES, Contents
@@ -59,10 +58,10 @@ def _curves(runs: Sequence[Contents]) -> dict[str, object] | None:
                     series.append(charts.Series(label, number, points, dashed))
         if series:
             least, bounds = RANGES.get(test_key, (0, (-math.inf, math.inf)))
-            chart = charts.line_chart(
+            chart = charts.draw_lines(
                 title, unit, series, zero=test_key in ZERO, least=least, bounds=bounds
             )
-            drawn.append(Markup(chart))
+            drawn.append(chart)
     return {"runs": runs, "charts": drawn} if drawn else None
 
 
@@ -84,15 +83,18 @@ def _heatmaps(runs: Sequence[Contents], metric: str) -> list[dict[str, object]]:
     known = [v for values in values_of for row in values.values() for v in row if v == v]
     if not known:
         return []
-    low, high = charts.widened(factor * min(known), factor * max(known), *RANGES[metric])
+    least, bounds = RANGES[metric]
+    low, high = charts.widen(factor * min(known), factor * max(known), least=least, bounds=bounds)
     power = 0.5 if metric == "flipped_signs" else 1  # the first epoch outshines the others
     cards = []
     for run, values in zip(runs, values_of, strict=True):
         if values:
             first = run.epochs[0]["epoch"] + 1
             array = factor * np.array(list(values.values()))
-            drawn = maps.heatmap(title, list(values), array, first, low, high, power)
-            cards.append({"run": run.name, "map": Markup(drawn), "scale": _scale(low, high, power)})
+            drawn = maps.draw_heatmap(
+                title, list(values), array, first=first, low=low, high=high, power=power
+            )
+            cards.append({"run": run.name, "map": drawn, "scale": _scale(low, high, power)})
     return cards
 
 
@@ -133,7 +135,7 @@ def _weights(runs: Sequence[Contents]) -> dict[str, object] | None:
         layers = {
             number: run.weights[name] for number, run in enumerate(runs, 1) if name in run.weights
         }
-        histograms.append(Markup(charts.histogram(name, EDGES, layers)))
+        histograms.append(charts.draw_histogram(name, EDGES, layers))
     return {
         "which": " and ".join(sorted({run.which for run in runs if run.weights})),
         "width": f"{EDGES[1] - EDGES[0]:.1g}",
@@ -160,7 +162,7 @@ def _confusion(runs: Sequence[Contents]) -> dict[str, object] | None:
         if len(run.class_names) > MOST_CLASSES:
             card["table"] = tables.confused_pairs(run)
         else:
-            card["matrix"] = Markup(maps.confusion_matrix(heading, run.class_names, run.confusion))
+            card["matrix"] = maps.lay_out_confusion(run.class_names, run.confusion)
         cards.append(card)
     return {"cards": cards} if cards else None
 

@@ -129,7 +129,7 @@ def test_page_needs_nothing_from_outside(run):
         found.get(key) for _, found in page.elements for key in ("src", "href") if key in found
     ]
     assert all(link.startswith(("#", "data:")) for link in links)
-    assert "url(" not in page.source
+    assert not re.findall(r"url\((?!#)|xlink:href=\"(?!#|data:)", page.source)
     assert "@import" not in page.source
 
 
@@ -307,45 +307,74 @@ def test_many_classes_are_shown_as_the_pairs_most_often_confused():
     ]
 
 
+def texts_of(svg):
+    return re.findall(r"<text [^>]*>([^<]*)</text>", svg)
+
+
+def markers_of(svg):
+    """x, y and what the tooltip says of each marker of a chart's lines."""
+    found = re.findall(r'<use [^>]*x="([^"]*)" y="([^"]*)"[^>]*><title>([^<]*)</title>', svg)
+    return [(float(x), float(y), text) for x, y, text in found]
+
+
+def lines_of(svg):
+    """Run, offset (modulo the period) and dashes of each line of a run, from the bottom up."""
+    found = re.findall(
+        r'<path d="[^"]*" style="fill: none; ([^"]*stroke: var\(--run\d\)[^"]*)"', svg
+    )
+    lines = []
+    for style in found:
+        dashes = re.search(r"stroke-dasharray: ?([\d.]+), ?([\d.]+)", style)
+        offset = re.search(r"stroke-dashoffset: ?(-?[\d.]+)", style)
+        lines.append(
+            (
+                int(re.search(r"--run(\d)", style)[1]),
+                *((float(offset[1]), *map(float, dashes.groups())) if dashes else ()),
+            )
+        )
+    return lines
+
+
 @pytest.mark.parametrize(
     ("low", "high", "expected"),
     [
         (0, 1, ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]),
         (-12, 12, ["-10", "-5", "0", "5", "10"]),
-        (
-            0.99994,
-            1.0,
-            ["0.99994", "0.99995", "0.99996", "0.99997", "0.99998", "0.99999", "1.00000"],
-        ),
-        (3, 2004, ["500", "1000", "1500", "2000"]),
-        (
-            0,
-            3e-5,
-            ["0.000000", "0.000005", "0.000010", "0.000015", "0.000020", "0.000025", "0.000030"],
-        ),
+        (0.99994, 1.0, ["0.99994", "0.99996", "0.99998", "1.00000"]),
+        (3, 2004, ["0", "500", "1000", "1500", "2000"]),
+        (0, 3e-5, ["0.00000", "0.00001", "0.00002", "0.00003"]),
     ],
 )
 def test_ticks_are_round_and_written_as_exactly_as_needed(low, high, expected):
-    values, texts = charts.ticks(low, high)
-    assert texts == expected
-    assert [float(text) for text in texts] == pytest.approx(values)
+    points = [(1, low), (2, high)]
+    chart = charts.draw_lines("Loss", "", [charts.Series("a", 1, points)])
+    texts = texts_of(chart)
+    assert texts[: texts.index("epoch")] == ["1", "2"]
+    assert texts[texts.index("epoch") + 1 : -1] == expected
+    assert texts[-1] == "Loss"
 
 
 def test_line_has_a_gap_where_a_number_is_missing():
     points = [(1, 0.5), (2, None), (3, 0.7), (4, 0.8)]
-    chart = charts.line_chart("Loss", "", [charts.Series("one", 1, points)])
-    path = re.search(r'<path d="(.*?)"', chart)[1]
-    assert re.sub(r"[\d. ]+", " ", path) == "M M L "
-    assert chart.count("<circle") == 3
+    chart = charts.draw_lines("Loss", "", [charts.Series("a", 1, points)])
+    path = re.search(r'<path d="([^"]*)" style="fill: none; stroke: var\(--run1\)', chart)[1]
+    assert path.count("L") == 1
+    assert [text for *_, text in markers_of(chart)] == [
+        "a, epoch 1: 0.5",
+        "a, epoch 3: 0.7",
+        "a, epoch 4: 0.8",
+    ]
 
 
 @pytest.mark.parametrize("values", [[3.0], [0.0], [2.0, 2.0], [-1.0, 1e9]])
 def test_any_numbers_make_a_chart_inside_its_frame(values):
     points = [(at + 1, value) for at, value in enumerate(values)]
-    chart = charts.line_chart("Loss", "", [charts.Series("one", 1, points)], True)
-    for x, y in re.findall(r'cx="(.*?)" cy="(.*?)"', chart):
-        assert 56 <= float(x) <= 408
-        assert 30 <= float(y) <= 196
+    chart = charts.draw_lines("Loss", "", [charts.Series("a", 1, points)], zero=True)
+    assert len(markers_of(chart)) == len(values)
+    width, height = map(float, re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', chart).groups())
+    for x, y, _ in markers_of(chart):
+        assert 0.15 * width <= x <= 0.98 * width
+        assert 0.12 * height <= y <= 0.84 * height
 
 
 @pytest.mark.parametrize(
@@ -358,7 +387,7 @@ def test_any_numbers_make_a_chart_inside_its_frame(values):
     ],
 )
 def test_range_is_widened_within_its_bounds(low, high, expected):
-    assert charts.widened(low, high, 0.01, (0, 1)) == pytest.approx(expected)
+    assert charts.widen(low, high, least=0.01, bounds=(0, 1)) == pytest.approx(expected)
 
 
 def test_noise_does_not_fill_the_height_of_a_chart(run):
@@ -368,18 +397,15 @@ def test_noise_does_not_fill_the_height_of_a_chart(run):
         run, *(line(at, sign_entropy=value, layers=noise) for at, value in enumerate(values))
     )
     source = Page(report([run.path])).source
-    chart = re.search(r'<svg class="chart"[^>]*aria-label="Entropy.*?</svg>', source)[0]
-    heights = [float(y) for y in re.findall(r'cy="(.*?)"', chart)]
+    chart = re.search(r'<svg [^>]*aria-label="Entropy of the signs \(.*?</svg>', source, re.DOTALL)[
+        0
+    ]
+    heights = [y for _, y, _ in markers_of(chart)]
+    assert len(heights) == 5
     assert max(heights) - min(heights) < 1
-    assert ">0.990<" in chart
+    assert "0.990" in texts_of(chart)
     # The colours of the layers span the same.
     assert "0.990<i></i>0.995" in source
-
-
-def strokes(chart):
-    """Run, dashes and offset of each line of a chart, from the bottom up; no dashes if solid."""
-    found = re.findall(r'<g class="run(\d)( dashed)?"><path d="[^"]*"([^>]*)/>', chart)
-    return [(int(run), *map(int, re.findall(r"-?\d+", style))) for run, _, style in found]
 
 
 def test_lines_that_lie_on_each_other_alternate_their_colours():
@@ -393,33 +419,33 @@ def test_lines_that_lie_on_each_other_alternate_their_colours():
         charts.Series("training of first", 1, others, dashed=True),
         charts.Series("training of same", 3, others, dashed=True),
     ]
-    chart = charts.line_chart("Loss", "", series)
+    chart = charts.draw_lines("Loss", "", series)
     # Longest first, whole; of the others every third dash, each beside the one before.
-    assert strokes(chart) == [
+    assert lines_of(chart) == [
         (2,),
         (4,),
-        (1,),
-        (1, 8, 16, -8),
-        (3, 4, 10, -7),
-        (3, 8, 16, -16),
+        (1, 0, 4, 3),
+        (1, 16, 8, 16),
+        (3, 7, 4, 10),
+        (3, 8, 8, 16),
     ]
-    # The markers lie in each other like rings.
-    rings = re.findall(r'r="([\d.]+)"><title>([\w ]+), epoch 1:', chart)
-    radii = {name: float(radius) for radius, name in rings}
+    # The markers lie on each other like rings.
+    radii = {}
+    for name, definition in re.findall(r'<path id="(\w+)" d="([^"]*)"', chart):
+        for text in re.findall(rf'"#{name}"[^>]*><title>([\w ]+), epoch 1:', chart):
+            radii[text] = max(map(float, re.findall(r"-?[\d.]+", definition)))
     assert radii["longer"] > radii["first"] > radii["same"] == radii["other"]
 
 
 def test_histograms_of_the_same_weights_alternate_their_colours(run, trained, tmp_path):
     other = copy(trained, tmp_path / "other")
     source = Page(report([run.path, other.path])).source
-    drawn = re.findall(r'<svg class="histogram".*?</svg>', source)
+    drawn = re.findall(r'<svg [^>]*class="histogram".*?</svg>', source, re.DOTALL)
     assert len(drawn) == len(LAYERS)
     for histogram in drawn:
-        styles = re.findall(r'<g class="run(\d)"><path class="" d="[^"]*"(.*?)/>', histogram)
-        assert styles == [
-            ("1", ""),
-            ("2", ' style="stroke-dasharray:8 8;stroke-dashoffset:-8"'),
-        ]
+        # The weights and both thresholds of each run.
+        first, second = [(1,), (1, 0, 3, 2), (1, 0, 3, 2)], [(2, 8, 8, 8), *[(2, 5, 3, 7)] * 2]
+        assert lines_of(histogram) == [*first, *second]
 
 
 def test_durations_are_in_units_that_suit_them(run):
@@ -431,13 +457,13 @@ def test_durations_are_in_units_that_suit_them(run):
 
 def test_heatmap_has_a_pixel_for_each_layer_and_epoch():
     values = np.array([[0.0, 1.0, np.nan], [0.5, 0.25, 0.75]])
-    drawn = maps.heatmap("Dead", ["a", "b"], values, 1, 0.0, 1.0)
-    picture = tf.io.decode_png(base64.b64decode(re.search('base64,(.*?)"', drawn)[1])).numpy()
+    drawn = maps.draw_heatmap("Dead", ["a", "b"], values, first=1, low=0.0, high=1.0)
+    picture = tf.io.decode_png(base64.b64decode(re.search('base64,([^"]*)"', drawn)[1])).numpy()
     assert picture.shape == (2, 3, 4)
     assert picture[0, 0].tolist() == [68, 1, 84, 255]
-    assert picture[0, 1].tolist() == [253, 231, 37, 255]
+    assert picture[0, 1].tolist() == [253, 231, 36, 255]
     assert picture[0, 2, 3] == 0
-    assert picture[1, 0].tolist() == [33, 145, 140, 255]
+    assert picture[1, 0].tolist() == [32, 144, 140, 255]
 
 
 @pytest.mark.parametrize(

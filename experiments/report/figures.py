@@ -1,0 +1,139 @@
+"""Figures of matplotlib as SVG elements for a page: scalable, readable aloud, light or dark.
+
+Colours are names of the page's style: matplotlib draws in placeholders, which become CSS variables,
+so that a figure follows the reader's light or dark scheme. Text stays text.
+"""
+
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from xml.etree import ElementTree
+
+import matplotlib
+from markupsafe import Markup
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
+
+__all__ = ["FAINT", "INK", "RULE", "draw_ticks", "figure_style", "run_colour", "to_svg"]
+
+VARIABLES = {f"#0000{number:02x}": f"run{number}" for number in range(1, 9)}
+INK, FAINT, RULE = "#000010", "#000011", "#000012"
+VARIABLES |= {INK: "ink", FAINT: "faint", RULE: "rule"}
+SVG = "{http://www.w3.org/2000/svg}"
+FONT_SIZE = 8.6  # points, 11.5 CSS pixels
+STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "recu_tf",
+    "font.family": "DejaVu Sans",
+    "font.size": FONT_SIZE,
+    "axes.unicode_minus": False,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": FAINT,
+    "axes.linewidth": 0.75,
+    "axes.titlecolor": INK,
+    "axes.titleweight": "bold",
+    "axes.titlesize": 9.75,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "axes.axisbelow": True,
+    "grid.color": RULE,
+    "grid.linewidth": 0.75,
+    "lines.linewidth": 1.35,
+    "lines.scale_dashes": False,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.major.size": 3,
+    "ytick.major.size": 0,
+    "xtick.major.width": 0.75,
+    "text.color": INK,
+    "savefig.transparent": True,
+}
+
+
+@contextmanager
+def figure_style() -> Iterator[None]:
+    """The style of all figures, for the time of drawing one and `to_svg`."""
+    with matplotlib.rc_context(STYLE):
+        yield
+
+
+def run_colour(number: int) -> str:
+    """The placeholder for the colour of a run, by its number from 1."""
+    return f"#0000{number:02x}"
+
+
+def draw_ticks(axis, count: int, *, integer: bool = False) -> None:
+    """Gives an axis about `count` round numbers, written with as many decimals as they need."""
+    axis.set_major_locator(MaxNLocator(count, steps=[1, 2, 5, 10], integer=integer))
+    formatter = ScalarFormatter(useOffset=False)
+    formatter.set_scientific(False)
+    axis.set_major_formatter(formatter)
+
+
+def to_svg(
+    figure: Figure,
+    *,
+    title: str,
+    description: str,
+    css_class: str,
+    tooltips: Mapping[str, str | Sequence[str]],
+) -> Markup:
+    """Converts a figure, inside `figure_style`.
+
+    Args:
+        figure: drawn in the placeholders of this module.
+        title: for those who cannot see the figure.
+        description: likewise, what it shows.
+        css_class: of the SVG element.
+        tooltips: by the gid of an artist: one for the whole, or one for each of its markers.
+
+    Returns:
+        An SVG element.
+    """
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    for prefix, namespace in (("", SVG[1:-1]), ("xlink", "http://www.w3.org/1999/xlink")):
+        ElementTree.register_namespace(prefix, namespace)
+    root = ElementTree.fromstring(buffer.getvalue())
+    # What describes the file, and a style that would be the whole page's.
+    root.remove(root.find(f"{SVG}metadata"))
+    root.remove(root.find(f"{SVG}defs"))
+    for element in root.iter():
+        name = element.get("id", "")
+        if name in tooltips:
+            _add_tooltips(element, tooltips[name])
+        if not re.fullmatch(r"[mp][0-9a-f]{10}", name):
+            # All but markers and clipping paths, named after their content, occur in each figure.
+            element.attrib.pop("id", None)
+        style = element.get("style")
+        if style:
+            style = re.sub("#[0-9a-f]{6}", _variable, style)
+            element.set("style", style.replace("'DejaVu Sans'", "system-ui, sans-serif"))
+    for size in ("width", "height", "version"):
+        root.attrib.pop(size)
+    root.attrib |= {"class": css_class, "role": "img", "aria-label": f"{title}. {description}"}
+    for position, (tag, text) in enumerate((("title", title), ("desc", description))):
+        element = ElementTree.Element(f"{SVG}{tag}")
+        element.text = text
+        root.insert(position, element)
+    return Markup(ElementTree.tostring(root, encoding="unicode"))
+
+
+def _variable(match: re.Match) -> str:
+    name = VARIABLES.get(match[0])
+    return f"var(--{name})" if name else match[0]
+
+
+def _add_tooltips(group: ElementTree.Element, texts: str | Sequence[str]) -> None:
+    if isinstance(texts, str):
+        elements, texts = [group], [texts]
+    else:
+        elements = list(group.iter(f"{SVG}use"))
+    for element, text in zip(elements, texts, strict=True):
+        tooltip = ElementTree.Element(f"{SVG}title")
+        tooltip.text = text
+        element.insert(0, tooltip)
