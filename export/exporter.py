@@ -12,7 +12,7 @@ from export.conversion.baselines import convert_float_twin
 from export.export_options import DEFAULTS, Options
 from export.keras_graph.checks import check_network
 from export.loading.sources import Source
-from export.measurement.latency import Latency, benchmark, fastest
+from export.measurement.latency import Latency, benchmark, find_fastest
 from export.pipeline import Exported, export_network
 from export.proof.auditing import Audit
 from export.proof.verification import Verification
@@ -59,12 +59,12 @@ class Report:
     @property
     def fastest(self) -> Latency:
         """Of the file, with the backend that is the fastest here."""
-        return fastest(self.latencies, EXPORTED)
+        return find_fastest(self.latencies, EXPORTED)
 
     @property
     def fastest_twin(self) -> Latency | None:
         """Of the float32 twin; None without one."""
-        return None if self.float_size is None else fastest(self.latencies, TWIN)
+        return None if self.float_size is None else find_fastest(self.latencies, TWIN)
 
     @property
     def audit(self) -> Audit:
@@ -174,7 +174,7 @@ def export_bundle(
             raise
         raise ValueError(f"{error} {earlier_export(directory)}") from error
     twin = _float_twin(exported)
-    files = {EXPORTED: exported.flatbuffer} | ({} if twin is None else {TWIN: twin})
+    files = {EXPORTED: exported.file} | ({} if twin is None else {TWIN: twin})
     logger.info("Measuring latency")
     latencies = benchmark(files, repeats=REPEATS).latencies
     known, normalization = exported.dataset, exported.normalization
@@ -182,7 +182,7 @@ def export_bundle(
     file = source.file
     bundle = Bundle(
         name=source.name,
-        flatbuffer=exported.flatbuffer,
+        file=exported.file,
         float_size=twin and len(twin),
         probabilities="probabilities" in exported.kinds,
         kinds=exported.kinds,

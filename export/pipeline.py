@@ -15,7 +15,7 @@ from export.conversion.int8.quantize import quantized
 from export.conversion.rewriting import Rewriting, float32_model, rewrite
 from export.conversion.rewriting.float32 import float32_policy
 from export.conversion.serving import image_position, with_pixel_input, with_softmax
-from export.conversion.stripping import stripped
+from export.conversion.stripping import strip
 from export.export_options import DEFAULTS, Options
 from export.keras_graph.building import flatten_model
 from export.keras_graph.checks import check_network, check_outputs
@@ -23,8 +23,8 @@ from export.keras_graph.inputs_outputs import Inputs, as_inputs, as_list, first
 from export.keras_graph.output_kinds import kind_of
 from export.loading.sources import Source
 from export.proof.auditing import Audit, audit
-from export.proof.engine_faults import wide_kernels
-from export.proof.golden import Golden, golden_sample
+from export.proof.engine_faults import find_wide_kernels
+from export.proof.golden import Golden, make_golden_sample
 from export.proof.images import (
     DataSet,
     calibration_images,
@@ -43,6 +43,8 @@ from export.refusals import (
     check_softmax,
     explained,
 )
+from export.tflite.file import File
+from export.tflite.flatbuffer import read
 from recu_tf.data import Normalization
 from recu_tf.pixel_scaling import denormalize
 from recu_tf.quantized_scope import preserve_quantized_scope
@@ -64,7 +66,7 @@ class Exported:
     """A proved file and its proof.
 
     Attributes:
-        flatbuffer: the TFLite file.
+        file: the TFLite file.
         source: the network, with the names of its classes where the images told them.
         model: the network in float32, which the file was compared with unless it is in int8.
         options: what the file should be.
@@ -79,7 +81,7 @@ class Exported:
         normalization: of the images, for the network; None where nothing tells.
     """
 
-    flatbuffer: bytes
+    file: File
     source: Source
     model: tf.keras.Model
     options: Options
@@ -92,6 +94,11 @@ class Exported:
     peak_memory: int
     golden: Golden | None = None
     normalization: Normalization | None = None
+
+    @property
+    def flatbuffer(self) -> bytes:
+        """The bytes of the file."""
+        return self.file.content
 
 
 def _around(
@@ -194,20 +201,20 @@ def export_network(
         rewritten = quantized(rewritten, calibration_images(source, known, images_path))
     logger.info("Converting")
     start = time.perf_counter()
-    flatbuffer = convert(around(rewritten), options.batch_size, options.target)
+    file = read(convert(around(rewritten), options.batch_size, options.target))
     seconds = time.perf_counter() - start
-    audited = audit(flatbuffer, around(model), options.target)
+    audited = audit(file, around(model), options.target)
     check_operators(audited)
     strict = source.run is not None if options.strict is None else options.strict
     if strict and not audited.passed:
         raise ExportError("not every layer that should be binary is", audited)
-    check_loads(flatbuffer, audited)
-    named, flatbuffer = flatbuffer, stripped(flatbuffer) if written is None else written
+    check_loads(file, audited)
+    named, file = file, read(strip(file) if written is None else written)
     taken = _taken(model, images.pixels, options, normalization)
     tolerance = INT8_TOLERANCE if options.int8 else TOLERANCE
     logger.info("Verifying on %s", images.source)
     verification = verify(
-        flatbuffer,
+        file,
         around(model),
         taken,
         images.labels,
@@ -219,7 +226,7 @@ def export_network(
     )
     if verification.wide:
         # Only its names tell of what is no layer, as in the graph of a SavedModel.
-        wide = wide_kernels(named, rewritten)
+        wide = find_wide_kernels(named, rewritten)
         verification = replace(verification, wide=tuple(wide), wrong_layer=wide[0])
     if not verification.passed:
         raise ExportError(explained(verification), verification)
@@ -229,7 +236,7 @@ def export_network(
             verification,
         )
     return Exported(
-        flatbuffer,
+        file,
         source,
         model,
         options,
@@ -240,6 +247,6 @@ def export_network(
         ("probabilities",) if options.softmax else kinds,
         seconds,
         _peak_memory(),
-        golden_sample(flatbuffer, taken, images.source, tolerance),
+        make_golden_sample(file, taken, source=images.source, tolerance=tolerance),
         normalization,
     )

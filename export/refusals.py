@@ -12,7 +12,8 @@ from export.loading.sources import Source
 from export.proof.auditing import Audit
 from export.proof.images import Images
 from export.proof.verdict import Verification
-from export.tflite.interpreter import checked_interpreter, choose_backend, other_operators
+from export.tflite.file import File
+from export.tflite.interpreter import choose_backend, find_tensorflow_operators, load_in_engine
 
 __all__ = [
     "ExportError",
@@ -94,7 +95,7 @@ def check_softmax(source: Source, kind: str) -> None:
 
 def check_operators(audited: Audit) -> None:
     """Raises a ValueError where a file needs operators that only TensorFlow has."""
-    others = other_operators(row.operator for row in audited.rows)
+    others = find_tensorflow_operators(row.operator for row in audited.rows)
     if not others:
         return
     named = {row.layer for row in audited.rows if row.operator in others and row.layer}
@@ -108,10 +109,10 @@ def check_operators(audited: Audit) -> None:
     )
 
 
-def check_loads(flatbuffer: bytes, audited: Audit) -> None:
+def check_loads(file: File, audited: Audit) -> None:
     """Raises an ExportError with what the audit says of a file that the engine cannot load."""
     try:
-        checked_interpreter(flatbuffer)
+        load_in_engine(file)
     except ValueError as error:
         if audited.passed:
             raise

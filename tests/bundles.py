@@ -11,8 +11,9 @@ import export
 from export.bundle.contents import Bundle
 from export.conversion.rewriting import rewrite
 from export.measurement.latency import Latency
-from export.proof.golden import golden_sample
+from export.proof.golden import make_golden_sample
 from export.proof.verification import TOLERANCE
+from export.tflite.flatbuffer import read
 from recu_tf import optimizers
 from recu_tf.data import Normalization
 
@@ -23,15 +24,15 @@ NAMES = [f"class {number}" for number in range(10)]
 def exported(model, images, batch_size=1, **changes):
     """A bundle of a model, proved on images; `changes` are of the bundle's attributes."""
     rewritten, steps = rewrite(model, images)
-    flatbuffer = export.convert(rewritten, batch_size)
+    file = read(export.convert(rewritten, batch_size))
     labels = np.arange(len(images)) % model.output_shape[-1]
     values = {
         "name": "a small network",
-        "flatbuffer": flatbuffer,
+        "file": file,
         "float_size": 24_328,
         "probabilities": False,
-        "audit": export.audit(flatbuffer, model),
-        "verification": export.verify(flatbuffer, model, images, labels, "random images"),
+        "audit": export.audit(file, model),
+        "verification": export.verify(file, model, images, labels, "random images"),
         "latencies": [
             Latency("exported", "optimized", 1, 2.71, 2.85, 2.7),
             Latency("float32", "TFLite with XNNPACK", 1, 1.42, 1.5, 1.4),
@@ -46,7 +47,7 @@ def exported(model, images, batch_size=1, **changes):
         "class_names": NAMES,
         "dataset": "cifar10",
         "source_sha256": "0" * 64,
-        "golden": golden_sample(flatbuffer, images, "random images", TOLERANCE),
+        "golden": make_golden_sample(file, images, source="random images", tolerance=TOLERANCE),
     }
     return Bundle(**{**values, **changes})
 

@@ -8,7 +8,7 @@ import export
 from export.conversion.baselines import twins
 from export.keras_graph.inputs_outputs import random_inputs
 from export.loading.sources import LOADERS
-from export.tflite.backends import has_binary_operators
+from export.tflite.flatbuffer import read
 
 __all__ = ["ALLOWED", "File", "check_paths", "find_files"]
 
@@ -93,7 +93,7 @@ def _files(path: Path) -> list[File]:
         else:
             inputs = random_inputs(model, REWRITING_IMAGES)
             flatbuffer = export.convert(export.rewrite(model, inputs)[0])
-            main = File(network, flatbuffer, network, has_binary_operators(flatbuffer))
+            main = File(network, flatbuffer, network, read(flatbuffer).has_binary_operators)
         baselines = twins(model)
     except ValueError as error:
         raise error if network in str(error) else ValueError(f"{path}: {error}") from error
@@ -109,6 +109,6 @@ def _files(path: Path) -> list[File]:
 def _read(path: Path, network: str) -> File:
     flatbuffer = path.read_bytes()
     try:
-        return File(str(path), flatbuffer, network, has_binary_operators(flatbuffer))
+        return File(str(path), flatbuffer, network, read(flatbuffer).has_binary_operators)
     except ValueError as error:
         raise ValueError(f"{path} is damaged or no TFLite file: {error}") from error

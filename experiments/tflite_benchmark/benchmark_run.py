@@ -6,15 +6,15 @@ from dataclasses import asdict, dataclass
 from experiments.machine import describe_machine
 from experiments.quiet import quiet_standard_error
 from experiments.tflite_benchmark.benchmark_files import File, check_paths, find_files
-from export.measurement.comparison import Breakdown, Comparison, breakdown, compare
-from export.measurement.latency import Benchmark, Failure, Latency, benchmark, fastest
-from export.measurement.memory import loaded_memory
+from export.measurement.comparison import Breakdown, Comparison, break_down, compare
+from export.measurement.latency import Benchmark, Failure, Latency, benchmark, find_fastest
+from export.measurement.memory import measure_loaded_memory
 from export.tflite.backends import BACKENDS, FLOAT_BACKENDS, find_backends
 
 __all__ = ["Results", "measure"]
 
 # Keys of the JSON that programs read, by the attributes they hold.
-KEYS = {"backend": "kernel"}
+KEYS = {"backend": "kernel", "subgraphs": "parts"}
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def _memory_and_latency(
         for file in files
     }
     flatbuffers = {file.name: file.flatbuffer for file in files}
-    timed = benchmark(flatbuffers, threads, repeats, backends)
+    timed = benchmark(flatbuffers, threads=threads, repeats=repeats, backends=backends)
     return memory, Benchmark(timed.latencies, failures + timed.failures)
 
 
@@ -145,7 +145,7 @@ def _memory(file: File) -> tuple[dict[str, int | None], list[Failure]]:
     memory, failures = {}, []
     for backend, options in (BACKENDS if file.binary else FLOAT_BACKENDS).items():
         try:
-            memory[backend] = loaded_memory(file.flatbuffer, options)
+            memory[backend] = measure_loaded_memory(file.flatbuffer, options)
         except RuntimeError as error:
             failures.append(Failure(file.name, backend, str(error)))
     return memory, failures
@@ -154,11 +154,12 @@ def _memory(file: File) -> tuple[dict[str, int | None], list[Failure]]:
 def _break_down(
     file: File, others: list[File], latencies: list[Latency], repeats: int
 ) -> Breakdown | Failure:
-    backend = fastest(latencies, file.name).backend
+    backend = find_fastest(latencies, file.name).backend
     compared = {
-        other.name: (other.flatbuffer, fastest(latencies, other.name).backend) for other in others
+        other.name: (other.flatbuffer, find_fastest(latencies, other.name).backend)
+        for other in others
     }
     try:
-        return breakdown(file.name, file.flatbuffer, backend, compared, repeats)
+        return break_down(file.name, file.flatbuffer, backend, compared, repeats=repeats)
     except (RuntimeError, ValueError) as error:
         return Failure(f"{file.name} in segments", backend, " ".join(str(error).split()))

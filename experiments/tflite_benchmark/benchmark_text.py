@@ -4,7 +4,7 @@ from tabulate import tabulate
 
 from experiments.tflite_benchmark.benchmark_files import File
 from experiments.tflite_benchmark.benchmark_run import Results
-from export.measurement.latency import fastest
+from export.measurement.latency import find_fastest
 
 __all__ = ["UNRELATED", "as_text"]
 
@@ -39,7 +39,7 @@ def _describe(file: File, results: Results) -> list[str]:
         if latency.name != file.name:
             continue
         memory = results.memory[file.name].get(latency.backend)
-        is_fastest = fastest(latencies, file.name, latency.threads) is latency
+        is_fastest = find_fastest(latencies, file.name, latency.threads) is latency
         rows.append(
             (
                 latency.backend,

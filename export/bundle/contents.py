@@ -10,8 +10,7 @@ from export.measurement.latency import Latency
 from export.proof.auditing import Audit
 from export.proof.golden import Golden
 from export.proof.verification import Verification
-from export.tflite.flatbuffer import File, Tensor, read
-from export.tflite.signature import input_names, output_names
+from export.tflite.file import File, Tensor
 from recu_tf.data import Normalization
 
 __all__ = ["Bundle", "End"]
@@ -40,7 +39,7 @@ class Bundle:
 
     Attributes:
         name: what was exported.
-        flatbuffer: the TFLite file, with any number of inputs and outputs.
+        file: the TFLite file, with any number of inputs and outputs.
         float_size: of the float32 TFLite file of the same network, in bytes; None without one.
         probabilities: whether the file's first output of classes gives probabilities.
         audit: of the file.
@@ -65,12 +64,12 @@ class Bundle:
         kinds: of each output, "logits", "probabilities" or "values"; None means that shapes say.
 
     Raises:
-        ValueError: the file is damaged or of another kind, or there are not as many names as
-            classes.
+        ValueError: there are not as many names as classes, or a normalization of another number of
+            channels.
     """
 
     name: str
-    flatbuffer: bytes
+    file: File
     float_size: int | None
     probabilities: bool
     audit: Audit
@@ -110,19 +109,20 @@ class Bundle:
                 f"{normalization}."
             )
 
-    @cached_property
-    def _file(self) -> File:
-        return read(self.flatbuffer)
+    @property
+    def flatbuffer(self) -> bytes:
+        """The bytes of the file."""
+        return self.file.content
 
     @cached_property
     def inputs(self) -> tuple[End, ...]:
         """In the order of the file's tensors."""
-        return _ends(self._file.inputs, input_names(self.flatbuffer))
+        return _ends(self.file.inputs, self.file.input_names)
 
     @cached_property
     def outputs(self) -> tuple[End, ...]:
         """In the order of the file's tensors."""
-        return _ends(self._file.outputs, output_names(self.flatbuffer))
+        return _ends(self.file.outputs, self.file.output_names)
 
     @cached_property
     def image_input(self) -> End:
@@ -202,7 +202,7 @@ class Bundle:
         return [" ".join(name.split()) for name in self.class_names]
 
 
-def _ends(tensors: tuple[Tensor, ...], names: list[str]) -> tuple[End, ...]:
+def _ends(tensors: tuple[Tensor, ...], names: tuple[str, ...]) -> tuple[End, ...]:
     return tuple(
         End(name, tensor.shape, tensor.dtype.lower())
         for tensor, name in zip(tensors, names, strict=True)

@@ -12,7 +12,7 @@ from export.bundle.contents import Bundle
 from export.conversion.rewriting import Rewriting
 from export.measurement.latency import Latency
 from export.proof.auditing import Audit
-from export.proof.operators import Row
+from export.proof.operators import OperatorSummary
 from export.proof.output_comparison import SHARE_WITHIN
 from export.proof.verification import AGREEMENT, Verification
 from recu_tf.html import Section, Table, page
@@ -248,7 +248,7 @@ def _operators(audit: Audit) -> dict[str, object]:
     }
 
 
-def _operator_row(row: Row) -> list[str]:
+def _operator_row(row: OperatorSummary) -> list[str]:
     packed = ((row.packed_input, "in"), (row.packed_output, "out"))
     macs = row.binary_macs + row.float_macs
     return [

@@ -198,13 +198,13 @@ def _files(bundle: Bundle) -> dict[str, bytes]:
     created = datetime.now(timezone.utc).replace(microsecond=0)
     lines = "".join(f"{label}\n" for label in bundle.labels)
     files = {
-        "model.tflite": bytes(bundle.flatbuffer),
+        "model.tflite": bundle.flatbuffer,
         "labels.txt": lines.encode("utf-8", "replace"),
         "report.html": report_page(bundle, created).encode("utf-8", "replace"),
         "predict.py": SCRIPT.read_bytes(),
     }
     if bundle.golden is not None:
-        files[golden.FILE] = golden.numbers(bundle.golden)
+        files[golden.FILE] = golden.encode(bundle.golden)
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     told = _description(bundle, created, hashes)
     return {**files, "model.json": (json.dumps(told, indent=2) + "\n").encode()}
@@ -255,7 +255,7 @@ def _description(bundle: Bundle, created: datetime, hashes: dict[str, str]) -> d
             "normalization": _told_normalization(bundle),
         },
         "network": bundle.network,
-        "golden": bundle.golden and golden.description(bundle.golden, bundle.flatbuffer),
+        "golden": bundle.golden and golden.describe(bundle.golden, bundle.file),
     }
 
 

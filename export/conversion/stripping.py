@@ -10,9 +10,10 @@ import flatbuffers
 import numpy as np
 from larq_compute_engine.mlir.python import tflite_schema as schema
 
+from export.tflite.file import File
 from export.tflite.flatbuffer import read
 
-__all__ = ["stripped"]
+__all__ = ["strip"]
 
 # What a converter tells of itself.
 UNREAD = (b"min_runtime_version", b"CONVERSION_METADATA")
@@ -53,7 +54,7 @@ class _Buffer(schema.BufferT):
         return schema.BufferEnd(builder)
 
 
-def stripped(flatbuffer: bytes) -> bytes:
+def strip(flatbuffer: bytes | File) -> bytes:
     """Takes out of a TFLite file what no interpreter reads.
 
     Operators can no longer be traced to layers by name: audit a file before.
@@ -68,10 +69,10 @@ def stripped(flatbuffer: bytes) -> bytes:
     Raises:
         ValueError: the bytes are not a TFLite file, or a damaged one.
     """
-    read(flatbuffer)  # checks the file, which the schema's reader takes on trust
-    file = schema.ModelT.InitFromObj(schema.Model.GetRootAs(flatbuffer, 0))
-    if any(one.offset > 1 for one in file.buffers):
-        return flatbuffer
+    content = read(flatbuffer).content  # which checks what the schema's object API trusts
+    file = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    if any(buffer.offset > 1 for buffer in file.buffers):
+        return content
     file.description = None
     file.metadata = [one for one in file.metadata or [] if one.name not in UNREAD] or None
     for graph in file.subgraphs:
@@ -82,7 +83,7 @@ def stripped(flatbuffer: bytes) -> bytes:
             if _says_nothing(tensor.quantization):
                 tensor.quantization = None
     _share_buffers(file)
-    builder = _Builder(len(flatbuffer))
+    builder = _Builder(len(content))
     builder.Finish(file.Pack(builder), b"TFL3")
     return bytes(builder.Output())
 

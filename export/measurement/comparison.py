@@ -1,26 +1,28 @@
-"""How many times as fast as its twins a binary file is, and where its time goes."""
+"""How many times as fast as its baselines a binary file is, and where its time goes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from export.measurement.latency import REPEATS, Latency, fastest, take_turns
-from export.measurement.subgraphs import OTHER, multiply_accumulates, parts
-from export.tflite.backends import runner
+from export.measurement.latency import REPEATS, Latency, find_fastest, take_turns
+from export.measurement.subgraphs import OTHER, count_multiply_accumulates, extract_subgraphs
+from export.tflite.backends import make_runner
+from export.tflite.file import File
+from export.tflite.flatbuffer import read
 
-__all__ = ["Breakdown", "Comparison", "PartLatency", "breakdown", "compare"]
+__all__ = ["Breakdown", "Comparison", "SubgraphLatency", "break_down", "compare"]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A binary file against another, each with its fastest backend.
+    """The latencies of a binary file and of another, each with its fastest backend.
 
     Attributes:
         binary: latency of the binary file.
         other: latency of the other, on as many threads.
-        best_speedup: how many times as fast the binary file is by the fastest run of either with
-            any backend, which other work of the machine changes least.
+        best_speedup: how many times as fast the binary file is by the fastest run of each with
+            any backend; other work of the machine changes that least.
     """
 
     binary: Latency
@@ -33,16 +35,17 @@ class Comparison:
         return self.other.median_ms / self.binary.median_ms
 
     def __str__(self) -> str:
-        one, other = self.binary, self.other
-        # Both ratios in the direction of the first.
+        binary, other = self.binary, self.other
+        # Both ratios in the same direction.
         slow = self.speedup < 1
         ratio, best = (1 / x if slow else x for x in (self.speedup, self.best_speedup))
         direction = f"times as {'slow' if slow else 'fast'}"
-        threads = "1 thread" if one.threads == 1 else f"{one.threads} threads"
+        threads = "1 thread" if binary.threads == 1 else f"{binary.threads} threads"
         return (
-            f"{one.name} on {threads} is {_digits(ratio)} {direction} as {other.name}: "
-            f"{_digits(one.median_ms)} ms ({one.backend}) against {_digits(other.median_ms)} ms "
-            f"({other.backend}); by their fastest runs {_digits(best)} {direction}"
+            f"{binary.name} on {threads} is {_digits(ratio)} {direction} as {other.name}: "
+            f"{_digits(binary.median_ms)} ms ({binary.backend}) against "
+            f"{_digits(other.median_ms)} ms ({other.backend}); by their fastest runs "
+            f"{_digits(best)} {direction}"
         )
 
 
@@ -52,22 +55,29 @@ def _digits(value: float) -> str:
 
 
 def compare(latencies: Sequence[Latency], binary: str, other: str) -> list[Comparison]:
-    """Compares two files, by the fastest backend of each for every number of threads.
+    """Compares two files by their fastest backends, for each number of threads.
 
     Args:
         latencies: of one run of the benchmark.
         binary: name of the binary file.
         other: name of the other.
     """
-    threads = [{one.threads for one in latencies if one.name == name} for name in (binary, other)]
+    threads = [
+        {latency.threads for latency in latencies if latency.name == name}
+        for name in (binary, other)
+    ]
 
     def best(name: str, count: int) -> float:
-        return min(one.min_ms for one in latencies if (one.name, one.threads) == (name, count))
+        return min(
+            latency.min_ms
+            for latency in latencies
+            if (latency.name, latency.threads) == (name, count)
+        )
 
     return [
         Comparison(
-            fastest(latencies, binary, count),
-            fastest(latencies, other, count),
+            find_fastest(latencies, binary, count),
+            find_fastest(latencies, other, count),
             best_speedup=best(other, count) / best(binary, count),
         )
         for count in sorted(threads[0] & threads[1])
@@ -75,11 +85,11 @@ def compare(latencies: Sequence[Latency], binary: str, other: str) -> list[Compa
 
 
 @dataclass(frozen=True)
-class PartLatency:
-    """How long some operators take, run alone.
+class SubgraphLatency:
+    """How long some operators of a file take when they run alone.
 
     Attributes:
-        name: what they are.
+        name: which operators they are.
         operators: how often each occurs.
         multiply_accumulates: of one inference.
         median_ms: median over the repeats, in milliseconds.
@@ -106,72 +116,78 @@ class Breakdown:
         name: of the file.
         backend: that ran it.
         median_ms: of the whole file, in milliseconds.
-        parts: its parts, which together have all its operators.
-        others: the files it is compared with, whole.
+        subgraphs: its operators in groups, see `export.measurement.subgraphs`.
+        others: the files that it is compared with, each as a whole.
     """
 
     name: str
     backend: str
     median_ms: float
-    parts: list[PartLatency]
-    others: list[PartLatency]
+    subgraphs: list[SubgraphLatency]
+    others: list[SubgraphLatency]
 
     @property
-    def parts_ms(self) -> float:
-        """Of all parts, in milliseconds; about that of the whole."""
-        return sum(one.median_ms for one in self.parts)
+    def subgraphs_ms(self) -> float:
+        """The sum of all subgraphs, in milliseconds; about that of the whole file."""
+        return sum(subgraph.median_ms for subgraph in self.subgraphs)
 
-    def reasons(self, other: PartLatency) -> list[str]:
-        """Why the file is slower than another one, as far as the parts tell; none if it is not."""
+    def explain(self, other: SubgraphLatency) -> list[str]:
+        """Says why the file is slower than another, as far as the subgraphs show it.
+
+        Returns:
+            A sentence for each reason; none where the file is not slower.
+        """
         if self.median_ms <= other.median_ms:
             return []
         reasons = []
-        for part in self.parts:
-            count, share = sum(part.operators.values()), part.median_ms / self.parts_ms
-            if part.name == OTHER:
-                total = sum(one.multiply_accumulates for one in self.parts)
+        for subgraph in self.subgraphs:
+            count = sum(subgraph.operators.values())
+            share = subgraph.median_ms / self.subgraphs_ms
+            if subgraph.name == OTHER:
+                total = sum(group.multiply_accumulates for group in self.subgraphs)
                 reasons.append(
                     f"{share:.0%} of the time goes into {count} operators that are no binary "
-                    f"convolutions and do {part.multiply_accumulates / max(total, 1):.1%} of the "
-                    f"multiply-accumulates: {part.median_ms:.2f} ms, where all of {other.name} "
-                    f"takes {other.median_ms:.2f} ms."
+                    f"convolutions and do {subgraph.multiply_accumulates / max(total, 1):.1%} of "
+                    f"the multiply-accumulates: {subgraph.median_ms:.2f} ms, where all of "
+                    f"{other.name} takes {other.median_ms:.2f} ms."
                 )
-            elif part.rate < other.rate:
-                words = f": {part.words}" if part.words else ""
+            elif subgraph.rate < other.rate:
+                words = f": {subgraph.words}" if subgraph.words else ""
                 reasons.append(
-                    f"{share:.0%} of the time goes into {count} {part.name}, which do "
-                    f"{part.rate:.1f} multiply-accumulates a nanosecond where {other.name} does "
-                    f"{other.rate:.1f}{words}."
+                    f"{share:.0%} of the time goes into {count} {subgraph.name}, which do "
+                    f"{subgraph.rate:.1f} multiply-accumulates a nanosecond where {other.name} "
+                    f"does {other.rate:.1f}{words}."
                 )
         return reasons
 
     def __str__(self) -> str:
         lines = [
-            f"Where the time of {self.name} goes (1 thread, {self.backend}; parts run alone; the "
-            f"whole takes {self.median_ms:.2f} ms):",
+            f"Where the time of {self.name} goes (1 thread, {self.backend}; groups of operators "
+            f"run alone; the whole takes {self.median_ms:.2f} ms):",
             f"  {'ms':>7} {'share':>6} {'million MAC':>12} {'MAC/ns':>7}",
         ]
-        for one in [*self.parts, *self.others]:
-            share = f"{one.median_ms / self.parts_ms:.0%}" if one in self.parts else ""
-            counts = ", ".join(f"{count} {name}" for name, count in one.operators.items())
+        for row in [*self.subgraphs, *self.others]:
+            share = f"{row.median_ms / self.subgraphs_ms:.0%}" if row in self.subgraphs else ""
+            counts = ", ".join(f"{count} {name}" for name, count in row.operators.items())
             lines.append(
-                f"  {one.median_ms:7.2f} {share:>6} {one.multiply_accumulates / 1e6:12.1f} "
-                f"{one.rate:7.1f}  {one.name}{f': {counts}' if counts else ''}"
+                f"  {row.median_ms:7.2f} {share:>6} {row.multiply_accumulates / 1e6:12.1f} "
+                f"{row.rate:7.1f}  {row.name}{f': {counts}' if counts else ''}"
             )
         for other in self.others:
-            for number, reason in enumerate(self.reasons(other)):
+            for number, reason in enumerate(self.explain(other)):
                 lines.append(("" if number else f"Why slower than {other.name}:\n") + f"  {reason}")
         return "\n".join(lines)
 
 
-def breakdown(
+def break_down(
     name: str,
-    flatbuffer: bytes,
+    flatbuffer: bytes | File,
     backend: str,
-    others: Mapping[str, tuple[bytes, str]],
+    others: Mapping[str, tuple[bytes | File, str]],
+    *,
     repeats: int = REPEATS,
 ) -> Breakdown:
-    """Measures the parts of a binary file alone, with the whole of it and other files in turn.
+    """Measures groups of a binary file's operators alone, in turns with the whole and other files.
 
     Args:
         name: of the file.
@@ -181,29 +197,33 @@ def breakdown(
         repeats: how often each is timed.
 
     Raises:
-        RuntimeError, ValueError: a part cannot be run alone.
+        RuntimeError, ValueError: a group cannot be run alone.
     """
-    pieces = parts(flatbuffer)
-    runs = {("part", one.name): runner(one.flatbuffer, backend) for one in pieces}
-    runs["whole", name] = runner(flatbuffer, backend)
-    runs |= {("other", key): runner(*one) for key, one in others.items()}
+    file = read(flatbuffer)
+    subgraphs = extract_subgraphs(file)
+    runs = {
+        ("subgraph", subgraph.name): make_runner(subgraph.file, backend) for subgraph in subgraphs
+    }
+    runs["whole", name] = make_runner(file, backend)
+    others = {other: (read(content), its_own) for other, (content, its_own) in others.items()}
+    runs |= {("other", other): make_runner(*pair) for other, pair in others.items()}
     medians = {key: float(np.median(values)) for key, values in take_turns(runs, repeats).items()}
     return Breakdown(
         name,
         backend,
         medians["whole", name],
         [
-            PartLatency(
-                one.name,
-                one.operators,
-                one.multiply_accumulates,
-                medians["part", one.name],
-                one.words,
+            SubgraphLatency(
+                subgraph.name,
+                subgraph.operators,
+                subgraph.multiply_accumulates,
+                medians["subgraph", subgraph.name],
+                subgraph.words,
             )
-            for one in pieces
+            for subgraph in subgraphs
         ],
         [
-            PartLatency(key, {}, multiply_accumulates(one), medians["other", key])
-            for key, (one, _) in others.items()
+            SubgraphLatency(other, {}, count_multiply_accumulates(file), medians["other", other])
+            for other, (file, _) in others.items()
         ],
     )

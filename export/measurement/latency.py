@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.tflite.backends import BACKENDS, find_backends, runner, tensorflow_lite
+from export.tflite.backends import find_backends, load_in_tensorflow_lite, make_runner
+from export.tflite.file import File
+from export.tflite.flatbuffer import read
 
-__all__ = ["BACKENDS", "Benchmark", "Failure", "Latency", "benchmark", "fastest", "take_turns"]
+__all__ = ["Benchmark", "Failure", "Latency", "benchmark", "find_fastest", "take_turns"]
 
 WARM_UP = 5
 REPEATS = 50
@@ -21,7 +23,7 @@ class Latency:
 
     Attributes:
         name: of the file.
-        backend: what ran it, see `export.tflite.backends`.
+        backend: that ran it, see `export.tflite.backends`.
         threads: number of threads.
         median_ms: median over the repeats, in milliseconds.
         p95_ms: 95th percentile.
@@ -56,11 +58,11 @@ class Failure:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What one run of the benchmark measured.
+    """The measurements of one run of the benchmark.
 
     Attributes:
         latencies: of each file with each backend and number of threads.
-        failures: backends that files cannot run with.
+        failures: the backends that cannot run a file.
     """
 
     latencies: list[Latency]
@@ -70,19 +72,19 @@ class Benchmark:
 def take_turns(
     runs: Mapping[Hashable, Callable[[], object]], repeats: int, seed: int = 0
 ) -> dict[Hashable, np.ndarray]:
-    """Times functions that take turns, so that what else the machine does falls on each alike.
+    """Times functions that take turns, so that other work of the machine slows all of them alike.
 
     Each round has an order of its own. In its turn a function runs twice and the second run
-    counts: the first brings its data into the caches and lets the threads of the one before it,
-    which wait busily for a while, go to sleep.
+    counts: the first loads its data into the caches, and meanwhile the threads of the function
+    before it, which wait busily for a while, go to sleep.
 
     Args:
         runs: the functions.
-        repeats: rounds that count; 5 more come before them.
-        seed: of the orders.
+        repeats: number of rounds that count; 5 more come before them.
+        seed: of the order in each round.
 
     Returns:
-        Milliseconds (repeats,) of each.
+        For each function its times, (repeats,) in milliseconds.
     """
     order, shuffle = list(runs), random.Random(seed).shuffle
     milliseconds = {key: [] for key in runs}
@@ -97,21 +99,22 @@ def take_turns(
 
 
 def benchmark(
-    files: Mapping[str, bytes],
+    files: Mapping[str, bytes | File],
+    *,
     threads: Sequence[int] = (1,),
     repeats: int = REPEATS,
     backends: Mapping[str, Sequence[str]] | None = None,
 ) -> Benchmark:
     """Measures files with every backend and number of threads, all taking turns.
 
-    Believe the ratios: see `take_turns`.
+    The ratios of the latencies are more reliable than the latencies: see `take_turns`.
 
     Args:
-        files: TFLite files by their names, with or without binary operators, with inputs of any
-            number, shape and type of numbers.
+        files: TFLite files by their names, with or without binary operators, with any number of
+            inputs of any shape and numeric type.
         threads: numbers of threads.
         repeats: how often each is timed.
-        backends: of each file; None means all that may run it, see
+        backends: for each file the backends to run it with; None means all that may run it, see
             `export.tflite.backends.find_backends`.
 
     Returns:
@@ -123,13 +126,14 @@ def benchmark(
     runs, failures = {}, {}
     for name, flatbuffer in files.items():
         try:
-            tensorflow_lite(flatbuffer)  # before the engine, which crashes on damaged ones
+            file = read(flatbuffer)
+            load_in_tensorflow_lite(file)  # before the engine, which crashes on damaged files
         except ValueError as error:
             raise ValueError(f"{name} cannot be measured: {error}") from error
-        for backend in find_backends(flatbuffer) if backends is None else backends[name]:
+        for backend in find_backends(file) if backends is None else backends[name]:
             for count in threads:
                 try:
-                    run = runner(flatbuffer, backend, count)
+                    run = make_runner(file, backend, threads=count)
                     run()
                 except (RuntimeError, ValueError) as error:
                     reason = " ".join(str(error).split())
@@ -137,7 +141,7 @@ def benchmark(
                     break
                 runs[name, backend, count] = run
         if not any(key[0] == name for key in runs):
-            reasons = {one.reason for one in failures.values() if one.name == name}
+            reasons = {failure.reason for failure in failures.values() if failure.name == name}
             raise ValueError(f"{name} cannot be run by any backend: {'; '.join(sorted(reasons))}")
     latencies = [
         Latency(
@@ -151,9 +155,9 @@ def benchmark(
     return Benchmark(latencies, list(failures.values()))
 
 
-def fastest(latencies: Sequence[Latency], name: str, threads: int = 1) -> Latency:
-    """The one of this name and number of threads with the smallest median."""
+def find_fastest(latencies: Sequence[Latency], name: str, threads: int = 1) -> Latency:
+    """Finds the backend with the smallest median, of one file on one number of threads."""
     return min(
-        (one for one in latencies if (one.name, one.threads) == (name, threads)),
-        key=lambda one: one.median_ms,
+        (latency for latency in latencies if (latency.name, latency.threads) == (name, threads)),
+        key=lambda latency: latency.median_ms,
     )

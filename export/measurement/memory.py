@@ -13,13 +13,13 @@ import tempfile
 import types
 from pathlib import Path
 
-__all__ = ["loaded_memory"]
+__all__ = ["measure_loaded_memory"]
 
 STATUS = Path("/proc/self/status")
 ENGINE = "larq_compute_engine"
 
 
-def loaded_memory(flatbuffer: bytes, options: dict[str, bool]) -> int | None:
+def measure_loaded_memory(flatbuffer: bytes, options: dict[str, bool]) -> int | None:
     """Measures how much memory a file takes in Larq Compute Engine's interpreter, on one thread.
 
     A fresh process loads the interpreter and notes its resident anonymous memory (`RssAnon`, which

@@ -1,4 +1,4 @@
-"""The parts of a TFLite file as files of their own, to see what takes its time."""
+"""Splits a TFLite file into files of some of its operators, to measure where its time goes."""
 
 import math
 from collections import Counter, defaultdict
@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 import flatbuffers
 from larq_compute_engine.mlir.python import tflite_schema as schema
 
-from export.proof.operators import macs
-from export.tflite.backends import tensorflow_lite
-from export.tflite.flatbuffer import BINARY_CONVOLUTION, Operator, read
+from export.proof.operators import count_macs
+from export.tflite.backends import load_in_tensorflow_lite
+from export.tflite.file import BINARY_CONVOLUTION, File, Operator
+from export.tflite.flatbuffer import read
 
-__all__ = ["OTHER", "Part", "multiply_accumulates", "parts"]
+__all__ = ["OTHER", "Subgraph", "count_multiply_accumulates", "extract_subgraphs"]
 
 OTHER = "other operators"
 # The engine packs the signs of 32 channels into a word; on 64-bit ARM it takes 128 bits at a time.
@@ -25,26 +26,26 @@ FEW_WORDS = {
 
 
 @dataclass(frozen=True)
-class Part:
-    """Some operators of a file.
+class Subgraph:
+    """Some operators of a file, in a file of their own.
 
     Attributes:
-        name: what they are.
+        name: which operators they are.
         operators: how often each occurs, the most frequent first.
         multiply_accumulates: of one inference.
         words: of binary convolutions with few channels, how little a pixel gives the engine to do.
-        flatbuffer: a file of these operators alone. What the others would compute is zeros.
+        file: a file of these operators alone. Zeros stand for what other operators would compute.
     """
 
     name: str
     operators: dict[str, int]
     multiply_accumulates: int
     words: str
-    flatbuffer: bytes = field(repr=False)
+    file: File = field(repr=False)
 
 
-def multiply_accumulates(flatbuffer: bytes) -> int:
-    """Multiply-accumulates of one inference, in convolutions and fully connected layers.
+def count_multiply_accumulates(flatbuffer: bytes | File) -> int:
+    """Counts the multiply-accumulates of one inference, in convolutions and dense operators.
 
     Args:
         flatbuffer: a TFLite file.
@@ -52,10 +53,10 @@ def multiply_accumulates(flatbuffer: bytes) -> int:
     Raises:
         ValueError: the file is damaged.
     """
-    return sum(macs(operator) for operator in read(flatbuffer).operators)
+    return sum(map(count_macs, read(flatbuffer).operators))
 
 
-def _part_name(operator: Operator) -> str:
+def _name_group(operator: Operator) -> str:
     if operator.name != BINARY_CONVOLUTION:
         return OTHER
     lower = 0
@@ -66,28 +67,28 @@ def _part_name(operator: Operator) -> str:
     return f"binary convolutions of more than {WIDTHS[-1]} channels"
 
 
-def _alone(flatbuffer: bytes, chosen: list[int]) -> bytes:
+def _keep_operators(file: File, chosen: list[int]) -> File:
     """A file with some operators of a file; tensors that others would compute become variables."""
-    tensorflow_lite(flatbuffer)  # checks the file, which the schema's reader takes on trust
-    file = schema.ModelT.InitFromObj(schema.Model.GetRootAs(flatbuffer, 0))
-    graph = file.subgraphs[0]
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(file.content, 0))
+    graph = model.subgraphs[0]
     graph.operators = [graph.operators[index] for index in chosen]
-    given = {*graph.inputs, *(index for one in graph.operators for index in one.outputs)}
-    for index in {index for one in graph.operators for index in one.inputs if index >= 0} - given:
+    given = {*graph.inputs, *(index for kept in graph.operators for index in kept.outputs)}
+    needed = {index for kept in graph.operators for index in kept.inputs if index >= 0}
+    for index in needed - given:
         tensor = graph.tensors[index]
-        buffer = file.buffers[tensor.buffer]
+        buffer = model.buffers[tensor.buffer]
         if buffer.data is None and not buffer.offset:
             tensor.isVariable = True
-    # One output, so that hardly any time goes into copying what comes out.
+    # A single output, so that hardly any time goes into copying outputs.
     graph.outputs = [graph.operators[-1].outputs[0]]
-    file.signatureDefs = None
-    builder = flatbuffers.Builder(len(flatbuffer))
-    builder.Finish(file.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    model.signatureDefs = None
+    builder = flatbuffers.Builder(len(file.content))
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return read(bytes(builder.Output()))
 
 
-def parts(flatbuffer: bytes) -> list[Part]:
-    """Takes a file apart: binary convolutions by their input channels, and all other operators.
+def extract_subgraphs(flatbuffer: bytes | File) -> list[Subgraph]:
+    """Splits a file: binary convolutions by their input channels, and all other operators.
 
     Their latencies add up to about that of the file.
 
@@ -95,25 +96,27 @@ def parts(flatbuffer: bytes) -> list[Part]:
         flatbuffer: a TFLite file with one graph.
 
     Returns:
-        The parts that have operators, binary convolutions of few channels first.
+        The subgraphs that have operators, binary convolutions of few channels first.
 
     Raises:
         ValueError: the file is damaged.
     """
-    operators = [one for one in read(flatbuffer).operators if one.graph == 0]
+    file = read(flatbuffer)
+    load_in_tensorflow_lite(file)  # checks what the schema's object API trusts
+    operators = [operator for operator in file.operators if operator.graph == 0]
     chosen = defaultdict(list)
     for index, operator in enumerate(operators):
-        chosen[operator.options.get("channels_in", math.inf), _part_name(operator)].append(index)
+        chosen[operator.options.get("channels_in", math.inf), _name_group(operator)].append(index)
     merged = defaultdict(list)
     for (_, name), indices in sorted(chosen.items(), key=lambda item: item[0][0]):
         merged[name] += indices
     return [
-        Part(
+        Subgraph(
             name,
             dict(Counter(operators[index].name for index in indices).most_common()),
-            sum(macs(operators[index]) for index in indices),
+            sum(count_macs(operators[index]) for index in indices),
             FEW_WORDS.get(name, ""),
-            _alone(flatbuffer, sorted(indices)),
+            _keep_operators(file, sorted(indices)),
         )
         for name, indices in merged.items()
     ]

@@ -1,4 +1,4 @@
-"""Which of the engine's backends can run a file, and give what the one gives that verified it."""
+"""Compares the engine's backends: which can run a file, and which give the verified outputs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,90 +8,92 @@ import numpy as np
 from export.keras_graph.differences import differences, share_within
 from export.proof.output_comparison import SHARE_WITHIN
 from export.tflite.backends import BACKENDS
-from export.tflite.flatbuffer import BINARY_CONVOLUTION, read
+from export.tflite.file import BINARY_CONVOLUTION, File, Operator
 from export.tflite.interpreter import choose_backend, run_all
 
-__all__ = ["DEFAULT", "REFERENCE", "Runs", "run_backends"]
+__all__ = ["DEFAULT", "REFERENCE", "BackendRuns", "are_within", "run_backends"]
 
-# What C++ programs, Android and the engine's benchmark take unless they are told otherwise.
+# C++ programs, Android and the engine's benchmark take this one unless they are configured
+# otherwise.
 DEFAULT = "optimized"
 REFERENCE = "reference"
 PACKED = 32  # channels in a word
 
 
 @dataclass(frozen=True)
-class Runs:
-    """What became of a few images with each backend.
+class BackendRuns:
+    """How each backend ran a few images.
 
     Attributes:
-        backends: names of those that give what the verified one gives.
-        refusing: of the others, those that do not run the file, with why.
-        differing: of the others, those that run it and give something else.
-        outputs: of the reference backend; None where it does not run the file.
+        backends: names of those that give the verified outputs.
+        refusing: of the others, those that do not run the file, and why.
+        differing: of the others, those that run the file and give other outputs.
+        reference_outputs: of the reference backend; None where it does not run the file.
     """
 
     backends: tuple[str, ...]
     refusing: dict[str, str]
     differing: tuple[str, ...]
-    outputs: list[np.ndarray] | None
+    reference_outputs: list[np.ndarray] | None
 
 
 def run_backends(
-    flatbuffer: bytes,
+    file: File,
     images: np.ndarray | list[np.ndarray],
     verified: Sequence[np.ndarray],
     allowed: Sequence[float],
-) -> Runs:
+) -> BackendRuns:
     """Runs a file with every backend of `BACKENDS`.
 
-    The backends add the same bits, so that without XNNPACK all images have to come out alike. With
-    it what is not binary is added in another order, and signs within rounding of 0 may turn in a
-    quarter of them.
+    The backends add the same bits, so that without XNNPACK all images must give the same. With
+    XNNPACK float numbers are added in another order, and signs within rounding of 0 may flip in a
+    quarter of the images.
 
     Args:
-        flatbuffer: the file.
+        file: the file.
         images: a few; some backends are slow on x86.
         verified: the outputs that the file gave for them when it was verified.
-        allowed: how far each output may lie from that.
+        allowed: for each output, how far it may lie from the verified one.
 
     Returns:
-        What became of them.
+        How each backend ran them.
     """
-    backends, refusing, differing, of_reference = [], {}, [], None
+    backends, refusing, differing, reference_outputs = [], {}, [], None
     for backend in BACKENDS:
         try:
-            outputs = (
-                verified if backend == choose_backend() else run_all(flatbuffer, images, backend)
-            )
+            known = backend == choose_backend()
+            outputs = verified if known else run_all(file, images, backend)
         except (ValueError, RuntimeError) as error:
-            refusing[backend] = _why(flatbuffer, str(error))
+            refusing[backend] = _explain_refusal(file, str(error))
             continue
         if backend == REFERENCE:
-            of_reference = outputs
+            reference_outputs = outputs
         share = SHARE_WITHIN if "XNNPACK" in backend else 1
-        pairs = zip(outputs, verified, allowed, strict=True)
-        same = all(share_within(got, known, least) >= share for got, known, least in pairs)
-        (backends if same else differing).append(backend)
-    return Runs(tuple(backends), refusing, tuple(differing), of_reference)
+        triples = zip(outputs, verified, allowed, strict=True)
+        agrees = all(share_within(*triple) >= share for triple in triples)
+        (backends if agrees else differing).append(backend)
+    return BackendRuns(tuple(backends), refusing, tuple(differing), reference_outputs)
 
 
-def _why(flatbuffer: bytes, error: str) -> str:
+def _explain_refusal(file: File, error: str) -> str:
     """Why a backend refuses a file, in words."""
-    if any(_has_groups(one) for one in read(flatbuffer).operators):
+    if any(map(_has_groups, file.operators)):
         return "it has no binary convolutions of groups"
     return "AllocateTensors fails" if "AllocateTensors" in error else " ".join(error.split())
 
 
-def _has_groups(operator) -> bool:
+def _has_groups(operator: Operator) -> bool:
     if operator.name != BINARY_CONVOLUTION:
         return False
     channels = operator.options["channels_in"]
     return operator.inputs[1].shape[-1] < -(-channels // PACKED)
 
 
-def right(outputs: list[np.ndarray] | None, expected: Sequence[np.ndarray], allowed) -> bool:
-    """Whether outputs are what is expected, image by image."""
+def are_within(
+    outputs: list[np.ndarray] | None, expected: Sequence[np.ndarray], allowed: Sequence[float]
+) -> bool:
+    """Whether all images of all outputs lie within the allowed distances; False for None."""
     return outputs is not None and all(
-        bool((differences(got, known) <= least).all())
-        for got, known, least in zip(outputs, expected, allowed, strict=True)
+        bool((differences(got, wanted) <= distance).all())
+        for got, wanted, distance in zip(outputs, expected, allowed, strict=True)
     )

@@ -9,13 +9,14 @@ import tensorflow as tf
 
 from export.conversion.rewriting.wide_kernels import is_wide
 from export.keras_graph.binary_layers import paths, titles
-from export.proof.mapping import trace
-from export.tflite.flatbuffer import BINARY_CONVOLUTION, Operator, read
+from export.proof.mapping import map_operators
+from export.tflite.file import BINARY_CONVOLUTION, File, Operator
+from export.tflite.flatbuffer import read
 
-__all__ = ["wide_kernels"]
+__all__ = ["find_wide_kernels"]
 
 
-def wide_kernels(flatbuffer: bytes, model: tf.keras.Model) -> list[str]:
+def find_wide_kernels(flatbuffer: bytes | File, model: tf.keras.Model) -> list[str]:
     """The binary convolutions whose windows hold their whole map and more, padded with zeros.
 
     Args:
@@ -33,7 +34,7 @@ def wide_kernels(flatbuffer: bytes, model: tf.keras.Model) -> list[str]:
     if not any(map(_is_wrong, file.operators)):
         return []
     called = titles(paths(model))
-    owners = trace(file, model)
+    owners = map_operators(file, model)
     found = [
         called[id(owner)] if owner is not None else _described(operator)
         for operator, owner in zip(file.operators, owners, strict=True)

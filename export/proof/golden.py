@@ -33,9 +33,10 @@ from export.keras_graph.differences import differences
 from export.keras_graph.inputs_outputs import as_list
 from export.proof.output_comparison import ROUNDING, SHARE_WITHIN
 from export.tflite.backends import BACKENDS
-from export.tflite.signature import input_names, output_names
+from export.tflite.file import File
+from export.tflite.flatbuffer import read
 
-__all__ = ["FILE", "YARDSTICK", "Golden", "description", "golden_sample", "numbers"]
+__all__ = ["FILE", "YARDSTICK", "Golden", "describe", "encode", "make_golden_sample"]
 
 FILE = "golden.bin"
 MOST_RUNS = 4
@@ -73,8 +74,12 @@ class Golden:
         return len(self.inputs[0])
 
 
-def golden_sample(
-    flatbuffer: bytes, images: np.ndarray | list[np.ndarray], source: str, tolerance: float
+def make_golden_sample(
+    flatbuffer: bytes | File,
+    images: np.ndarray | list[np.ndarray],
+    *,
+    source: str,
+    tolerance: float,
 ) -> Golden | None:
     """Runs a file on the first images on which all backends of the engine agree.
 
@@ -93,7 +98,7 @@ def golden_sample(
         where one takes more than 16 MiB, or the backends agree on no image.
     """
     arrays = [np.asarray(array) for array in as_list(images)]
-    engines = _engines(flatbuffer)
+    engines = _load_engines(read(flatbuffer))
     if not engines:
         return None
     yardstick, *others = engines
@@ -129,12 +134,13 @@ def golden_sample(
     )
 
 
-def _engines(flatbuffer: bytes) -> dict[str, object]:
-    """The engine with each backend that it can prepare the file with, the yardstick first."""
+def _load_engines(file: File) -> dict[str, object]:
+    """Loads a file with each backend that can prepare it, the yardstick first."""
     engines = {}
     for name in sorted(BACKENDS, key=lambda name: name != YARDSTICK):
         try:
-            engines[name] = Interpreter(flatbuffer, num_threads=1, **BACKENDS[name]).interpreter
+            options = BACKENDS[name]
+            engines[name] = Interpreter(file.content, num_threads=1, **options).interpreter
         except (RuntimeError, ValueError):
             continue
     return engines
@@ -162,29 +168,37 @@ def _allowed(values: np.ndarray, tolerance: float) -> float:
     return float(max(tolerance * spread, ROUNDING * np.abs(images).max(initial=0)))
 
 
-def numbers(golden: Golden) -> bytes:
-    """The contents of `golden.bin`."""
+def encode(golden: Golden) -> bytes:
+    """Encodes a sample as the contents of `golden.bin`."""
     arrays = (*golden.inputs, *golden.outputs)
-    return b"".join(one.astype(one.dtype.newbyteorder("<")).tobytes() for one in arrays)
+    return b"".join(array.astype(array.dtype.newbyteorder("<")).tobytes() for array in arrays)
 
 
-def description(golden: Golden, flatbuffer: bytes) -> dict:
-    """What `model.json` says of a sample.
+def describe(golden: Golden, file: File) -> dict:
+    """Describes a sample for `model.json`.
 
     Args:
         golden: the sample.
-        flatbuffer: the file that it is of.
+        file: the file that gave its outputs.
     """
-    offset, told = 0, {"inputs": [], "outputs": []}
+    offset, ends = 0, {"inputs": [], "outputs": []}
     for kind, names, arrays in (
-        ("inputs", input_names(flatbuffer), golden.inputs),
-        ("outputs", output_names(flatbuffer), golden.outputs),
+        ("inputs", file.input_names, golden.inputs),
+        ("outputs", file.output_names, golden.outputs),
     ):
         for name, array in zip(names, arrays, strict=True):
-            end = {"name": name, "type": array.dtype.name, "shape": list(array.shape)}
-            told[kind].append({**end, "offset": offset})
+            shape = list(array.shape)
+            ends[kind].append(
+                {"name": name, "type": array.dtype.name, "shape": shape, "offset": offset}
+            )
             offset += array.nbytes
-    for end, tolerance in zip(told["outputs"], golden.tolerances, strict=True):
+    for end, tolerance in zip(ends["outputs"], golden.tolerances, strict=True):
         end["tolerance"] = tolerance
-    told_first = {"file": FILE, "runs": golden.runs, "enough": golden.enough}
-    return {**told_first, "kernel": golden.backend, "source": golden.source, **told}
+    return {
+        "file": FILE,
+        "runs": golden.runs,
+        "enough": golden.enough,
+        "kernel": golden.backend,
+        "source": golden.source,
+        **ends,
+    }

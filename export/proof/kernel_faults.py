@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from export.keras_graph import binary_layers as layers
 
-__all__ = ["NOT_FINITE", "kernel_faults"]
+__all__ = ["NOT_FINITE", "find_kernel_faults"]
 
 # What the converter allows, found by converting kernels.
 SPREAD = 0.005  # of the magnitudes in a filter, relative to the largest
@@ -17,7 +17,7 @@ NOT_FINITE = (
 )
 
 
-def kernel_faults(layer: tf.keras.layers.Layer) -> list[str]:
+def find_kernel_faults(layer: tf.keras.layers.Layer) -> list[str]:
     """Says which filters of a layer's quantized kernel are not -s or s throughout.
 
     Args:

@@ -13,9 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 from export.keras_graph import binary_layers as layers
-from export.tflite.flatbuffer import BINARY_CONVOLUTION, File, Operator
+from export.tflite.file import BINARY_CONVOLUTION, File, Operator
 
-__all__ = ["KERNEL_INPUT", "computes", "kernel_of", "layers_of", "trace"]
+__all__ = ["KERNEL_INPUT", "find_layers", "has_filters_of", "map_operators", "read_kernel"]
 
 LONGEST_NAME = 50
 
@@ -33,7 +33,7 @@ KERNEL_INPUT = {
 }
 
 
-def kernel_of(operator: Operator) -> np.ndarray | None:
+def read_kernel(operator: Operator) -> np.ndarray | None:
     """The constant filters of a convolution or dense operator.
 
     Returns:
@@ -65,15 +65,15 @@ def _fingerprint(kernel: np.ndarray) -> tuple:
     return kernel.shape, np.packbits(np.where(turned, flat > 0, flat < 0)).tobytes()
 
 
-def computes(operator: Operator, layer: tf.keras.layers.Layer) -> bool:
+def has_filters_of(operator: Operator, layer: tf.keras.layers.Layer) -> bool:
     """Whether an operator's filters are a layer's, but for a factor of each."""
-    kernel, filters = kernel_of(operator), layers.filters(layer)
+    kernel, filters = read_kernel(operator), layers.filters(layer)
     if kernel is None or filters is None:
         return False
     return _fingerprint(kernel) == _fingerprint(filters)
 
 
-def layers_of(name: str, paths: dict[str, tf.keras.layers.Layer]) -> list[tf.keras.layers.Layer]:
+def find_layers(name: str, paths: dict[str, tf.keras.layers.Layer]) -> list[tf.keras.layers.Layer]:
     """The layers that a tensor's name speaks of, in its order."""
     parts = name.split(";")
     found = []
@@ -96,10 +96,10 @@ def _candidates(
     operator: Operator, kernels: dict, spare: dict, paths: dict, used: list
 ) -> list[tf.keras.layers.Layer]:
     """The layers that an operator with a kernel can be, the likeliest first."""
-    kernel = kernel_of(operator)
+    kernel = read_kernel(operator)
     same = kernels.get(_fingerprint(kernel), []) if kernel is not None else []
-    outputs = [owner for one in operator.outputs for owner in layers_of(one.name, paths)]
-    inputs = [owner for one in operator.inputs if one for owner in layers_of(one.name, paths)]
+    outputs = [owner for one in operator.outputs for owner in find_layers(one.name, paths)]
+    inputs = [owner for one in operator.inputs if one for owner in find_layers(one.name, paths)]
     if len(same) == 1:
         return same
     if same:  # several of the same kernel and, if no name helps, each its turn
@@ -115,7 +115,7 @@ def _candidates(
     return alone if len(alone) == 1 else []
 
 
-def trace(file: File, model: tf.keras.Model) -> list[tf.keras.layers.Layer | None]:
+def map_operators(file: File, model: tf.keras.Model) -> list[tf.keras.layers.Layer | None]:
     """Finds the layer of each operator.
 
     Args:
@@ -133,7 +133,7 @@ def trace(file: File, model: tf.keras.Model) -> list[tf.keras.layers.Layer | Non
         filters = layers.filters(layer)
         if filters is not None:
             kernels[_fingerprint(filters)].append(layer)
-    known = {_fingerprint(one) for one in map(kernel_of, file.operators) if one is not None}
+    known = {_fingerprint(one) for one in map(read_kernel, file.operators) if one is not None}
     spare = defaultdict(list)
     for fingerprint, owners in kernels.items():
         if fingerprint not in known:
@@ -148,6 +148,6 @@ def trace(file: File, model: tf.keras.Model) -> list[tf.keras.layers.Layer | Non
             owners = []
         else:
             # Its own name is its output's; an input's is another operator's.
-            owners = [owner for one in operator.outputs for owner in layers_of(one.name, paths)]
+            owners = [owner for one in operator.outputs for owner in find_layers(one.name, paths)]
         found.append(owners[0] if owners else None)
     return found

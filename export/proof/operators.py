@@ -1,4 +1,4 @@
-"""The operators of a TFLite file one by one: kind, fusion, bits, bytes, multiply-accumulates."""
+"""Summarizes each operator of a TFLite file: kind, fusion, bits, bytes, multiply-accumulates."""
 
 import dataclasses
 import math
@@ -6,28 +6,28 @@ import math
 import numpy as np
 
 from export.proof.mapping import KERNEL_INPUT
-from export.tflite.flatbuffer import BINARY_CONVOLUTION, File, Operator
+from export.tflite.file import BINARY_CONVOLUTION, ENGINE_PREFIX, File, Operator, Tensor
 
-__all__ = ["Row", "macs", "rows"]
+__all__ = ["OperatorSummary", "count_macs", "summarize_operators"]
 
 INTEGERS = ("INT8", "UINT8", "INT16")
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
-    """An operator of a file.
+class OperatorSummary:
+    """What is known of an operator of a file.
 
     Attributes:
-        layer: the layer it came from; "" where none could be found.
+        layer: name of the layer that it computes; "" where none was found.
         operator: its name, such as "LceBconv2d".
         kind: "binary", "int8", "float32" or "other", by what it computes with; "int8" only where
             the integers stand for real numbers.
-        padding: "SAME" or "VALID"; "" where it has none.
-        strides: height and width; None where it has none.
+        padding: "SAME" or "VALID"; "" for an operator without padding.
+        strides: height and width; None for an operator without strides.
         fused: what the converter fused into it, of "scale", "bias", an activation, and "sign".
         packed_input: whether it reads bits.
         packed_output: whether it writes bits.
-        constant_bytes: of its constants; one that several operators share counts at the first.
+        constant_bytes: of its constants; one that several operators share counts for the first.
         binary_macs: multiply-accumulates of bits.
         float_macs: all others.
     """
@@ -45,57 +45,60 @@ class Row:
     float_macs: int
 
 
-def rows(file: File, names: list[str]) -> tuple[Row, ...]:
-    """Describes each operator of a file.
+def summarize_operators(file: File, names: list[str]) -> tuple[OperatorSummary, ...]:
+    """Summarizes each operator of a file.
 
     Args:
         file: the file.
-        names: the layer of each operator.
+        names: for each operator the name of its layer.
+
+    Returns:
+        A summary of each operator, in the order of the file.
     """
     counted = set()
-    found = []
+    summaries = []
     for operator, name in zip(file.operators, names, strict=True):
         constants = {
-            one.buffer: len(one.constant)
-            for one in operator.inputs
-            if one is not None and one.constant is not None and one.buffer not in counted
+            tensor.buffer: len(tensor.constant)
+            for tensor in operator.inputs
+            if tensor is not None and tensor.constant is not None and tensor.buffer not in counted
         }
         counted |= constants.keys()
-        count = macs(operator)
+        macs = count_macs(operator)
         binary = operator.name == BINARY_CONVOLUTION
-        found.append(
-            Row(
+        summaries.append(
+            OperatorSummary(
                 layer=name,
                 operator=operator.name,
                 kind=_kind(operator),
                 padding=operator.options.get("padding", ""),
                 strides=operator.options.get("strides"),
                 fused=_fused(operator),
-                packed_input=_packed(operator, operator.inputs),
-                packed_output=_packed(operator, operator.outputs),
+                packed_input=_is_packed(operator, operator.inputs),
+                packed_output=_is_packed(operator, operator.outputs),
                 constant_bytes=sum(constants.values()),
-                binary_macs=count if binary else 0,
-                float_macs=0 if binary else count,
+                binary_macs=macs if binary else 0,
+                float_macs=0 if binary else macs,
             )
         )
-    return tuple(found)
+    return tuple(summaries)
 
 
 def _kind(operator: Operator) -> str:
-    if operator.name.startswith("Lce"):
+    if operator.name.startswith(ENGINE_PREFIX):
         return "binary"
-    tensors = [one for one in (*operator.inputs[:2], *operator.outputs) if one is not None]
-    # Without a scale they are whole numbers, such as pixels or places.
-    if any(one.quantized and one.dtype in INTEGERS for one in tensors):
+    tensors = [tensor for tensor in (*operator.inputs[:2], *operator.outputs) if tensor is not None]
+    # Without a scale they are whole numbers, such as pixels or indices.
+    if any(tensor.quantized and tensor.dtype in INTEGERS for tensor in tensors):
         return "int8"
-    types = {one.dtype for one in tensors}
+    types = {tensor.dtype for tensor in tensors}
     return "float32" if "FLOAT32" in types else "other"
 
 
-def _packed(operator: Operator, tensors: tuple) -> bool:
-    # Only the engine's operators know bits, which they keep in 32-bit words.
+def _is_packed(operator: Operator, tensors: tuple[Tensor | None, ...]) -> bool:
+    # Only the engine's operators read or write bits, which they pack into 32-bit words.
     first = tensors[0] if tensors else None
-    return operator.name.startswith("Lce") and first is not None and first.dtype == "INT32"
+    return operator.name.startswith(ENGINE_PREFIX) and first is not None and first.dtype == "INT32"
 
 
 def _fused(operator: Operator) -> tuple[str, ...]:
@@ -114,13 +117,13 @@ def _fused(operator: Operator) -> tuple[str, ...]:
     activation = operator.options.get("activation", "NONE")
     if activation != "NONE":
         fused.append(str(activation).lower())
-    if operator.name == BINARY_CONVOLUTION and _packed(operator, operator.outputs):
+    if operator.name == BINARY_CONVOLUTION and _is_packed(operator, operator.outputs):
         fused.append("sign")
     return tuple(fused)
 
 
-def macs(operator: Operator) -> int:
-    """Multiply-accumulates of a convolution or dense operator; 0 for all others."""
+def count_macs(operator: Operator) -> int:
+    """Counts the multiply-accumulates of a convolution or dense operator; 0 for any other."""
     place = KERNEL_INPUT.get(operator.name)
     tensor = operator.inputs[place] if place and len(operator.inputs) > place else None
     if tensor is None or not tensor.shape or not operator.outputs:

@@ -12,12 +12,12 @@ import numpy as np
 import tensorflow as tf
 
 from export.keras_graph import binary_layers as layers
-from export.proof.kernel_faults import NOT_FINITE, kernel_faults
-from export.proof.mapping import KERNEL_INPUT, computes
-from export.tflite.flatbuffer import BINARY_CONVOLUTION, File, Operator, Tensor
+from export.proof.kernel_faults import NOT_FINITE, find_kernel_faults
+from export.proof.mapping import KERNEL_INPUT, has_filters_of
+from export.tflite.file import BINARY_CONVOLUTION, File, Operator, Tensor
 from recu_tf.quantized_scope import preserve_quantized_scope
 
-__all__ = ["reason"]
+__all__ = ["find_reason"]
 
 Layer = tf.keras.layers.Layer
 
@@ -29,12 +29,13 @@ BITS = ("LceQuantize", "LceDequantize")
 GROUP_CHANNELS = 32
 
 
-def reason(
+def find_reason(
     layer: Layer,
     titles: dict[int, str],
     file: File,
     owners: list[Layer | None],
     model: tf.keras.Model,
+    *,
     target: str = "arm",
 ) -> str | None:
     """Finds why a layer that should be binary is not, or not as the engine can run it.
@@ -57,7 +58,7 @@ def reason(
     ]
     if not own and _is_convolution(layer):
         # The converter makes one of two layers that compute the same.
-        own = [operator for operator in file.operators if computes(operator, layer)]
+        own = [operator for operator in file.operators if has_filters_of(operator, layer)]
         if not own:
             return "no operator of the file could be traced to it."
     wrong = [operator for operator in own if operator.name != BINARY_CONVOLUTION]
@@ -69,7 +70,7 @@ def reason(
     names = [titles.get(id(owner), "") for owner in owners]
     operator = wrong[0]
     chain = _chain(operator, file, names)
-    found = [*_computed_kernel(layer, operator), *kernel_faults(layer), *_groups(layer)]
+    found = [*_computed_kernel(layer, operator), *find_kernel_faults(layer), *_groups(layer)]
     found += _padded_with_zeros(layer, target)
     # Where the sign stands right before the convolution, what was found is enough; to look at the
     # values takes a run of the model.
@@ -133,7 +134,7 @@ def _groups(layer: Layer) -> list[str]:
 
 
 def _chain(operator: Operator, file: File, names: list[str]) -> list[tuple[Operator, str]]:
-    """What computes the input of an operator, the nearest first, with the layers' names.
+    """What has_filters_of the input of an operator, the nearest first, with the layers' names.
 
     As far as a sign, another operator with a kernel, or a place where values meet.
     """

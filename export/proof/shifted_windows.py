@@ -18,10 +18,11 @@ from tensorflow.python.framework.function_def_to_graph import function_def_to_gr
 from export.conversion.rewriting.padding import same_padding
 from export.keras_graph.binary_layers import paths, titles
 from export.keras_graph.inputs_outputs import as_inputs
-from export.proof.mapping import layers_of
-from export.tflite.flatbuffer import BINARY_CONVOLUTION, Operator, read
+from export.proof.mapping import find_layers
+from export.tflite.file import BINARY_CONVOLUTION, File, Operator
+from export.tflite.flatbuffer import read
 
-__all__ = ["moved_windows"]
+__all__ = ["find_shifted_windows"]
 
 CONVOLUTIONS = (BINARY_CONVOLUTION, "CONV_2D", "DEPTHWISE_CONV_2D")
 NODES = ("Conv2D", "DepthwiseConv2dNative")
@@ -47,7 +48,7 @@ class _Convolution(NamedTuple):
     image: Pair
 
 
-def moved_windows(flatbuffer: bytes, model: tf.keras.Model) -> list[str]:
+def find_shifted_windows(flatbuffer: bytes | File, model: tf.keras.Model) -> list[str]:
     """The convolutions that look through other windows in a file, by the names of their layers.
 
     Args:
@@ -82,7 +83,7 @@ def moved_windows(flatbuffer: bytes, model: tf.keras.Model) -> list[str]:
                 if _may_become(node, one) and not _is_counterpart(node, one)
             ]
             names = [node.name for node in moved] or [one.name]
-            owners = [owner for name in names for owner in layers_of(name, layers)]
+            owners = [owner for name in names for owner in find_layers(name, layers)]
             found.append(called[id(owners[0])] if owners else names[0] or "a convolution")
     return list(dict.fromkeys(found))
 

@@ -10,14 +10,16 @@ from export.keras_graph.inputs_outputs import Inputs
 from export.keras_graph.output_kinds import kind_of
 from export.proof import accuracy
 from export.proof.accuracy import Bounds, Predictions
-from export.proof.backend_agreement import right, run_backends
+from export.proof.backend_agreement import are_within, run_backends
 from export.proof.bisection import IMAGES, first_wrong_layer
-from export.proof.engine_faults import wide_kernels
+from export.proof.engine_faults import find_wide_kernels
 from export.proof.neighbours import GROUP, grossly_different, with_neighbours
 from export.proof.outliers import outlier
 from export.proof.output_comparison import compare
-from export.proof.shifted_windows import moved_windows
+from export.proof.shifted_windows import find_shifted_windows
 from export.proof.verdict import AGREEMENT, Verification
+from export.tflite.file import File
+from export.tflite.flatbuffer import read
 from export.tflite.interpreter import run_all
 from recu_tf.quantized_scope import preserve_quantized_scope
 
@@ -33,7 +35,7 @@ KIND_IMAGES = 64
 
 @preserve_quantized_scope()
 def verify(
-    flatbuffer: bytes,
+    flatbuffer: bytes | File,
     model: tf.keras.Model,
     images: Inputs,
     labels: np.ndarray | None = None,
@@ -84,9 +86,10 @@ def verify(
             f"`images` must be one or more, with a label each, got {found} images and "
             f"{count} labels."
         )
+    file = read(flatbuffer)
     outputs = _outputs(model, images)
     expected = outputs if rounded is None else _outputs(rounded, images)
-    got = run_all(flatbuffer, images)
+    got = run_all(file, images)
     if len(got) != len(expected):
         raise ValueError(
             f"`flatbuffer` must have the model's {len(expected)} outputs, got {len(got)}."
@@ -124,25 +127,23 @@ def verify(
     suspects = grossly_different(badness)
     few = [*suspects, *(i for i in range(min(found, BACKEND_IMAGES)) if i not in suspects)]
     allowed = [one.tolerance for one in comparisons]
-    runs = run_backends(flatbuffer, _chosen(images, few), [one[few] for one in got], allowed)
+    runs = run_backends(file, _chosen(images, few), [one[few] for one in got], allowed)
     values |= {"backends": runs.backends, "refusing": runs.refusing, "differing": runs.differing}
-    values["reference_right"] = len(suspects) > 0 and right(
-        runs.outputs, [one[few] for one in expected], allowed
+    values["reference_right"] = len(suspects) > 0 and are_within(
+        runs.reference_outputs, [one[few] for one in expected], allowed
     )
     if values.get("fault") and rounded is not None:
         found_outlier = outlier(parts or rounded, images)
         values["fault"] += f": {found_outlier}" if found_outlier else ""
-    moved = moved_windows(flatbuffer, parts or model)
-    wide = wide_kernels(flatbuffer, parts or model)
+    moved = find_shifted_windows(file, parts or model)
+    wide = find_wide_kernels(file, parts or model)
     if moved or wide:
         wrong = (moved or wide)[0]
         return Verification(**values, wrong_layer=wrong, moved=tuple(moved), wide=tuple(wide))
     verification = Verification(**values)
     if verification.computed:
         return verification
-    return Verification(
-        **values, **_taken_apart(flatbuffer, parts or model, images, suspects, tolerance)
-    )
+    return Verification(**values, **_taken_apart(file, parts or model, images, suspects, tolerance))
 
 
 def _outputs(model: tf.keras.Model, images: Inputs) -> list[np.ndarray]:
@@ -177,7 +178,7 @@ def _of_predictions(predictions: Predictions, int8: bool) -> dict[str, float]:
 
 
 def _taken_apart(
-    flatbuffer: bytes,
+    file: File,
     model: tf.keras.Model,
     images: Inputs,
     suspects: np.ndarray,
@@ -194,7 +195,7 @@ def _taken_apart(
     chosen = list(map(looked_at, images)) if isinstance(images, list) else looked_at(images)
     groups = [slice(GROUP * number, GROUP * (number + 1)) for number in range(len(suspects))]
     groups.append(slice(GROUP * len(suspects), None))
-    outputs = run_all(flatbuffer, chosen)
+    outputs = run_all(file, chosen)
     end = outputs if len(outputs) > 1 else outputs[0]
     try:
         wrong = first_wrong_layer(model, chosen, run_part, tolerance, outputs=end, groups=groups)

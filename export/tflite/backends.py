@@ -1,20 +1,26 @@
-"""The interpreters of TFLite files that Python has, and the ways each runs one."""
+"""The interpreters of TFLite files that Python has, and the backends that each can run with."""
 
 import warnings
 from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
-from larq_compute_engine.mlir.python import tflite_schema as schema
 from larq_compute_engine.tflite.python.interpreter import Interpreter
 
+from export.tflite.file import File
 from export.tflite.flatbuffer import read
 
-__all__ = ["BACKENDS", "FLOAT_BACKENDS", "find_backends", "has_binary_operators", "runner"]
+__all__ = [
+    "BACKENDS",
+    "FLOAT_BACKENDS",
+    "find_backends",
+    "load_in_tensorflow_lite",
+    "make_runner",
+]
 
-# The ways Larq Compute Engine has to run a binary convolution. On 64-bit ARM "optimized" is
-# hand-written assembly; on x86 it is not, and another one is usually faster. XNNPACK takes what is
-# left in float.
+# The implementations of binary convolutions in Larq Compute Engine, by the options of its
+# interpreter. "optimized" is hand-written assembly on 64-bit ARM; on x86 it is not, and another
+# backend is usually faster. XNNPACK runs the float operators.
 BACKENDS = {
     "optimized": {},
     "reference": {"use_reference_bconv": True},
@@ -22,7 +28,7 @@ BACKENDS = {
     "optimized with XNNPACK": {"use_xnnpack": True},
     "indirect bgemm with XNNPACK": {"use_indirect_bgemm": True, "use_xnnpack": True},
 }
-# Without binary operators those differ in nothing but XNNPACK.
+# Without binary operators these differ in XNNPACK alone.
 FLOAT_BACKENDS = {"engine": {}, "engine with XNNPACK": {"use_xnnpack": True}}
 RESOLVERS = {
     "TFLite": tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
@@ -30,8 +36,9 @@ RESOLVERS = {
 }
 
 
-def tensorflow_lite(
-    flatbuffer: bytes,
+def load_in_tensorflow_lite(
+    flatbuffer: bytes | File,
+    *,
     threads: int = 1,
     resolver: tf.lite.experimental.OpResolverType = RESOLVERS["TFLite with XNNPACK"],
 ) -> tf.lite.Interpreter:
@@ -40,51 +47,43 @@ def tensorflow_lite(
     Its verifier checks all offsets of a file, which Larq Compute Engine trusts and crashes on. The
     verifier itself crashes on a file without a subgraph, which `read` refuses.
 
+    Args:
+        flatbuffer: the file.
+        threads: number of threads.
+        resolver: the implementations of operators to take, one of `RESOLVERS`.
+
     Raises:
         ValueError: the file is damaged.
     """
-    read(flatbuffer)
+    file = read(flatbuffer)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "(?s).*tf.lite.Interpreter is deprecated")
         return tf.lite.Interpreter(
-            model_content=flatbuffer,
+            model_content=file.content,
             num_threads=threads,
             experimental_op_resolver_type=resolver,
         )
 
 
-def has_binary_operators(flatbuffer: bytes) -> bool:
-    """Whether a TFLite file has operators of Larq Compute Engine's own.
+def find_backends(flatbuffer: bytes | File) -> list[str]:
+    """Names the backends that a TFLite file may run with.
 
     Args:
         flatbuffer: the file.
 
-    Raises:
-        ValueError: the file is damaged.
-    """
-    tensorflow_lite(flatbuffer)
-    model = schema.Model.GetRootAs(flatbuffer, 0)
-    codes = [model.OperatorCodes(i).CustomCode() for i in range(model.OperatorCodesLength())]
-    return any((code or b"").startswith(b"Lce") for code in codes)
-
-
-def find_backends(flatbuffer: bytes) -> list[str]:
-    """The names of the backends that a TFLite file may run with.
-
-    Those of `BACKENDS` for a file with binary operators, which TensorFlow Lite cannot run; for any
-    other file TensorFlow Lite's, and Larq Compute Engine's for what is not binary.
-
-    Args:
-        flatbuffer: the file.
+    Returns:
+        `BACKENDS` for a file with binary operators, which TensorFlow Lite cannot run; for any other
+        file the two of TensorFlow Lite and `FLOAT_BACKENDS`.
 
     Raises:
         ValueError: the file is damaged.
     """
-    return list(BACKENDS) if has_binary_operators(flatbuffer) else [*RESOLVERS, *FLOAT_BACKENDS]
+    binary = read(flatbuffer).has_binary_operators
+    return list(BACKENDS) if binary else [*RESOLVERS, *FLOAT_BACKENDS]
 
 
-def some_values(shape: tuple[int, ...], dtype: type, rng: np.random.Generator) -> np.ndarray:
-    """What an input may hold: random real numbers and bytes; zeros of any other type.
+def fill_input(shape: tuple[int, ...], dtype: type, rng: np.random.Generator) -> np.ndarray:
+    """Fills an input with random real numbers or bytes, and with zeros where it is of another type.
 
     Zeros, since an integer of four bytes is likely to be an index.
 
@@ -102,36 +101,42 @@ def some_values(shape: tuple[int, ...], dtype: type, rng: np.random.Generator) -
     return np.zeros(shape, dtype)
 
 
-def runner(flatbuffer: bytes, backend: str, threads: int = 1) -> Callable[[], list[np.ndarray]]:
-    """A function that runs a TFLite file once: inputs copied in, outputs copied out.
+def make_runner(
+    flatbuffer: bytes | File, backend: str, *, threads: int = 1
+) -> Callable[[], list[np.ndarray]]:
+    """Makes a function that runs a TFLite file once: copies inputs in, and outputs out.
 
     Args:
-        flatbuffer: the file, which `tensorflow_lite` has checked. Inputs of any number, shape and
-            type of numbers; an open size, such as that of the batch, counts as 1.
+        flatbuffer: the file, which `load_in_tensorflow_lite` has checked, with any number of inputs
+            of any shape and numeric type; an open size, such as that of the batch, counts as 1.
         backend: one of `find_backends(flatbuffer)`.
         threads: number of threads.
 
     Raises:
         RuntimeError, ValueError: the backend lacks an operator of the file, or cannot prepare it.
     """
+    file = read(flatbuffer)
     rng = np.random.default_rng(0)
     if backend in RESOLVERS:
-        interpreter = tensorflow_lite(flatbuffer, threads, RESOLVERS[backend])
+        interpreter = load_in_tensorflow_lite(file, threads=threads, resolver=RESOLVERS[backend])
         interpreter.allocate_tensors()
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-        values = [(one["index"], some_values(one["shape"], one["dtype"], rng)) for one in inputs]
+        values = [
+            (tensor["index"], fill_input(tensor["shape"], tensor["dtype"], rng))
+            for tensor in inputs
+        ]
 
         def run():
             for index, value in values:
                 interpreter.set_tensor(index, value)
             interpreter.invoke()
-            return [interpreter.get_tensor(one["index"]) for one in outputs]
+            return [interpreter.get_tensor(tensor["index"]) for tensor in outputs]
 
         return run
     options = {**BACKENDS, **FLOAT_BACKENDS}[backend]
-    engine = Interpreter(flatbuffer, num_threads=threads, **options).interpreter
+    engine = Interpreter(file.content, num_threads=threads, **options).interpreter
     values = [
-        some_values(shape, dtype, rng)
+        fill_input(shape, dtype, rng)
         for shape, dtype in zip(engine.input_shapes, engine.input_types, strict=True)
     ]
     return lambda: engine.predict(values)

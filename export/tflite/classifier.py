@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from export.tflite.interpreter import checked_interpreter
+from export.tflite.interpreter import load_in_engine
 from recu_tf.data import Normalization
 from recu_tf.networks import Classifier, classifier
 from recu_tf.pixel_scaling import denormalize
@@ -23,7 +23,7 @@ def tflite_classifier(flatbuffer: bytes, normalization: Normalization | None = N
         ValueError: it is no such file, is damaged, or holds operators that the engine lacks; or it
             takes pixels and `normalization` is None.
     """
-    interpreter = checked_interpreter(flatbuffer)
+    interpreter = load_in_engine(flatbuffer)
     takes_pixels = [np.dtype(one) for one in interpreter.input_types] == [np.uint8]
     if takes_pixels and normalization is None:
         raise ValueError(

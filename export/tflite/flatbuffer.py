@@ -7,20 +7,17 @@ file without a subgraph, and accept files of 7 kB that take the object API 40 s 
 Files that were read here are written by the object API, see `export.conversion.stripping`.
 """
 
-import math
 import struct
-from dataclasses import dataclass, field
 
 import numpy as np
 from larq_compute_engine.mlir.python import tflite_schema as schema
 
-from export.tflite.operator_options import builtin_options, engine_options, names_of
+from export.tflite.file import BINARY_CONVOLUTION, File, Operator, Tensor
+from export.tflite.operator_options import list_names, read_builtin_options, read_engine_options
 
-__all__ = ["BINARY_CONVOLUTION", "File", "Operator", "Tensor", "read"]
+__all__ = ["read"]
 
-BINARY_CONVOLUTION = "LceBconv2d"
-
-# What the readers of flatbuffers and flexbuffers raise where an offset leads astray.
+# What the readers of flatbuffers and flexbuffers raise where an offset points to a wrong place.
 DAMAGE = (
     AssertionError,
     AttributeError,
@@ -35,121 +32,43 @@ DAMAGE = (
 )
 
 
-OPERATORS = names_of(schema.BuiltinOperator)
-TYPES = names_of(schema.TensorType)
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """A tensor of a file.
-
-    Attributes:
-        graph: the subgraph it belongs to, from 0.
-        index: in the subgraph, from 0.
-        name: as the converter left it, with the names of all that was fused into it.
-        shape: with -1 where a size is open.
-        dtype: as the format calls it, such as "FLOAT32"; bit-packed values are "INT32".
-        buffer: number of the buffer that holds its values; tensors can share one.
-        constant: the bytes of that buffer, uint8; None where the values are computed.
-        quantized: whether it has a scale, and so stands for real numbers.
-    """
-
-    graph: int
-    index: int
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    buffer: int
-    constant: np.ndarray | None = field(repr=False, compare=False)
-    quantized: bool
-
-    @property
-    def size(self) -> int:
-        """Number of values; an open size counts as 1."""
-        return math.prod(max(length, 1) for length in self.shape)
-
-    def values(self) -> np.ndarray:
-        """The constant in its shape.
-
-        Raises:
-            ValueError: it is not constant, of a type that NumPy lacks, or not as long as its shape.
-        """
-        if self.constant is None:
-            raise ValueError(f"{self.name!r} is not constant.")
-        try:
-            return self.constant.view(self.dtype.lower()).reshape(self.shape)
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"`flatbuffer` must be a TFLite file; in this one {self.name!r} cannot be read as "
-                f"{self.dtype} of shape {self.shape}."
-            ) from error
-
-
-@dataclass(frozen=True)
-class Operator:
-    """An operator of a file.
-
-    Attributes:
-        graph: the subgraph it belongs to, from 0.
-        name: such as "CONV_2D", or a custom one's own, such as "LceBconv2d".
-        inputs: tensors; None where an optional one is left out.
-        outputs: tensors.
-        options: those it has of: `padding` ("SAME" or "VALID"), `strides` and `dilation` (height,
-            width), `activation` ("RELU" and so on, "NONE" for none), `depth_multiplier`, `window`
-            (height, width of a pooling); for a binary convolution `channels_in` and `pad_values`
-            too. Those of operators that are not TensorFlow Lite's or the engine's are left out.
-    """
-
-    graph: int
-    name: str
-    inputs: tuple[Tensor | None, ...]
-    outputs: tuple[Tensor, ...]
-    options: dict[str, object]
-
-
-@dataclass(frozen=True)
-class File:
-    """A TFLite file.
-
-    Attributes:
-        operators: in the order in which they run, subgraph after subgraph.
-        inputs: of the first subgraph.
-        outputs: of the first subgraph.
-    """
-
-    operators: tuple[Operator, ...]
-    inputs: tuple[Tensor, ...]
-    outputs: tuple[Tensor, ...]
+OPERATORS = list_names(schema.BuiltinOperator)
+TYPES = list_names(schema.TensorType)
 
 
 class _Budget:
-    """What a file of this length can hold; offsets that meet could promise far more.
+    """Limits what is read to what a file of this length can hold.
 
-    Every element of a vector takes at least one byte of its own.
+    Every element of a vector takes at least one byte of its own, unless offsets point to the same
+    place: a small file can then claim to hold millions of elements.
     """
 
     def __init__(self, length: int):
         self.left = length
 
     def spend(self, count: int) -> range:
+        """The numbers of `count` elements, which are taken off the budget."""
         self.left -= count
         if self.left < 0:
             raise ValueError("it claims to hold more than its length")
         return range(count)
 
 
-def read(flatbuffer: bytes) -> File:
-    """Reads a TFLite file.
+def read(flatbuffer: bytes | File) -> File:
+    """Parses a TFLite file.
 
     Args:
-        flatbuffer: the file.
+        flatbuffer: the file's bytes; a file that has been parsed is returned as it is, so that
+            functions can take either.
 
     Returns:
-        What it holds. Constants are views into `flatbuffer`, not copies.
+        The file. Constants are views into its bytes, not copies.
 
     Raises:
         ValueError: the bytes are not a TFLite file, or a damaged one.
     """
+    if isinstance(flatbuffer, File):
+        return flatbuffer
     if not isinstance(flatbuffer, bytes | bytearray) or flatbuffer[4:8] != b"TFL3":
         raise ValueError("`flatbuffer` must be a TFLite file; these bytes have no TFL3 mark.")
     try:
@@ -158,7 +77,7 @@ def read(flatbuffer: bytes) -> File:
         reason = str(error) or type(error).__name__
         raise ValueError(
             f"`flatbuffer` must be a TFLite file; this one is damaged: {reason}"
-        ) from (error)
+        ) from error
 
 
 def _read(flatbuffer: bytes) -> File:
@@ -181,13 +100,33 @@ def _read(flatbuffer: bytes) -> File:
             _operator(number, graph.Operators(i), names, tensors, budget)
             for i in budget.spend(graph.OperatorsLength())
         ]
-        ends.append(
-            (
-                _pick(tensors, graph.InputsAsNumpy(), budget),
-                _pick(tensors, graph.OutputsAsNumpy(), budget),
-            )
-        )
-    return File(tuple(operators), *ends[0])
+        inputs = _pick(tensors, graph.InputsAsNumpy(), budget)
+        ends.append((inputs, _pick(tensors, graph.OutputsAsNumpy(), budget)))
+    inputs, outputs = ends[0]
+    if None in inputs + outputs:
+        raise ValueError("it lacks an input or an output")
+    return File(
+        flatbuffer,
+        tuple(operators),
+        inputs,
+        outputs,
+        _signature_names(model, "Inputs", inputs, budget),
+        _signature_names(model, "Outputs", outputs, budget),
+    )
+
+
+def _signature_names(
+    model: schema.Model, ends: str, tensors: tuple[Tensor, ...], budget: _Budget
+) -> tuple[str, ...]:
+    """The names of a file's "Inputs" or "Outputs" in the order of its tensors."""
+    names = {}
+    if model.SignatureDefsLength():
+        signature = model.SignatureDefs(0)
+        for number in budget.spend(getattr(signature, f"{ends}Length")()):
+            end = getattr(signature, ends)(number)
+            names[end.TensorIndex()] = _text(end.Name())
+            budget.spend(len(names[end.TensorIndex()]))
+    return tuple(names.get(tensor.index, tensor.name) for tensor in tensors)
 
 
 def _text(text: bytes | None) -> str:
@@ -250,9 +189,9 @@ def _operator(
         raise ValueError(f"{name} lacks an output")
     if operator.CustomOptionsLength():
         budget.spend(operator.CustomOptionsLength())
-        options = engine_options(name, operator.CustomOptionsAsNumpy().tobytes())
+        options = read_engine_options(name, operator.CustomOptionsAsNumpy().tobytes())
     else:
-        options = builtin_options(operator)
+        options = read_builtin_options(operator)
     if name == BINARY_CONVOLUTION and (
         "channels_in" not in options
         or len(inputs) < 2

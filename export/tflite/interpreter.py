@@ -1,4 +1,4 @@
-"""Runs TFLite files with the interpreter of Larq Compute Engine, a batch after the other."""
+"""Runs TFLite files with the interpreter of Larq Compute Engine, batch after batch."""
 
 import platform
 from collections.abc import Iterable
@@ -7,75 +7,79 @@ import numpy as np
 from larq_compute_engine.tflite.python.interpreter import Interpreter
 
 from export.keras_graph.inputs_outputs import Inputs, as_list
-from export.tflite.backends import BACKENDS, tensorflow_lite
+from export.tflite.backends import BACKENDS, load_in_tensorflow_lite
+from export.tflite.file import ENGINE_PREFIX, File
 from export.tflite.flatbuffer import read
 from recu_tf.networks import batches_of
 
-__all__ = ["checked_interpreter", "choose_backend", "other_operators", "run", "run_all"]
+__all__ = ["choose_backend", "find_tensorflow_operators", "load_in_engine", "run", "run_all"]
 
 ARM = ("aarch64", "arm64")
 
 
-def checked_interpreter(flatbuffer: bytes, backend: str | None = None):
-    """The engine's interpreter of a file, on one thread.
+def load_in_engine(flatbuffer: bytes | File, backend: str | None = None):
+    """Loads a file in the engine's interpreter, on one thread.
 
     Args:
         flatbuffer: the file.
-        backend: one of `export.tflite.backends.BACKENDS`; None means the one that is fast here.
+        backend: one of `export.BACKENDS`; None means `choose_backend()`.
 
     Raises:
         ValueError: it is no TFLite file, is damaged, or holds operators that the engine lacks or
             cannot prepare.
     """
     options = BACKENDS[backend or choose_backend()]
+    file = read(flatbuffer)
     try:
-        tensorflow_lite(flatbuffer)  # checks what the engine takes on trust, and crashes on
-        return Interpreter(flatbuffer, num_threads=1, **options).interpreter
+        load_in_tensorflow_lite(file)  # checks what the engine trusts, and crashes on
+        return Interpreter(file.content, num_threads=1, **options).interpreter
     except (ValueError, RuntimeError) as error:
+        operators = find_tensorflow_operators(operator.name for operator in file.operators)
+        why = f"it needs {', '.join(operators)}, which only TensorFlow has." if operators else error
         raise ValueError(
-            f"`flatbuffer` must be a TFLite file that Larq Compute Engine can run: "
-            f"{_missing(flatbuffer) or error}"
+            f"`flatbuffer` must be a TFLite file that Larq Compute Engine can run: {why}"
         ) from error
 
 
 def choose_backend() -> str:
-    """The name of the backend that files are verified with."""
+    """The name of the backend that files are verified with: the faster one on this machine."""
     # Three to four times as fast as the other on x86, which "optimized" has no assembly for.
     return "optimized" if platform.machine() in ARM else "indirect bgemm"
 
 
-def other_operators(names: Iterable[str]) -> list[str]:
-    """Those of these operators that neither the engine nor TensorFlow Lite has, each once."""
-    # Their own are in capitals, or begin with the engine's mark.
-    return sorted({name for name in names if not name.isupper() and not name.startswith("Lce")})
+def find_tensorflow_operators(names: Iterable[str]) -> list[str]:
+    """Finds the operators that only TensorFlow has: neither the engine nor TensorFlow Lite does.
+
+    Args:
+        names: of operators.
+
+    Returns:
+        Those names, each once.
+    """
+    # TensorFlow Lite's own names are in capitals.
+    return sorted(
+        {name for name in names if not name.isupper() and not name.startswith(ENGINE_PREFIX)}
+    )
 
 
-def _missing(flatbuffer: bytes) -> str:
-    """The operators of a file that neither the engine nor TensorFlow Lite has, in words."""
-    try:
-        names = {one.name for one in read(flatbuffer).operators}
-    except ValueError:
-        return ""
-    others = other_operators(names)
-    return f"it needs {', '.join(others)}, which only TensorFlow has." if others else ""
-
-
-def run_all(flatbuffer: bytes, images: Inputs, backend: str | None = None) -> list[np.ndarray]:
+def run_all(
+    flatbuffer: bytes | File, images: Inputs, backend: str | None = None
+) -> list[np.ndarray]:
     """Runs a file on images.
 
     Args:
         flatbuffer: a TFLite file for a fixed number of images.
         images: (count, ...) of the type that the file takes; any count. For several inputs a list
             of such arrays, in the order of the file, which `export.convert` makes the model's.
-        backend: see `checked_interpreter`.
+        backend: see `load_in_engine`.
 
     Returns:
         Its outputs, each (count, ...), in the order of the file, which is the model's as well.
 
     Raises:
-        ValueError: as for `checked_interpreter`.
+        ValueError: as for `load_in_engine`.
     """
-    interpreter = checked_interpreter(flatbuffer, backend)
+    interpreter = load_in_engine(flatbuffer, backend)
     arrays = as_list(images)
     size, count = interpreter.input_shapes[0][0], len(arrays[0])
     filled = [batches_of(size, array) for array in arrays]
@@ -83,11 +87,11 @@ def run_all(flatbuffer: bytes, images: Inputs, backend: str | None = None) -> li
     return [np.concatenate(output)[:count] for output in zip(*batches, strict=True)]
 
 
-def run(flatbuffer: bytes, images: Inputs) -> np.ndarray:
+def run(flatbuffer: bytes | File, images: Inputs) -> np.ndarray:
     """Runs a file with one output on images; see `run_all`.
 
     Raises:
-        ValueError: as for `checked_interpreter`, or the file has more outputs.
+        ValueError: as for `load_in_engine`, or the file has more outputs.
     """
     outputs = run_all(flatbuffer, images)
     if len(outputs) != 1:

@@ -3,20 +3,20 @@
 from flatbuffers import flexbuffers
 from larq_compute_engine.mlir.python import tflite_schema as schema
 
-__all__ = ["builtin_options", "engine_options", "names_of"]
+__all__ = ["list_names", "read_builtin_options", "read_engine_options"]
 
 
-def names_of(enumeration: type) -> dict[int, str]:
+def list_names(enumeration: type) -> dict[int, str]:
     """The names in an enumeration of the file's schema, by their numbers."""
     return {code: name for name, code in vars(enumeration).items() if not name.startswith("_")}
 
 
-OPTIONS = names_of(schema.BuiltinOptions)
-PADDINGS = names_of(schema.Padding)
-ACTIVATIONS = names_of(schema.ActivationFunctionType)
+OPTIONS = list_names(schema.BuiltinOptions)
+PADDINGS = list_names(schema.Padding)
+ACTIVATIONS = list_names(schema.ActivationFunctionType)
 
 
-def builtin_options(operator: schema.Operator) -> dict[str, object]:
+def read_builtin_options(operator: schema.Operator) -> dict[str, object]:
     """The options of a builtin operator that `export.tflite.flatbuffer.Operator` speaks of."""
     kind = getattr(schema, OPTIONS.get(operator.BuiltinOptionsType(), ""), None)
     table = operator.BuiltinOptions()
@@ -39,7 +39,7 @@ def builtin_options(operator: schema.Operator) -> dict[str, object]:
     return {name: value for name, value in found.items() if value not in (None, (None, None))}
 
 
-def engine_options(name: str, encoded: bytes) -> dict[str, object]:
+def read_engine_options(name: str, encoded: bytes) -> dict[str, object]:
     """The options of one of the engine's own operators, by the names that builtin ones have.
 
     Args:

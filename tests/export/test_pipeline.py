@@ -9,7 +9,7 @@ from conftest import assert_close, few_digits
 
 import export
 from export import ExportError, Options, Source, export_network
-from export.conversion.stripping import stripped
+from export.conversion.stripping import strip
 from export.tflite.interpreter import choose_backend, run
 from recu_tf import data
 from recu_tf.layers import HardTanh
@@ -68,7 +68,7 @@ def test_pixels_in_and_probabilities_out_four_at_a_time():
     assert exported.verification.source == "test images of digits"
     assert exported.audit.binary == 1
     # What was verified is what is written.
-    assert stripped(exported.flatbuffer) == exported.flatbuffer
+    assert strip(exported.flatbuffer) == exported.flatbuffer
     pixels, images, _ = digits()
     expected = tf.nn.softmax(model(images)).numpy()
     # Sums in another order.

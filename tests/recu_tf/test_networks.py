@@ -285,7 +285,7 @@ def test_tflite_file_of_any_batch_size_is_run(plain, images):
 
 @pytest.mark.parametrize("end", [0, 7, 100, -16])
 def test_damaged_tflite_file_is_refused_and_does_not_crash(plain, end):
-    with pytest.raises(ValueError, match="must be a TFLite file that Larq Compute Engine can run"):
+    with pytest.raises(ValueError, match="`flatbuffer` must be a TFLite file; th"):
         export.tflite_classifier(plain[1][:end])
 
 

@@ -12,6 +12,7 @@ from export.bundle.page import report_page
 from export.bundle.writer import write
 from export.conversion.rewriting import Rewriting
 from export.proof.auditing import Audit
+from export.tflite.flatbuffer import read
 
 CREATED = datetime(2026, 1, 2, 3, 4, tzinfo=timezone.utc)
 HOSTILE = "<script>alert('x')</script>&\"<img src=x onerror=y>"
@@ -157,7 +158,7 @@ def test_all_inputs_and_outputs_and_the_backends_are_told(tmp_path):
     model = tf.keras.Model([image, numbers], [x, classes])
     flatbuffer = tf.lite.TFLiteConverter.from_keras_model(model).convert()
     verification = replace(small_bundle().verification, backends=("reference", "indirect bgemm"))
-    changes = {"flatbuffer": flatbuffer, "verification": verification, "golden": None}
+    changes = {"file": read(flatbuffer), "verification": verification, "golden": None}
     bundle = small_bundle(class_names=["a", "b", "c", "d"], dataset=None, **changes)
     assert bundle.labels == ["a", "b", "c", "d"]
     (tmp_path / "all.html").write_text(report_page(bundle, CREATED), "utf-8")
@@ -181,7 +182,7 @@ def test_network_without_an_image_is_told(tmp_path):
     numbers = tf.keras.Input((7,), 1)
     model = tf.keras.Model(numbers, tf.keras.layers.Dense(2)(numbers))
     flatbuffer = tf.lite.TFLiteConverter.from_keras_model(model).convert()
-    bundle = small_bundle(flatbuffer=flatbuffer, class_names=None, golden=None)
+    bundle = small_bundle(file=read(flatbuffer), class_names=None, golden=None)
     assert (bundle.values, bundle.resize) == ("unknown", None)
     (tmp_path / "report.html").write_text(report_page(bundle, CREATED), "utf-8")
     assert "float32 1 \N{MULTIPLICATION SIGN} 7" in Page(tmp_path / "report.html").text

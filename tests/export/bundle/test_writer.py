@@ -296,7 +296,6 @@ def test_script_is_in_the_package():
             {"normalization": type(NORMALIZATION)((0.5,), (0.2,))},
             "a mean and a std for each of 3 channels",
         ),
-        ({"flatbuffer": b"no model"}, "`flatbuffer` must be a TFLite file"),
     ],
 )
 def test_bundle_that_contradicts_itself_is_refused(changes, message):

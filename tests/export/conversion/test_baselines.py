@@ -3,20 +3,21 @@ import tensorflow as tf
 from tiny_files import binary_model
 
 from export.conversion.baselines import convert_float_twin, twins
-from export.measurement.subgraphs import multiply_accumulates
+from export.measurement.subgraphs import count_multiply_accumulates
 from export.tflite import backends
+from export.tflite.flatbuffer import read
 
 
 def test_twins_do_the_same_work_in_float_and_in_int8():
     made = twins(binary_model())
     assert list(made) == ["float32", "int8"]
-    assert multiply_accumulates(made["float32"]) == multiply_accumulates(made["int8"])
+    assert count_multiply_accumulates(made["float32"]) == count_multiply_accumulates(made["int8"])
     kinds = {}
     for name, flatbuffer in made.items():
-        assert not backends.has_binary_operators(flatbuffer)
-        details = backends.tensorflow_lite(flatbuffer).get_tensor_details()
+        assert not read(flatbuffer).has_binary_operators
+        details = backends.load_in_tensorflow_lite(flatbuffer).get_tensor_details()
         kinds[name] = {one["dtype"].__name__ for one in details if len(one["shape"]) == 4}
-        assert backends.runner(flatbuffer, "TFLite")()[0].shape == (1, 3)
+        assert backends.make_runner(flatbuffer, "TFLite")()[0].shape == (1, 3)
     assert kinds["float32"] == {"float32"}
     assert "int8" in kinds["int8"]
 
@@ -34,7 +35,7 @@ class Own(tf.keras.layers.Layer):
 def test_layer_that_does_not_name_itself_has_a_twin():
     inputs = tf.keras.Input((8, 8, 3))
     twin = convert_float_twin(tf.keras.Model(inputs, Own(2.0)(inputs)))
-    assert backends.runner(twin, "TFLite")()[0].shape == (1, 3)
+    assert backends.make_runner(twin, "TFLite")()[0].shape == (1, 3)
 
 
 def test_network_that_cannot_be_cloned_is_refused():
@@ -48,4 +49,4 @@ def test_network_that_cannot_be_cloned_is_refused():
 
 def test_twin_takes_as_many_images_as_the_file_it_is_measured_with():
     twin = convert_float_twin(binary_model(), batch_size=3)
-    assert backends.runner(twin, "TFLite")()[0].shape == (3, 3)
+    assert backends.make_runner(twin, "TFLite")()[0].shape == (3, 3)

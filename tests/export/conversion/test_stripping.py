@@ -6,10 +6,10 @@ from larq_compute_engine.mlir.python import tflite_schema as schema
 from rewritten import binary, head, images_for
 
 import export
-from export.conversion.stripping import stripped
+from export.conversion.stripping import strip
 from export.measurement.latency import benchmark
-from export.measurement.subgraphs import parts
-from export.tflite.backends import find_backends, runner, tensorflow_lite
+from export.measurement.subgraphs import extract_subgraphs
+from export.tflite.backends import find_backends, load_in_tensorflow_lite, make_runner
 from export.tflite.flatbuffer import read
 from export.tflite.interpreter import run
 
@@ -27,7 +27,7 @@ def model():
 @pytest.fixture(scope="module")
 def files(model):
     file = export.convert(model, batch_size=2)
-    return file, stripped(file)
+    return file, strip(file)
 
 
 def names(file):
@@ -62,7 +62,7 @@ def test_operators_options_and_constants_stay(files):
 def test_inputs_and_outputs_keep_their_names_and_the_signature_runs():
     image = tf.keras.Input((8, 8, 3))
     model = tf.keras.Model(image, head(L.Conv2D(4, 3)(image)))
-    interpreter = tensorflow_lite(stripped(export.convert(model)))
+    interpreter = load_in_tensorflow_lite(strip(export.convert(model)))
     image = images_for(model, count=1)
     outputs = interpreter.get_signature_runner()(image=image)["output_000"]
     # Sums in another order.
@@ -88,7 +88,7 @@ def test_metadata_that_others_read_stays(files):
     file.metadata[0].name = b"TFLITE_METADATA"
     with_metadata = _packed(file)
     before = schema.Model.GetRootAs(with_metadata, 0)
-    after = schema.Model.GetRootAs(stripped(with_metadata), 0)
+    after = schema.Model.GetRootAs(strip(with_metadata), 0)
     assert after.Metadata(0).Name() == b"TFLITE_METADATA"
     kept = after.Buffers(after.Metadata(0).Buffer()).DataAsNumpy()
     assert kept.tobytes() == before.Buffers(before.Metadata(0).Buffer()).DataAsNumpy().tobytes()
@@ -110,13 +110,14 @@ def test_stripped_files_are_verified_audited_taken_apart_and_measured(model, fil
     assert audited.lost == {}
     assert {row.layer for row in audited.rows if row.kind == "binary"} >= {"first", "second"}
     assert export.audit(small).binary == 2
-    assert [one.operators for one in parts(small)] == [one.operators for one in parts(file)]
+    before, after = (extract_subgraphs(content) for content in (file, small))
+    assert [group.operators for group in after] == [group.operators for group in before]
     for backend in find_backends(small):
-        runner(small, backend)()
+        make_runner(small, backend)()
     assert benchmark({"small": small}, repeats=1).latencies
-    assert stripped(small) == small
+    assert strip(small) == small
 
 
 def test_damaged_files_are_refused(files):
     with pytest.raises(ValueError, match="`flatbuffer` must be a TFLite file"):
-        stripped(files[0][:200])
+        strip(files[0][:200])

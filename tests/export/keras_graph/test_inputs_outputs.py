@@ -17,7 +17,7 @@ from export.conversion.serving import with_pixel_input
 from export.keras_graph.building import build_model, flatten_model
 from export.keras_graph.graph import read_graph
 from export.keras_graph.inputs_outputs import as_inputs, input_names, output_names
-from export.tflite.backends import tensorflow_lite
+from export.tflite.backends import load_in_tensorflow_lite
 from export.tflite.interpreter import run_all
 from recu_tf.data import Normalization
 
@@ -47,7 +47,7 @@ def test_signature_calls_the_ends_as_the_model_does():
     assert (set(input_names(model)), set(output_names(model))) == signature
     rewritten = rewriting.rewrite(model, given(model))[0]
     served = with_pixel_input(rewritten, Normalization((0.5,) * 3, (0.2,) * 3))
-    found = tensorflow_lite(export.convert(served)).get_signature_list()["serving_default"]
+    found = load_in_tensorflow_lite(export.convert(served)).get_signature_list()["serving_default"]
     assert (set(found["inputs"]), set(found["outputs"])) == signature
 
 

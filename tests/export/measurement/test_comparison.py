@@ -1,7 +1,7 @@
 import pytest
 from tiny_files import binary_file, float_file
 
-from export.measurement.comparison import Breakdown, PartLatency, breakdown, compare
+from export.measurement.comparison import Breakdown, SubgraphLatency, break_down, compare
 from export.measurement.latency import Latency
 from export.measurement.subgraphs import OTHER
 
@@ -20,18 +20,18 @@ def test_files_are_compared_by_their_fastest_backends():
         latency("float32", "TFLite", 2, 1.0, 0.5),
         latency("float32", "TFLite", 4, 0.1, 0.1),
     ]
-    one, two = compare(latencies, "mine", "float32")
-    assert (one.speedup, one.best_speedup) == (1.5, 2.5)
-    assert str(one) == (
+    one_thread, two_threads = compare(latencies, "mine", "float32")
+    assert (one_thread.speedup, one_thread.best_speedup) == (1.5, 2.5)
+    assert str(one_thread) == (
         "mine on 1 thread is 1.50 times as fast as float32: 2.00 ms (reference) against 3.00 ms "
         "(TFLite); by their fastest runs 2.50 times as fast"
     )
-    assert two.speedup == pytest.approx(1 / 1.5)
-    assert "mine on 2 threads is 1.50 times as slow as float32: 1.50 ms" in str(two)
+    assert two_threads.speedup == pytest.approx(1 / 1.5)
+    assert "mine on 2 threads is 1.50 times as slow as float32: 1.50 ms" in str(two_threads)
 
 
 @pytest.mark.parametrize(
-    ("mine", "other", "told"),
+    ("mine", "other", "expected"),
     [
         (
             latency("mine", "reference", 1, 5.1, 4.0),
@@ -47,38 +47,41 @@ def test_files_are_compared_by_their_fastest_backends():
         ),
     ],
 )
-def test_both_ratios_are_told_in_one_direction_and_never_as_nothing(mine, other, told):
-    (made,) = compare([mine, other], "mine", "other")
-    assert str(made) == told
+def test_both_ratios_have_one_direction_and_are_never_rounded_to_zero(mine, other, expected):
+    (comparison,) = compare([mine, other], "mine", "other")
+    assert str(comparison) == expected
 
 
-def test_reasons_are_told_by_rates_and_shares_only_where_a_file_is_slower():
-    parts = [
-        PartLatency("few", {"LceBconv2d": 3}, 10_000_000, 1.0, "few words"),
-        PartLatency("many", {"LceBconv2d": 2}, 90_000_000, 0.5),
-        PartLatency(OTHER, {"CONV_2D": 1, "ADD": 4}, 1_000_000, 0.5),
+def test_reasons_name_rates_and_shares_only_where_a_file_is_slower():
+    subgraphs = [
+        SubgraphLatency("few", {"LceBconv2d": 3}, 10_000_000, 1.0, "few words"),
+        SubgraphLatency("many", {"LceBconv2d": 2}, 90_000_000, 0.5),
+        SubgraphLatency(OTHER, {"CONV_2D": 1, "ADD": 4}, 1_000_000, 0.5),
     ]
-    faster = PartLatency("float32", {}, 101_000_000, 1.01)
-    slower = PartLatency("int8", {}, 101_000_000, 3.0)
-    made = Breakdown("mine", "reference", 2.1, parts, [faster, slower])
-    assert made.reasons(slower) == []
-    assert made.reasons(faster) == [
+    faster = SubgraphLatency("float32", {}, 101_000_000, 1.01)
+    slower = SubgraphLatency("int8", {}, 101_000_000, 3.0)
+    breakdown = Breakdown("mine", "reference", 2.1, subgraphs, [faster, slower])
+    assert breakdown.explain(slower) == []
+    assert breakdown.explain(faster) == [
         "50% of the time goes into 3 few, which do 10.0 multiply-accumulates a nanosecond where "
         "float32 does 100.0: few words.",
         "25% of the time goes into 5 operators that are no binary convolutions and do 1.0% of the "
         "multiply-accumulates: 0.50 ms, where all of float32 takes 1.01 ms.",
     ]
-    assert "Why slower than float32:\n" in str(made)
-    assert "Why slower than int8" not in str(made)
+    assert "Why slower than float32:\n" in str(breakdown)
+    assert "Why slower than int8" not in str(breakdown)
 
 
-def test_breakdown_measures_parts_and_others():
+def test_breakdown_measures_subgraphs_and_others():
     others = {"float32": (float_file(), "TFLite with XNNPACK")}
-    made = breakdown("mine", binary_file(), "indirect bgemm", others, repeats=3)
-    assert [one.name for one in made.parts] == ["binary convolutions of 1 to 32 channels", OTHER]
-    assert [one.name for one in made.others] == ["float32"]
-    assert made.others[0].multiply_accumulates == sum(
-        one.multiply_accumulates for one in made.parts
+    breakdown = break_down("mine", binary_file(), "indirect bgemm", others, repeats=3)
+    assert [subgraph.name for subgraph in breakdown.subgraphs] == [
+        "binary convolutions of 1 to 32 channels",
+        OTHER,
+    ]
+    assert [other.name for other in breakdown.others] == ["float32"]
+    assert breakdown.others[0].multiply_accumulates == sum(
+        subgraph.multiply_accumulates for subgraph in breakdown.subgraphs
     )
-    assert min(made.median_ms, made.parts_ms, made.others[0].rate) > 0
-    assert "1 LceBconv2d" in str(made)
+    assert min(breakdown.median_ms, breakdown.subgraphs_ms, breakdown.others[0].rate) > 0
+    assert "1 LceBconv2d" in str(breakdown)

@@ -2,7 +2,7 @@ import subprocess
 import sys
 
 import pytest
-from tiny_files import binary_file, damaged, file_of
+from tiny_files import binary_file, damaged, dense_file
 
 from export.measurement import memory
 from export.tflite import backends
@@ -12,31 +12,31 @@ LINUX = pytest.mark.skipif(not memory.STATUS.exists(), reason="needs Linux's /pr
 
 @LINUX
 def test_memory_holds_the_weights():
-    small, large = file_of(units=3), file_of(units=100_000)
+    small, large = dense_file(units=3), dense_file(units=100_000)
     options = backends.FLOAT_BACKENDS["engine"]
-    more = memory.loaded_memory(large, options) - memory.loaded_memory(small, options)
+    more, less = (memory.measure_loaded_memory(file, options) for file in (large, small))
     outputs = 2 * 100_000 * 4
-    # Its copy of the file and the outputs at the least; three times that with room to spare.
-    assert 1 < more / (len(large) + outputs) < 3
+    # At least its copy of the file and the outputs; at most three times that.
+    assert 1 < (more - less) / (len(large) + outputs) < 3
 
 
 @LINUX
 @pytest.mark.parametrize("backend", ["optimized", "indirect bgemm"])
 def test_memory_holds_the_tensors(backend):
-    # One of them; the allocator's reserve is smaller.
+    # Of one tensor; the allocator's reserve is smaller.
     activations = 8 * 8 * 2048 * 4
-    assert memory.loaded_memory(binary_file(2048), backends.BACKENDS[backend]) > activations
+    assert memory.measure_loaded_memory(binary_file(2048), backends.BACKENDS[backend]) > activations
 
 
-def test_file_that_a_backend_refuses_is_told():
+def test_file_that_a_backend_refuses_is_reported():
     with pytest.raises(RuntimeError, match=r"bconv2d\.cc Grouped binary convolutions"):
-        memory.loaded_memory(binary_file(64, groups=2), backends.BACKENDS["optimized"])
+        memory.measure_loaded_memory(binary_file(64, groups=2), backends.BACKENDS["optimized"])
 
 
 def test_damaged_file_ends_no_process_but_its_own():
     for flatbuffer in damaged(binary_file()):
         with pytest.raises(RuntimeError, match=r"crashes on it \(SIG|[Mm]odel|ERROR"):
-            memory.loaded_memory(flatbuffer, {})
+            memory.measure_loaded_memory(flatbuffer, {})
 
 
 def test_measuring_needs_no_tensorflow(tmp_path):

@@ -138,7 +138,7 @@ def pooled(side):
 @pytest.mark.parametrize(("side", "runs"), [(32, 4), (84, 3), (224, 1), (1200, None)])
 def test_sample_is_small(side, runs):
     images = np.random.default_rng(0).normal(size=(8, side, side, 3)).astype("float32")
-    sample = golden.golden_sample(pooled(side), images, "random images", 1e-3)
+    sample = golden.make_golden_sample(pooled(side), images, source="random images", tolerance=1e-3)
     assert (sample and sample.runs) == runs
 
 
@@ -157,11 +157,14 @@ def test_images_that_backends_differ_on_are_left_out(monkeypatch):
 
     engines = []
     monkeypatch.setattr(golden, "_run", differing)
-    sample = golden.golden_sample(flatbuffer, images, "random images", 1e-3)
+    sample = golden.make_golden_sample(flatbuffer, images, source="random images", tolerance=1e-3)
     np.testing.assert_array_equal(sample.inputs[0][:, 0], images[[0, 3, 4, 5]])
     assert sample.backend == "reference"
     monkeypatch.setattr(golden, "_run", lambda *run: [v * np.nan for v in original(*run)])
-    assert golden.golden_sample(flatbuffer, images, "random images", 1e-3) is None
+    assert (
+        golden.make_golden_sample(flatbuffer, images, source="random images", tolerance=1e-3)
+        is None
+    )
 
 
 def test_few_images_are_repeated_to_fill_a_batch():

@@ -24,7 +24,7 @@ def layers_with_kernel(model):
     names = {id(layer): path for path, layer in reversed(binary_layers.paths(model).items())}
     return [
         names.get(id(owner))
-        for operator, owner in zip(file.operators, mapping.trace(file, model), strict=True)
+        for operator, owner in zip(file.operators, mapping.map_operators(file, model), strict=True)
         if operator.name in KERNELS
     ]
 
@@ -107,8 +107,8 @@ def test_kernels_are_recognised_behind_what_was_folded_into_them():
     file = read(export.convert(model))
     operators = [one for one in file.operators if one.name in KERNELS]
     for operator, layer in zip(operators, [*layers, model.get_layer("dense")], strict=True):
-        assert mapping.computes(operator, layer)
-        assert sum(mapping.computes(operator, one) for one in layers) <= 1
+        assert mapping.has_filters_of(operator, layer)
+        assert sum(mapping.has_filters_of(operator, one) for one in layers) <= 1
 
 
 def test_layers_of_the_same_kernel_are_told_apart_by_name():
@@ -141,7 +141,7 @@ def test_a_model_within_another_is_traced_as_well(name):
     model = tf.keras.Model(inputs, binary("second")(K.ReLU()(binary("conv")(inputs))), name=name)
     around = tf.keras.Model(inputs, K.Softmax()(model(K.Rescaling(0.5)(inputs))), name="around")
     file = read(export.convert(around))
-    owners = mapping.trace(file, model)
+    owners = mapping.map_operators(file, model)
     found = [one.name for one in owners if one is not None and binary_layers.is_binary(one)]
     assert set(found) == {"conv", "second"}
     assert export.audit(export.convert(around), model).passed

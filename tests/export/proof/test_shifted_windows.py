@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 import export
-from export.proof.shifted_windows import moved_windows
+from export.proof.shifted_windows import find_shifted_windows
 from export.tflite.interpreter import run
 
 K = tf.keras.layers
@@ -42,14 +42,14 @@ def test_windows_are_moved_exactly_where_the_outputs_differ(size, padding, windo
     images = np.random.default_rng(0).normal(size=(2, size, size, 8)).astype("float32")
     expected = model(images).numpy()
     right = np.allclose(run(flatbuffer, images), expected, rtol=0, atol=1e-4)
-    assert moved_windows(flatbuffer, model) == ([] if right else ["conv"])
+    assert find_shifted_windows(flatbuffer, model) == ([] if right else ["conv"])
 
 
 @pytest.mark.parametrize("layer", [K.DepthwiseConv2D, K.SeparableConv2D])
 def test_every_kind_of_convolution_is_looked_at(layer):
     moved, right = (padded(size, (1, 1), 3, 2, layer) for size in (8, 9))
-    assert moved_windows(export.convert(moved), moved) == ["conv"]
-    assert moved_windows(export.convert(right), right) == []
+    assert find_shifted_windows(export.convert(moved), moved) == ["conv"]
+    assert find_shifted_windows(export.convert(right), right) == []
 
 
 def test_convolutions_that_keras_compiles_or_reshapes_for_are_looked_at():
@@ -59,16 +59,16 @@ def test_convolutions_that_keras_compiles_or_reshapes_for_are_looked_at():
         tf.pad(image, [[0, 0], *[[1, 1]] * 2, [0, 0]])
     )
     model = tf.keras.Model(image, x)
-    assert moved_windows(export.convert(model), model) == ["conv"]
+    assert find_shifted_windows(export.convert(model), model) == ["conv"]
     x = K.TimeDistributed(K.ZeroPadding2D(1))(K.Reshape((1, 8, 8, 8))(image))
     times = K.TimeDistributed(K.Conv2D(4, 3, strides=2, name="conv"))
     model = tf.keras.Model(image, times(x))
-    assert moved_windows(export.convert(model), model) == ["conv"]
+    assert find_shifted_windows(export.convert(model), model) == ["conv"]
 
 
 def test_dilation_widens_the_window():
     model = padded(8, (2, 2), 3, 1, dilation=2)
-    assert moved_windows(export.convert(model), model) == []
+    assert find_shifted_windows(export.convert(model), model) == []
 
 
 @pytest.mark.parametrize("layer", [K.DepthwiseConv2D, K.Conv2D])
@@ -93,7 +93,7 @@ def test_layer_that_pads_itself_and_one_called_twice_are_right():
     x = K.Add()([once, K.Conv2D(8, 3, strides=2, padding="same")(image)])
     x = conv(K.ZeroPadding2D(((1, 0), (1, 0)))(x))
     model = tf.keras.Model(image, K.Flatten()(x))
-    assert moved_windows(export.convert(model), model) == []
+    assert find_shifted_windows(export.convert(model), model) == []
 
 
 def test_windows_of_binary_convolutions_are_looked_at():
@@ -101,7 +101,7 @@ def test_windows_of_binary_convolutions_are_looked_at():
     x = tf.pad(lq.quantizers.SteSign()(image), [[0, 0], [1, 1], [1, 1], [0, 0]])
     x = lq.layers.QuantConv2D(8, 3, strides=2, kernel_quantizer="ste_sign", name="conv")(x)
     model = tf.keras.Model(image, x)
-    assert moved_windows(export.convert(model), model) == ["conv"]
+    assert find_shifted_windows(export.convert(model), model) == ["conv"]
 
 
 class Inner(tf.keras.Model):
@@ -117,7 +117,7 @@ class Inner(tf.keras.Model):
 def test_windows_inside_a_subclassed_model_are_looked_at(padding, moved):
     image, inner = tf.keras.Input((8, 8, 8)), Inner(padding)
     model = tf.keras.Model(image, inner(image))
-    assert moved_windows(export.convert(model), model) == moved
+    assert find_shifted_windows(export.convert(model), model) == moved
 
 
 def test_each_call_of_a_shared_convolution_is_looked_at():
@@ -126,7 +126,7 @@ def test_each_call_of_a_shared_convolution_is_looked_at():
     for padding, moved in ((1, ["conv"]), (((0, 2), (0, 2)), [])):
         other = conv(K.ZeroPadding2D(padding)(image))
         model = tf.keras.Model(image, K.Add()([right, other]))
-        assert moved_windows(export.convert(model), model) == moved
+        assert find_shifted_windows(export.convert(model), model) == moved
 
 
 class Function(K.Layer):
@@ -147,13 +147,13 @@ def test_windows_of_functions_of_tensorflow_are_looked_at(function, padding, mov
     image = tf.keras.Input((8, 8, 8))
     x = K.Conv2D(1, 3, strides=2, padding="same")(image)
     model = tf.keras.Model(image, Function(function, padding, name="own")(image) + x)
-    assert moved_windows(export.convert(model), model) == moved
+    assert find_shifted_windows(export.convert(model), model) == moved
     kernel = tf.random.normal((3, 3, 8, 1))
     x = function(tf.pad(image, [[0, 0], padding, padding, [0, 0]]), kernel, [1, 2, 2, 1], "VALID")
     model = tf.keras.Model(image, x)
-    assert bool(moved_windows(export.convert(model), model)) == bool(moved)
+    assert bool(find_shifted_windows(export.convert(model), model)) == bool(moved)
 
 
 def test_networks_without_convolutions_have_none():
     model = tf.keras.Sequential([tf.keras.Input((4, 4, 1)), K.Flatten(), K.Dense(2)])
-    assert moved_windows(export.convert(model), model) == []
+    assert find_shifted_windows(export.convert(model), model) == []

@@ -260,7 +260,7 @@ def test_verification_without_images_is_refused(network):
 
 def test_damaged_file_is_refused(network):
     model, images, flatbuffer = network
-    with pytest.raises(ValueError, match="must be a TFLite file that Larq Compute Engine can run"):
+    with pytest.raises(ValueError, match="`flatbuffer` must be a TFLite file; this one is damaged"):
         export.verify(flatbuffer[: len(flatbuffer) // 2], model, images)
 
 

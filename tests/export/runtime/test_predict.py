@@ -21,6 +21,7 @@ from export import convert, convert_float_twin
 from export.bundle.writer import write
 from export.proof import golden
 from export.runtime import predict
+from export.tflite.flatbuffer import read
 from export.tflite.interpreter import run
 from recu_tf.data.disk import decoding
 
@@ -373,9 +374,9 @@ def several_outputs():
 def bundle_of(model, images, tmp_path, **changes):
     """A folder of a file made by TensorFlow Lite's converter, with a golden sample."""
     flatbuffer = convert_float_twin(model)
-    sample = golden.golden_sample(flatbuffer, images, "random images", 1e-3)
+    sample = golden.make_golden_sample(flatbuffer, images, source="random images", tolerance=1e-3)
     changes = {"class_names": None, "dataset": None, **changes}
-    write(tmp_path / "export", small_bundle(flatbuffer=flatbuffer, golden=sample, **changes))
+    write(tmp_path / "export", small_bundle(file=read(flatbuffer), golden=sample, **changes))
     return tmp_path / "export"
 
 
@@ -411,8 +412,8 @@ def test_network_of_several_inputs_says_what_it_takes_and_tests_itself(tmp_path,
     rng = np.random.default_rng(0)
     arrays = [rng.normal(size=(4, *part.shape[1:])).astype("float32") for part in model.inputs]
     flatbuffer = convert(model)
-    sample = golden.golden_sample(flatbuffer, arrays, "random images", 1e-3)
-    told = small_bundle(flatbuffer=flatbuffer, golden=sample, class_names=None)
+    sample = golden.make_golden_sample(flatbuffer, arrays, source="random images", tolerance=1e-3)
+    told = small_bundle(file=read(flatbuffer), golden=sample, class_names=None)
     assert [end.name for end in told.inputs] == ["b", "a"]
     assert told.input_shape == (1, 16, 16, 3)
     write(tmp_path / "export", told)

@@ -9,7 +9,7 @@ from rewritten import binary, images_for, operators, rewritten, right, with_unev
 import export
 from export import ExportError, Source, export_network
 from export.conversion.rewriting.wide_kernels import PaddedWithOnes, is_wide
-from export.proof.engine_faults import wide_kernels
+from export.proof.engine_faults import find_wide_kernels
 
 L = tf.keras.layers
 WIDE = "pad kernels wider than their map with ones"
@@ -54,7 +54,7 @@ def test_wide_kernels_are_padded_with_ones_and_stay_binary(size, options):
     new, steps = rewritten(model)
     assert steps[WIDE].layers == ("conv",)
     file = export.convert(new)
-    assert wide_kernels(file, model) == []
+    assert find_wide_kernels(file, model) == []
     assert export.verify(file, model, images_for(model)).passed
     audited = export.audit(file, model)
     assert (audited.binary, audited.lost) == (1, {})
@@ -67,7 +67,7 @@ def test_what_is_not_wide_or_pads_with_ones_is_left_alone():
         model = behind(layer, size)
         assert WIDE not in rewritten(model)[1]
         assert right(model)
-        assert wide_kernels(export.convert(model), model) == []
+        assert find_wide_kernels(export.convert(model), model) == []
 
 
 def test_turned_convolution_that_is_wide_is_padded_with_ones():
