@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import shutil
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +19,6 @@ import tensorflow as tf
 
 from recu_tf import data, models, runs, training
 from recu_tf.models import resnet
-from recu_tf.models.blocks import network
 from recu_tf.settings import Settings
 
 # Two virtual CPU devices, for what must not depend on the number of replicas.
@@ -101,31 +101,27 @@ def _seed():
     tf.keras.utils.set_random_seed(0)
     yield
     tf.keras.mixed_precision.set_global_policy("float32")
-    # Left open, layers tell their signs for their latent weights from then on.
+    # If it were left open, layers would report signs as their latent weights from then on.
     scope_is_open = lq.context.should_quantize()
     lq.context.quantized_scope(False).__enter__()
     assert not scope_is_open
 
 
-def small_resnet(input_shape, num_classes, pad_values=0, rotated=False, name="small"):
+def small_resnet(*arguments, name="small", **options):
     """The blocks of ResNet-20 in a network that trains and converts in seconds."""
-    stages = ((1, 8), (1, 16))
-    stem, block, head = resnet.clipped_cifar_stem, resnet.twice_connected_block, resnet.cifar_head
-    return network(input_shape, num_classes, stages, stem, block, head, pad_values, rotated, name)
+    return replace(resnet.resnet20, stages=((1, 8), (1, 16)))(*arguments, name=name, **options)
 
 
-def tiny_resnet(input_shape, num_classes, pad_values=0, rotated=False, name="tiny"):
+def tiny_resnet(*arguments, name="tiny", **options):
     """One block of ResNet-20, which takes half the time of two to trace."""
-    stem, block, head = resnet.clipped_cifar_stem, resnet.twice_connected_block, resnet.cifar_head
-    stages = ((1, 8),)
-    return network(input_shape, num_classes, stages, stem, block, head, pad_values, rotated, name)
+    return replace(resnet.resnet20, stages=((1, 8),))(*arguments, name=name, **options)
 
 
 def few_digits(monkeypatch, train=24, test=10, build=small_resnet):
-    """The real digits, but few of them, and a small network: a training takes seconds.
+    """Replaces digits by a few of them, and ResNet-20 by a small network, to train in seconds.
 
     Args:
-        monkeypatch: with a `setitem`.
+        monkeypatch: pytest's, or any object with its `setitem`.
         train: number of training images.
         test: number of test images.
         build: builds the network that `resnet20_1w1a` stands for.

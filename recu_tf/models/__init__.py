@@ -1,6 +1,5 @@
 """The published networks."""
 
-from recu_tf.models.blocks import network
 from recu_tf.models.registry import (
     CIFAR_NETWORKS,
     DATASET_CLASSES,
@@ -11,6 +10,7 @@ from recu_tf.models.registry import (
     get_networks,
 )
 from recu_tf.models.regularization import select_l2_variables
+from recu_tf.models.residual import ResidualNetwork
 from recu_tf.models.resnet import imagenet_resnet18, imagenet_resnet34, resnet18, resnet20
 from recu_tf.models.two_stage import two_stage_resnet18, two_stage_resnet34
 from recu_tf.models.vgg import vgg_small
@@ -20,12 +20,12 @@ __all__ = [
     "DATASET_CLASSES",
     "IMAGENET_NETWORKS",
     "MODELS",
+    "ResidualNetwork",
     "build",
     "build_like",
     "get_networks",
     "imagenet_resnet18",
     "imagenet_resnet34",
-    "network",
     "resnet18",
     "resnet20",
     "select_l2_variables",

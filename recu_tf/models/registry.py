@@ -1,7 +1,6 @@
 """The published networks by name."""
 
 from collections.abc import Callable
-from functools import partial
 
 import tensorflow as tf
 
@@ -23,10 +22,9 @@ __all__ = [
 CIFAR_NETWORKS = {
     choices.RESNET20: resnet.resnet20,
     choices.RESNET18: resnet.resnet18,
-    **{
-        name: partial(resnet.resnet18, stages=resnet.CIFAR_STAGES[name])
-        for name in (choices.RESNET18A, choices.RESNET18B, choices.RESNET18C)
-    },
+    choices.RESNET18A: resnet.resnet18a,
+    choices.RESNET18B: resnet.resnet18b,
+    choices.RESNET18C: resnet.resnet18c,
     choices.VGG_SMALL: vgg.vgg_small,
 }
 IMAGENET_NETWORKS = {
@@ -36,20 +34,20 @@ IMAGENET_NETWORKS = {
     choices.TWO_STAGE_RESNET34: two_stage.two_stage_resnet34,
 }
 
-# Number of classes; `folder` is whatever lies in a folder of images, one per class.
+# Number of classes by data set; that of `folder` is the number of its folders.
 CIFAR_DATASETS = {choices.DIGITS: 10, choices.CIFAR10: 10, choices.CIFAR100: 100}
 IMAGENET_DATASETS = {choices.IMAGENET: 1000, choices.TINYIMAGENET: 200, choices.FOLDER: None}
 DATASET_CLASSES = {**CIFAR_DATASETS, **IMAGENET_DATASETS}
 
 
 def get_networks(dataset: str) -> dict[str, Callable[..., tf.keras.Model]]:
-    """The networks that there are for the images of a data set.
+    """The networks for the images of a data set.
 
     Args:
         dataset: one of `DATASET_CLASSES`.
 
     Returns:
-        Their builders by name.
+        The functions that build them, by name.
     """
     return IMAGENET_NETWORKS if dataset in IMAGENET_DATASETS else CIFAR_NETWORKS
 
@@ -57,6 +55,7 @@ def get_networks(dataset: str) -> dict[str, Callable[..., tf.keras.Model]]:
 def build(
     name: str,
     dataset: str = "cifar10",
+    *,
     num_classes: int | None = None,
     input_shape: tuple[int, int, int] | None = None,
     pad_values: float = 0,
@@ -66,24 +65,23 @@ def build(
 
     Args:
         name: one of `MODELS`.
-        dataset: one of `DATASET_CLASSES`; it decides the variant, the number of classes and the
-            size of the images. `resnet18_1w1a` is one network for digits, cifar10 and cifar100,
-            and another for imagenet, tinyimagenet and folder.
-        num_classes: number of logits, if not that of the data set; a folder has no number of
-            its own.
-        input_shape: (height, width, channels) of the images, if not (32, 32, 3) or, for
-            imagenet, tinyimagenet and folder, (224, 224, 3).
+        dataset: one of `DATASET_CLASSES`; it determines the variant, the number of classes and the
+            size of the images. `resnet18_1w1a` is a different network for digits, cifar10 and
+            cifar100 than for imagenet, tinyimagenet and folder.
+        num_classes: number of logits; None means that of the data set. Required for folder.
+        input_shape: (height, width, channels) of the images; None means (224, 224, 3) for imagenet,
+            tinyimagenet and folder, (32, 32, 3) otherwise.
         pad_values: of the binary convolutions, 0 as published or 1.
-        rotated: whether a ResNet turns the images by 180 degrees first, as weights from PyTorch
-            need (`recu_tf.pytorch`); VGG-small is the same either way and never does.
+        rotated: whether a ResNet rotates the images by 180 degrees first, as weights from PyTorch
+            need (`recu_tf.pytorch`); VGG-small needs no rotation and ignores it.
 
     Returns:
         An uncompiled Keras model from upright, normalised images (batch, height, width, channels)
         to logits (batch, classes).
 
     Raises:
-        ValueError: an unknown name or data set, a network that the data set has no variant of,
-            fewer than two classes, or another `pad_values`.
+        ValueError: an unknown name or data set, a network without a variant for the data set, fewer
+            than two classes, or `pad_values` other than 0 and 1.
     """
     if name not in MODELS:
         raise ValueError(f"`name` must be one of {', '.join(MODELS)}, got {name!r}.")
@@ -106,7 +104,7 @@ def build(
 
 
 def build_like(network: tf.keras.Model, name: str, dataset: str) -> tf.keras.Model:
-    """Builds a network again, under the precision policy and strategy in force now.
+    """Rebuilds a network under the current precision policy and distribution strategy.
 
     Args:
         network: from `build` with the same `name` and `dataset`, trained or imported.
@@ -117,19 +115,19 @@ def build_like(network: tf.keras.Model, name: str, dataset: str) -> tf.keras.Mod
         A network of the same shapes, padding and rotation, with the same weights.
 
     Raises:
-        ValueError: the network is another than `name` for `dataset`.
+        ValueError: the network is not `name` for `dataset`.
     """
-    padding = {one.pad_values for one in network.layers if isinstance(one, BinaryConv2D)}
-    again = build(
+    padding = {layer.pad_values for layer in network.layers if isinstance(layer, BinaryConv2D)}
+    copy = build(
         name,
         dataset,
         num_classes=network.output_shape[-1],
         input_shape=network.input_shape[1:],
         pad_values=max(padding, default=0),
-        rotated=any(isinstance(one, Rotate180) for one in network.layers),
+        rotated=any(isinstance(layer, Rotate180) for layer in network.layers),
     )
     weights = network.get_weights()
-    if [w.shape for w in weights] != [tuple(w.shape) for w in again.weights]:
+    if [array.shape for array in weights] != [tuple(weight.shape) for weight in copy.weights]:
         raise ValueError(f"`network` must be a {name} for {dataset}, got {network.name!r}.")
-    again.set_weights(weights)
-    return again
+    copy.set_weights(weights)
+    return copy

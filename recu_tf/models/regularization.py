@@ -1,4 +1,4 @@
-"""Which tensors of a published network get L2."""
+"""Which tensors of a published network are L2-regularised."""
 
 import tensorflow as tf
 
@@ -11,9 +11,9 @@ __all__ = ["select_l2_variables"]
 def select_l2_variables(network: tf.keras.Model, dataset: str) -> list[tf.Variable]:
     """The tensors whose L2 the published recipe adds to the gradient.
 
-    Of the networks for small images, all that are trained. Of those for ImageNet (imagenet,
-    tinyimagenet, folder): binary kernels, the kernel of the stem, the alphas and the classifier
-    with its bias; not the batch norms, 1x1 projections, learned biases and PReLUs.
+    In the networks for small images: all trainable tensors. In the networks for ImageNet (imagenet,
+    tinyimagenet, folder): the binary kernels, the kernel of the stem, the alphas, and the kernel
+    and bias of the classifier; not the batch norms, 1x1 projections, learned biases and PReLUs.
 
     Args:
         network: from `recu_tf.models.build`.
@@ -21,7 +21,7 @@ def select_l2_variables(network: tf.keras.Model, dataset: str) -> list[tf.Variab
     """
     if dataset not in IMAGENET_DATASETS:
         return network.trainable_variables
-    stem = next(one for one in network.layers if isinstance(one, tf.keras.layers.Conv2D))
+    stem = next(layer for layer in network.layers if isinstance(layer, tf.keras.layers.Conv2D))
     kinds = (BinaryConv2D, ChannelScale, tf.keras.layers.Dense)
     return [
         variable

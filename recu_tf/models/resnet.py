@@ -1,11 +1,12 @@
 """The ResNets of ReCU, for small images and for ImageNet.
 
-Every stage of blocks is a row of a table, every kind of block a function. Layers carry the names
-of the published implementation's modules. Strided convolutions are plain SAME: the published
-graph turned by 180 degrees, which is the same network and what the converter compiles rightly.
+The stages are rows of a table; every kind of stem, block and head is a function. Layers have the
+names of the published implementation's modules. Strided convolutions are plain SAME: the graph is
+the published one rotated by 180 degrees, an equivalent network, which the converter compiles
+correctly.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import tensorflow as tf
@@ -13,21 +14,28 @@ import tensorflow as tf
 from recu_tf.batch_norm import BatchNormalization
 from recu_tf.layers import PadChannels, Subsample, binary_conv2d
 from recu_tf.models.blocks import (
-    Stages,
     add,
     average_pool,
     batch_norm,
     classifier,
     convolution,
-    full_precision,
+    get_variable_dtype,
     hard_tanh,
     max_pool,
-    network,
 )
+from recu_tf.models.residual import Block, ResidualNetwork, Stem
 
-__all__ = ["imagenet_resnet18", "imagenet_resnet34", "resnet18", "resnet20"]
+__all__ = [
+    "imagenet_resnet18",
+    "imagenet_resnet34",
+    "resnet18",
+    "resnet18a",
+    "resnet18b",
+    "resnet18c",
+    "resnet20",
+]
 
-# Blocks and channels of each stage; all but the first halve the image.
+# Number of blocks and channels of each stage; all stages but the first halve the image.
 CIFAR_STAGES = {
     "resnet20_1w1a": ((3, 16), (3, 32), (3, 64)),
     "resnet18_1w1a": ((2, 64), (2, 128), (2, 256), (2, 512)),
@@ -39,7 +47,8 @@ IMAGENET_STAGES = {
     "resnet18_1w1a": ((2, 64), (2, 128), (2, 256), (2, 512)),
     "resnet34_1w1a": ((3, 64), (4, 128), (6, 256), (3, 512)),
 }
-# With it the ImageNet ResNets start as the identity; only the head's gamma starts at 1.
+# The initial gamma of all batch norms of the ImageNet ResNets but the head's: with it every block
+# starts as the identity.
 TINY_GAMMA = 1e-8
 
 
@@ -56,12 +65,12 @@ def pooled_shortcut(x: tf.Tensor, filters: int, strides: int, name: str) -> tf.T
 
 
 def projected_shortcut(x: tf.Tensor, filters: int, strides: int, name: str) -> tf.Tensor:
-    """The shortcut of the ImageNet ResNets: a 1x1 convolution with the stride where one is due."""
+    """The shortcut of the ImageNet ResNets: a 1x1 convolution if the shape changes."""
     if strides == 1 and filters == x.shape[-1]:
         return x
     if strides > 1:
         x = Subsample(strides, dtype=x.dtype.name, name=f"{name}.shortcut.subsample")(x)
-    x = convolution(x, filters, 1, f"{name}.downsample.0", dtype=full_precision())
+    x = convolution(x, filters, 1, f"{name}.downsample.0", dtype=get_variable_dtype())
     return batch_norm(x, f"{name}.downsample.1", TINY_GAMMA)
 
 
@@ -99,21 +108,21 @@ def cifar_stem(x: tf.Tensor, filters: int) -> tf.Tensor:
 
 
 def clipped_cifar_stem(x: tf.Tensor, filters: int) -> tf.Tensor:
-    """The first convolution of the ResNet-20, with a hard tanh behind it."""
+    """The first convolution of the ResNet-20, followed by a hard tanh."""
     return hard_tanh(cifar_stem(x, filters), "hard_tanh1")
 
 
 def imagenet_stem(x: tf.Tensor, filters: int) -> tf.Tensor:
-    """The first convolution of the ImageNet ResNets and their pooling: a quarter of the size."""
+    """The first convolution of the ImageNet ResNets and their pooling: to a quarter of the size."""
     x = batch_norm(convolution(x, filters, 7, "conv1", strides=2), "bn1", TINY_GAMMA)
     return max_pool(hard_tanh(x, "hard_tanh1"))
 
 
 def normalized_head(x: tf.Tensor, num_classes: int, name: str) -> tf.Tensor:
     """Global average, batch normalisation, classifier."""
-    # Pooled to (1, 1, C), not (C,): there Keras has a fused kernel.
+    # Pooled to (1, 1, C), not (C,): on rank 4, Keras has a fused batch norm.
     x = tf.keras.layers.GlobalAveragePooling2D(keepdims=True, dtype=x.dtype.name, name="pool")(x)
-    x = BatchNormalization(dtype=full_precision(), name="bn2")(x)
+    x = BatchNormalization(dtype=get_variable_dtype(), name="bn2")(x)
     return classifier(tf.keras.layers.Flatten(name="flatten")(x), num_classes, name)
 
 
@@ -122,98 +131,27 @@ imagenet_head = partial(normalized_head, name="fc")
 imagenet_block = partial(twice_connected_block, shortcut=projected_shortcut, gamma=TINY_GAMMA)
 
 
-def resnet20(
-    input_shape: Sequence[int] = (32, 32, 3),
-    num_classes: int = 10,
-    pad_values: float = 0,
-    **options,
-) -> tf.keras.Model:
-    """The ResNet-20 of ReCU: three stages of three blocks, 16, 32 and 64 channels.
-
-    `input_shape`, `num_classes`, `pad_values`, the further `options` and what is returned are those
-    of `recu_tf.models.network`.
-    """
-    stages = CIFAR_STAGES["resnet20_1w1a"]
-    return network(
-        input_shape,
-        num_classes,
-        stages,
-        clipped_cifar_stem,
-        twice_connected_block,
-        cifar_head,
-        pad_values,
-        **options,
+def _make_cifar_network(name: str, stem: Stem, block: Block) -> ResidualNetwork:
+    return ResidualNetwork(
+        CIFAR_STAGES[name], stem, block, cifar_head, input_shape=(32, 32, 3), num_classes=10
     )
 
 
-def resnet18(
-    input_shape: Sequence[int] = (32, 32, 3),
-    num_classes: int = 10,
-    pad_values: float = 0,
-    stages: Stages = CIFAR_STAGES["resnet18_1w1a"],
-    **options,
-) -> tf.keras.Model:
-    """The CIFAR ResNet-18 of ReCU: four stages of two blocks.
-
-    `input_shape`, `num_classes`, `pad_values`, the further `options` and what is returned are those
-    of `recu_tf.models.network`.
-    `stages` are blocks and channels; the published variants A, B and C have fewer channels.
-    """
-    return network(
-        input_shape,
-        num_classes,
-        stages,
-        cifar_stem,
-        once_connected_block,
-        cifar_head,
-        pad_values,
-        **options,
-    )
-
-
-def imagenet_resnet18(
-    input_shape: Sequence[int] = (224, 224, 3),
-    num_classes: int = 1000,
-    pad_values: float = 0,
-    **options,
-) -> tf.keras.Model:
-    """The ImageNet ResNet-18 of ReCU: four stages of two blocks.
-
-    `input_shape`, `num_classes`, `pad_values`, the further `options` and what is returned are those
-    of `recu_tf.models.network`.
-    """
-    stages = IMAGENET_STAGES["resnet18_1w1a"]
-    return network(
-        input_shape,
-        num_classes,
-        stages,
+def _make_imagenet_network(name: str) -> ResidualNetwork:
+    return ResidualNetwork(
+        IMAGENET_STAGES[name],
         imagenet_stem,
         imagenet_block,
         imagenet_head,
-        pad_values,
-        **options,
+        input_shape=(224, 224, 3),
+        num_classes=1000,
     )
 
 
-def imagenet_resnet34(
-    input_shape: Sequence[int] = (224, 224, 3),
-    num_classes: int = 1000,
-    pad_values: float = 0,
-    **options,
-) -> tf.keras.Model:
-    """The ImageNet ResNet-34 of ReCU: stages of three, four, six and three blocks.
-
-    `input_shape`, `num_classes`, `pad_values`, the further `options` and what is returned are those
-    of `recu_tf.models.network`.
-    """
-    stages = IMAGENET_STAGES["resnet34_1w1a"]
-    return network(
-        input_shape,
-        num_classes,
-        stages,
-        imagenet_stem,
-        imagenet_block,
-        imagenet_head,
-        pad_values,
-        **options,
-    )
+resnet20 = _make_cifar_network("resnet20_1w1a", clipped_cifar_stem, twice_connected_block)
+resnet18 = _make_cifar_network("resnet18_1w1a", cifar_stem, once_connected_block)
+resnet18a = _make_cifar_network("resnet18A_1w1a", cifar_stem, once_connected_block)
+resnet18b = _make_cifar_network("resnet18B_1w1a", cifar_stem, once_connected_block)
+resnet18c = _make_cifar_network("resnet18C_1w1a", cifar_stem, once_connected_block)
+imagenet_resnet18 = _make_imagenet_network("resnet18_1w1a")
+imagenet_resnet34 = _make_imagenet_network("resnet34_1w1a")

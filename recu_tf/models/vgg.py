@@ -4,23 +4,20 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from recu_tf.layers import binary_conv2d
-from recu_tf.models.blocks import batch_norm, convolution, full_precision, hard_tanh
+from recu_tf.layers import binary_conv2d, kaiming_normal
+from recu_tf.models.blocks import batch_norm, convolution, get_variable_dtype, hard_tanh
 
 __all__ = ["vgg_small"]
-
-
-def _normal_fan_out() -> tf.keras.initializers.Initializer:
-    return tf.keras.initializers.VarianceScaling(2, "fan_out", "untruncated_normal")
 
 
 def vgg_small(
     input_shape: Sequence[int] = (32, 32, 3),
     num_classes: int = 10,
     pad_values: float = 0,
+    *,
     name: str = "vgg_small_1w1a",
 ) -> tf.keras.Model:
-    """The VGG-small of ReCU: five binary convolutions, three of them pooled, no shortcuts.
+    """The VGG-small of ReCU: five binary convolutions, three with pooling, no shortcuts.
 
     Args:
         input_shape: (height, width, channels) of the normalised images.
@@ -32,18 +29,24 @@ def vgg_small(
         An uncompiled model from (batch, height, width, channels) to logits (batch, num_classes).
     """
     inputs = tf.keras.Input(input_shape, name="image")
-    x = convolution(inputs, 128, 3, "conv0", initializer=_normal_fan_out())
+    x = convolution(inputs, 128, 3, "conv0", initializer=kaiming_normal("fan_out"))
     x = hard_tanh(batch_norm(x, "bn0"), "hard_tanh0")
     stages = ((128, True), (256, False), (256, True), (512, False), (512, True))
     for number, (filters, pooled) in enumerate(stages, start=1):
-        x = binary_conv2d(x, filters, 1, _normal_fan_out(), pad_values, f"conv{number}")
+        x = binary_conv2d(
+            x,
+            filters,
+            kernel_initializer=kaiming_normal("fan_out"),
+            pad_values=pad_values,
+            name=f"conv{number}",
+        )
         if pooled:
             x = tf.keras.layers.MaxPooling2D(2, name=f"pool{number}")(x)
         x = hard_tanh(batch_norm(x, f"bn{number}"), f"hard_tanh{number}")
     logits = tf.keras.layers.Dense(
         num_classes,
         kernel_initializer=tf.keras.initializers.RandomNormal(stddev=0.01),
-        dtype=full_precision(),
+        dtype=get_variable_dtype(),
         name="fc",
     )(tf.keras.layers.Flatten(name="flatten")(x))
     return tf.keras.Model(inputs, logits, name=name)

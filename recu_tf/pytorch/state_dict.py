@@ -48,7 +48,7 @@ def from_state_dict(
     if dataset is None:
         raise ValueError("`dataset` cannot be inferred: no data set has this number of classes.")
     classes = arrays.get("fc.weight", np.empty(0)).shape[0] if dataset == "folder" else None
-    network = models.build(model, dataset, classes, rotated=True)
+    network = models.build(model, dataset, num_classes=classes, rotated=True)
     tensors = {tensor.name: tensor for tensor in list_tensors(network)}
     _check(arrays, tensors, model, dataset)
     for name, tensor in tensors.items():

@@ -130,7 +130,9 @@ def test_padding_values_other_than_the_signs_zero_and_one_are_refused():
 def test_binary_convolution_pads_with_ones_if_asked():
     image = -np.ones((1, 4, 4, 2), np.float32)
     inputs = tf.keras.Input((4, 4, 2))
-    binary = {pad: tf.keras.Model(inputs, binary_conv2d(inputs, 3, 1, None, pad)) for pad in (0, 1)}
+    binary = {
+        pad: tf.keras.Model(inputs, binary_conv2d(inputs, 3, pad_values=pad)) for pad in (0, 1)
+    }
     for model in binary.values():
         model.layers[1].kernel.assign(binary[0].layers[1].get_weights()[0])
         model.layers[2].alpha.assign(tf.ones(3))

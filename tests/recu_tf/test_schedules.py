@@ -92,7 +92,7 @@ def fit(model, callbacks, epochs=3):
     return model.fit(images, np.zeros((4, 2)), epochs=epochs, verbose=0, callbacks=callbacks)
 
 
-def test_tau_scheduler_moves_nested_quantizers_and_logs():
+def test_tau_scheduler_sets_nested_quantizers_and_logs():
     model = nested_model()
     seen = []
     watch = tf.keras.callbacks.LambdaCallback(
@@ -115,7 +115,7 @@ def test_tau_scheduler_refuses_a_model_without_recu():
 
 def test_tau_scheduler_refuses_a_network_of_larq_zoo_as_it_comes():
     zoo = pytest.importorskip("larq_zoo", reason="needs larq-zoo, the extra zoo")
-    model = zoo.sota.QuickNetSmall(input_shape=(64, 64, 3), num_classes=2, weights=None)
+    model = zoo.literature.BinaryAlexNet(input_shape=(64, 64, 3), num_classes=2, weights=None)
     with pytest.raises(ValueError, match="at least one ReCU quantizer"):
         fit(model, [TauScheduler(1)], epochs=1)
 

@@ -1,5 +1,6 @@
 import json
 from collections import Counter
+from dataclasses import replace
 
 import larq as lq
 import numpy as np
@@ -9,6 +10,7 @@ from conftest import compile_classifier, shared
 
 from recu_tf import models, optimizers
 from recu_tf.layers import BinaryConv2D, HardTanh, PadChannels
+from recu_tf.models import resnet, two_stage, vgg
 from recu_tf.pytorch.tensor_names import list_tensors
 from recu_tf.quantizers import ReCU
 from recu_tf.runs.keras_file import load_keras
@@ -40,13 +42,15 @@ COUNTS = {
 }
 # Large enough for every stage, small enough for a test.
 SMALL_INPUT = {"cifar10": (32, 32, 3), "imagenet": (64, 64, 3)}
-ten_networks = pytest.mark.parametrize(
-    ("name", "dataset"),
-    [
-        pytest.param(*network, marks=[pytest.mark.slow] if "34" in network[0] else [])
-        for network in REFERENCES
-    ],
-)
+# The blocks of every published kind, in the smallest networks that have them all.
+SMALL_STAGES = ((1, 8), (1, 16))
+SMALL_NETWORKS = {
+    "cifar_resnet20": replace(resnet.resnet20, stages=SMALL_STAGES),
+    "cifar_resnet18": replace(resnet.resnet18, stages=SMALL_STAGES),
+    "imagenet_resnet18": replace(resnet.imagenet_resnet18, stages=SMALL_STAGES),
+    "imagenet_two_stage_resnet18": replace(two_stage.two_stage_resnet18, stages=SMALL_STAGES),
+    "cifar_vgg_small": vgg.vgg_small,
+}
 
 
 def test_every_model_has_a_reference():
@@ -54,13 +58,23 @@ def test_every_model_has_a_reference():
     assert len(REFERENCES) == len(models.CIFAR_NETWORKS) + len(models.IMAGENET_NETWORKS) == 10
 
 
-@ten_networks
-def test_tensors_are_the_published_ones(name, dataset):
-    reference = REFERENCES[name, dataset]
-    reference = json.loads(shared("reference", "models", f"{reference}.json").read_text())
-    model = models.build(name, dataset)
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(network, marks=[pytest.mark.slow] if "34" in network[0] else [], id=reference)
+        for network, reference in REFERENCES.items()
+    ],
+)
+def published(request):
+    """The name of a reference, and the network, built once for all tests that only look at it."""
+    return REFERENCES[request.param], models.build(*request.param)
+
+
+def test_tensors_are_the_published_ones(published):
+    name, model = published
+    reference = json.loads(shared("reference", "models", f"{name}.json").read_text())
     ours = {tensor.name: tensor for tensor in list_tensors(model)}
-    assert {tensor: one.shape for tensor, one in ours.items()} == {
+    assert {name: tensor.shape for name, tensor in ours.items()} == {
         tensor: tuple(shape)
         for tensor, shape in reference["tensors"]
         if not tensor.endswith("num_batches_tracked")
@@ -70,19 +84,17 @@ def test_tensors_are_the_published_ones(name, dataset):
     assert sum(w.shape.num_elements() for w in model.trainable_weights) == reference["parameters"]
 
 
-@ten_networks
-def test_blocks_are_those_of_the_table(name, dataset):
-    model = models.build(name, dataset)
+def test_blocks_are_those_of_the_table(published):
+    name, model = published
     kinds = Counter(type(layer) for layer in model.layers)
-    counts = COUNTS[REFERENCES[name, dataset]]
-    assert (kinds[BinaryConv2D], kinds[HardTanh], kinds[PadChannels]) == counts
-    assert len({id(m) for m in model.submodules if isinstance(m, ReCU)}) == counts[0]
+    assert (kinds[BinaryConv2D], kinds[HardTanh], kinds[PadChannels]) == COUNTS[name]
+    assert len({id(m) for m in model.submodules if isinstance(m, ReCU)}) == COUNTS[name][0]
 
 
 @pytest.mark.parametrize(("dataset", "classes"), [("digits", 10), ("cifar100", 100)])
 def test_dataset_decides_the_number_of_classes(dataset, classes):
-    assert models.build("resnet20_1w1a", dataset).output_shape == (None, classes)
-    assert models.build("resnet20_1w1a", dataset, num_classes=7).output_shape == (None, 7)
+    assert models.build("vgg_small_1w1a", dataset).output_shape == (None, classes)
+    assert models.build("vgg_small_1w1a", dataset, num_classes=7).output_shape == (None, 7)
 
 
 def test_weights_start_as_published():
@@ -106,12 +118,12 @@ def test_weights_start_as_published():
 
 
 def test_running_variance_of_the_head_is_unbiased():
-    model = models.build("resnet20_1w1a")
+    model = SMALL_NETWORKS["cifar_resnet20"]()
     images = tf.random.normal((4, 32, 32, 3))
     features = tf.keras.Model(model.input, model.get_layer("pool").output)
-    pooled = features(images, training=True).numpy().reshape(4, 64)
+    pooled = features(images, training=True).numpy().reshape(4, 16)
     head = model.get_layer("bn2")
-    head(pooled.reshape(4, 1, 1, 64), training=True)
+    head(pooled.reshape(4, 1, 1, 16), training=True)
     expected = 0.9 + 0.1 * pooled.var(0, ddof=1)
     np.testing.assert_allclose(head.moving_variance, expected, rtol=1e-5)
 
@@ -132,55 +144,33 @@ def train_save_and_load(model, path):
     return model, images
 
 
-EVERY_KIND = (
-    ("resnet20_1w1a", "cifar10"),
-    ("vgg_small_1w1a", "cifar10"),
-    ("resnet18_1w1a", "imagenet"),
-    ("two_stage_resnet18_1w1a", "imagenet"),
-)
-
-
-@pytest.mark.parametrize(
-    ("name", "dataset", "pad_values"),
-    [
-        pytest.param(
-            *network,
-            pad_values,
-            marks=[] if network == EVERY_KIND[pad_values * 2] else [pytest.mark.slow],
-        )
-        for network in REFERENCES
-        for pad_values in (0, 1)
-    ],
-)
-def test_networks_train_save_and_load(name, dataset, pad_values, tmp_path):
-    model = models.build(name, dataset, None, SMALL_INPUT[dataset], pad_values)
+@pytest.mark.parametrize("pad_values", [0, 1])
+@pytest.mark.parametrize("kind", SMALL_NETWORKS)
+def test_networks_train_save_and_load(kind, pad_values, tmp_path):
+    model = SMALL_NETWORKS[kind]((32, 32, 3), 10, pad_values)
     train_save_and_load(model, tmp_path / "model.keras")
     assert {layer.pad_values for layer in model.layers if isinstance(layer, BinaryConv2D)} == {
         pad_values
     }
 
 
-@pytest.mark.parametrize(
-    ("name", "dataset", "policy"),
-    [
-        ("resnet20_1w1a", "cifar10", "mixed_bfloat16"),
-        ("vgg_small_1w1a", "cifar10", "mixed_bfloat16"),
-        *(
-            pytest.param(name, "imagenet", "mixed_bfloat16", marks=pytest.mark.slow)
-            for name in ("resnet18_1w1a", "two_stage_resnet18_1w1a")
-        ),
-    ],
-)
-def test_networks_train_in_mixed_precision(name, dataset, policy, tmp_path):
-    tf.keras.mixed_precision.set_global_policy(policy)
-    model = models.build(name, dataset, None, SMALL_INPUT[dataset])
+@pytest.mark.parametrize("kind", SMALL_NETWORKS)
+def test_networks_train_in_mixed_precision(kind, tmp_path):
+    tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    train_save_and_load(SMALL_NETWORKS[kind]((32, 32, 3), 10), tmp_path / "model.keras")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "dataset"), REFERENCES)
+def test_published_networks_train_save_and_load(name, dataset, tmp_path):
+    model = models.build(name, dataset, input_shape=SMALL_INPUT[dataset])
     train_save_and_load(model, tmp_path / "model.keras")
 
 
 def test_tiny_activations_keep_their_signs_in_float16():
     """The ImageNet ResNets start with gamma 1e-8, which float16 rounds to 0."""
     tf.keras.mixed_precision.set_global_policy("mixed_float16")
-    model = models.build("resnet18_1w1a", "imagenet", None, (64, 64, 3))
+    model = replace(resnet.imagenet_resnet18, stages=((2, 64),))((64, 64, 3))
     convolution = model.get_layer("layer1.1.conv1")
     features = tf.keras.Model(model.input, convolution.input)
     activations = features(tf.random.normal((2, 64, 64, 3)), training=True)
@@ -191,10 +181,10 @@ def test_tiny_activations_keep_their_signs_in_float16():
     assert negative > 0.05
 
 
-@pytest.mark.parametrize("name", ["resnet18_1w1a", "two_stage_resnet18_1w1a"])
-def test_odd_feature_maps_work(name):
+@pytest.mark.parametrize("network", [resnet.imagenet_resnet18, two_stage.two_stage_resnet18])
+def test_odd_feature_maps_work(network):
     """200 pixels become 50 behind the stem, then 25, 13 and 7."""
-    model = models.build(name, "imagenet", 3, (200, 200, 3))
+    model = replace(network, stages=((1, 8), (1, 16), (1, 24), (1, 32)))((200, 200, 3), 3)
     sizes = [model.get_layer(layer).output_shape[1:3] for layer in last_convolutions(model)]
     assert sizes == [(50, 50), (25, 25), (13, 13), (7, 7)]
     assert model(tf.zeros((1, 200, 200, 3))).shape == (1, 3)
@@ -210,7 +200,7 @@ def last_convolutions(model):
 
 
 def test_imagenet_networks_start_as_published():
-    model = models.build("resnet34_1w1a", "imagenet", input_shape=(64, 64, 3))
+    model = models.build("resnet18_1w1a", "imagenet", input_shape=(64, 64, 3))
     gammas = {layer.name: layer.gamma.numpy() for layer in model.layers if "bn" in layer.name}
     assert (gammas.pop("bn2") == 1).all()
     assert all((gamma == np.float32(1e-8)).all() for gamma in gammas.values())
@@ -241,17 +231,21 @@ def test_summary_reports_one_bit_kernels(capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "options", "message"),
     [
-        (("resnet21",), "`name` must be one of resnet20_1w1a, .*got 'resnet21'"),
-        (("resnet20_1w1a", "svhn"), "`dataset` must be one of digits, .*got 'svhn'"),
-        (("resnet20_1w1a", "digits", 1), "`num_classes` must be at least 2, got 1"),
-        (("resnet34_1w1a", "folder"), "`num_classes` must be at least 2, got None"),
-        (("resnet20_1w1a", "imagenet"), "must be one of resnet18_1w1a, .* for imagenet, got"),
-        (("two_stage_resnet18_1w1a", "cifar10"), "must be one of resnet20_1w1a, .* for cifar10"),
-        (("resnet20_1w1a", "digits", 10, None, -1), "`pad_values` must be 0 or 1, got -1"),
+        (("resnet21",), {}, "`name` must be one of resnet20_1w1a, .*got 'resnet21'"),
+        (("resnet20_1w1a", "svhn"), {}, "`dataset` must be one of digits, .*got 'svhn'"),
+        (
+            ("resnet20_1w1a", "digits"),
+            {"num_classes": 1},
+            "`num_classes` must be at least 2, got 1",
+        ),
+        (("resnet34_1w1a", "folder"), {}, "`num_classes` must be at least 2, got None"),
+        (("resnet20_1w1a", "imagenet"), {}, "must be one of resnet18_1w1a, .* for imagenet, got"),
+        (("two_stage_resnet18_1w1a", "cifar10"), {}, "must be one of resnet20_1w1a, .* for cifar1"),
+        (("resnet20_1w1a", "digits"), {"pad_values": -1}, "`pad_values` must be 0 or 1, got -1"),
     ],
 )
-def test_unknown_models_and_datasets_are_refused(arguments, message):
+def test_unknown_models_and_datasets_are_refused(arguments, options, message):
     with pytest.raises(ValueError, match=message):
-        models.build(*arguments)
+        models.build(*arguments, **options)

@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import oracles
 import pytest
@@ -26,11 +28,17 @@ def value_and_gradient(function, x, upstream):
     return y.numpy(), tape.gradient(y, x, tf.cast(upstream, y.dtype)).numpy()
 
 
+@functools.cache
+def compile_function(function, jit_compile):
+    """Compiled for each shape and dtype once, not for every test."""
+    return tf.function(function, jit_compile=jit_compile)
+
+
 @pytest.fixture(params=["eager", "function", "xla"])
 def compiled(request):
     if request.param == "eager":
         return lambda function: function
-    return lambda function: tf.function(function, jit_compile=request.param == "xla")
+    return functools.partial(compile_function, jit_compile=request.param == "xla")
 
 
 def test_every_published_case_is_tested():
@@ -48,8 +56,8 @@ def test_recu_matches_the_published_implementation(case, dtype, compiled):
         for name in ("weight", "tau", "q_tau", "clamped", "sign", "grad_out", "grad_in")
     )
     kernel = keras_layout(weight).astype(dtype)
-    function = compiled(lambda kernel: recu(kernel, tau))
-    binary, got = value_and_gradient(function, kernel, keras_layout(upstream))
+    function = compiled(recu)
+    binary, got = value_and_gradient(lambda k: function(k, tau), kernel, keras_layout(upstream))
     assert binary.dtype == got.dtype == dtype
     np.testing.assert_array_equal(binary, keras_layout(sign))
     assert_close(got, keras_layout(gradient))
@@ -78,7 +86,9 @@ def test_recu_matches_the_oracle_for_every_rank(shape, tau, compiled):
     rng = np.random.default_rng(len(shape))
     kernel, upstream = rng.normal(0.1, 0.3, shape), rng.normal(size=shape)
     sign, gradient = oracles.recu(kernel, tau, upstream)
-    binary, got = value_and_gradient(compiled(lambda k: recu(k, tau)), kernel, upstream)
+    function = compiled(recu)
+    # A tensor of the temperature: a Python number would be compiled into the function.
+    binary, got = value_and_gradient(lambda k: function(k, np.float64(tau)), kernel, upstream)
     np.testing.assert_array_equal(binary, sign)
     assert_close(got, gradient, 1e-12)
 

@@ -1,0 +1,79 @@
+"""ReCU's binary convolution: the layer, and the block of it and its scale."""
+
+import larq as lq
+import tensorflow as tf
+
+from recu_tf.layers.channels import ChannelScale
+from recu_tf.quantizers import ReCU, StandardizedApproxSign
+
+__all__ = ["BinaryConv2D", "binary_conv2d", "kaiming_normal"]
+
+
+def kaiming_normal(mode: str = "fan_in") -> tf.keras.initializers.Initializer:
+    """PyTorch's `kaiming_normal_`, the published initializer of convolutions.
+
+    Normal with variance 2 / fan; not truncated, unlike Keras' `he_normal`.
+
+    Args:
+        mode: "fan_in" or "fan_out".
+    """
+    return tf.keras.initializers.VarianceScaling(2, mode, "untruncated_normal")
+
+
+@tf.keras.utils.register_keras_serializable(package="recu_tf")
+class BinaryConv2D(lq.layers.QuantConv2D):
+    """Larq's `QuantConv2D` whose input is binarised before mixed precision casts it.
+
+    In the ImageNet ResNets activations start at about 1e-8, which float16 rounds to 0: cast before,
+    all would have the sign of 0. Shapes and arguments are those of `QuantConv2D`.
+    """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, autocast=False, **kwargs)
+
+    def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        """Convolves the binary inputs, in the compute dtype of the policy."""
+        return super().convolution_op(tf.cast(inputs, self.compute_dtype), kernel)
+
+
+def binary_conv2d(
+    x: tf.Tensor,
+    filters: int,
+    strides: int = 1,
+    *,
+    kernel_initializer: tf.keras.initializers.Initializer | None = None,
+    pad_values: float = 0,
+    name: str | None = None,
+) -> tf.Tensor:
+    """Applies ReCU's binary convolution: 3x3, SAME padding, no bias, followed by `ChannelScale`.
+
+    Args:
+        x: symbolic activations (batch, height, width, channels), not yet binary.
+        filters: number of output channels.
+        strides: of both height and width.
+        kernel_initializer: None means `kaiming_normal()`.
+        pad_values: with what the binary activations are padded: 0 as published, or 1, with which
+            Larq Compute Engine keeps more of the graph bit-packed.
+        name: of the convolution; the name of the scale is `name` followed by `.alpha`.
+
+    Returns:
+        A symbolic tensor (batch, ceil(height / strides), ceil(width / strides), filters).
+
+    Raises:
+        ValueError: `pad_values` is neither 0 nor 1.
+    """
+    if pad_values not in (0, 1):
+        raise ValueError(f"`pad_values` must be 0 or 1, got {pad_values!r}.")
+    x = BinaryConv2D(
+        filters,
+        3,
+        strides=strides,
+        padding="same",
+        use_bias=False,
+        input_quantizer=StandardizedApproxSign(),
+        kernel_quantizer=ReCU(),
+        kernel_initializer=kernel_initializer or kaiming_normal(),
+        pad_values=pad_values,
+        name=name,
+    )(x)
+    return ChannelScale(name=name and f"{name}.alpha")(x)
