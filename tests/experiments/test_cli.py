@@ -1,6 +1,4 @@
-import contextlib
 import importlib
-import io
 import json
 import shutil
 import subprocess
@@ -8,10 +6,12 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from complaints import complaint
 from conftest import few_digits, shared
 
 from experiments import cli
+from experiments.commands import demo
 from experiments.commands.parser import COMMANDS, command_parser
 from recu_tf import data, runs
 
@@ -43,32 +43,16 @@ def recu(*arguments):
     ],
 )
 def test_empty_arguments_are_refused_by_name(arguments, named, capsys):
-    told = (
+    assert complaint(capsys, *arguments) == (
         f"recu {arguments[0]}: error: argument {named}: must have at least one character, got ''\n"
     )
-    assert complaint(capsys, *arguments) == told
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A run directory, made through the command line."""
-    results = tmp_path_factory.mktemp("results")
-    what = "--dataset digits -a resnet20_1w1a"
-    flags = "--epochs 2 -b 12 -bt 5 --lr 0.02 --no-warm_up --lr_type linear --seed 3"
-    place = ["--results-dir", str(results), "--save", "run"]
-    printed = io.StringIO()
-    with pytest.MonkeyPatch.context() as monkeypatch, contextlib.redirect_stdout(printed):
-        few_digits(monkeypatch)
-        assert cli.main(["train", *what.split(), *flags.split(), *place]) == 0
-    assert f"Next: recu evaluate {results / 'run'}" in printed.getvalue()
-    return results / "run"
 
 
 @pytest.fixture
-def run(trained, monkeypatch, tmp_path):
-    """A copy of it."""
+def run(trained_run, monkeypatch, tmp_path):
+    """A copy of the trained run."""
     few_digits(monkeypatch)
-    return shutil.copytree(trained, tmp_path / "run")
+    return shutil.copytree(trained_run, tmp_path / "run")
 
 
 @pytest.mark.parametrize("command", [command.NAME for command in COMMANDS])
@@ -152,9 +136,16 @@ def test_bad_arguments_are_refused_in_one_line(arguments, expected, capsys):
 
 
 def test_errors_reach_the_shell_without_traceback():
-    result = recu("export", "nowhere")
-    assert result.returncode == 2
+    result = recu("export", "net.keras", "--scale", "0")
+    assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == (
+        "recu export: error: argument --scale: must be a number above 0 or a fraction such as "
+        "1/255, got '0'\n"
+    )
+
+
+def test_what_does_not_exist_is_named_with_what_may_be_given(capsys):
+    assert complaint(capsys, "export", "nowhere") == (
         "recu: error: nowhere does not exist; it must be a run directory, a .keras file, a .h5 "
         "file or a SavedModel directory.\n"
     )
@@ -165,7 +156,7 @@ def test_version_is_printed():
     assert (result.returncode, result.stdout) == (0, "recu_tf 0.1.0\n")
 
 
-def test_run_goes_from_training_to_a_proved_file(run, capsys):
+def test_run_goes_from_training_to_a_verified_file(run, capsys):
     config = json.loads((run / "config.json").read_text())
     assert config["settings"]["seed"] == 3
     assert config["settings"]["warm_up"] is False
@@ -197,7 +188,7 @@ def test_run_goes_from_training_to_a_proved_file(run, capsys):
 
 
 @pytest.mark.slow
-def test_training_goes_on_from_a_run(run, tmp_path, capsys):
+def test_training_starts_from_a_run(run, tmp_path, capsys):
     flags = ["--epochs", "1", "-b", "12", "--results_dir", str(tmp_path), "--init-from", str(run)]
     assert (
         cli.main(["train", *flags, "--save", "again", "--lr", "1e-9", "--weight_decay", "0"]) == 0
@@ -207,7 +198,8 @@ def test_training_goes_on_from_a_run(run, tmp_path, capsys):
     assert again.config["init_from"] == str(run)
     assert again.config["settings"]["dataset"] == "digits"
     kernels = [
-        one.load_model().get_layer("layer1.0.conv1").get_weights()[0] for one in (first, again)
+        trained.load_model().get_layer("layer1.0.conv1").get_weights()[0]
+        for trained in (first, again)
     ]
     # At this learning rate a step changes nothing that float32 shows beside the weights.
     np.testing.assert_allclose(kernels[1], kernels[0], atol=1e-6)
@@ -225,9 +217,14 @@ def test_run_directory_is_not_overwritten(run, capsys):
 
 
 @pytest.mark.parametrize("step", ["audit", "verify"])
-def test_export_that_cannot_be_proved_leaves_the_earlier_one(step, run, capsys, monkeypatch):
-    earlier = run / "export"
-    earlier.mkdir(exist_ok=True)
+def test_export_that_fails_the_verification_leaves_the_earlier_one(
+    step, tmp_path, capsys, monkeypatch
+):
+    layers = (tf.keras.layers.Flatten(), tf.keras.layers.Dense(2))
+    model = tf.keras.Sequential([tf.keras.Input((4, 4, 3)), *layers])
+    model.save(tmp_path / "net.keras")
+    earlier = tmp_path / "net_export"
+    earlier.mkdir()
     (earlier / "model.json").write_text('{"format": 1, "input": 0, "output": 0, "files": 0}')
     found = {"passed": False, "rows": (), "moved": (), "wide": (), "backends": ()}
     found |= {"computed": False, "reference_right": False, "wrong_layer": None}
@@ -235,36 +232,45 @@ def test_export_that_cannot_be_proved_leaves_the_earlier_one(step, run, capsys, 
     failing = type("Failing", (), found)()
     module = importlib.import_module("export.pipeline")
     monkeypatch.setattr(module, step, lambda *_, **__: failing)
-    assert cli.main(["export", str(run)]) == 1
+    assert cli.main(["export", str(tmp_path / "net.keras")]) == 1
     error = capsys.readouterr().err
     assert error.startswith("recu: export failed, no file was written: ")
     assert "the report\n" in error
     assert f"{earlier} still holds the export of an earlier time, of an earlier network." in error
     assert [path.name for path in earlier.iterdir()] == ["model.json"]
-    assert not list(run.glob(".*partial*"))
+    assert not list(tmp_path.glob(".*partial*"))
 
 
 @pytest.mark.slow
-def test_demo_prints_what_was_won_and_keeps_earlier_ones(monkeypatch, tmp_path, capsys):
+def test_demo_prints_its_results_and_keeps_earlier_runs(monkeypatch, tmp_path, capsys):
     few_digits(monkeypatch)
     for name in ("demo", "demo-2"):
-        assert cli.main(["demo", "--epochs", "1", "--results_dir", str(tmp_path)]) == 0
-        printed = capsys.readouterr().out
-        assert (tmp_path / name / "export" / "model.tflite").exists()
-        table = [line for line in printed.splitlines() if line.startswith("|")]
-        assert [line.split("|")[1].strip() for line in table] == [
-            "accuracy, Keras",
-            "accuracy, TFLite",
-            "size, binary",
-            "size, float32",
-            "latency, binary",
-            "latency, float32",
-            "binary operators",
-            "binary convolutions",
-            "training",
-            "file",
-        ]
-        assert "4 of 4" in table[7]
+        (tmp_path / name).mkdir()
+    assert cli.main(["demo", "--epochs", "1", "--results_dir", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert (tmp_path / "demo-3" / "export" / "model.tflite").exists()
+    for name in ("demo", "demo-2"):
+        assert not list((tmp_path / name).iterdir())
+    table = [line for line in printed.splitlines() if line.startswith("|")]
+    assert [line.split("|")[1].strip() for line in table] == [
+        "accuracy, Keras",
+        "accuracy, TFLite",
+        "size, binary",
+        "size, float32",
+        "latency, binary",
+        "latency, float32",
+        "binary operators",
+        "binary convolutions",
+        "training",
+        "file",
+    ]
+    assert "4 of 4" in table[7]
+
+
+def test_demo_has_a_directory_of_its_own(tmp_path):
+    assert demo.find_free_directory(tmp_path) == tmp_path / "demo"
+    (tmp_path / "demo").mkdir()
+    assert demo.find_free_directory(tmp_path) == tmp_path / "demo-2"
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
-"""`recu train` as the published command line has it, and what came to it."""
+"""`recu train`: the options of the published command line, and those added to it."""
 
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -71,7 +72,7 @@ def test_flags_become_settings(flags, expected):
     assert {name: getattr(settings, name) for name in expected} == expected
 
 
-@pytest.mark.parametrize("name", [name for name, one in RECIPES.items() if not one.needs])
+@pytest.mark.parametrize("name", [name for name, recipe in RECIPES.items() if not recipe.needs])
 def test_recipe_is_overridden_by_options(name):
     settings, directory = resolved(f"--recipe {name} --epochs 20 --save again")
     expected = {**RECIPES[name].settings, "epochs": 20}
@@ -95,7 +96,7 @@ def test_recipes_are_listed_without_tensorflow():
     assert "--epochs 600" in lines[0]
 
 
-def test_dry_run_tells_everything_and_writes_nothing(monkeypatch, tmp_path, capsys):
+def test_dry_run_prints_everything_and_writes_nothing(monkeypatch, tmp_path, capsys):
     few_digits(monkeypatch)
     where = ["--results_dir", str(tmp_path / "results")]
     nothing = ["--use_dali", "--type", "torch.cuda.FloatTensor"]
@@ -112,12 +113,9 @@ def test_dry_run_tells_everything_and_writes_nothing(monkeypatch, tmp_path, caps
 
 
 @pytest.mark.slow
-def test_training_is_evaluated_resumed_and_started_from(monkeypatch, tmp_path, capsys):
+def test_training_is_evaluated_resumed_and_started_from(trained_run, monkeypatch, tmp_path, capsys):
     few_digits(monkeypatch)
-    common = ["train", *SMALL.split(), "--epochs", "2", "--results_dir", str(tmp_path)]
-    assert cli.main([*common, "--save", "first", "--gpus", "0"]) == 0
-    assert "No GPU is visible here: using the CPU." in capsys.readouterr().out
-    first = tmp_path / "first"
+    first = shutil.copytree(trained_run, tmp_path / "first")
 
     assert cli.main(["train", "-e", str(first / "last.keras"), "-bt", "4"]) == 0
     last = runs.Run.open(first).metrics()[-1]
@@ -135,7 +133,8 @@ def test_training_is_evaluated_resumed_and_started_from(monkeypatch, tmp_path, c
 
     # Started from a file, with fresh schedules, at a rate that changes nothing.
     start = ["--init-from", str(first / "last.keras"), "--lr", "1e-9", "--weight_decay", "0"]
-    assert cli.main([*common, "--save", "again", *start]) == 0
+    where = ["--epochs", "2", "--results_dir", str(tmp_path), "--save", "again"]
+    assert cli.main(["train", *SMALL.split(), *where, *start]) == 0
     again = runs.Run.open(tmp_path / "again")
     assert again.config["init_from"] == str(first / "last.keras")
     kernels = [
