@@ -88,7 +88,7 @@ def trained_run(tmp_path_factory):
     place = ["--results-dir", str(results), "--save", "run"]
     printed = io.StringIO()
     with pytest.MonkeyPatch.context() as monkeypatch, contextlib.redirect_stdout(printed):
-        few_digits(monkeypatch)
+        few_digits(monkeypatch, build=tiny_resnet)
         assert cli.main(["train", *network.split(), *flags.split(), *place]) == 0
     lines = printed.getvalue().splitlines()
     assert lines[0] == "No GPU is visible here: using the CPU."

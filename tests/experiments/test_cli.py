@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from complaints import complaint
-from conftest import few_digits, shared
+from conftest import few_digits, shared, tiny_resnet
 
 from experiments import cli
 from experiments.commands import demo
@@ -51,7 +51,7 @@ def test_empty_arguments_are_refused_by_name(arguments, named, capsys):
 @pytest.fixture
 def run(trained_run, monkeypatch, tmp_path):
     """A copy of the trained run."""
-    few_digits(monkeypatch)
+    few_digits(monkeypatch, build=tiny_resnet)
     return shutil.copytree(trained_run, tmp_path / "run")
 
 
@@ -169,15 +169,15 @@ def test_run_goes_from_training_to_a_verified_file(run, capsys):
     assert f"loss  {last['val_loss']:.3f}" in printed
 
     assert cli.main(["summary", str(run)]) == 0
-    assert "layer2.0.conv1" in capsys.readouterr().out
+    assert "layer1.0.conv2" in capsys.readouterr().out
 
     assert cli.main(["export", str(run), "--which", "last", "--no-check_accuracy"]) == 0
     printed = capsys.readouterr().out
-    assert "Binary convolutions: 4 of 4" in printed
+    assert "Binary convolutions: 2 of 2" in printed
     assert "Verification on 10 test images of digits: passed" in printed
     assert "indirect bgemm" in printed
     assert (run / "export" / "model.tflite").read_bytes()[4:8] == b"TFL3"
-    assert "Rewriting: freeze quantized kernels: 4 layers, outputs unchanged" in printed
+    assert "Rewriting: freeze quantized kernels: 2 layers, outputs unchanged" in printed
     assert "resnet20_1w1a" not in (run / "export" / "predict.py").read_text()
     assert json.loads((run / "export" / "model.json").read_text())["class_names"][3] == "3"
 
@@ -232,7 +232,7 @@ def test_export_that_fails_the_verification_leaves_the_earlier_one(
     failing = type("Failing", (), found)()
     module = importlib.import_module("export.pipeline")
     monkeypatch.setattr(module, step, lambda *_, **__: failing)
-    assert cli.main(["export", str(tmp_path / "net.keras")]) == 1
+    assert cli.main(["export", str(tmp_path / "net.keras"), "--strict"]) == 1
     error = capsys.readouterr().err
     assert error.startswith("recu: export failed, no file was written: ")
     assert "the report\n" in error
@@ -243,7 +243,7 @@ def test_export_that_fails_the_verification_leaves_the_earlier_one(
 
 @pytest.mark.slow
 def test_demo_prints_its_results_and_keeps_earlier_runs(monkeypatch, tmp_path, capsys):
-    few_digits(monkeypatch)
+    few_digits(monkeypatch, build=tiny_resnet)
     for name in ("demo", "demo-2"):
         (tmp_path / name).mkdir()
     assert cli.main(["demo", "--epochs", "1", "--results_dir", str(tmp_path)]) == 0
@@ -264,7 +264,7 @@ def test_demo_prints_its_results_and_keeps_earlier_runs(monkeypatch, tmp_path, c
         "training",
         "file",
     ]
-    assert "4 of 4" in table[7]
+    assert "2 of 2" in table[7]
 
 
 def test_demo_has_a_directory_of_its_own(tmp_path):

@@ -7,11 +7,11 @@ from functools import partial
 import larq as lq
 import numpy as np
 import pytest
-from conftest import small_resnet
+from conftest import tiny_resnet
 
 from experiments.benchmarks import training_step
 
-build = partial(small_resnet, (8, 8, 3), 4)
+build = partial(tiny_resnet, (8, 8, 3), 4)
 
 
 def test_the_baseline_differs_only_in_its_quantizers():
@@ -29,7 +29,7 @@ def test_the_baseline_differs_only_in_its_quantizers():
             for name in quantizers:
                 del ours[name], theirs[name]
         assert ours == theirs
-    assert binary == 4
+    assert binary == 2
     images = np.random.default_rng(0).normal(size=(4, 8, 8, 3)).astype("float32")
     for weights, others in zip(
         model.trainable_variables, baseline.trainable_variables, strict=True

@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import few_digits, shared, small_resnet
+from conftest import few_digits, shared, tiny_resnet
 
 from experiments import cli
 from recu_tf import data
@@ -30,7 +30,7 @@ def complaint(capsys, *arguments):
 
 @pytest.fixture(autouse=True)
 def _few_digits(monkeypatch):
-    few_digits(monkeypatch, test=IMAGES)
+    few_digits(monkeypatch, test=IMAGES, build=tiny_resnet)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def checkpoint(tmp_path):
             return rng.uniform(0.5, 1.5, shape)
         return np.array(0.9) if name.endswith("tau") else rng.normal(size=shape)
 
-    tensors = list_tensors(small_resnet((32, 32, 3), 10, rotated=True))
+    tensors = list_tensors(tiny_resnet((32, 32, 3), 10, rotated=True))
     state_dict = {
         tensor.name: torch.from_numpy(values(tensor.name, tensor.shape)) for tensor in tensors
     }
@@ -209,7 +209,7 @@ def test_network_that_scales_pixels_itself_gets_pixels(tmp_path, capsys):
     """The same network for normalised images and, behind a `Rescaling`, for pixels."""
     normalization = data.DATASETS["digits"].normalization
     mean, std = np.array(normalization.mean), np.array(normalization.std)
-    model = small_resnet((32, 32, 3), 10)
+    model = tiny_resnet((32, 32, 3), 10)
     scaling = tf.keras.layers.Rescaling((1 / (255 * std)).tolist(), (-mean / std).tolist())
     image = tf.keras.Input((32, 32, 3))
     model.save(tmp_path / "normalised.keras")

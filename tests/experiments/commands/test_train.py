@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import few_digits, shared
+from conftest import few_digits, shared, tiny_resnet
 
 from experiments import cli
 from experiments.commands.parser import command_parser
@@ -97,7 +97,7 @@ def test_recipes_are_listed_without_tensorflow():
 
 
 def test_dry_run_prints_everything_and_writes_nothing(monkeypatch, tmp_path, capsys):
-    few_digits(monkeypatch)
+    few_digits(monkeypatch, build=tiny_resnet)
     where = ["--results_dir", str(tmp_path / "results")]
     nothing = ["--use_dali", "--type", "torch.cuda.FloatTensor"]
     assert cli.main(["train", *SMALL.split(), "--epochs", "3", "--dry-run", *where, *nothing]) == 0
@@ -114,7 +114,7 @@ def test_dry_run_prints_everything_and_writes_nothing(monkeypatch, tmp_path, cap
 
 @pytest.mark.slow
 def test_training_is_evaluated_resumed_and_started_from(trained_run, monkeypatch, tmp_path, capsys):
-    few_digits(monkeypatch)
+    few_digits(monkeypatch, build=tiny_resnet)
     first = shutil.copytree(trained_run, tmp_path / "first")
 
     assert cli.main(["train", "-e", str(first / "last.keras"), "-bt", "4"]) == 0
