@@ -43,9 +43,11 @@ clean:
 	rm -rf $(ENVIRONMENTS) *.egg-info .pytest_cache .ruff_cache
 
 # The file `installed` is written last, so that an interrupted installation is repeated.
+# The pip of Python 3.10 takes many minutes to find releases that go together; a newer one does not.
 $(ENVIRONMENTS:%=%/installed): setup.py
 	@test -n "$(PYTHON)" || { echo "Python 3.10, 3.11 or 3.12 is needed, but none was found. Choose one with make PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --editable $(PACKAGES)
 	@touch $@
 

@@ -34,12 +34,12 @@ setup(
         "larq>=0.13.3,<0.15",
         # Larq requires NumPy < 2.
         "numpy>=1.26,<2",
-        "jinja2>=3.1",
-        "matplotlib>=3.8",
         # Writes the logs of a training. TensorFlow 2.21 no longer installs it.
         "tensorboard>=2.16",
         # The command tensorboard, up to 2.20, imports pkg_resources; setuptools 82 removed it.
         "setuptools<82",
+        "jinja2>=3.1",
+        "matplotlib>=3.8",
         "tabulate>=0.9",
     ],
     extras_require={
