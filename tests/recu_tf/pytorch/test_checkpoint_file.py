@@ -90,7 +90,7 @@ def test_file_without_a_state_dict_is_refused(content, message, tmp_path):
         pytorch.read_checkpoint(tmp_path / "a.pth")
 
 
-def test_what_is_no_checkpoint_is_refused(tmp_path):
+def test_other_files_and_directories_are_refused(tmp_path):
     torch()
     (tmp_path / "text.pth").write_text("epoch,loss\n1,2\n")
     with pytest.raises(ValueError, match=r"text\.pth is damaged or was not written by torch.save"):

@@ -19,7 +19,7 @@ def test_directory_is_trained_by_one_process_at_a_time(tmp_path):
 
 
 @pytest.mark.parametrize("exists", [False, True])
-def test_lock_leaves_nothing_where_no_run_has_come_of_it(exists, tmp_path):
+def test_lock_leaves_nothing_where_no_run_was_created(exists, tmp_path):
     directory = tmp_path / "results" / "run"
     if exists:
         directory.mkdir(parents=True)
@@ -34,7 +34,7 @@ def test_lock_stays_with_a_run(tmp_path):
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [".lock", "config.json"]
 
 
-def test_directory_that_cannot_be_made_is_named(tmp_path):
+def test_directory_that_cannot_be_created_is_named(tmp_path):
     (tmp_path / "file").touch()
     with (
         pytest.raises(OSError, match="file/run cannot be created"),

@@ -16,7 +16,7 @@ CONFIG = {
 }
 
 
-def test_run_directory_is_made_and_opened(tmp_path):
+def test_run_directory_is_created_and_opened(tmp_path):
     run = Run.create(tmp_path / "results" / "one", CONFIG)
     config = json.loads((run.path / "config.json").read_text())
     assert config["format"] == 1
@@ -26,7 +26,7 @@ def test_run_directory_is_made_and_opened(tmp_path):
     assert (opened.normalization.mean, opened.normalization.std) == ((0.5, 0.5), (0.25, 0.25))
 
 
-def test_directory_that_holds_a_run_is_refused_with_the_way_on(tmp_path):
+def test_directory_that_holds_a_run_is_refused_with_advice(tmp_path):
     Run.create(tmp_path / "one", CONFIG)
     with pytest.raises(
         FileExistsError, match=r"already holds a run\. Train it further with --resume"
@@ -54,20 +54,20 @@ def test_directory_that_holds_something_else_is_refused(tmp_path):
         ('{"a":' * 100_000, ValueError, "config.json is not valid JSON: its JSON is nested deeper"),
     ],
 )
-def test_what_is_no_run_is_refused(text, error, message, tmp_path):
+def test_directory_without_a_valid_config_is_refused(text, error, message, tmp_path):
     if text is not None:
         (tmp_path / "config.json").write_text(text)
     with pytest.raises(error, match=message):
         Run.open(tmp_path)
 
 
-def model():
+def make_model():
     return tf.keras.Sequential([tf.keras.Input((2,)), tf.keras.layers.Dense(1)])
 
 
-def test_best_model_stays_while_the_last_goes_on(tmp_path):
+def test_best_model_is_kept_when_the_last_is_saved(tmp_path):
     run = Run.create(tmp_path / "run", CONFIG)
-    network = model()
+    network = make_model()
     run.save_model(network, "best")
     expected = network.get_weights()[0].tolist()
     network.layers[0].kernel.assign([[2.0], [2.0]])
@@ -81,7 +81,7 @@ def test_missing_and_damaged_models_are_refused(tmp_path):
     run = Run.create(tmp_path / "run", CONFIG)
     with pytest.raises(FileNotFoundError, match="stopped before its first epoch ended"):
         run.load_model("best")
-    run.save_model(model(), "best")
+    run.save_model(make_model(), "best")
     run.model_path("best").write_bytes(run.model_path("best").read_bytes()[:1000])
     with pytest.raises(ValueError, match=r"best\.keras is damaged"):
         run.load_model("best")
@@ -89,7 +89,7 @@ def test_missing_and_damaged_models_are_refused(tmp_path):
         run.load_model("worst")
 
 
-def test_code_in_a_model_file_is_refused_not_run(tmp_path):
+def test_code_in_a_model_file_is_refused_and_not_executed(tmp_path):
     run = Run.create(tmp_path / "run", CONFIG)
     marker = tmp_path / "executed"
     lines = f"open({str(marker)!r}, 'w')"
@@ -135,9 +135,9 @@ def test_values_of_other_types_are_refused(wrong, message, tmp_path):
         Run.open(run.path)
 
 
-def test_model_of_another_network_is_refused(tmp_path):
+def test_model_that_does_not_match_the_config_is_refused(tmp_path):
     run = Run.create(tmp_path / "run", {**CONFIG, "num_classes": 7})
-    run.save_model(model(), "best")
+    run.save_model(make_model(), "best")
     with pytest.raises(ValueError, match=r"best\.keras does not hold the network of config"):
         run.load_model("best")
 
@@ -156,14 +156,14 @@ def test_failed_write_leaves_the_file_before_it(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_run_killed_while_its_config_was_written_leaves_room(tmp_path):
+def test_run_killed_while_its_config_was_written_can_be_created_again(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / PARTIAL_CONFIG).write_text('{"format"')
     Run.create(tmp_path / "run", {"settings": {}})
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["config.json"]
 
 
-def test_half_a_line_of_metrics_is_no_line(tmp_path):
+def test_incomplete_line_of_metrics_is_skipped_and_removed(tmp_path):
     run = Run.create(tmp_path / "run", {})
     assert run.metrics() == []
     for epoch in range(3):
@@ -181,13 +181,13 @@ def test_half_a_line_of_metrics_is_no_line(tmp_path):
     "damage",
     [b"[1]\n", b'{"loss": 1}\n', b"\x00\xff\n", b'{"epoch": 1, "lo\n', b"[" * 100_000 + b"\n"],
 )
-def test_damaged_line_of_metrics_is_named_and_left_out(damage, tmp_path):
-    run = runs_with_lines(tmp_path, b'{"epoch": 0}\n' + damage + b'{"epoch": 2}\n')
+def test_damaged_line_of_metrics_is_named_and_skipped(damage, tmp_path):
+    run = create_run_with_lines(tmp_path, b'{"epoch": 0}\n' + damage + b'{"epoch": 2}\n')
     with pytest.warns(UserWarning, match=r"metrics\.jsonl, line 2, is damaged and was skipped"):
         assert [line["epoch"] for line in run.metrics()] == [0, 2]
 
 
-def runs_with_lines(directory, lines):
+def create_run_with_lines(directory, lines):
     run = Run.create(directory / "run", {})
     (run.path / "metrics.jsonl").write_bytes(lines)
     return run

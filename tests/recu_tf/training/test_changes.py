@@ -126,7 +126,7 @@ def test_devices_do_not_matter_to_synchronised_batch_norms_and_finished_runs(run
     assert run.config["changes"] == [{"epoch": 2, "step": 0, "replicas": [1, 2]}]
 
 
-def test_recipe_does_not_take_back_an_extension(run, tmp_path):
+def test_recipe_does_not_undo_an_extension(run, tmp_path):
     where = ["--results_dir", str(tmp_path), "--save", "run"]
     recipe = ["train", "--resume", "--recipe", "cifar10-resnet20", *where]
     recipe += ["--dataset", "digits", "-b", "10"]

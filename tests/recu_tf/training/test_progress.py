@@ -16,7 +16,7 @@ from recu_tf.training.progress import Progress, format_end
         (3 * 86400, "ends Thu 26 Nov 23:00 (in 3 d)"),
     ],
 )
-def test_expected_end_names_the_day_where_it_is_another(seconds, expected):
+def test_expected_end_names_the_day_unless_it_is_today(seconds, expected):
     assert format_end(datetime(2026, 11, 23, 23, 0), seconds) == expected
 
 
@@ -41,7 +41,7 @@ def test_durations_are_in_units_that_suit_them(seconds, expected):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A clock that the test moves."""
+    """A clock that the test sets."""
     now = [100.0]
     monkeypatch.setattr(progress.time, "perf_counter", lambda: now[0])
     return now
@@ -75,7 +75,7 @@ def test_lines_come_at_their_frequency_and_after_each_epoch(clock, capsys):
     assert lines[1] == "Epoch 2/2  8 s  loss 1.25  lr 0.1"
 
 
-def test_resumed_epoch_counts_on(clock, capsys):
+def test_resumed_epoch_continues_to_count(clock, capsys):
     callback = Progress(epochs=3, steps=4, first_step=5, print_freq=1)
     run_epoch(callback, clock, 1, range(3))
     lines = capsys.readouterr().out.splitlines()
@@ -86,7 +86,7 @@ def test_resumed_epoch_counts_on(clock, capsys):
 
 
 @pytest.mark.parametrize("first_step", [0, 8])
-def test_compilation_of_first_steps_is_not_expected_again(first_step, clock, capsys):
+def test_estimate_leaves_out_the_compilation_of_first_steps(first_step, clock, capsys):
     callback = Progress(epochs=5, steps=4, first_step=first_step, print_freq=2)
     epoch = first_step // 4
     run_epoch(callback, clock, epoch, first=60.0, test=(30.0, 1.0))

@@ -7,7 +7,7 @@ from recu_tf.training.signals import SignalHandler
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_first_signal_is_remembered_and_the_second_obeyed(number):
+def test_first_signal_is_remembered_and_the_second_raises(number):
     before = signal.getsignal(number)
     with SignalHandler() as handler:
         assert handler.received is None
@@ -18,7 +18,7 @@ def test_first_signal_is_remembered_and_the_second_obeyed(number):
     assert signal.getsignal(number) is before
 
 
-def test_other_threads_leave_the_handlers_alone():
+def test_other_threads_do_not_change_the_handlers():
     before = signal.getsignal(signal.SIGTERM)
     inside = []
 

@@ -63,7 +63,7 @@ def test_batch_norm_is_per_replica_unless_asked(monkeypatch):
         assert not any(getattr(layer, "synchronized", False) for layer in saved)
 
 
-def test_l2_goes_to_the_tensors_of_the_recipe():
+def test_l2_applies_to_the_tensors_of_the_recipe():
     tiny = tiny_resnet((32, 32, 3), 10)
     assert len(models.select_l2_variables(tiny, "cifar10")) == len(tiny.trainable_variables)
     large = models.build("resnet18_1w1a", "folder", num_classes=3, input_shape=(32, 32, 3))

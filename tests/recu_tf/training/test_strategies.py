@@ -7,7 +7,7 @@ from recu_tf.training import strategies
 
 
 @pytest.mark.parametrize(("name", "replicas"), [("single", 1), ("auto", 1), ("mirrored", 2)])
-def test_strategy_has_the_devices_of_its_name(name, replicas):
+def test_name_of_a_strategy_decides_its_devices(name, replicas):
     # There are two virtual CPU devices here, and no GPU.
     strategy = strategies.make_strategy(name)
     assert strategy.num_replicas_in_sync == replicas
