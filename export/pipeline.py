@@ -13,7 +13,6 @@ import tensorflow as tf
 from export.conversion.converter import convert
 from export.conversion.int8.quantize import quantized
 from export.conversion.rewriting import Rewriting, float32_model, rewrite
-from export.conversion.rewriting.float32 import float32_policy
 from export.conversion.serving import image_position, with_pixel_input, with_softmax
 from export.conversion.stripping import strip
 from export.export_options import DEFAULTS, Options
@@ -47,6 +46,7 @@ from export.tflite.file import File
 from export.tflite.flatbuffer import read
 from recu_tf.data import Normalization
 from recu_tf.pixel_scaling import denormalize
+from recu_tf.precision import use_precision
 from recu_tf.quantized_scope import preserve_quantized_scope
 
 logger = logging.getLogger(__name__)
@@ -142,7 +142,7 @@ def _peak_memory() -> int:
 
 
 @preserve_quantized_scope()
-@float32_policy()
+@use_precision("float32")
 def export_network(
     source: Source,
     options: Options = DEFAULTS,

@@ -11,7 +11,7 @@ TREE = Path(__file__).parents[1]
 # A room, a folder or a file, imports only from those that stand before it.
 ROOMS = {
     "recu_tf": """
-        choices durations json_text inflation quantized_scope
+        choices durations json_text inflation precision quantized_scope
         kernel_axes quantizers data functional pixel_scaling
         batch_norm layers larq_warnings schedules optimizers metrics larq_summary models
         runs settings html evaluation pytorch networks training

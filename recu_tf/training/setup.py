@@ -1,14 +1,13 @@
 """Preparing what a training needs, before its first step and before any file is written."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import tensorflow as tf
 
 from recu_tf import data, models, optimizers
 from recu_tf.batch_norm import synchronized_batch_norm
+from recu_tf.precision import use_precision
 from recu_tf.settings import Settings
 from recu_tf.training.initial_weights import check_path, starting_network, teacher_network
 from recu_tf.training.step import Learner
@@ -80,17 +79,6 @@ class Prepared:
         return self.strategy.distribute_datasets_from_function(batches_of_process)
 
 
-@contextmanager
-def _use_precision(policy: str) -> Iterator[None]:
-    """Sets Keras' global policy inside the context."""
-    previous = tf.keras.mixed_precision.global_policy()
-    tf.keras.mixed_precision.set_global_policy(policy)
-    try:
-        yield
-    finally:
-        tf.keras.mixed_precision.set_global_policy(previous)
-
-
 def _make_optimizer(settings: Settings, network: tf.keras.Model) -> tf.keras.optimizers.Optimizer:
     if settings.optimizer == "adam":
         optimizer = optimizers.Adam(settings.lr, l2=settings.weight_decay)
@@ -158,7 +146,7 @@ def prepare(
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     if start is None:
         start = models.build(*names, num_classes=images.num_classes)
-    with strategy.scope(), _use_precision(settings.precision):
+    with strategy.scope(), use_precision(settings.precision):
         network = models.build_like(start, *names)
         if settings.sync_batch_norm:
             network = synchronized_batch_norm(network)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from export.conversion.rewriting.float32 import float32_policy, make_float32, other_precision
+from export.conversion.rewriting.float32 import make_float32, other_precision
 from export.conversion.rewriting.freeze import freeze_kernels
 from export.conversion.rewriting.hard_tanh import drop_hard_tanh
 from export.conversion.rewriting.padding import exact_padding
@@ -21,6 +21,7 @@ from export.keras_graph.building import build_model
 from export.keras_graph.differences import share_within
 from export.keras_graph.graph import Graph, is_graph, read_graph
 from export.keras_graph.inputs_outputs import Inputs, first, predict
+from recu_tf.precision import use_precision
 from recu_tf.quantized_scope import preserve_quantized_scope
 
 __all__ = ["Rewriting", "float32_model", "rewrite"]
@@ -71,7 +72,7 @@ class Rewriting:
 
 
 @preserve_quantized_scope()
-@float32_policy()
+@use_precision("float32")
 def float32_model(model: tf.keras.Model) -> tf.keras.Model:
     """The model itself, or the same in float32 if its precision is another.
 
@@ -101,7 +102,7 @@ def float32_model(model: tf.keras.Model) -> tf.keras.Model:
 
 
 @preserve_quantized_scope()
-@float32_policy()
+@use_precision("float32")
 def rewrite(model: tf.keras.Model, images: Inputs) -> tuple[tf.keras.Model, list[Rewriting]]:
     """Rewrites a model for the converter.
 

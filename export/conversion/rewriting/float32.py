@@ -1,24 +1,10 @@
 """Rebuilds a model of another precision in float32, which is what the converter takes."""
 
-import contextlib
-from collections.abc import Iterator
-
 import tensorflow as tf
 
 from export.keras_graph.graph import Graph
 
-__all__ = ["float32_policy", "make_float32", "other_precision"]
-
-
-@contextlib.contextmanager
-def float32_policy() -> Iterator[None]:
-    """Has new layers be in float32, where a training in mixed precision left another policy."""
-    policy = tf.keras.mixed_precision.global_policy()
-    tf.keras.mixed_precision.set_global_policy("float32")
-    try:
-        yield
-    finally:
-        tf.keras.mixed_precision.set_global_policy(policy)
+__all__ = ["make_float32", "other_precision"]
 
 
 def other_precision(model: tf.keras.Model) -> list[str]:
