@@ -10,9 +10,9 @@ except ImportError as error:
         "pip install 'recu_tf[export]'"
     ) from error
 
-from export.conversion.baselines import convert_float_twin, convert_int8_twin
+from export.conversion.baselines import convert_float_baseline, convert_int8_baseline
 from export.conversion.converter import convert
-from export.conversion.int8.quantize import quantized
+from export.conversion.int8.quantize import quantize
 from export.conversion.rewriting import float32_model, rewrite
 from export.export_options import Options
 from export.exporter import Report, export_bundle
@@ -39,13 +39,13 @@ __all__ = [
     "audit",
     "benchmark",
     "convert",
-    "convert_float_twin",
-    "convert_int8_twin",
+    "convert_float_baseline",
+    "convert_int8_baseline",
     "export_bundle",
     "export_network",
     "float32_model",
     "load",
-    "quantized",
+    "quantize",
     "rewrite",
     "tflite_classifier",
     "verify",

@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 from export.bundle.writer import Bundle, check_free, restore, write
-from export.conversion.baselines import convert_float_twin
+from export.conversion.baselines import convert_float_baseline
 from export.export_options import DEFAULTS, Options
 from export.keras_graph.checks import check_network
 from export.loading.sources import Source
@@ -26,7 +26,7 @@ __all__ = ["Report", "export_bundle"]
 
 # Less than `recu benchmark` measures: some backends are slow on x86.
 REPEATS = 25
-EXPORTED, TWIN = "exported", "float32"
+EXPORTED, BASELINE = "exported", "float32"
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Report:
         exported: the file and its proof.
         float_size: of the float32 TFLite file of the same network, in bytes; None where none can be
             made, as of the graph of a SavedModel.
-        latencies: of the file and of its float32 twin, with each backend.
+        latencies: of the file and of its float32 baseline, with each backend.
     """
 
     directory: Path
@@ -62,9 +62,9 @@ class Report:
         return find_fastest(self.latencies, EXPORTED)
 
     @property
-    def fastest_twin(self) -> Latency | None:
-        """Of the float32 twin; None without one."""
-        return None if self.float_size is None else find_fastest(self.latencies, TWIN)
+    def fastest_baseline(self) -> Latency | None:
+        """Of the float32 baseline; None without one."""
+        return None if self.float_size is None else find_fastest(self.latencies, BASELINE)
 
     @property
     def audit(self) -> Audit:
@@ -99,23 +99,23 @@ class Report:
 
     def _than_float(self) -> str:
         if self.float_size is None:
-            return ", no float32 twin can be made to compare it with"
+            return ", no float32 baseline can be made to compare it with"
         times = self.float_size / self.size
         return f", float32 {self.float_size:,} bytes ({times:.1f} times as large)"
 
     def _compared(self) -> str:
-        if self.fastest_twin is None:
+        if self.fastest_baseline is None:
             return self.fastest.backend
-        times = self.fastest.median_ms / self.fastest_twin.median_ms
+        times = self.fastest.median_ms / self.fastest_baseline.median_ms
         return (
             f"{self.fastest.backend}, {times:.2f} times the latency of float32 "
-            f"({self.fastest_twin.backend})"
+            f"({self.fastest_baseline.backend})"
         )
 
 
-def _float_twin(exported: Exported) -> bytes | None:
+def _float_baseline(exported: Exported) -> bytes | None:
     try:
-        return convert_float_twin(exported.model, exported.options.batch_size)
+        return convert_float_baseline(exported.model, exported.options.batch_size)
     except ValueError:
         return None
 
@@ -165,7 +165,9 @@ def export_bundle(
     restore(directory)
     replaces = (directory / "model.json").exists()
     try:
-        exported = export_network(source, options, dataset, data_path, images_path)
+        exported = export_network(
+            source, options, dataset=dataset, data_path=data_path, images_path=images_path
+        )
     except ExportError as error:
         error.earlier = directory if replaces else None
         raise
@@ -173,8 +175,8 @@ def export_bundle(
         if not replaces:
             raise
         raise ValueError(f"{error} {earlier_export(directory)}") from error
-    twin = _float_twin(exported)
-    files = {EXPORTED: exported.file} | ({} if twin is None else {TWIN: twin})
+    baseline = _float_baseline(exported)
+    files = {EXPORTED: exported.file} | ({} if baseline is None else {BASELINE: baseline})
     logger.info("Measuring latency")
     latencies = benchmark(files, repeats=REPEATS).latencies
     known, normalization = exported.dataset, exported.normalization
@@ -183,7 +185,7 @@ def export_bundle(
     bundle = Bundle(
         name=source.name,
         file=exported.file,
-        float_size=twin and len(twin),
+        float_size=baseline and len(baseline),
         probabilities="probabilities" in exported.kinds,
         kinds=exported.kinds,
         audit=exported.audit,
@@ -207,4 +209,4 @@ def export_bundle(
         own_images=images_path is not None,
     )
     write(directory, bundle)
-    return Report(directory, exported, twin and len(twin), latencies)
+    return Report(directory, exported, baseline and len(baseline), latencies)

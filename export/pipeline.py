@@ -6,12 +6,11 @@ import resource
 import sys
 import time
 from dataclasses import dataclass, replace
-from functools import partial
 
 import tensorflow as tf
 
 from export.conversion.converter import convert
-from export.conversion.int8.quantize import quantized
+from export.conversion.int8.quantize import quantize
 from export.conversion.rewriting import Rewriting, float32_model, rewrite
 from export.conversion.serving import image_position, with_pixel_input, with_softmax
 from export.conversion.stripping import strip
@@ -101,9 +100,10 @@ class Exported:
         return self.file.content
 
 
-def _around(
+def _served(
     model: tf.keras.Model, options: Options, normalization: Normalization | None
 ) -> tf.keras.Model:
+    """The model with what the file does before and behind it."""
     if options.softmax:
         model = with_softmax(model)
     if options.uint8:
@@ -111,7 +111,7 @@ def _around(
     return model
 
 
-def _taken(
+def _file_inputs(
     model: tf.keras.Model,
     inputs: Inputs,
     options: Options,
@@ -125,8 +125,8 @@ def _taken(
     return as_inputs(arrays)
 
 
-def _in_one(model: tf.keras.Model) -> tf.keras.Model:
-    """The model with the layers of those within, so that it can be taken apart, where it can be."""
+def _flattened(model: tf.keras.Model) -> tf.keras.Model:
+    """The model with the layers of those within, so that each can be compared, where possible."""
     if not any(isinstance(layer, tf.keras.Model) for layer in model.layers):
         return model
     try:
@@ -146,6 +146,7 @@ def _peak_memory() -> int:
 def export_network(
     source: Source,
     options: Options = DEFAULTS,
+    *,
     dataset: str | None = None,
     data_path: str | None = None,
     images_path: str | os.PathLike | None = None,
@@ -183,7 +184,6 @@ def export_network(
             "`input` uint8 needs to know how images are normalised: `mean`, `std` and `scale` must "
             "tell, or `dataset` name the network's."
         )
-    around = partial(_around, options=options, normalization=normalization)
     logger.info("Reading images")
     images = verification_images(source, known, images_path)
     if images.class_names:
@@ -198,30 +198,32 @@ def export_network(
     rewritten, steps = rewrite(model, images.pixels)
     if options.int8:
         logger.info("Calibrating int8")
-        rewritten = quantized(rewritten, calibration_images(source, known, images_path))
+        rewritten = quantize(rewritten, calibration_images(source, known, images_path))
     logger.info("Converting")
     start = time.perf_counter()
-    file = read(convert(around(rewritten), options.batch_size, options.target))
+    reference = _served(model, options, normalization)
+    converted = _served(rewritten, options, normalization)
+    file = read(convert(converted, options.batch_size, options.target))
     seconds = time.perf_counter() - start
-    audited = audit(file, around(model), options.target)
+    audited = audit(file, reference, options.target)
     check_operators(audited)
     strict = source.run is not None if options.strict is None else options.strict
     if strict and not audited.passed:
         raise ExportError("not every layer that should be binary is", audited)
     check_loads(file, audited)
     named, file = file, read(strip(file) if written is None else written)
-    taken = _taken(model, images.pixels, options, normalization)
+    inputs = _file_inputs(model, images.pixels, options, normalization)
     tolerance = INT8_TOLERANCE if options.int8 else TOLERANCE
     logger.info("Verifying on %s", images.source)
     verification = verify(
         file,
-        around(model),
-        taken,
-        images.labels,
-        images.source,
-        tolerance,
-        around(rewritten) if options.int8 else None,
-        parts=_in_one(around(rewritten)),
+        reference,
+        inputs,
+        labels=images.labels,
+        source=images.source,
+        tolerance=tolerance,
+        rounded=converted if options.int8 else None,
+        converted=_flattened(converted),
         bounds=options.bounds,
     )
     if verification.wide:
@@ -247,6 +249,6 @@ def export_network(
         ("probabilities",) if options.softmax else kinds,
         seconds,
         _peak_memory(),
-        make_golden_sample(file, taken, source=images.source, tolerance=tolerance),
+        make_golden_sample(file, inputs, source=images.source, tolerance=tolerance),
         normalization,
     )

@@ -130,12 +130,12 @@ def explained(verification: Verification) -> str:
             "use a QuantConv2D layer, called once and in the same functional model: that is "
             "rewritten"
         )
-    if verification.moved:
+    if verification.shifted:
         return (
-            f"{reason}: the converter took the padding in front of {', '.join(verification.moved)} "
-            "for SAME, which puts the windows elsewhere. Pad with a ZeroPadding2D layer right in "
-            "front, which only that convolution reads, called once and in the same functional "
-            "model: that is rewritten"
+            f"{reason}: the converter took the padding in front of "
+            f"{', '.join(verification.shifted)} for SAME, which shifts the windows. Pad with a "
+            "ZeroPadding2D layer right in front, which only that convolution reads, called once "
+            "and in the same functional model: that is rewritten"
         )
     if not verification.computed and verification.reference_right:
         where = f" in {verification.wrong_layer}" if verification.wrong_layer else ""

@@ -118,7 +118,14 @@ def reverify(
     dataset = dataset or (None if source.run else known)
     options = _options(told)
     try:
-        exported = export_network(source, options, dataset, data_path, images_path, flatbuffer)
+        exported = export_network(
+            source,
+            options,
+            dataset=dataset,
+            data_path=data_path,
+            images_path=images_path,
+            written=flatbuffer,
+        )
     except ExportError as error:
         which = "the network exported" if same else "by its SHA-256 another file than the exported"
         raise ReverificationError(

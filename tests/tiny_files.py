@@ -36,7 +36,7 @@ def binary_file(channels=32, groups=1):
 
 @functools.cache
 def float_file():
-    return export.convert_float_twin(binary_model())
+    return export.convert_float_baseline(binary_model())
 
 
 def dense_file(units=3, dtypes=("float32",)):

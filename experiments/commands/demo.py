@@ -49,7 +49,7 @@ def find_free_directory(results: Path) -> Path:
 def _table(report: export.Report, seconds: float) -> str:
     from recu_tf.durations import format_duration
 
-    binary, baseline = report.fastest, report.fastest_twin
+    binary, baseline = report.fastest, report.fastest_baseline
     audit, verification = report.audit, report.verification
     operators = sum(audit.operators.values())
     rows = [

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import export
-from export.conversion.baselines import twins
+from export.conversion.baselines import convert_baselines
 from export.keras_graph.inputs_outputs import random_inputs
 from export.loading.sources import LOADERS
 from export.tflite.flatbuffer import read
@@ -94,7 +94,7 @@ def _files(path: Path) -> list[File]:
             inputs = random_inputs(model, REWRITING_IMAGES)
             flatbuffer = export.convert(export.rewrite(model, inputs)[0])
             main = File(network, flatbuffer, network, read(flatbuffer).has_binary_operators)
-        baselines = twins(model)
+        baselines = convert_baselines(model)
     except ValueError as error:
         raise error if network in str(error) else ValueError(f"{path}: {error}") from error
     return [

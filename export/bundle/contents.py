@@ -44,7 +44,7 @@ class Bundle:
         probabilities: whether the file's first output of classes gives probabilities.
         audit: of the file.
         verification: of the file.
-        latencies: of the file and of its float32 twin.
+        latencies: of the file and of its float32 baseline.
         steps: of the rewriting.
         options: that the user gave, by name.
         versions: of the packages, by name.

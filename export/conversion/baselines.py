@@ -11,7 +11,12 @@ from export.conversion.int8.quantize import check_images
 from export.keras_graph.inputs_outputs import Inputs, as_list, first, random_inputs
 from recu_tf.quantized_scope import preserve_quantized_scope
 
-__all__ = ["convert_float_twin", "convert_int8_twin", "float_twin", "twins"]
+__all__ = [
+    "convert_baselines",
+    "convert_float_baseline",
+    "convert_int8_baseline",
+    "remove_quantizers",
+]
 
 # More do not change the ranges by much, and each is run through reference kernels.
 MOST_IMAGES = 32
@@ -23,7 +28,7 @@ def _making(name: str) -> Iterator[None]:
         yield
     except Exception as error:  # cloning and converting have many of their own
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(f"the {name} twin cannot be made: {reason}") from error
+        raise ValueError(f"the {name} baseline cannot be made: {reason}") from error
 
 
 def _without_quantizers(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
@@ -44,25 +49,25 @@ def _without_quantizers(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
     return copy
 
 
-def float_twin(model: tf.keras.Model) -> tf.keras.Model:
+def remove_quantizers(model: tf.keras.Model) -> tf.keras.Model:
     """The same network without its quantizers: the same layers with the latent weights.
 
     Args:
         model: a functional or sequential model.
     """
-    twin = tf.keras.models.clone_model(model, clone_function=_without_quantizers)
+    baseline = tf.keras.models.clone_model(model, clone_function=_without_quantizers)
     for layer in model.layers:
         latent = [
             weight
             for weight in layer.get_weights()
             if weight.ndim or not isinstance(layer, lq.layers_base.BaseLayer)
         ]
-        twin.get_layer(layer.name).set_weights(latent)
-    return twin
+        baseline.get_layer(layer.name).set_weights(latent)
+    return baseline
 
 
 @preserve_quantized_scope()
-def convert_float_twin(model: tf.keras.Model, batch_size: int = 1) -> bytes:
+def convert_float_baseline(model: tf.keras.Model, batch_size: int = 1) -> bytes:
     """Converts the same network without its quantizers, in float32, with TensorFlow's converter.
 
     It is what the binary network is compared with in size and latency: the same layers with the
@@ -79,12 +84,12 @@ def convert_float_twin(model: tf.keras.Model, batch_size: int = 1) -> bytes:
         ValueError: a layer cannot be made without its quantizers, or TensorFlow's converter cannot
             take the network.
     """
-    with _making("float32"), saved(float_twin(model), batch_size) as directory:
+    with _making("float32"), saved(remove_quantizers(model), batch_size) as directory:
         return tf.lite.TFLiteConverter.from_saved_model(directory).convert()
 
 
 @preserve_quantized_scope()
-def convert_int8_twin(model: tf.keras.Model, images: Inputs) -> bytes:
+def convert_int8_baseline(model: tf.keras.Model, images: Inputs) -> bytes:
     """Converts the same network without its quantizers, in int8, with TensorFlow's converter.
 
     Args:
@@ -97,12 +102,12 @@ def convert_int8_twin(model: tf.keras.Model, images: Inputs) -> bytes:
 
     Raises:
         ValueError: there are no images, or they have another shape or are not finite; or as
-            `convert_float_twin`.
+            `convert_float_baseline`.
     """
     for array, tensor in zip(as_list(images), model.inputs, strict=True):
         check_images(array, tuple(tensor.shape[1:]))
     inputs = as_list(first(images, MOST_IMAGES))
-    with _making("int8"), saved(float_twin(model), 1) as directory:
+    with _making("int8"), saved(remove_quantizers(model), 1) as directory:
         converter = tf.lite.TFLiteConverter.from_saved_model(directory)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         # By their names, since the converter shuffles several.
@@ -118,7 +123,7 @@ def convert_int8_twin(model: tf.keras.Model, images: Inputs) -> bytes:
         return converter.convert()
 
 
-def twins(model: tf.keras.Model) -> dict[str, bytes]:
+def convert_baselines(model: tf.keras.Model) -> dict[str, bytes]:
     """The float32 and the int8 TFLite file of a network, for their latency.
 
     The ranges of the int8 file are those of random images: its operators are what they would be
@@ -134,4 +139,4 @@ def twins(model: tf.keras.Model) -> dict[str, bytes]:
         ValueError: TensorFlow's converter cannot take the network.
     """
     inputs = random_inputs(model, 8)
-    return {"float32": convert_float_twin(model), "int8": convert_int8_twin(model, inputs)}
+    return {"float32": convert_float_baseline(model), "int8": convert_int8_baseline(model, inputs)}

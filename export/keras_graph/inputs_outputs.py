@@ -12,6 +12,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.util import nest
 
+from recu_tf.pixel_scaling import image_input
+
 __all__ = [
     "Inputs",
     "as_inputs",
@@ -86,26 +88,39 @@ def _distinct(names: list[str]) -> list[str]:
     return found
 
 
-def random_inputs(model: tf.keras.Model, count: int, seed: int = 0) -> Inputs:
+def random_inputs(
+    model: tf.keras.Model, count: int, *, seed: int = 0, pixels: bool = False
+) -> Inputs:
     """Random numbers for every input of a model.
 
     Args:
         model: with inputs of fixed sizes.
         count: rows of each.
         seed: of the numbers.
+        pixels: whether its images are pixels from 0 to 255, and not normally distributed.
 
     Returns:
-        For each input (count, ...): normally distributed float32 for real numbers; for whole ones,
-        of their type, those that every `Embedding` of the model knows, or 0 and 1 without one.
+        For each input (count, ...), a list of several in their order: normally distributed float32
+        for real numbers; for whole ones, of their type, pixels where that is uint8, else those that
+        every `Embedding` of the model knows, or 0 and 1 without one.
     """
-    rng = np.random.default_rng(seed)
+    rng, image = np.random.default_rng(seed), image_input(model)
     layers = [layer for layer in model.submodules if isinstance(layer, tf.keras.layers.Embedding)]
-    most = min((layer.input_dim for layer in layers), default=2)
+    known = min((layer.input_dim for layer in layers), default=2)
 
-    def numbers(tensor) -> np.ndarray:
-        shape = (count, *tensor.shape[1:])
-        if tensor.dtype.is_floating:
-            return rng.normal(size=shape).astype(np.float32)
-        return rng.integers(0, min(most, LARGEST), shape).astype(tensor.dtype.as_numpy_dtype)
+    def draw(tensor, are_pixels: bool) -> np.ndarray:
+        shape, dtype = tuple(tensor.shape[1:]), tensor.dtype
+        array = np.empty((count, *shape), np.float32 if dtype.is_floating else dtype.as_numpy_dtype)
+        # One row after the other: all of them in float64 take three times the memory.
+        for row in range(count):
+            if are_pixels or dtype == tf.uint8:
+                array[row] = rng.integers(0, 256, shape)
+            elif dtype.is_floating:
+                array[row] = rng.normal(size=shape)
+            else:
+                array[row] = rng.integers(0, min(known, LARGEST), shape)
+        return array
 
-    return as_inputs([numbers(tensor) for tensor in model.inputs])
+    return as_inputs(
+        [draw(tensor, pixels and number == image) for number, tensor in enumerate(model.inputs)]
+    )

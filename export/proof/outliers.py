@@ -52,7 +52,7 @@ def outlier(model: tf.keras.Model, images: np.ndarray) -> Outlier | None:
     """Finds the layer whose median channel is left with the fewest levels.
 
     Args:
-        model: of `export.conversion.int8.quantize.quantized`.
+        model: of `export.conversion.int8.quantize.quantize`.
         images: what it takes; the first 64 are used.
 
     Returns:

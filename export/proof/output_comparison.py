@@ -88,7 +88,13 @@ def is_constant(outputs: np.ndarray) -> bool:
 
 
 def compare(
-    name: str, got: np.ndarray, expected: np.ndarray, tolerance: float, classes: bool, kept: float
+    name: str,
+    got: np.ndarray,
+    expected: np.ndarray,
+    *,
+    tolerance: float,
+    are_classes: bool,
+    kept: float,
 ) -> tuple[OutputComparison, np.ndarray]:
     """Compares one output.
 
@@ -96,8 +102,8 @@ def compare(
         name: of the output.
         got: of the file, (images, ...).
         expected: of the model, (images, ...).
-        tolerance: in parts of the spread, see `spread_of`.
-        classes: whether it is of classes, (images, classes).
+        tolerance: the allowed difference, as a share of the spread, see `spread_of`.
+        are_classes: whether it is of classes, (images, classes).
         kept: the share of the images of a class that the file has to keep.
 
     Returns:
@@ -112,7 +118,7 @@ def compare(
     gross = max(GROSS * spread, OUTLYING * allowed, np.finfo(float).tiny)
     badness = apart / gross
     agreement, lost = None, ()
-    if classes and got.shape == expected.shape:
+    if are_classes and got.shape == expected.shape:
         expected_classes = expected.argmax(axis=1)
         same = (got.argmax(axis=1) == expected_classes) & np.isfinite(apart)
         agreement = float(same.mean())

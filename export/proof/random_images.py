@@ -2,10 +2,9 @@
 
 import math
 
-import numpy as np
 import tensorflow as tf
 
-from recu_tf.pixel_scaling import find_image_input
+from export.keras_graph.inputs_outputs import Inputs, random_inputs
 
 __all__ = ["MOST_IMAGES", "at_most", "check_size", "random_images"]
 
@@ -21,7 +20,7 @@ LARGEST_IMAGE = 2**26
 
 def _numbers(model: tf.keras.Model) -> int:
     """In one image, or whatever else the inputs take at a time."""
-    return sum(math.prod(one.shape[1:]) for one in model.inputs)
+    return sum(math.prod(tensor.shape[1:]) for tensor in model.inputs)
 
 
 def check_size(model: tf.keras.Model) -> None:
@@ -34,7 +33,7 @@ def check_size(model: tf.keras.Model) -> None:
         ValueError: one of each input has more than 2^26 numbers.
     """
     if _numbers(model) > LARGEST_IMAGE:
-        shapes = ", ".join(str(tuple(one.shape[1:])) for one in model.inputs)
+        shapes = ", ".join(str(tuple(tensor.shape[1:])) for tensor in model.inputs)
         raise ValueError(
             f"`model` must take images of {LARGEST_IMAGE:,} numbers at most, got {shapes}, which "
             f"has {_numbers(model):,}."
@@ -51,7 +50,7 @@ def at_most(model: tf.keras.Model, most: int) -> int:
     return max(FEWEST_IMAGES, min(most, MOST_NUMBERS // _numbers(model)))
 
 
-def random_images(model: tf.keras.Model, pixels: bool) -> np.ndarray | list[np.ndarray]:
+def random_images(model: tf.keras.Model, pixels: bool) -> Inputs:
     """Up to 256 random images, the same each time.
 
     Args:
@@ -59,29 +58,6 @@ def random_images(model: tf.keras.Model, pixels: bool) -> np.ndarray | list[np.n
         pixels: whether its images are pixels from 0 to 255, and not normally distributed.
 
     Returns:
-        (count, ...): float32, or of the type of an input of whole numbers: pixels where that is
-        uint8, 0 and 1 else. A list of them in the order of the inputs where there are several.
+        See `export.keras_graph.inputs_outputs.random_inputs`.
     """
-    rng, image = np.random.default_rng(0), find_image_input(model)
-    count = at_most(model, MOST_IMAGES)
-    arrays = [
-        _random(rng, count, tensor, pixels and number == image)
-        for number, tensor in enumerate(model.inputs)
-    ]
-    return arrays[0] if len(arrays) == 1 else arrays
-
-
-def _random(rng: np.random.Generator, count: int, tensor: tf.Tensor, pixels: bool) -> np.ndarray:
-    shape, dtype = tuple(tensor.shape[1:]), tensor.dtype
-    type_of_all = np.float32 if dtype.is_floating else dtype.as_numpy_dtype
-    array = np.empty((count, *shape), type_of_all)
-    # One after the other: all of them in float64 take three times the memory.
-    for at in range(count):
-        if pixels or dtype == tf.uint8:
-            array[at] = rng.integers(0, 256, shape)
-        elif dtype.is_floating:
-            array[at] = rng.normal(size=shape)
-        else:
-            # Rows of a table, say, which may have no more than two.
-            array[at] = rng.integers(0, 2, shape)
-    return array
+    return random_inputs(model, at_most(model, MOST_IMAGES), pixels=pixels)

@@ -38,7 +38,7 @@ class Verification:
         not_taken_apart: why no layer could be looked at, in words; None where it could.
         alike_images: whether the images all have the same at some output, but for rounding, so
             that these prove nothing, and every layer's own step has to be looked at.
-        moved: layers whose convolution looks through other windows, by sizes alone.
+        shifted: layers whose convolution reads other windows, by sizes alone.
         wide: layers whose binary convolution the engine computes wrongly, by sizes alone.
         outputs: the comparison of each output.
         gross: how many images differ grossly: by a tenth of the outputs' spread or more.
@@ -66,7 +66,7 @@ class Verification:
     wrong_layer: str | None = None
     not_taken_apart: str | None = None
     alike_images: bool = False
-    moved: tuple[str, ...] = ()
+    shifted: tuple[str, ...] = ()
     wide: tuple[str, ...] = ()
     outputs: tuple[OutputComparison, ...] = ()
     gross: int = 0

@@ -38,11 +38,12 @@ def verify(
     flatbuffer: bytes | File,
     model: tf.keras.Model,
     images: Inputs,
+    *,
     labels: np.ndarray | None = None,
     source: str = "images",
     tolerance: float = TOLERANCE,
     rounded: tf.keras.Model | None = None,
-    parts: tf.keras.Model | None = None,
+    converted: tf.keras.Model | None = None,
     bounds: Bounds | None = None,
 ) -> Verification:
     """Runs the file with the Larq Compute Engine interpreter and compares it with the model.
@@ -68,7 +69,8 @@ def verify(
             the images; of the largest output, if there is one image.
         rounded: the model with its activations rounded to int8, where the file is in int8 by
             intention: its outputs are what the file's are compared with.
-        parts: the model to take apart, if it is another one that was converted.
+        converted: the model that was converted, if it is another one: the one whose layers are
+            compared.
         bounds: how accurate the file has to be, by its labels and, in int8, next to the model
             itself; None means that accuracy is told and not judged.
 
@@ -97,8 +99,13 @@ def verify(
     classes = _of_classes(model, outputs, labels)
     names = getattr(model, "output_names", None) or [f"output {i}" for i in range(len(expected))]
     compared = [
-        compare(*one, tolerance, number in classes, KEPT_OF_A_CLASS)
-        for number, one in enumerate(zip(names, got, expected, strict=True))
+        compare(
+            *output,
+            tolerance=tolerance,
+            are_classes=number in classes,
+            kept=KEPT_OF_A_CLASS,
+        )
+        for number, output in enumerate(zip(names, got, expected, strict=True))
     ]
     comparisons = tuple(comparison for comparison, _ in compared)
     badness = np.max([one for _, one in compared], axis=0)
@@ -133,17 +140,19 @@ def verify(
         runs.reference_outputs, [one[few] for one in expected], allowed
     )
     if values.get("fault") and rounded is not None:
-        found_outlier = outlier(parts or rounded, images)
+        found_outlier = outlier(converted or rounded, images)
         values["fault"] += f": {found_outlier}" if found_outlier else ""
-    moved = find_shifted_windows(file, parts or model)
-    wide = find_wide_kernels(file, parts or model)
-    if moved or wide:
-        wrong = (moved or wide)[0]
-        return Verification(**values, wrong_layer=wrong, moved=tuple(moved), wide=tuple(wide))
+    shifted = find_shifted_windows(file, converted or model)
+    wide = find_wide_kernels(file, converted or model)
+    if shifted or wide:
+        wrong = (shifted or wide)[0]
+        return Verification(**values, wrong_layer=wrong, shifted=tuple(shifted), wide=tuple(wide))
     verification = Verification(**values)
     if verification.computed:
         return verification
-    return Verification(**values, **_taken_apart(file, parts or model, images, suspects, tolerance))
+    return Verification(
+        **values, **_compare_layers(file, converted or model, images, suspects, tolerance)
+    )
 
 
 def _outputs(model: tf.keras.Model, images: Inputs) -> list[np.ndarray]:
@@ -177,7 +186,7 @@ def _of_predictions(predictions: Predictions, int8: bool) -> dict[str, float]:
     return told
 
 
-def _taken_apart(
+def _compare_layers(
     file: File,
     model: tf.keras.Model,
     images: Inputs,

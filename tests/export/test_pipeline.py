@@ -62,7 +62,7 @@ def test_pixels_in_and_probabilities_out_four_at_a_time():
     exported = export_network(
         source(model),
         Options(batch_size=4, uint8=True, softmax=True, check_accuracy=False),
-        "digits",
+        dataset="digits",
     )
     assert exported.verification.passed
     assert exported.verification.source == "test images of digits"
@@ -119,7 +119,7 @@ def test_what_keeps_the_engine_from_loading_a_file_is_said():
 
 
 def test_int8_is_proved_on_real_images():
-    exported = export_network(source(network(strided=True)), UNTRAINED_INT8, "digits")
+    exported = export_network(source(network(strided=True)), UNTRAINED_INT8, dataset="digits")
     assert exported.verification.passed
     assert exported.verification.wrong_layer is None
     assert exported.audit.binary == 1
@@ -142,7 +142,7 @@ def test_miscompiled_int8_fails(monkeypatch):
     for module in ("export.pipeline", "export.proof.verification"):
         monkeypatch.setattr(sys.modules[module], "convert", mirroring)
     with pytest.raises(ExportError, match="the file does not compute what the model does"):
-        export_network(source(network(strided=True)), Options(int8=True), "digits")
+        export_network(source(network(strided=True)), Options(int8=True), dataset="digits")
 
 
 def test_xcore_is_a_target():
@@ -166,7 +166,7 @@ def test_options_that_do_not_fit_are_refused(options, arguments, match):
 
 def test_softmax_of_probabilities_is_refused():
     with pytest.raises(ValueError, match="`softmax`: a network gives probabilities already"):
-        export_network(source(network(head="softmax")), Options(softmax=True), "digits")
+        export_network(source(network(head="softmax")), Options(softmax=True), dataset="digits")
 
 
 @pytest.mark.parametrize("head", ["sigmoid", "tanh"])
@@ -196,20 +196,22 @@ def nearest_means(reach=1.0):
 
 
 def test_int8_that_loses_the_accuracy_fails_and_names_the_outlying_channel():
-    right = export_network(source(nearest_means()), Options(int8=True), "digits").verification
+    right = export_network(
+        source(nearest_means()), Options(int8=True), dataset="digits"
+    ).verification
     assert right.keras_accuracy > 0.6
     assert right.tflite_accuracy > 0.6
     reason = r"(?s)top-1 accuracy falls from .*: channel 3 of layer wide reaches .* the median chan"
     with pytest.raises(ExportError, match=reason) as error:
-        export_network(source(nearest_means(1e4)), Options(int8=True), "digits")
+        export_network(source(nearest_means(1e4)), Options(int8=True), dataset="digits")
     assert "Verification on 40 test images of digits: FAILED" in str(error.value)
-    export_network(source(nearest_means(1e4)), UNTRAINED_INT8, "digits")
+    export_network(source(nearest_means(1e4)), UNTRAINED_INT8, dataset="digits")
 
 
 def test_accuracy_has_to_reach_what_is_asked():
     model = nearest_means()
     with pytest.raises(ExportError, match=r"less than `min_accuracy` 99.0%"):
-        export_network(source(model), Options(min_accuracy=0.99), "digits")
+        export_network(source(model), Options(min_accuracy=0.99), dataset="digits")
     for name in ("max_drop", "min_accuracy"):
         with pytest.raises(ValueError, match=f"`{name}` needs images whose classes are known"):
             export_network(source(model), Options(**{name: 0.99}))
@@ -226,7 +228,7 @@ def test_classes_at_chance_fail_unless_asked_to_go_on():
     model = tf.keras.Model(image, nearest_means()(100 + 0 * image))
     with pytest.raises(ExportError, match=r"gives class \d for all 40 .*--no-check_"):
         export_network(source(model), dataset="digits")
-    assert export_network(source(model), Options(check_accuracy=False), "digits").flatbuffer
+    assert export_network(source(model), Options(check_accuracy=False), dataset="digits").flatbuffer
 
 
 @pytest.mark.skipif(
@@ -269,7 +271,9 @@ def test_network_in_mixed_precision_is_exported_while_the_policy_is_in_force():
 def test_file_with_pixels_is_a_classifier_of_normalised_images():
     model = network()
     _, images, _ = digits()
-    exported = export_network(source(model), Options(uint8=True, check_accuracy=False), "digits")
+    exported = export_network(
+        source(model), Options(uint8=True, check_accuracy=False), dataset="digits"
+    )
     normalization = data.DATASETS["digits"].normalization
     classifier = export.tflite_classifier(exported.flatbuffer, normalization)
     assert_close(classifier.predict(images), model(images).numpy(), 1e-4)

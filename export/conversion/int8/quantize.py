@@ -40,7 +40,7 @@ from export.keras_graph.building import build_model, flatten
 from export.keras_graph.graph import Value, check_listed, read_graph
 from recu_tf.quantized_scope import preserve_quantized_scope
 
-__all__ = ["FakeQuant", "quantized"]
+__all__ = ["FakeQuant", "quantize"]
 
 BATCH = 32
 PERCENTILE = 99
@@ -76,7 +76,7 @@ class FakeQuant(tf.keras.layers.Layer):
 
 
 @preserve_quantized_scope()
-def quantized(model: tf.keras.Model, images: np.ndarray) -> tf.keras.Model:
+def quantize(model: tf.keras.Model, images: np.ndarray) -> tf.keras.Model:
     """Puts a FakeQuant wherever the converter needs one to make int8 of what is not binary.
 
     Args:

@@ -107,7 +107,7 @@ def test_int8_is_compared_with_keras_in_int8_and_with_keras_itself(tmp_path):
     assert "87.5%" in page.text
 
 
-def test_network_without_a_float32_twin_has_a_size(tmp_path):
+def test_network_without_a_float32_baseline_has_a_size(tmp_path):
     page = written(tmp_path / "report.html", float_size=None)
     assert "bytes" in page.text
     assert "smaller than in float32" not in page.text

@@ -2,14 +2,14 @@ import pytest
 import tensorflow as tf
 from tiny_files import binary_model
 
-from export.conversion.baselines import convert_float_twin, twins
+from export.conversion.baselines import convert_baselines, convert_float_baseline
 from export.measurement.subgraphs import count_multiply_accumulates
 from export.tflite import backends
 from export.tflite.flatbuffer import read
 
 
-def test_twins_do_the_same_work_in_float_and_in_int8():
-    made = twins(binary_model())
+def test_baselines_do_the_same_work_in_float_and_in_int8():
+    made = convert_baselines(binary_model())
     assert list(made) == ["float32", "int8"]
     assert count_multiply_accumulates(made["float32"]) == count_multiply_accumulates(made["int8"])
     kinds = {}
@@ -32,21 +32,23 @@ class Own(tf.keras.layers.Layer):
         return tf.reduce_mean(factor * images, [1, 2])
 
 
-def test_layer_that_does_not_name_itself_has_a_twin():
+def test_layer_that_does_not_name_itself_has_a_baseline():
     inputs = tf.keras.Input((8, 8, 3))
-    twin = convert_float_twin(tf.keras.Model(inputs, Own(2.0)(inputs)))
-    assert backends.make_runner(twin, "TFLite")()[0].shape == (1, 3)
+    baseline = convert_float_baseline(tf.keras.Model(inputs, Own(2.0)(inputs)))
+    assert backends.make_runner(baseline, "TFLite")()[0].shape == (1, 3)
 
 
 def test_network_that_cannot_be_cloned_is_refused():
     inputs = tf.keras.Input((8, 8, 3))
     layer = Own(lambda: 2.0)
     model = tf.keras.Model(inputs, layer(inputs))
-    message = f"the float32 twin cannot be made: `{layer.name}`, Own, does not tell how it was made"
+    message = (
+        f"the float32 baseline cannot be made: `{layer.name}`, Own, does not tell how it was made"
+    )
     with pytest.raises(ValueError, match=message):
-        twins(model)
+        convert_baselines(model)
 
 
-def test_twin_takes_as_many_images_as_the_file_it_is_measured_with():
-    twin = convert_float_twin(binary_model(), batch_size=3)
-    assert backends.make_runner(twin, "TFLite")()[0].shape == (3, 3)
+def test_baseline_takes_as_many_images_as_the_file_it_is_measured_with():
+    baseline = convert_float_baseline(binary_model(), batch_size=3)
+    assert backends.make_runner(baseline, "TFLite")()[0].shape == (3, 3)

@@ -39,17 +39,17 @@ def test_trained_network_is_converted_whole_and_right(network):
     assert export.verify(flatbuffer, model, images).passed
 
 
-def test_float_twin_is_the_network_without_quantizers(network):
+def test_float_baseline_is_the_network_without_quantizers(network):
     model, _, flatbuffer = network
-    twin = export.convert_float_twin(model)
+    baseline = export.convert_float_baseline(model)
     with pytest.warns(UserWarning, match=r"tf\.lite\.Interpreter is deprecated"):
-        interpreter = tf.lite.Interpreter(model_content=twin)
+        interpreter = tf.lite.Interpreter(model_content=baseline)
     interpreter.allocate_tensors()
     assert interpreter.get_input_details()[0]["shape"].tolist() == [1, 32, 32, 3]
     assert not {"SIGN", "LceBconv2d"} & {op["op_name"] for op in interpreter._get_ops_details()}
     parameters = sum(w.shape.num_elements() for w in model.trainable_weights)
-    assert 4 * parameters < len(twin) < 4 * parameters + 20000
-    assert len(flatbuffer) < len(twin)
+    assert 4 * parameters < len(baseline) < 4 * parameters + 20000
+    assert len(flatbuffer) < len(baseline)
 
 
 def test_backends_agree(network):

@@ -12,7 +12,7 @@ from several_ends import assert_all_close, detection, given, image_and_features,
 import export
 from experiments import cli
 from export.conversion import rewriting
-from export.conversion.int8.quantize import quantized
+from export.conversion.int8.quantize import quantize
 from export.conversion.serving import with_pixel_input
 from export.keras_graph.building import build_model, flatten_model
 from export.keras_graph.graph import read_graph
@@ -138,7 +138,7 @@ def test_option_for_one_input_or_output_is_refused_with_several(make_model, opti
 def test_int8_has_all_outputs_and_their_names():
     model = detection()
     (images,) = given(model, 32)
-    rounded = quantized(model, images)
+    rounded = quantize(model, images)
     assert output_names(rounded) == output_names(model)
     got = run_all(export.convert(rounded), images[:8])
     # A level of 255, and what a level that rounds another way does.

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 import export
-from export.conversion.int8.quantize import quantized
+from export.conversion.int8.quantize import quantize
 from export.keras_graph import binary_layers
 from export.proof import mapping
 from export.tflite.flatbuffer import read
@@ -153,7 +153,7 @@ def test_conversions_to_int8_and_back_belong_to_no_layer():
     x = K.Softmax(name="probabilities")(K.Flatten()(x))
     model = tf.keras.Model(inputs, x, name="probabilities")
     images = np.random.default_rng(0).normal(size=(8, 8, 8, 3)).astype(np.float32)
-    audited = export.audit(export.convert(quantized(model, images)), model)
+    audited = export.audit(export.convert(quantize(model, images)), model)
     found = {row.operator: row.layer for row in audited.rows}
     assert (found["QUANTIZE"], found["DEQUANTIZE"]) == ("", "")
     assert (found["CONV_2D"], found["SOFTMAX"]) == ("conv", "probabilities")

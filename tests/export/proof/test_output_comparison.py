@@ -28,7 +28,7 @@ def test_one_image_of_another_order_does_not_hide_the_others():
     expected = rng.normal(size=(100, 4))
     expected[7] *= 1e4
     got = expected + 0.5
-    comparison, _ = compare("output", got, expected, 1e-3, False, 0.9)
+    comparison, _ = compare("output", got, expected, tolerance=1e-3, are_classes=False, kept=0.9)
     assert comparison.share_within == 0
     assert comparison.tolerance < 0.1
 
@@ -39,7 +39,9 @@ def test_difference_of_a_tenth_of_the_spread_is_gross():
     got[3, 1] += 0.2
     got[5, 1] += 0.02
     got[8, 2] = np.nan
-    comparison, badness = compare("output", got, expected, 1e-3, True, 0.9)
+    comparison, badness = compare(
+        "output", got, expected, tolerance=1e-3, are_classes=True, kept=0.9
+    )
     assert comparison.gross == 2
     assert np.flatnonzero(badness >= 1).tolist() == [3, 8]
     assert comparison.share_within == 0.97

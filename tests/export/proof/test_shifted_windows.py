@@ -82,7 +82,7 @@ def test_dilated_convolution_that_pads_itself_is_right(layer):
     model = tf.keras.Model(image, x)
     images = np.random.default_rng(0).normal(size=(2, 8, 8, 8)).astype("float32")
     verification = export.verify(export.convert(model), model, images)
-    assert verification.moved == ()
+    assert verification.shifted == ()
     assert verification.passed
 
 

@@ -37,7 +37,7 @@ def network():
 def test_right_file_passes_with_the_accuracy_of_both(network):
     model, images, flatbuffer = network
     labels = model.predict(images, verbose=0).argmax(1)
-    verification = export.verify(flatbuffer, model, images, labels, "images of noise")
+    verification = export.verify(flatbuffer, model, images, labels=labels, source="images of noise")
     assert verification.alike
     assert verification.passed
     assert verification.images == 16
@@ -74,7 +74,7 @@ def test_outputs_that_are_not_finite_fail(network, monkeypatch):
     module = sys.modules["export.proof.verification"]
     monkeypatch.setattr(module, "run_all", lambda flatbuffer, images: [nothing[: len(images)]])
     monkeypatch.setattr(module, "first_wrong_layer", lambda *arguments, **options: "head")
-    verification = export.verify(flatbuffer, model, images, np.zeros(16, int))
+    verification = export.verify(flatbuffer, model, images, labels=np.zeros(16, int))
     assert not verification.passed
     assert (verification.share_within, verification.agreement) == (0, 0)
 
@@ -200,13 +200,13 @@ def test_every_output_is_compared_and_the_worst_speaks_for_all():
     model = tf.keras.Model(image, outputs)
     images = images_for(model)
     labels = model.predict(images, verbose=0)[1].argmax(axis=1)
-    verification = export.verify(export.convert(model), model, images, labels)
+    verification = export.verify(export.convert(model), model, images, labels=labels)
     assert verification.passed
     assert [one.name for one in verification.outputs] == ["map", "classes"]
     assert [one.agreement for one in verification.outputs] == [None, 1]
     assert verification.agreement == verification.tflite_accuracy == 1
     other = tf.keras.Model(image, [x, 2 * outputs[1]])
-    verification = export.verify(export.convert(other), model, images, labels)
+    verification = export.verify(export.convert(other), model, images, labels=labels)
     assert not verification.alike
     assert [one.share_within for one in verification.outputs] == [1, 0]
     assert verification.share_within == 0
@@ -253,9 +253,9 @@ def test_default_backend_with_other_results_fails(network, monkeypatch):
 def test_verification_without_images_is_refused(network):
     model, images, flatbuffer = network
     with pytest.raises(ValueError, match="`images` must be one or more, with a label each"):
-        export.verify(flatbuffer, model, images[:0], np.zeros(0))
+        export.verify(flatbuffer, model, images[:0], labels=np.zeros(0))
     with pytest.raises(ValueError, match="got 16 images and 3 labels"):
-        export.verify(flatbuffer, model, images, np.zeros(3))
+        export.verify(flatbuffer, model, images, labels=np.zeros(3))
 
 
 def test_damaged_file_is_refused(network):
@@ -318,7 +318,7 @@ def test_nothing_is_proved_where_images_give_the_same_and_layers_are_hidden():
     model = Hidden()
     inputs = tf.keras.Input((8, 8, 32))
     around = tf.keras.Model(inputs, model(inputs))
-    verification = export.verify(export.convert(around), around, images_for(inner), parts=model)
+    verification = export.verify(export.convert(around), around, images_for(inner), converted=model)
     assert verification.alike
     assert not verification.passed
     assert "nothing is proved: the model gives the same for all" in str(verification)

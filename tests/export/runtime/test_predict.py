@@ -17,7 +17,7 @@ import tensorflow as tf
 from bundles import NAMES, NORMALIZATION, exported, small_bundle, small_network
 from PIL import Image
 
-from export import convert, convert_float_twin
+from export import convert, convert_float_baseline
 from export.bundle.writer import write
 from export.proof import golden
 from export.runtime import predict
@@ -373,7 +373,7 @@ def several_outputs():
 
 def bundle_of(model, images, tmp_path, **changes):
     """A folder of a file made by TensorFlow Lite's converter, with a golden sample."""
-    flatbuffer = convert_float_twin(model)
+    flatbuffer = convert_float_baseline(model)
     sample = golden.make_golden_sample(flatbuffer, images, source="random images", tolerance=1e-3)
     changes = {"class_names": None, "dataset": None, **changes}
     write(tmp_path / "export", small_bundle(file=read(flatbuffer), golden=sample, **changes))

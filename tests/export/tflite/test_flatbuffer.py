@@ -23,7 +23,7 @@ def plain():
     x = K.MaxPool2D((2, 1), strides=1)(x)
     x = K.Dense(5, activation="softmax", name="classes")(K.Flatten()(x))
     model = tf.keras.Model(inputs, x)
-    return model, export.convert_float_twin(model)
+    return model, export.convert_float_baseline(model)
 
 
 @pytest.fixture(scope="module")

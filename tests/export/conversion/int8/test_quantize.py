@@ -7,8 +7,8 @@ from conftest import compile_classifier, small_resnet
 from larq_compute_engine.mlir.python import tflite_schema as schema
 
 from export import BACKENDS, audit, convert
-from export.conversion.baselines import convert_int8_twin
-from export.conversion.int8.quantize import FakeQuant, quantized
+from export.conversion.baselines import convert_int8_baseline
+from export.conversion.int8.quantize import FakeQuant, quantize
 from recu_tf import data, optimizers
 from recu_tf.layers import ChannelScale, HardTanh, LearnableBias
 from recu_tf.quantizers import ReCU, StandardizedApproxSign
@@ -64,7 +64,7 @@ def trained_on_digits(pad_values):
 @pytest.fixture(scope="module")
 def padded_with_ones():
     model = trained_on_digits(pad_values=1)
-    return model, convert(quantized(model, digits("train", 256)[0]))
+    return model, convert(quantize(model, digits("train", 256)[0]))
 
 
 @pytest.mark.slow
@@ -99,7 +99,7 @@ def test_classes_of_real_digits_stay(padded_with_ones):
 def test_zero_padding_keeps_float32_around_binary_convolutions():
     model = trained_on_digits(pad_values=0)
     images, _ = digits("test", 100)
-    flatbuffer = convert(quantized(model, digits("train", 256)[0]))
+    flatbuffer = convert(quantize(model, digits("train", 256)[0]))
     found = operators(flatbuffer)
     assert names(found).count("LceBconv2d") == 4
     assert all(outputs == ["FLOAT32"] for name, _, outputs in found if name == "LceBconv2d")
@@ -114,10 +114,10 @@ def test_zero_padding_keeps_float32_around_binary_convolutions():
 
 
 @pytest.mark.slow
-def test_twin_is_int8_without_binary_convolutions(padded_with_ones):
+def test_baseline_is_int8_without_binary_convolutions(padded_with_ones):
     model, _ = padded_with_ones
-    twin = convert_int8_twin(model, digits("train", 40)[0])
-    found = operators(twin)
+    baseline = convert_int8_baseline(model, digits("train", 40)[0])
+    found = operators(baseline)
     # Padding by channels TensorFlow's converter leaves in float32, and the sum behind it.
     assert set(in_float(found)) <= {"PAD", "ADD"}
     assert names(found).count("CONV_2D") == 5
@@ -185,7 +185,7 @@ def test_other_networks_become_int8_and_stay_right(body):
     model = tf.keras.Model(inputs, body(inputs))
     images = np.random.default_rng(0).normal(size=(64, 8, 8, 3)).astype(np.float32)
     expected = model.predict(images, verbose=0)
-    flatbuffer = convert(quantized(model, images))
+    flatbuffer = convert(quantize(model, images))
     assert in_float(operators(flatbuffer)) == []
     got = lce.testing.Interpreter(flatbuffer).predict(images)
     # Each operator errs by half a level, 1/510 of its range; a dozen add up to a few percent.
@@ -200,7 +200,7 @@ def test_signs_between_binary_convolutions_stay_bit_packed():
     x = batch_norm(ChannelScale()(binary(x)))
     model = tf.keras.Model(inputs, L.Dense(5)(L.Flatten()(x)))
     images = np.random.default_rng(0).normal(size=(64, 8, 8, 3)).astype(np.float32)
-    found = operators(convert(quantized(model, images)))
+    found = operators(convert(quantize(model, images)))
     outputs = [outputs for name, _, outputs in found if name == "LceBconv2d"]
     assert outputs == [["INT32"], ["INT8"]]
     assert names(found).count("LceQuantize") == 1
@@ -211,7 +211,7 @@ def test_activation_between_zero_padding_and_batch_norm_keeps_it_binary():
     x = batch_norm(binary(inputs, pad_values=0, activation="relu"))
     model = tf.keras.Model(inputs, L.Dense(5)(L.GlobalAveragePooling2D()(x)))
     images = np.random.default_rng(0).normal(size=(64, 8, 8, 32)).astype(np.float32)
-    flatbuffer = convert(quantized(model, images))
+    flatbuffer = convert(quantize(model, images))
     found = operators(flatbuffer)
     assert audit(flatbuffer, model).passed
     assert next(i for name, i, _ in found if name == "FULLY_CONNECTED")[:2] == ["INT8", "INT8"]
@@ -220,7 +220,7 @@ def test_activation_between_zero_padding_and_batch_norm_keeps_it_binary():
 def test_ranges_are_those_of_the_images():
     model = tf.keras.Sequential([tf.keras.Input((4, 4, 1)), L.ReLU(), L.Flatten(), L.Dense(2)])
     images = np.random.default_rng(0).uniform(-2, 3, (100, 4, 4, 1)).astype(np.float32)
-    found = [one for one in quantized(model, images).layers if isinstance(one, FakeQuant)]
+    found = [one for one in quantize(model, images).layers if isinstance(one, FakeQuant)]
     # Image, ReLU and Flatten with one range, logits.
     ranges = [(one.minimum, one.maximum) for one in found]
     assert len(ranges) == 4
@@ -235,7 +235,7 @@ def test_model_itself_is_left_as_it_was():
     inputs = tf.keras.Input((8, 8, 3))
     model = tf.keras.Model(inputs, mobile(inputs))
     weights = model.get_weights()
-    again = quantized(model, np.ones((2, 8, 8, 3), np.float32))
+    again = quantize(model, np.ones((2, 8, 8, 3), np.float32))
     assert again.output_shape == model.output_shape
     assert not {id(one) for one in again.weights} & {id(one) for one in model.weights}
     for before, now in zip(weights, model.get_weights(), strict=True):
@@ -298,10 +298,10 @@ def without_config():
 )
 def test_models_that_cannot_be_quantized_are_refused(make_model, message):
     with pytest.raises(ValueError, match=message):
-        quantized(make_model(), np.ones((3, 4), np.float32))
+        quantize(make_model(), np.ones((3, 4), np.float32))
 
 
-@pytest.mark.parametrize("quantize", [quantized, convert_int8_twin])
+@pytest.mark.parametrize("convert_with", [quantize, convert_int8_baseline])
 @pytest.mark.parametrize(
     ("images", "message"),
     [
@@ -311,6 +311,6 @@ def test_models_that_cannot_be_quantized_are_refused(make_model, message):
         (np.full((3, 4), np.nan), "`images` must be finite, got infinity or NaN"),
     ],
 )
-def test_images_that_cannot_calibrate_are_refused(quantize, images, message):
+def test_images_that_cannot_calibrate_are_refused(convert_with, images, message):
     with pytest.raises(ValueError, match=message):
-        quantize(dense(), images)
+        convert_with(dense(), images)
