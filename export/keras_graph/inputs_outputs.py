@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.util import nest
 
-from recu_tf.pixel_scaling import image_input
+from recu_tf.pixel_scaling import find_image_input
 
 __all__ = [
     "Inputs",
@@ -104,7 +104,7 @@ def random_inputs(
         for real numbers; for whole ones, of their type, pixels where that is uint8, else those that
         every `Embedding` of the model knows, or 0 and 1 without one.
     """
-    rng, image = np.random.default_rng(seed), image_input(model)
+    rng, image = np.random.default_rng(seed), find_image_input(model)
     layers = [layer for layer in model.submodules if isinstance(layer, tf.keras.layers.Embedding)]
     known = min((layer.input_dim for layer in layers), default=2)
 

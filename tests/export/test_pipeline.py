@@ -262,7 +262,9 @@ def test_networks_that_are_no_graph_from_image_to_output_are_refused():
 def test_network_in_mixed_precision_is_exported_while_the_policy_is_in_force():
     tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
     exported = export_network(
-        source(network()), Options(softmax=True, uint8=True, check_accuracy=False), "digits"
+        source(network()),
+        Options(softmax=True, uint8=True, check_accuracy=False),
+        dataset="digits",
     )
     assert exported.verification.passed
     assert tf.keras.mixed_precision.global_policy().name == "mixed_bfloat16"
