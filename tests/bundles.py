@@ -32,7 +32,7 @@ def exported(model, images, batch_size=1, **changes):
         "float_size": 24_328,
         "probabilities": False,
         "audit": export.audit(file, model),
-        "verification": export.verify(file, model, images, labels, "random images"),
+        "verification": export.verify(file, model, images, labels=labels, source="random images"),
         "latencies": [
             Latency("exported", "optimized", 1, 2.71, 2.85, 2.7),
             Latency("float32", "TFLite with XNNPACK", 1, 1.42, 1.5, 1.4),
