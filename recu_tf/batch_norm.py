@@ -1,10 +1,10 @@
-"""Batch normalisation whose running variance is unbiased everywhere, as PyTorch's is."""
+"""Batch normalisation whose running variance is always unbiased, as in PyTorch."""
 
 from collections.abc import Sequence
 
 import tensorflow as tf
 
-__all__ = ["BatchNormalization", "synchronized_batch_norm"]
+__all__ = ["BatchNormalization", "synchronize_batch_norm"]
 
 
 def _sum_over_replicas(value: tf.Tensor) -> tf.Tensor:
@@ -15,8 +15,8 @@ def _sum_over_replicas(value: tf.Tensor) -> tf.Tensor:
 
 
 def _sum_per_channel(values: tf.Tensor) -> tf.Tensor:
-    # Axis by axis: TensorFlow adds up one row after another, and over a whole batch in float32
-    # that leaves 50 times the rounding error, enough to turn signs further down.
+    # Axis by axis: TensorFlow adds row after row, which in float32 over a whole batch leaves 50
+    # times the rounding error, enough to flip signs in later layers.
     for _ in range(values.shape.rank - 1):
         values = tf.reduce_sum(values, axis=-2)
     return values
@@ -28,16 +28,16 @@ class BatchNormalization(tf.keras.layers.BatchNormalization):
 
     Training normalises with the mean \(\mu\) and the biased variance of the batch; the running
     averages move by \((1 - m)\) towards \(\mu\) and the variance times \(n / (n - 1)\), with
-    \(n\) the number of values per channel. Keras keeps the biased variance wherever its fused
-    kernel cannot run: in float64, on inputs of other ranks than 4, and synchronised between
-    replicas. Here it is the unbiased one there too; at \(n = 1\) it stays 0.
+    \(n\) the number of values per channel. Keras averages the biased variance wherever its fused
+    operator cannot run: in float64, on inputs of rank other than 4, and synchronised between
+    replicas. This layer averages the unbiased variance there too; for \(n = 1\) it is 0.
 
-    Shape: (..., channels) to the same. Arguments are those of Keras' layer, with `momentum` 0.9
-    and `epsilon` 1e-5 unless given; only the last axis can be normalised.
+    Shape: (..., channels) to the same. Arguments are those of Keras' layer; the default of
+    `momentum` is 0.9, of `epsilon` 1e-5, and only the last axis can be normalised.
 
     Raises:
-        ValueError: another axis than the last, or an option of Keras' that is not supported
-            (`renorm`, `virtual_batch_size`, `adjustment`); a mask is refused when called.
+        ValueError: `axis` is not the last axis, or an option of Keras is not supported (`renorm`,
+            `virtual_batch_size`, `adjustment`); when called: a mask is given.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class BatchNormalization(tf.keras.layers.BatchNormalization):
         super().__init__(axis=axis, momentum=momentum, epsilon=epsilon, **kwargs)
 
     def build(self, input_shape):
-        """Makes the weights; raises a ValueError where the axis is not the last."""
+        """Creates the weights; raises a ValueError if the axis is not the last."""
         rank = len(input_shape)
         axes = [self.axis] if isinstance(self.axis, int) else list(self.axis)
         if axes not in ([-1], [rank - 1]):
@@ -57,7 +57,7 @@ class BatchNormalization(tf.keras.layers.BatchNormalization):
         super().build(input_shape)
 
     def call(self, inputs: tf.Tensor, training=None, mask=None) -> tf.Tensor:
-        """Normalises the inputs, and moves the running averages when training."""
+        """Normalises the inputs, and updates the running averages when training."""
         if mask is not None:
             raise ValueError("`mask` must be None: every value of a batch counts.")
         if training is None:
@@ -65,7 +65,7 @@ class BatchNormalization(tf.keras.layers.BatchNormalization):
         if self.fused or tf.is_tensor(training) or not (training and self.trainable):
             return super().call(inputs, training=training)
         values = tf.cast(inputs, self.gamma.dtype if self.scale else self.moving_mean.dtype)
-        mean, variance, count = self._moments_of_batch(values)
+        mean, variance, count = self._compute_moments(values)
         unbiased = variance * (count / tf.maximum(count - 1, 1))
         for average, value in ((self.moving_mean, mean), (self.moving_variance, unbiased)):
             step = (average - value) * tf.constant(1 - self.momentum, average.dtype)
@@ -76,11 +76,11 @@ class BatchNormalization(tf.keras.layers.BatchNormalization):
         return tf.cast(outputs, self.compute_dtype)
 
     def get_config(self) -> dict:
-        """The constructor's arguments; Keras' own forgets `synchronized`."""
+        """The constructor's arguments; Keras' `get_config` omits `synchronized`."""
         return {**super().get_config(), "synchronized": self.synchronized}
 
-    def _moments_of_batch(self, values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Mean, biased variance and number of values per channel, of all replicas if asked."""
+    def _compute_moments(self, values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Mean, biased variance, number of values per channel; of all replicas if synchronised."""
         over_replicas = _sum_over_replicas if self.synchronized else tf.identity
         count = over_replicas(tf.cast(tf.size(values) // tf.shape(values)[-1], values.dtype))
         mean = over_replicas(_sum_per_channel(values)) / count
@@ -88,8 +88,8 @@ class BatchNormalization(tf.keras.layers.BatchNormalization):
         return mean, variance, count
 
 
-def synchronized_batch_norm(network: tf.keras.Model) -> tf.keras.Model:
-    """The same network with batch norms that see the batch of all replicas together.
+def synchronize_batch_norm(network: tf.keras.Model) -> tf.keras.Model:
+    """Copies a network, with batch norms that normalise over the batches of all replicas together.
 
     Args:
         network: a functional Keras model.

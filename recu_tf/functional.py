@@ -1,4 +1,4 @@
-"""Whether a Keras model is a graph of layers, and the calls of layers in it."""
+"""Keras models that are graphs of layers, and the calls of layers in them."""
 
 import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""Larq's memory report of a network, without the temperatures of its quantizers."""
+"""Larq's summary of a network, without the temperatures of its quantizers."""
 
 import larq as lq
 import tensorflow as tf
@@ -9,13 +9,13 @@ from recu_tf.quantizers import ReCU
 __all__ = ["profile", "summary"]
 
 
-def _forget(weights: set[int], layer: LayerProfile) -> None:
-    """Takes weights, known by their `id`, out of a profile."""
+def _remove_weights(weights: set[int], layer: LayerProfile) -> None:
+    """Removes weights, given by their `id`, from a profile."""
     if isinstance(layer, ModelProfile):
-        for part in layer.layer_profiles:
-            _forget(weights, part)
+        for inner in layer.layer_profiles:
+            _remove_weights(weights, inner)
         return
-    if layer.op_profiles:  # one for each weight that is no bias
+    if layer.op_profiles:  # as many as weights that are not biases
         multiplied = [weight for weight in layer.weight_profiles if not weight.is_bias()]
         layer.op_profiles = [
             operation
@@ -30,9 +30,9 @@ def _forget(weights: set[int], layer: LayerProfile) -> None:
 def profile(model: tf.keras.Model) -> lq.models.ModelProfile:
     """Larq's counts of weights, memory and multiplications, without the temperature of each `ReCU`.
 
-    Larq takes every weight of a layer that is no bias for one that is multiplied with at each
-    output pixel. A temperature is a number of the training: it is multiplied with nothing, and no
-    exported file holds it.
+    Larq counts a multiplication at each output pixel for every weight of a layer that is not a
+    bias. A temperature is used in training only: nothing is multiplied by it, and no exported file
+    holds it.
 
     Args:
         model: a built model.
@@ -41,15 +41,15 @@ def profile(model: tf.keras.Model) -> lq.models.ModelProfile:
         ValueError: the model is not built.
     """
     if not model.built:
-        raise ValueError(f"`model` must be built, got {model.name!r}, which is not.")
-    temperatures = {id(part.tau) for part in model.submodules if isinstance(part, ReCU)}
+        raise ValueError(f"`model` must be built, got {model.name!r}, which is not built.")
+    temperatures = {id(module.tau) for module in model.submodules if isinstance(module, ReCU)}
     counts = ModelProfile(model)
-    _forget(temperatures, counts)
+    _remove_weights(temperatures, counts)
     return counts
 
 
 def summary(model: tf.keras.Model) -> None:
-    """Prints `profile` in Larq's two tables, as `larq.models.summary` prints its own.
+    """Prints `profile` in the two tables of `larq.models.summary`.
 
     Args:
         model: a built model.

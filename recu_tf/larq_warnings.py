@@ -1,4 +1,4 @@
-"""Keeps Larq from advising a `kernel_constraint` for ReCU, which needs none."""
+"""Silences Larq's advice to set a `kernel_constraint` for ReCU, which needs none."""
 
 import logging
 import re
@@ -11,14 +11,14 @@ from recu_tf.quantizers import ReCU
 
 
 class KernelConstraintAdvice(logging.Filter):
-    """Drops Larq's advice to set a `kernel_constraint` where it is about a ReCU quantizer.
+    """Drops Larq's advice to set a `kernel_constraint` for kernels with a ReCU quantizer.
 
-    Larq gives it for every binary kernel without one, in the constructor of the layer, which the
-    log record does not name; so look for the layer in the calling frames.
+    Larq logs it for every binary kernel without a constraint, in the constructor of the layer. The
+    log record does not name the layer, so it is looked up in the calling frames.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the record is to be shown."""
+        """Whether to show the record."""
         named = re.search(r"`(kernel|depthwise|pointwise)_constraint`", record.getMessage())
         frame = sys._getframe()
         while named and frame:

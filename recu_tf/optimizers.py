@@ -1,10 +1,10 @@
-r"""The published optimizers: PyTorch's SGD and Adam with L2, to the digit.
+r"""The published optimizers: SGD and Adam with L2, with the formulas of PyTorch.
 
-Keras' own differ in three ways that show in the weights: SGD has the learning rate inside its
+Keras' optimizers differ in three ways that change the weights: SGD has the learning rate inside its
 momentum buffer, Adam scales epsilon by the bias correction, and `weight_decay` is decoupled from
 the gradient. Here L2 is added to the gradient before anything else,
-\(g \leftarrow g + \lambda w\), once per step however many replicas there are. On a CPU, a step
-gives the same bits every time.
+\(g \leftarrow g + \lambda w\), once per step for any number of replicas. On a CPU, the same
+step gives the same bits every time.
 """
 
 import math
@@ -28,9 +28,9 @@ def _check_below_one(**arguments: float) -> None:
 
 
 class _WithL2(tf.keras.optimizers.Optimizer):
-    """What both share: the learning rate, L2 in the gradient and the configuration.
+    """The learning rate, L2 in the gradient and the configuration, which both optimizers share.
 
-    A subclass names its slots and hyperparameters and writes `step`.
+    A subclass sets its slots and hyperparameters and implements `step`.
     """
 
     slots: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ class _WithL2(tf.keras.optimizers.Optimizer):
         self._learning_rate = self._build_learning_rate(learning_rate)
 
     def build(self, var_list):
-        """Makes the slots of each variable, at 0."""
+        """Creates the slots of each variable, initially 0."""
         super().build(var_list)
         if getattr(self, "_built", False):
             return
@@ -53,15 +53,15 @@ class _WithL2(tf.keras.optimizers.Optimizer):
         self._built = True
 
     def exclude_from_l2(self, variables: Iterable[tf.Variable]) -> None:
-        """Names variables that get no L2; call it before the first step.
+        """Excludes variables from L2; must be called before the first step.
 
         Args:
-            variables: of the model; those named by earlier calls stay excluded.
+            variables: of the model; variables of earlier calls stay excluded.
         """
         self._without_l2 |= {self._var_key(variable) for variable in variables}
 
     def update_step(self, gradient, variable):
-        """One step for one variable; called by Keras with the gradient summed over replicas."""
+        """Updates a variable; called by Keras with the gradient summed over replicas."""
         if isinstance(gradient, tf.IndexedSlices):
             gradient = tf.convert_to_tensor(gradient)
         rate = tf.cast(self.learning_rate, variable.dtype)
@@ -72,7 +72,7 @@ class _WithL2(tf.keras.optimizers.Optimizer):
         self.step(gradient, variable, rate, *slots)
 
     def get_config(self) -> dict:
-        """The constructor's arguments, with the learning rate as it is now."""
+        """The constructor's arguments, with the current learning rate."""
         return {
             **super().get_config(),
             "learning_rate": self._serialize_hyperparameter(self._learning_rate),
@@ -82,12 +82,12 @@ class _WithL2(tf.keras.optimizers.Optimizer):
 
 @tf.keras.utils.register_keras_serializable(package="recu_tf")
 class SGD(_WithL2):
-    r"""Stochastic gradient descent as in PyTorch, without Nesterov's momentum.
+    r"""Stochastic gradient descent as in PyTorch, without Nesterov momentum.
 
     \[ g \leftarrow g + \lambda w,\qquad v \leftarrow \mu v + g,\qquad w \leftarrow w - \eta v \]
 
-    The learning rate \(\eta\) stays outside the buffer \(v\), so that changing it scales the
-    whole step and not only what comes new into the buffer.
+    The learning rate \(\eta\) is applied outside the buffer \(v\), so that changing it scales the
+    whole step, not only the newest gradient.
 
     Args:
         learning_rate: \(\eta\), a number or a Keras schedule.
@@ -117,8 +117,8 @@ class SGD(_WithL2):
 
     def step(self, gradient, variable, rate, buffer):
         """Updates the buffer and the variable."""
-        # Two assignments, not one sum: TensorFlow makes a single addition of a chain of them, in
-        # whatever order buffers fall free, and the last bits would differ from run to run.
+        # Two assignments, not a sum: TensorFlow merges chained additions into a single one, whose
+        # order depends on which buffers are free, so the last bits would differ from run to run.
         buffer.assign(self.momentum * buffer)
         buffer.assign_add(gradient)
         variable.assign_sub(rate * buffer)
@@ -166,7 +166,7 @@ class Adam(_WithL2):
 
     def step(self, gradient, variable, rate, first_moment, second_moment):
         """Updates both moments and the variable."""
-        # In float64: in float32, 0.999^t would lose digits of its distance from 1.
+        # In float64: in float32, 1 - 0.999^t would lose digits.
         steps = tf.cast(self.iterations + 1, tf.float64)
         correction_1, correction_2 = (
             tf.cast(1 - tf.constant(beta, tf.float64) ** steps, variable.dtype)

@@ -1,6 +1,6 @@
-"""What changes from epoch to epoch: the temperature tau and the learning rate.
+"""The schedules of the temperature tau and the learning rate, and the callbacks that apply them.
 
-Formulas first, as functions of the epoch (counted from 0), then the callbacks that apply them.
+The formulas are functions of the epoch, counted from 0.
 """
 
 import math
@@ -35,14 +35,14 @@ def _check_tau_range(tau_min: float, tau_max: float) -> None:
 def exponential_tau(
     epoch: float, epochs: int, tau_min: float = 0.85, tau_max: float = 0.99
 ) -> float:
-    r"""The temperature of an epoch, which grows exponentially (ReCU, the published schedule).
+    r"""The temperature of an epoch, growing exponentially (the published schedule of ReCU).
 
     \[ \tau(e) = A\,e^{e/E} + B,\qquad A = \frac{\tau_{max}-\tau_{min}}{\mathrm{e}-1},\qquad
        B = \tau_{min} - A \]
 
     Args:
         epoch: the epoch, from 0.
-        epochs: the number of epochs E; the last one, E - 1, stays just below `tau_max`.
+        epochs: the number of epochs E; the last epoch, E - 1, stays just below `tau_max`.
         tau_min: the temperature of epoch 0, in (0.5, 1].
         tau_max: the temperature that epoch E would have, in (0.5, 1].
 
@@ -75,9 +75,9 @@ def learning_rate(
     Args:
         epoch: the epoch, from 0.
         epochs: the number of epochs E.
-        lr: the learning rate to start from.
+        lr: the initial learning rate; with warm-up, the rate it rises to.
         lr_type: `cos`, `step` or `linear`.
-        warm_up: whether the first five epochs rise to `lr`.
+        warm_up: whether the learning rate rises to `lr` over the first five epochs.
         lr_decay_step: the milestones of `step`, in epochs.
 
     Raises:
@@ -95,12 +95,12 @@ def learning_rate(
     passed = epoch - start
     if lr_type == "step":
         return lr * 0.1 ** sum(passed >= milestone for milestone in lr_decay_step)
-    share = passed / (epochs - start)
-    return lr * (1 + math.cos(math.pi * share)) / 2 if lr_type == "cos" else lr * (1 - share)
+    fraction = passed / (epochs - start)
+    return lr * (1 + math.cos(math.pi * fraction)) / 2 if lr_type == "cos" else lr * (1 - fraction)
 
 
 class _EpochScheduler(tf.keras.callbacks.Callback):
-    """Refuses, before any training, to run for more epochs than the schedule has."""
+    """Refuses to train for more epochs than the schedule has, before training begins."""
 
     def __init__(self, epochs: int):
         super().__init__()
@@ -116,19 +116,19 @@ class _EpochScheduler(tf.keras.callbacks.Callback):
 
 
 class LearningRateScheduler(_EpochScheduler):
-    """Sets the learning rate at the start of each epoch, and logs it as `lr`.
+    """Sets the learning rate at the start of each epoch, and logs it as `lr` at its end.
 
     Args:
         epochs: the number of epochs of the whole training.
         **schedule: `lr`, `lr_type`, `warm_up` and `lr_decay_step` of `learning_rate`.
 
     Raises:
-        ValueError: see `learning_rate`; also if the training is longer than `epochs`.
+        ValueError: see `learning_rate`; when training begins: it runs for more than `epochs`.
     """
 
     def __init__(self, epochs: int, **schedule):
         super().__init__(epochs)
-        learning_rate(0, epochs, **schedule)  # refuses bad arguments now
+        learning_rate(0, epochs, **schedule)  # raises for bad arguments now
         self.schedule = schedule
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -145,8 +145,8 @@ class LearningRateScheduler(_EpochScheduler):
 class TauScheduler(_EpochScheduler):
     """Sets the temperature of every `ReCU` at the start of each epoch, and logs it as `tau`.
 
-    It finds the quantizers of the whole model, those of nested models and wrapped layers too, and
-    follows `exponential_tau`.
+    The temperature follows `exponential_tau`. Quantizers in nested models and wrapped layers are
+    found as well.
 
     Args:
         epochs: the number of epochs of the whole training.
@@ -154,14 +154,14 @@ class TauScheduler(_EpochScheduler):
         tau_max: the temperature that the epoch after the last would have, in (0.5, 1].
 
     Raises:
-        ValueError: a temperature out of range; when training begins: a model without any `ReCU`,
-            one `ReCU` for several kernels or with an `axis` that is wrong for its layer, or a
-            training longer than `epochs`.
+        ValueError: a temperature out of range; when training begins: the model has no `ReCU`, a
+            `ReCU` is shared by several kernels or has an `axis` that is wrong for its layer, or
+            the training runs for more than `epochs`.
     """
 
     def __init__(self, epochs: int, tau_min: float = 0.85, tau_max: float = 0.99):
         super().__init__(epochs)
-        exponential_tau(0, epochs, tau_min, tau_max)  # refuses bad arguments now
+        exponential_tau(0, epochs, tau_min, tau_max)  # raises for bad arguments now
         self.tau_min = tau_min
         self.tau_max = tau_max
 
@@ -172,11 +172,11 @@ class TauScheduler(_EpochScheduler):
             for quantizer in find_kernel_quantizers(layer).values():
                 if isinstance(quantizer, ReCU):
                     quantizer.attach_to(layer)
-        self._quantizers = [m for m in self.model.submodules if isinstance(m, ReCU)]
+        self._quantizers = [module for module in self.model.submodules if isinstance(module, ReCU)]
         if not self._quantizers:
             raise ValueError(
-                "`model` must have at least one ReCU quantizer for TauScheduler to move, "
-                f"got {self.model.name!r} without any."
+                "`model` must have at least one ReCU quantizer for TauScheduler, got "
+                f"{self.model.name!r} without any."
             )
 
     def on_epoch_begin(self, epoch, logs=None):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from recu_tf import data, models, optimizers
-from recu_tf.batch_norm import synchronized_batch_norm
+from recu_tf.batch_norm import synchronize_batch_norm
 from recu_tf.precision import use_precision
 from recu_tf.settings import Settings
 from recu_tf.training.initial_weights import check_path, starting_network, teacher_network
@@ -149,7 +149,7 @@ def prepare(
     with strategy.scope(), use_precision(settings.precision):
         network = models.build_like(start, *names)
         if settings.sync_batch_norm:
-            network = synchronized_batch_norm(network)
+            network = synchronize_batch_norm(network)
         teacher = settings.teacher and teacher_network(settings.teacher, network)
         learner = Learner(network, teacher)
         learner.compile(
