@@ -1,4 +1,4 @@
-"""An export from the network to the folder on disk, and what to tell of it."""
+"""Exports a network to a folder on disk, and reports on it."""
 
 import hashlib
 import logging
@@ -31,13 +31,13 @@ EXPORTED, BASELINE = "exported", "float32"
 
 @dataclass(frozen=True)
 class Report:
-    """A proved export that lies on disk.
+    """A verified export on disk.
 
     Attributes:
         directory: of the bundle.
-        exported: the file and its proof.
-        float_size: of the float32 TFLite file of the same network, in bytes; None where none can be
-            made, as of the graph of a SavedModel.
+        exported: the file and its verification.
+        float_size: size of the float32 TFLite file of the same network, in bytes; None where none
+            can be made, as from a SavedModel.
         latencies: of the file and of its float32 baseline, with each backend.
     """
 
@@ -48,22 +48,22 @@ class Report:
 
     @property
     def path(self) -> Path:
-        """Of the TFLite file."""
+        """The path of the TFLite file."""
         return self.directory / "model.tflite"
 
     @property
     def size(self) -> int:
-        """Of the TFLite file, in bytes."""
+        """The size of the TFLite file in bytes."""
         return len(self.exported.flatbuffer)
 
     @property
     def fastest(self) -> Latency:
-        """Of the file, with the backend that is the fastest here."""
+        """The latency of the file with the backend that is fastest on this machine."""
         return find_fastest(self.latencies, EXPORTED)
 
     @property
     def fastest_baseline(self) -> Latency | None:
-        """Of the float32 baseline; None without one."""
+        """The latency of the float32 baseline with its fastest backend; None without one."""
         return None if self.float_size is None else find_fastest(self.latencies, BASELINE)
 
     @property
@@ -78,8 +78,9 @@ class Report:
 
     def __str__(self) -> str:
         latencies = [
-            f"  {one.name:<8} {one.median_ms:8.2f} ms  (p95 {one.p95_ms:.2f})  {one.backend}"
-            for one in self.latencies
+            f"  {latency.name:<8} {latency.median_ms:8.2f} ms  (p95 {latency.p95_ms:.2f})  "
+            f"{latency.backend}"
+            for latency in self.latencies
         ]
         images = self.exported.options.batch_size
         return "\n".join(
@@ -89,21 +90,21 @@ class Report:
                 str(self.verification),
                 f"Conversion: {self.exported.seconds:.1f} s, peak memory of the process "
                 f"{self.exported.peak_memory / 1e6:,.0f} MB",
-                f"Size: {self.size:,} bytes{self._than_float()}",
+                f"Size: {self.size:,} bytes{self._size_of_baseline()}",
                 f"Latency of {'one image' if images == 1 else f'{images} images'} on one thread:",
                 *latencies,
-                f"Fastest here: {self._compared()}",
+                f"Fastest here: {self._comparison()}",
                 f"Written: {self.directory}",
             ]
         )
 
-    def _than_float(self) -> str:
+    def _size_of_baseline(self) -> str:
         if self.float_size is None:
             return ", no float32 baseline can be made to compare it with"
         times = self.float_size / self.size
         return f", float32 {self.float_size:,} bytes ({times:.1f} times as large)"
 
-    def _compared(self) -> str:
+    def _comparison(self) -> str:
         if self.fastest_baseline is None:
             return self.fastest.backend
         times = self.fastest.median_ms / self.fastest_baseline.median_ms
@@ -129,12 +130,13 @@ def _beside(directory: Path, file: Path | None) -> str | None:
 def export_bundle(
     source: Source,
     directory: str | os.PathLike | None = None,
+    *,
     options: Options = DEFAULTS,
     dataset: str | None = None,
     data_path: str | None = None,
     images_path: str | os.PathLike | None = None,
 ) -> Report:
-    """Exports a network, proves the file, measures it and writes the folder.
+    """Exports a network, verifies the file, measures its latency and writes the folder.
 
     The folder of an earlier export is replaced once the new one is whole: a failure leaves it, and
     its message says so. Where a killed process had renamed it, it gets its name back first.
@@ -143,9 +145,10 @@ def export_bundle(
         source: the network, see `export.loading.sources`.
         directory: of the bundle; None means `source.directory`.
         options: what the file should be.
-        dataset: of its images, one of `recu_tf.data.DATASETS`; None means that of its run.
+        dataset: name of the data set that the network's images come from, one of
+            `recu_tf.data.DATASETS`; None means that of its run.
         data_path: where the data set lies, if not where the training found it.
-        images_path: of a folder of images to prove the file on, see `export_network`.
+        images_path: folder of images to verify the file on, see `export_network`.
 
     Returns:
         The report.
@@ -186,7 +189,6 @@ def export_bundle(
         name=source.name,
         file=exported.file,
         float_size=baseline and len(baseline),
-        probabilities="probabilities" in exported.kinds,
         kinds=exported.kinds,
         audit=exported.audit,
         verification=exported.verification,

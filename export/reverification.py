@@ -30,14 +30,14 @@ class ReverificationError(Exception):
 
 @dataclass(frozen=True)
 class Reverification:
-    """What came out right.
+    """The result of checks that all passed.
 
     Attributes:
         files: number of files whose SHA-256 is that of `model.json`.
-        self_tests: for each backend of the engine that can run the file, how the golden sample came
-            out; empty without a sample.
+        self_tests: for each backend of the engine that can run the file, the result of the golden
+            sample in words; empty without a sample.
         verification: against Keras; None where the network is not at hand.
-        compared: which network that was, or why there was none, in words.
+        compared: in words, which network that was, or why none was compared.
     """
 
     files: int
@@ -46,7 +46,7 @@ class Reverification:
     compared: str
 
     def __str__(self) -> str:
-        samples = [f"  {backend}: {told}" for backend, told in self.self_tests.items()]
+        samples = [f"  {backend}: {result}" for backend, result in self.self_tests.items()]
         return "\n".join(
             [
                 f"Files: {self.files} as model.json says",
@@ -71,30 +71,30 @@ def reverify(
 
     Args:
         directory: of the export.
-        network: that was exported, as `export.load` takes it; None means the one beside the folder
-            that `model.json` names, if that is there and still the same.
-        dataset: of the images to compare on, one of `recu_tf.data.DATASETS`; None means that of the
-            export.
+        network: path of the exported network, as `export.load` takes it; None means the file
+            beside the folder that `model.json` names, if it is there and unchanged.
+        dataset: name of the data set to compare on, one of `recu_tf.data.DATASETS`; None means
+            that of the export.
         data_path: where the data set lies, if not where the training found it.
-        images_path: of a folder of images to compare on, as for `export.export_bundle`.
+        images_path: folder of images to compare on, as for `export.export_bundle`.
 
     Returns:
-        What was checked, all of it right.
+        What was checked.
 
     Raises:
-        ReverificationError: a file is missing or another one, the golden sample comes out
-            otherwise, or the outputs are not the network's.
+        ReverificationError: a file is missing or has changed, or the outputs are not those of the
+            golden sample or of the network.
         ValueError: `directory` holds no export, its `model.json` is damaged, or an argument does
             not fit.
         ImportError, OSError: something cannot be read.
     """
     directory = Path(directory)
-    told = _description(directory)
-    files = _check_files(directory, told["files"])
+    description = _description(directory)
+    files = _check_files(directory, description["files"])
     flatbuffer = (directory / "model.tflite").read_bytes()
-    self_tests = _self_tests(directory, told)
+    self_tests = _self_tests(directory, description)
     given = network is not None
-    path = Path(network) if given else _recorded(directory, told)
+    path = Path(network) if given else _recorded(directory, description)
     if path is None:
         if any(value is not None for value in (dataset, data_path, images_path)):
             raise ValueError(
@@ -103,20 +103,20 @@ def reverify(
         compared = "not at hand, so that nothing was compared with it (--network PATH names it)"
         return Reverification(files, self_tests, None, compared)
     source = sources.load(path)
-    same = source.file is not None and _sha256(source.file) == told["source"]
+    same = source.file is not None and _sha256(source.file) == description["source"]
     if not same and not given:
         compared = f"{path} is no longer the one that was exported: nothing was compared with it"
         return Reverification(files, self_tests, None, compared)
-    own_images = (told.get("comparison") or {}).get("own_images")
+    own_images = (description.get("comparison") or {}).get("own_images")
     if own_images and images_path is None and dataset is None:
         compared = (
             f"{path}, but the export was verified on images of a folder, which --images names "
             "again: nothing was compared with it"
         )
         return Reverification(files, self_tests, None, compared)
-    source, known = _as_exported(source, told)
+    source, known = _as_exported(source, description)
     dataset = dataset or (None if source.run else known)
-    options = _options(told)
+    options = _options(description)
     try:
         exported = export_network(
             source,
@@ -131,7 +131,7 @@ def reverify(
         raise ReverificationError(
             f"{directory} FAILED against {path} ({which}): {error.reason}\n{error.report}"
         ) from error
-    _check_description(directory, told, exported)
+    _check_description(directory, description, exported)
     compared = f"{path}, {'the one' if same else 'by its SHA-256 another file than'} exported"
     return Reverification(files, self_tests, exported.verification, compared)
 
@@ -139,19 +139,19 @@ def reverify(
 def _description(directory: Path) -> dict:
     path = directory / "model.json"
     try:
-        told = json_text.parse(path.read_text("utf-8"))
+        description = json_text.parse(path.read_text("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(f"{directory} is no export: it has no model.json.") from None
     except ValueError as error:
         raise ValueError(f"{path} is damaged: {error}.") from None
-    if not isinstance(told, dict) or told.get("format") != FORMAT:
+    if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise ValueError(f"{path} must be that of an export, with format {FORMAT}.")
     kinds = {"files": dict, "options": dict, "golden": dict | None}
     kinds |= {"source": str | None, "network": str | None, "comparison": dict | None}
-    wrong = [name for name, kind in kinds.items() if not isinstance(told.get(name), kind)]
+    wrong = [name for name, kind in kinds.items() if not isinstance(description.get(name), kind)]
     if wrong:
         raise ValueError(f"{path} is damaged: {', '.join(wrong)} cannot be used.")
-    return told
+    return description
 
 
 def _sha256(path: Path) -> str:
@@ -159,8 +159,8 @@ def _sha256(path: Path) -> str:
 
 
 def _check_files(directory: Path, hashes: dict) -> int:
-    """The number of files, all of which are as told."""
-    # Whatever else a description names lies elsewhere, and is none of the folder's.
+    """Counts the files, after checking each against its SHA-256."""
+    # A description could name files outside of the folder.
     others = sorted(set(hashes) - set(FILES))
     if others:
         raise ValueError(
@@ -179,15 +179,15 @@ def _check_files(directory: Path, hashes: dict) -> int:
     return len(hashes)
 
 
-def _self_tests(directory: Path, told: dict) -> dict[str, str]:
-    """How the golden sample came out with each backend that can run the file."""
+def _self_tests(directory: Path, description: dict) -> dict[str, str]:
+    """The result of the golden sample with each backend that can run the file."""
     try:
         network = predict.read_network(directory / "model.json")
         if network.golden is None:
             return {}
-        named = told.get("kernels")
+        named = description.get("kernels")
         names = [name for name in BACKENDS if isinstance(named, list) and name in named]
-        # Without a list of them, the one that is the measure.
+        # Without a list, the backend that all others are compared with.
         names = names or [YARDSTICK]
         results = {name: predict.self_test(directory, backend=BACKENDS[name]) for name in names}
     except predict.Refused as refused:
@@ -198,18 +198,18 @@ def _self_tests(directory: Path, told: dict) -> dict[str, str]:
     return {name: words for name, (_, words) in results.items()}
 
 
-def _recorded(directory: Path, told: dict) -> Path | None:
+def _recorded(directory: Path, description: dict) -> Path | None:
     """The network beside the folder that its description names, if it is there."""
-    name = (told["network"] or "").removeprefix("../")
+    name = (description["network"] or "").removeprefix("../")
     if not name or name != Path(name).name:
         return None
     path = directory.resolve().parent / name
     return path if path.exists() else None
 
 
-def _as_exported(source: Source, told: dict) -> tuple[Source, str | None]:
+def _as_exported(source: Source, description: dict) -> tuple[Source, str | None]:
     """A network with the normalisation and classes of its export, and the name of its data set."""
-    comparison = told.get("comparison") or {}
+    comparison = description.get("comparison") or {}
     kept, dataset = comparison.get("normalization"), comparison.get("dataset")
     changes = {}
     try:
@@ -217,8 +217,8 @@ def _as_exported(source: Source, told: dict) -> tuple[Source, str | None]:
             changes["normalization"] = Normalization(tuple(kept["mean"]), tuple(kept["std"]))
         elif kept == PIXELS:
             changes["normalization"] = PIXELS
-        if told.get("class_names") is not None:
-            changes["class_names"] = list(map(str, told["class_names"]))
+        if description.get("class_names") is not None:
+            changes["class_names"] = list(map(str, description["class_names"]))
         if dataset is not None and dataset not in DATASETS:
             raise ValueError(f"there is no data set {dataset!r}")
         return replace(source, **changes), dataset
@@ -229,18 +229,18 @@ def _as_exported(source: Source, told: dict) -> tuple[Source, str | None]:
         ) from None
 
 
-def _check_description(directory: Path, told: dict, exported: Exported) -> None:
-    """Whether `model.json` says to programs what the comparison took for granted."""
-    description, wrong = told["input"], []
+def _check_description(directory: Path, description: dict, exported: Exported) -> None:
+    """Checks that `model.json` describes the network as the comparison assumed."""
+    image, wrong = description["input"], []
     normalization = exported.normalization
-    if description["values"] == "normalized":
-        said = Normalization(tuple(description["mean"]), tuple(description["std"]))
-        wrong += [] if said == normalization else ["mean and std"]
-    elif normalization is not None and description["type"] != "uint8":
+    if image["values"] == "normalized":
+        stated = Normalization(tuple(image["mean"]), tuple(image["std"]))
+        wrong += [] if stated == normalization else ["mean and std"]
+    elif normalization is not None and image["type"] != "uint8":
         wrong += [] if is_identity(normalization) else ["values"]
-    if told["output"]["kind"] not in exported.kinds:
+    if description["output"]["kind"] not in exported.kinds:
         wrong.append("kind")
-    names = told.get("class_names")
+    names = description.get("class_names")
     labels = (directory / "labels.txt").read_text("utf-8").splitlines()
     if names is not None and [" ".join(str(name).split()) for name in names] != labels:
         wrong.append("class_names")
@@ -250,10 +250,12 @@ def _check_description(directory: Path, told: dict, exported: Exported) -> None:
         )
 
 
-def _options(told: dict) -> Options:
-    """The options of the export; those that this version does not know are left out."""
+def _options(description: dict) -> Options:
+    """The options of the export; those that this version does not know are ignored."""
     names = {field.name for field in fields(Options)}
     try:
-        return Options(**{name: value for name, value in told["options"].items() if name in names})
+        return Options(
+            **{name: value for name, value in description["options"].items() if name in names}
+        )
     except TypeError as error:
         raise ValueError(f"`options` of model.json cannot be used: {error}.") from None

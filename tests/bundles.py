@@ -1,4 +1,4 @@
-"""A small binary network, trained a little, converted and proved, and the bundle of it."""
+"""A small binary network, trained a little, converted and verified, and its bundle."""
 
 import dataclasses
 import functools
@@ -22,7 +22,7 @@ NAMES = [f"class {number}" for number in range(10)]
 
 
 def exported(model, images, batch_size=1, **changes):
-    """A bundle of a model, proved on images; `changes` are of the bundle's attributes."""
+    """A bundle of a model, verified on images; `changes` are of the bundle's attributes."""
     rewritten, steps = rewrite(model, images)
     file = read(export.convert(rewritten, batch_size))
     labels = np.arange(len(images)) % model.output_shape[-1]
@@ -30,7 +30,6 @@ def exported(model, images, batch_size=1, **changes):
         "name": "a small network",
         "file": file,
         "float_size": 24_328,
-        "probabilities": False,
         "audit": export.audit(file, model),
         "verification": export.verify(file, model, images, labels=labels, source="random images"),
         "latencies": [

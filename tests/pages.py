@@ -25,11 +25,11 @@ MEASURE = """<script>addEventListener("load", () => {
   const overlapping = [];
   for (const picture of pictures) {
     const texts = [...picture.querySelectorAll("text")];
-    texts.forEach((one, at) => { for (const other of texts.slice(at + 1)) {
-      const [a, b] = [box(one), box(other)];
+    texts.forEach((text, at) => { for (const other of texts.slice(at + 1)) {
+      const [a, b] = [box(text), box(other)];
       const across = Math.min(a[2], b[2]) - Math.max(a[0], b[0]);
       const down = Math.min(a[3], b[3]) - Math.max(a[1], b[1]);
-      if (across > 2 && down > 4) overlapping.push([one.textContent, other.textContent]);
+      if (across > 2 && down > 4) overlapping.push([text.textContent, other.textContent]);
     } });
   }
   const style = getComputedStyle(document.body);
@@ -86,7 +86,7 @@ class Page(HTMLParser):
 
 
 def opened(browser, path, width=1280, dark=False):
-    """What the browser's console says about a page, and the page as it stands in it."""
+    """The browser's messages about a page, and the page's elements in the browser."""
     result = subprocess.run(
         [
             browser,
@@ -118,7 +118,7 @@ def measured(browser, path, **how):
     return json.loads(text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
 
 
-def contrast(one, other):
+def contrast(colour, other):
     """The contrast ratio of WCAG 2 between two colours as CSS computes them."""
 
     def luminance(colour):
@@ -126,5 +126,5 @@ def contrast(one, other):
         linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
         return linear @ [0.2126, 0.7152, 0.0722]
 
-    darker, lighter = sorted((luminance(one), luminance(other)))
+    darker, lighter = sorted((luminance(colour), luminance(other)))
     return (lighter + 0.05) / (darker + 0.05)

@@ -219,6 +219,11 @@ def run(options: argparse.Namespace) -> None:
         source = sources.load(options.path, options.which)
         source = sources.described(source, options.mean, options.std, options.scale, options.labels)
         report = export.export_bundle(
-            source, options.out, chosen, options.dataset, options.data_path, options.images
+            source,
+            options.out,
+            options=chosen,
+            dataset=options.dataset,
+            data_path=options.data_path,
+            images_path=options.images,
         )
     print(report)

@@ -17,7 +17,7 @@ from recu_tf.runs.atomic_write import write_aside
 
 __all__ = ["report"]
 
-MOST_RUNS = 8  # colours that can be told apart
+MOST_RUNS = 8  # colours that can be distinguished
 
 
 def _check_writable(path: Path) -> None:

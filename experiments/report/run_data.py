@@ -1,4 +1,4 @@
-"""What a report tells of a run, read from its directory: whatever of it is there."""
+"""The data of a report, read from the directories of runs as far as it is there."""
 
 import math
 from collections.abc import Sequence
@@ -43,13 +43,13 @@ class Memory:
 
 @dataclass
 class Contents:
-    """All that a report tells of a run.
+    """All that a report shows of a run.
 
     Attributes:
         run: the run.
         name: what the report calls it.
         epochs: lines of `metrics.jsonl` in the order of the epochs, one for each.
-        which: whether the parts below are of the "best" or the "last" model; None without one.
+        which: whether the attributes below are of the "best" or the "last" model; None without one.
         weights: by the names of the layers.
         memory: of the network; None without a model.
         confusion: (classes, classes), images of the row's class taken for the column's; None where
@@ -68,7 +68,7 @@ class Contents:
 
     @property
     def class_names(self) -> list[str]:
-        """Of the data set; numbers where it does not tell."""
+        """Of the data set; numbers where it has no names."""
         names, count = self.run.config["class_names"], self.run.config["num_classes"]
         if not isinstance(names, list) or len(names) != count:
             return [str(number) for number in range(count)]
@@ -219,23 +219,23 @@ def _names(opened: Sequence[runs.Run]) -> list[str]:
 
 
 def read(opened: Sequence[runs.Run], data_path: str | None = None) -> list[Contents]:
-    """Reads what there is of some runs, and notes what is not.
+    """Reads the data of some runs, and notes what is missing.
 
     Args:
         opened: the runs.
         data_path: where the data set lies, if not where the training found it.
     """
-    contents = []
+    found = []
     for run, name in zip(opened, _names(opened), strict=True):
-        one = Contents(run, name)
-        _read_epochs(one)
-        model = _load_model(one)
+        contents = Contents(run, name)
+        _read_epochs(contents)
+        model = _load_model(contents)
         if model is not None:
             kernels = metrics.find_quantized_kernels(model)
-            one.weights = {layer: _layer_weights(*kernel) for layer, kernel in kernels.items()}
+            contents.weights = {layer: _layer_weights(*kernel) for layer, kernel in kernels.items()}
             if not kernels:
-                one.notes.append("No weight histograms: no layer has a ReCU quantizer.")
-            one.memory = _memory(model)
-            _confusion(one, model, data_path)
-        contents.append(one)
-    return contents
+                contents.notes.append("No weight histograms: no layer has a ReCU quantizer.")
+            contents.memory = _memory(model)
+            _confusion(contents, model, data_path)
+        found.append(contents)
+    return found

@@ -1,4 +1,4 @@
-"""All that goes into the folder of an export, and what the file itself tells of it."""
+"""The contents of an export's folder, and what follows from the file itself."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,8 +24,8 @@ class End:
 
     Attributes:
         name: in the file's signature.
-        shape: with the batch in front; -1 where a size is open.
-        type: as NumPy calls it, such as "float32".
+        shape: with the batch first; -1 where a size is open.
+        type: NumPy's name of the dtype, such as "float32".
     """
 
     name: str
@@ -35,33 +35,33 @@ class End:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A proved export.
+    """A verified export.
 
     Attributes:
-        name: what was exported.
+        name: of the network.
         file: the TFLite file, with any number of inputs and outputs.
-        float_size: of the float32 TFLite file of the same network, in bytes; None without one.
-        probabilities: whether the file's first output of classes gives probabilities.
+        float_size: size of the float32 TFLite file of the same network, in bytes; None without one.
         audit: of the file.
         verification: of the file.
         latencies: of the file and of its float32 baseline.
         steps: of the rewriting.
-        options: that the user gave, by name.
+        options: of the export, by name.
         versions: of the packages, by name.
-        seconds: that the conversion took.
-        peak_memory: of the conversion, in bytes; None where the system does not tell.
+        seconds: duration of the conversion.
+        peak_memory: of the conversion, in bytes; None where the system does not report it.
         normalization: of the network's images; None where it takes pixels as they are, where it
-            takes none, or where nothing tells.
+            takes none, or where it is unknown.
         takes_pixels: without a normalization: whether the network takes pixels as they are, 0 to
             255. A file with uint8 input does in any case.
-        class_names: in the order of the outputs; None where nothing tells.
-        dataset: name of the data set; None where nothing tells.
+        class_names: in the order of the outputs; None where they are unknown.
+        dataset: name of the data set; None where it is unknown.
         own_images: whether it was verified on images of a folder instead of the data set's.
         source_sha256: hexadecimal SHA-256 of the network's file; None where it is not a file.
         network: path of that file as seen from the folder, "../best.keras"; None where the two do
             not lie side by side.
-        golden: a few inputs and what the file gave for them; None without a sample.
-        kinds: of each output, "logits", "probabilities" or "values"; None means that shapes say.
+        golden: a few inputs and the file's outputs for them; None without a sample.
+        kinds: of each output, "logits", "probabilities" or "values"; None means that an output
+            (batch, classes) gives logits, and any other values.
 
     Raises:
         ValueError: there are not as many names as classes, or a normalization of another number of
@@ -71,7 +71,6 @@ class Bundle:
     name: str
     file: File
     float_size: int | None
-    probabilities: bool
     audit: Audit
     verification: Verification
     latencies: Sequence[Latency]
@@ -165,11 +164,9 @@ class Bundle:
 
     @property
     def output_kind(self) -> str:
-        """What the file gives: "logits" or "probabilities" of classes, or other "values"."""
+        """Of the main output: "logits" or "probabilities" of classes, or other "values"."""
         if self.kinds is not None:
             return self.kinds[self.outputs.index(self.main_output)]
-        if self.probabilities:
-            return "probabilities"
         return "logits" if len(self.output_shape) == 2 and self.output_shape[1] > 1 else "values"
 
     @property

@@ -1,13 +1,13 @@
-"""The folder of an export: all that is needed to use the network elsewhere.
+"""Writes the folder of an export, which has all that is needed to use the network elsewhere.
 
 ```
 model.tflite  the network, for Larq Compute Engine
 labels.txt    a class per line, in the order of the outputs; numbers where they have no names
-model.json    what is known of the network, for programs
-report.html   what was proved and measured, for people
-golden.bin    a few inputs and what the file gives for them, see `export.proof.golden`; not where
-              they would be too large
-predict.py    a small program that uses it, see `export/runtime/predict.py`
+model.json    a description of the network, for programs
+report.html   what was verified and measured, for people
+golden.bin    a few inputs and the outputs of the file for them, see `export.proof.golden`; absent
+              where they would be too large
+predict.py    a small program that runs the network, see `export/runtime/predict.py`
 ```
 
 `model.json`, in UTF-8:
@@ -51,7 +51,7 @@ network       path of that file as seen from this folder; null where they do not
 golden        what golden.bin holds, see `export.proof.golden`; null without it
 ```
 
-Keys are added in time, so that programs should pass over those that they do not know.
+Later versions may add keys; programs should ignore those that they do not know.
 """
 
 import hashlib
@@ -92,7 +92,7 @@ def check_free(directory: str | os.PathLike) -> Path:
     path = Path(directory).resolve()
     if path.exists() and not path.is_dir():
         raise FileExistsError(f"{path} is a file; the folder of an export needs another name.")
-    names = {one.name for one in path.iterdir()} if path.exists() else set()
+    names = {entry.name for entry in path.iterdir()} if path.exists() else set()
     if names and not _is_description(path / "model.json"):
         raise FileExistsError(
             f"{path} exists and is no export of an earlier time; give another name."
@@ -102,11 +102,11 @@ def check_free(directory: str | os.PathLike) -> Path:
         raise FileExistsError(
             f"{path} holds more than an earlier export, which would be lost: {', '.join(others)}."
         )
-    parent = next(one for one in path.parents if one.exists())
+    parent = next(folder for folder in path.parents if folder.exists())
     if not parent.is_dir():
         raise NotADirectoryError(f"{path} cannot be made: {parent} is a file.")
     try:
-        # Permissions alone do not tell: nobody can make a folder in /proc.
+        # Permissions alone do not suffice: nobody can make a folder in /proc.
         os.rmdir(tempfile.mkdtemp(prefix=".", dir=parent))
     except OSError as error:
         raise PermissionError(
@@ -117,10 +117,13 @@ def check_free(directory: str | os.PathLike) -> Path:
 
 def _is_description(path: Path) -> bool:
     try:
-        told = json_text.parse(path.read_text("utf-8"))
+        description = json_text.parse(path.read_text("utf-8"))
     except (OSError, ValueError):
         return False
-    return isinstance(told, dict) and {"format", "input", "output", "files"} <= told.keys()
+    return (
+        isinstance(description, dict)
+        and {"format", "input", "output", "files"} <= description.keys()
+    )
 
 
 def write(directory: str | os.PathLike, bundle: Bundle) -> None:
@@ -130,8 +133,8 @@ def write(directory: str | os.PathLike, bundle: Bundle) -> None:
     before that, and deleted after it. Where a process is killed in between, `restore` undoes it.
 
     Args:
-        directory: where; see `check_free`.
-        bundle: what.
+        directory: of the bundle, see `check_free`.
+        bundle: its contents.
 
     Raises:
         FileExistsError: see `check_free`.
@@ -194,7 +197,7 @@ def _sync(directory: Path) -> None:
 
 
 def _files(bundle: Bundle) -> dict[str, bytes]:
-    """The contents of each file; `model.json`, which tells of the others, comes last."""
+    """The contents of each file; `model.json`, which describes the others, comes last."""
     created = datetime.now(timezone.utc).replace(microsecond=0)
     lines = "".join(f"{label}\n" for label in bundle.labels)
     files = {
@@ -206,8 +209,8 @@ def _files(bundle: Bundle) -> dict[str, bytes]:
     if bundle.golden is not None:
         files[golden.FILE] = golden.encode(bundle.golden)
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    told = _description(bundle, created, hashes)
-    return {**files, "model.json": (json.dumps(told, indent=2) + "\n").encode()}
+    description = _description(bundle, created, hashes)
+    return {**files, "model.json": (json.dumps(description, indent=2) + "\n").encode()}
 
 
 def _description(bundle: Bundle, created: datetime, hashes: dict[str, str]) -> dict:
@@ -252,15 +255,15 @@ def _description(bundle: Bundle, created: datetime, hashes: dict[str, str]) -> d
         "comparison": {
             "dataset": bundle.dataset,
             "own_images": bundle.own_images,
-            "normalization": _told_normalization(bundle),
+            "normalization": _normalization(bundle),
         },
         "network": bundle.network,
         "golden": bundle.golden and golden.describe(bundle.golden, bundle.file),
     }
 
 
-def _told_normalization(bundle: Bundle) -> dict | str | None:
-    """Of the network's images, which a file with uint8 input normalises itself."""
+def _normalization(bundle: Bundle) -> dict | str | None:
+    """The normalisation of the network's images; a file with uint8 input applies it itself."""
     if bundle.normalization is None:
         return "pixels" if bundle.takes_pixels else None
     return {"mean": list(bundle.normalization.mean), "std": list(bundle.normalization.std)}

@@ -107,7 +107,7 @@ def read_images(
     images = np.empty((len(paths), *shape), np.float32)
     for at, path in enumerate(paths):
         try:
-            image = predict.resized(predict.opened(path, shape[-1]), resize)
+            image = predict.resize_image(predict.open_image(path, shape[-1]), resize)
         except predict.Refused as refused:
             raise ValueError(f"`images`: {refused}.") from refused
         pixels = np.asarray(image).reshape(1, *shape)

@@ -1,27 +1,29 @@
-"""Says what is in images: python predict.py IMAGE|FOLDER [...] [--json]
+"""Runs the network of this folder on images: python predict.py IMAGE|FOLDER [...] [--json]
 
-It stands in the folder that `recu export` writes, and all that it knows of the network is in
-`model.json` beside it. It needs Python 3.10 to 3.12 and
+`recu export` writes this script into the folder of an export. It reads what it needs to know of the
+network from `model.json` beside it. It needs Python 3.10 to 3.12 and
 
     pip install "larq-compute-engine>=0.16,<0.17" "numpy>=1.26,<2" pillow
 
 but neither TensorFlow nor the project that wrote the folder.
 
-Of a folder it takes all images, those of folders within it too, but nothing hidden. A photo is
-turned upright as its EXIF data say, which training and evaluation leave to you. An image that
-cannot be read has a line on standard error, and the others are gone on with. The exit code is 0; 1
-if an image could not be read or the self-test failed; 2 for a mistake, told in one line, before the
-first image.
+A folder stands for all images in it and in its subfolders, except hidden ones. Photos are turned
+upright according to their EXIF data; training and evaluation do not do that. For an image that
+cannot be read, a line is printed on standard error, and the next image follows. The exit code is 0
+on success, 1 if an image could not be read or the self-test failed, and 2 for a mistake, which is
+reported in one line before the first image.
 
 --json prints a line of JSON for each image instead:
 
-    file     as given, or found in a folder
-    classes  the likeliest, --top of them: number, name (or null) and probability; null where the
-             network gives no classes
-    outputs  all that the network gives: name, shape and values of each; null for a value that is
-             not finite
+    file     path of the image, as given or as found in a folder
+    classes  the most likely classes, as many as --top: number, name (or null) and probability; null
+             where the network gives no classes
+    outputs  name, shape and values of each output; null for a value that is not finite
 
---self-test takes no images. It repeats the golden sample of the folder.
+--self-test takes no images. It runs the golden sample of the folder and compares the outputs.
+
+It is one file, longer than files of this project otherwise are, because it is copied to machines
+that have nothing else of the project.
 """
 
 import argparse
@@ -55,37 +57,42 @@ FORMAT = 1
 ARM = ("aarch64", "arm64")
 HAVE_WHEELS = ("x86_64", "AMD64", "arm64")  # arm64 is a Mac; on Linux it is aarch64
 MODES = {1: "L", 3: "RGB"}  # Pillow's, by the number of channels
-# Not all that Pillow knows: for some it starts other programs.
+# A part of Pillow's formats: for some others it starts other programs.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-FEW = 10  # values of an output that are printed one by one
+MOST_PRINTED = 10  # values of an output that are all printed; of more, a summary
 
 
 class Refused(Exception):
-    """What is wrong, in one line for the user."""
+    """A mistake of the user or a damaged file, described in one line."""
 
 
 def read_network(path: Path) -> SimpleNamespace:
-    """Reads what `model.json` says of the network.
+    """Reads the description of the network in `model.json`.
 
     Raises:
         Refused: it cannot be read, is of another format, or lacks something.
     """
     try:
-        told = json.loads(path.read_text("utf-8"))
-        if told["format"] != FORMAT:
-            raise Refused(f"{path} must have format {FORMAT}, got {told['format']!r}")
+        description = json.loads(path.read_text("utf-8"))
+        if description["format"] != FORMAT:
+            raise Refused(f"{path} must have format {FORMAT}, got {description['format']!r}")
         network = SimpleNamespace(
-            **{key: told["input"][key] for key in ("type", "values", "mean", "std", "resize")},
-            shape=_shape(told["input"]["shape"]),
-            inputs=[(_shape(end["shape"]), end["type"]) for end in told["inputs"]],
-            outputs=[(str(end["name"]), _shape(end["shape"])) for end in told["outputs"]],
-            main=[end["name"] for end in told["outputs"]].index(told["output"]["name"]),
-            kind=told["output"]["kind"],
-            class_names=told["class_names"],
-            sha256=told["files"]["model.tflite"],
-            golden=told["golden"],
-            golden_sha256=told["files"].get("golden.bin"),
+            **{
+                key: description["input"][key]
+                for key in ("type", "values", "mean", "std", "resize")
+            },
+            shape=_shape(description["input"]["shape"]),
+            inputs=[(_shape(end["shape"]), end["type"]) for end in description["inputs"]],
+            outputs=[(str(end["name"]), _shape(end["shape"])) for end in description["outputs"]],
+            main=[end["name"] for end in description["outputs"]].index(
+                description["output"]["name"]
+            ),
+            kind=description["output"]["kind"],
+            class_names=description["class_names"],
+            sha256=description["files"]["model.tflite"],
+            golden=description["golden"],
+            golden_sha256=description["files"].get("golden.bin"),
         )
         _check_names(network)
     except OSError as error:
@@ -96,10 +103,10 @@ def read_network(path: Path) -> SimpleNamespace:
     return network
 
 
-def _shape(told: list) -> tuple[int, ...]:
-    if not isinstance(told, list) or not all(type(size) is int for size in told):
-        raise ValueError(f"{told!r} is no shape")
-    return tuple(told)
+def _shape(sizes: list) -> tuple[int, ...]:
+    if not isinstance(sizes, list) or not all(type(size) is int for size in sizes):
+        raise ValueError(f"{sizes!r} is no shape")
+    return tuple(sizes)
 
 
 def _check_names(network: SimpleNamespace) -> None:
@@ -114,22 +121,22 @@ def _check_names(network: SimpleNamespace) -> None:
 
 
 def check_image(network: SimpleNamespace, path: Path) -> None:
-    """Checks that images are all that the network takes, and how they go in.
+    """Checks that the network takes an image and nothing else, and that its format is known.
 
     Raises:
-        Refused: it takes something else too, or it is not told how images go in.
+        Refused: it takes another input, or `model.json` does not state how to prepare an image.
     """
     if len(network.inputs) != 1:
         raise Refused(
-            f"the network takes {len(network.inputs)} inputs, of which an image is one at most: "
-            "run model.tflite in a program of yours; --self-test shows that it runs here"
+            f"the network takes {len(network.inputs)} inputs, and this script gives it an image "
+            "only: run model.tflite in a program of your own; --self-test tests whether it runs"
         )
     if len(network.shape) != 4 or network.shape[-1] not in MODES:
         size = f"{network.shape[-1]} channels" if len(network.shape) == 4 else network.shape
         raise Refused(f"the network takes {size}, and images have 1 or 3 channels")
     if network.values not in ("normalized", "pixels"):
         raise Refused(
-            "it is not known which numbers the network takes: put into model.json, under `input`, "
+            "model.json does not state which values the network takes: add under `input` "
             '`"values": "pixels"` for 0 to 255 as they are, or `"values": "normalized"` with '
             "`mean` and `std` of each channel on a scale from 0 to 1"
         )
@@ -147,10 +154,14 @@ def check_image(network: SimpleNamespace, path: Path) -> None:
         raise Refused(f"{path} is damaged: {error}") from None
 
 
-def opened(path: Path, channels: int) -> Image.Image:
-    """Opens an image upright as its camera was held, with 8 bits for each of 1 or 3 channels.
+def open_image(path: Path, channels: int) -> Image.Image:
+    """Opens an image, turns it upright by its EXIF data, and converts it to 8 bits per channel.
 
-    Transparency is left out; of 16 bits the upper 8 are taken.
+    Transparency is dropped; of 16 bits the upper 8 are kept.
+
+    Args:
+        path: of the image.
+        channels: 1 or 3.
 
     Raises:
         Refused: there is no such file, or no image that Pillow can read.
@@ -165,7 +176,7 @@ def opened(path: Path, channels: int) -> Image.Image:
             if image.mode.startswith(("I", "F")):
                 values = np.asarray(image)
                 if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65535:
-                    raise ValueError("its values are not those of 8 or 16 bits")
+                    raise ValueError("its values do not fit into 8 or 16 bits")
                 image = Image.fromarray((values >> 8).astype(np.uint8))
             return image.convert(MODES[channels])
     except Exception as error:  # Pillow's readers have many of their own
@@ -173,13 +184,13 @@ def opened(path: Path, channels: int) -> Image.Image:
         raise Refused(f"{path} cannot be read as an image: {reason}") from None
 
 
-def resized(image: Image.Image, resize: dict) -> Image.Image:
+def resize_image(image: Image.Image, resize: dict) -> Image.Image:
     """Resizes an image as the network's test images were, bilinear and antialiased.
 
     Args:
         image: of any size.
         resize: {"exact": [height, width]}, or {"shorter_side": side, "crop": [height, width]}
-            for the middle of the image with its shorter side resized to that.
+            to resize the shorter side to `side` and keep the middle.
     """
     if "exact" in resize:
         height, width = resize["exact"]
@@ -196,14 +207,14 @@ def resized(image: Image.Image, resize: dict) -> Image.Image:
     return image.resize(size, Image.Resampling.BILINEAR, box=kept)
 
 
-def prepared(path: Path, network: SimpleNamespace) -> np.ndarray:
-    """What the network takes of an image: (height, width, channels), of its type.
+def prepare(path: Path, network: SimpleNamespace) -> np.ndarray:
+    """Reads an image as an input of the network: (height, width, channels), in the network's dtype.
 
     Raises:
-        Refused: as `opened` does.
+        Refused: see `open_image`.
     """
     _, height, width, channels = network.shape
-    image = resized(opened(path, channels), network.resize)
+    image = resize_image(open_image(path, channels), network.resize)
     pixels = np.asarray(image).reshape(height, width, channels)
     if network.values == "pixels":
         return pixels.astype(network.type)
@@ -213,13 +224,13 @@ def prepared(path: Path, network: SimpleNamespace) -> np.ndarray:
 
 
 def load_engine(path: Path, network: SimpleNamespace, threads: int, backend: dict | None = None):
-    """The interpreter of Larq Compute Engine with the network in it.
+    """Loads the network into the interpreter of Larq Compute Engine.
 
     Args:
         path: of the file.
         network: of `read_network`.
-        threads: of the engine.
-        backend: the engine's options; None means those that are fast here.
+        threads: number of threads that the engine uses.
+        backend: the engine's options; None means those that are fast on this machine.
 
     Raises:
         Refused: the file is not the one that was verified, or the engine is missing or refuses it.
@@ -228,7 +239,7 @@ def load_engine(path: Path, network: SimpleNamespace, threads: int, backend: dic
         flatbuffer = path.read_bytes()
     except OSError as error:
         raise Refused(f"{path} cannot be read: {error.strerror}") from None
-    # The engine takes files on trust, and crashes on damaged ones.
+    # The engine does not check files, and crashes on damaged ones.
     if hashlib.sha256(flatbuffer).hexdigest() != network.sha256:
         raise Refused(f"{path} is damaged or another file: its SHA-256 is not that of model.json")
     interpreter_class = load_interpreter_class()
@@ -237,16 +248,19 @@ def load_engine(path: Path, network: SimpleNamespace, threads: int, backend: dic
         backend = {} if platform.machine() in ARM else {"use_indirect_bgemm": True}
     try:
         engine = interpreter_class(flatbuffer, num_threads=threads, **backend).interpreter
-    except TypeError:  # the engine counts them in 32 bits, and repeats the file in its complaint
+    except TypeError:  # the engine counts threads in 32 bits; its message repeats the whole file
         raise Refused(f"--threads must be fewer, got {threads}") from None
     except (RuntimeError, ValueError) as error:
         raise Refused(f"{path} cannot be run: {' '.join(str(error).split())}") from None
     types = [np.dtype(dtype).name for dtype in engine.input_types]
     found = list(zip(map(tuple, engine.input_shapes), types, strict=True))
     if found != network.inputs or (network.shape, network.type) not in found:
-        raise Refused(f"{path} takes {found}, not what model.json says")
+        raise Refused(f"{path} takes {found}, which differs from model.json")
     if len(engine.output_shapes) != len(network.outputs):
-        raise Refused(f"{path} gives {len(engine.output_shapes)} outputs, not those of model.json")
+        raise Refused(
+            f"{path} gives {len(engine.output_shapes)} outputs, model.json describes "
+            f"{len(network.outputs)}"
+        )
     return engine
 
 
@@ -266,7 +280,7 @@ def load_interpreter_class() -> type:
     """Imports the engine's interpreter.
 
     Raises:
-        Refused: it is not installed, with what to do about that here.
+        Refused: it is not installed; the message says how to install it.
     """
     spec = importlib.util.find_spec(ENGINE)
     if spec is None:
@@ -275,34 +289,37 @@ def load_interpreter_class() -> type:
             raise Refused(f"larq-compute-engine has no wheel for {machine}: {ELSEWHERE}")
         raise Refused(f"larq-compute-engine is missing: {INSTALL}")
     if ENGINE not in sys.modules:
-        # An empty package in the place of the engine's own, which loads TensorFlow.
+        # An empty package that replaces the engine's own, which loads TensorFlow.
         parent = ModuleType(ENGINE)
         parent.__path__ = list(spec.submodule_search_locations)
         sys.modules[ENGINE] = parent
     try:
         module = importlib.import_module(f"{ENGINE}.tflite.python.interpreter")
-        # What that one leaves to its first use.
+        # The interpreter imports it only when it is first used.
         importlib.import_module(f"{ENGINE}.tflite.python.interpreter_wrapper_lite")
     except ImportError as error:
         raise Refused(f"larq-compute-engine cannot be loaded ({error}): {INSTALL}") from None
     return module.Interpreter
 
 
-def probabilities(outputs: np.ndarray, kind: str) -> np.ndarray:
-    """Of the classes (images, classes), from logits or from what are probabilities already."""
+def to_probabilities(outputs: np.ndarray, kind: str) -> np.ndarray:
+    """Probabilities of the classes (images, classes), from outputs of either kind."""
     outputs = outputs.astype(np.float64)
     if kind == "probabilities":
         return outputs
-    with np.errstate(all="ignore"):  # of outputs that are not finite, which is what comes out
+    with np.errstate(all="ignore"):  # outputs that are not finite stay so
         powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
         return powers / powers.sum(axis=1, keepdims=True)
 
 
-def listed(paths: list[Path]) -> tuple[list[Path], list[str]]:
-    """The files that are meant, and what is wrong with others.
+def find_images(paths: list[Path]) -> tuple[list[Path], list[str]]:
+    """Finds the images among files and folders.
 
     Args:
-        paths: of images, and of folders, whose images are taken in the order of their names.
+        paths: of images and of folders. The images of a folder are sorted by name.
+
+    Returns:
+        The images, and a message for each path that cannot be used.
     """
     files, wrong = [], []
     for path in paths:
@@ -313,7 +330,7 @@ def listed(paths: list[Path]) -> tuple[list[Path], list[str]]:
                 if not found:
                     wrong.append(f"{path} is a folder without images")
                 elif others:
-                    print(f"predict.py: {path}: {others} other files left out", file=sys.stderr)
+                    print(f"predict.py: {path}: {others} other files skipped", file=sys.stderr)
             elif path.is_file():
                 files.append(path)
             else:
@@ -324,7 +341,7 @@ def listed(paths: list[Path]) -> tuple[list[Path], list[str]]:
 
 
 def _images_within(folder: Path, wrong: list[str]) -> tuple[list[Path], int]:
-    """The images of a folder, and the number of its other files; hidden ones are passed over."""
+    """The images of a folder, and the number of its other files, without hidden ones."""
 
     def unreadable(error: OSError) -> None:
         wrong.append(f"{error.filename} cannot be read: {error.strerror}")
@@ -336,7 +353,7 @@ def _images_within(folder: Path, wrong: list[str]) -> tuple[list[Path], int]:
             if name.startswith("."):
                 continue
             path = Path(directory, name)
-            # One that is there and no file, such as a named pipe, would never end.
+            # To read from a named pipe, for example, would never end.
             if name.lower().endswith(SUFFIXES) and (path.is_file() or not path.exists()):
                 found.append(path)
             else:
@@ -345,7 +362,7 @@ def _images_within(folder: Path, wrong: list[str]) -> tuple[list[Path], int]:
 
 
 def predict(paths: list[Path], folder: Path, top: int, threads: int, as_json: bool) -> bool:
-    """Prints what the network gives for each image.
+    """Prints the outputs of the network for each image.
 
     Returns:
         Whether all images could be read.
@@ -355,7 +372,7 @@ def predict(paths: list[Path], folder: Path, top: int, threads: int, as_json: bo
     """
     network = read_network(folder / "model.json")
     check_image(network, folder / "model.json")
-    files, wrong = listed(paths)
+    files, wrong = find_images(paths)
     engine = load_engine(folder / "model.tflite", network, threads)
     for complaint in wrong:
         print(f"predict.py: error: {complaint}", file=sys.stderr)
@@ -364,7 +381,7 @@ def predict(paths: list[Path], folder: Path, top: int, threads: int, as_json: bo
         images, read = np.zeros(network.shape, network.type), []
         for path in files[start : start + size]:
             try:
-                images[len(read)] = prepared(path, network)
+                images[len(read)] = prepare(path, network)
             except Refused as refused:
                 wrong.append(str(refused))
                 print(f"predict.py: error: {refused}", file=sys.stderr)
@@ -374,21 +391,23 @@ def predict(paths: list[Path], folder: Path, top: int, threads: int, as_json: bo
             continue
         outputs = run(engine, [images])
         for place, path in enumerate(read):
-            # An output without the images along its first axis is one of all of them.
+            # An output without a batch axis belongs to all images.
             of_image = [
                 values[place] if values.shape[:1] == (size,) else values for values in outputs
             ]
-            show = json_line if as_json else text_lines
+            show = format_json if as_json else format_text
             print(show(path, of_image, network, top), flush=as_json)
     return not wrong
 
 
-def likeliest(outputs: list[np.ndarray], network: SimpleNamespace, top: int) -> list[dict] | None:
-    """The classes of an image, the likeliest first; None where the network gives none."""
+def rank_classes(
+    outputs: list[np.ndarray], network: SimpleNamespace, top: int
+) -> list[dict] | None:
+    """The classes of an image, the most likely first; None where the network gives none."""
     values = outputs[network.main]
     if network.kind not in ("logits", "probabilities") or values.ndim != 1:
         return None
-    row = probabilities(values[np.newaxis], network.kind)[0]
+    row = to_probabilities(values[np.newaxis], network.kind)[0]
     names = network.class_names
     return [
         {
@@ -400,45 +419,45 @@ def likeliest(outputs: list[np.ndarray], network: SimpleNamespace, top: int) -> 
     ]
 
 
-def text_lines(path: Path, outputs: list[np.ndarray], network: SimpleNamespace, top: int) -> str:
-    """What the network gives for an image, for people: classes, and a summary of other values."""
-    lines, classes = [str(path)], likeliest(outputs, network, top)
+def format_text(path: Path, outputs: list[np.ndarray], network: SimpleNamespace, top: int) -> str:
+    """Formats the outputs for an image as text: classes, and a summary of other values."""
+    lines, classes = [str(path)], rank_classes(outputs, network, top)
     for found in classes or ():
         name = found["class"] if found["name"] is None else found["name"]
         lines.append(f"  {found['probability']:7.2%}  {name}")
     for number, ((name, _), values) in enumerate(zip(network.outputs, outputs, strict=True)):
         if classes is not None and number == network.main:
             continue
-        if values.size <= FEW:
-            told = " ".join(f"{value:.6g}" for value in values.ravel())
+        if values.size <= MOST_PRINTED:
+            summary = " ".join(f"{value:.6g}" for value in values.ravel())
         else:
             sizes = " x ".join(map(str, values.shape))
-            told = f"{sizes} values, {values.min():.6g} to {values.max():.6g}, mean "
-            told += f"{values.mean():.6g}"
-        lines.append(f"  {name}: {told}")
+            summary = f"{sizes} values, {values.min():.6g} to {values.max():.6g}, mean "
+            summary += f"{values.mean():.6g}"
+        lines.append(f"  {name}: {summary}")
     return "\n".join(lines)
 
 
-def json_line(path: Path, outputs: list[np.ndarray], network: SimpleNamespace, top: int) -> str:
-    """What the network gives for an image, for programs; see the first lines of this file."""
-    told = [
+def format_json(path: Path, outputs: list[np.ndarray], network: SimpleNamespace, top: int) -> str:
+    """Formats the outputs for an image as JSON; see the first lines of this file."""
+    named = [
         {"name": name, "shape": list(values.shape), "values": _plain(values)}
         for (name, _), values in zip(network.outputs, outputs, strict=True)
     ]
-    classes = likeliest(outputs, network, top)
+    classes = rank_classes(outputs, network, top)
     for found in classes or ():
         found["probability"] = _plain(np.float64(found["probability"]))
-    return json.dumps({"file": str(path), "classes": classes, "outputs": told}, allow_nan=False)
+    return json.dumps({"file": str(path), "classes": classes, "outputs": named}, allow_nan=False)
 
 
 def _plain(values: np.ndarray) -> object:
-    """Numbers as JSON has them: those that are not finite as None."""
+    """Numbers for JSON, with None for those that are not finite."""
     if values.dtype.kind != "f" or np.isfinite(values).all():
         return values.tolist()
     return np.where(np.isfinite(values), values.astype(object), None).tolist()
 
 
-def golden_arrays(folder: Path, network: SimpleNamespace) -> SimpleNamespace:
+def read_golden(folder: Path, network: SimpleNamespace) -> SimpleNamespace:
     """Reads the golden sample of a folder.
 
     Returns:
@@ -447,8 +466,8 @@ def golden_arrays(folder: Path, network: SimpleNamespace) -> SimpleNamespace:
     Raises:
         Refused: there is none, or it is damaged.
     """
-    told = network.golden
-    if told is None:
+    description = network.golden
+    if description is None:
         raise Refused("the folder holds no golden sample")
     path = folder / "golden.bin"
     try:
@@ -456,17 +475,17 @@ def golden_arrays(folder: Path, network: SimpleNamespace) -> SimpleNamespace:
         if hashlib.sha256(content).hexdigest() != network.golden_sha256:
             raise ValueError("its SHA-256 is not that of model.json")
         golden = SimpleNamespace(
-            inputs=[_array(end, content) for end in told["inputs"]],
-            outputs=[_array(end, content) for end in told["outputs"]],
-            tolerances=[float(end["tolerance"]) for end in told["outputs"]],
-            enough=told["enough"],
+            inputs=[_array(end, content) for end in description["inputs"]],
+            outputs=[_array(end, content) for end in description["outputs"]],
+            tolerances=[float(end["tolerance"]) for end in description["outputs"]],
+            enough=description["enough"],
         )
         runs = {len(values) for values in (*golden.inputs, *golden.outputs)}
-        if runs != {told["runs"]} or not 1 <= golden.enough <= told["runs"]:
-            raise ValueError("model.json and its sample differ")
+        if runs != {description["runs"]} or not 1 <= golden.enough <= description["runs"]:
+            raise ValueError("it does not fit model.json")
         ends = [(values.shape[1:], values.dtype.name) for values in golden.inputs]
         if ends != network.inputs or len(golden.outputs) != len(network.outputs):
-            raise ValueError("it is of another network")
+            raise ValueError("it belongs to another network")
     except OSError as error:
         raise Refused(f"{path} cannot be read: {error.strerror}") from None
     except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -477,29 +496,29 @@ def golden_arrays(folder: Path, network: SimpleNamespace) -> SimpleNamespace:
 def _array(end: dict, content: bytes) -> np.ndarray:
     dtype, shape = np.dtype(end["type"]), _shape(end["shape"])
     if dtype.kind not in "fiub" or min(shape) < 1 or end["offset"] < 0:
-        raise ValueError(f"{end['name']} is not described")
-    # Little-endian in the file, and whatever this machine has in memory.
+        raise ValueError(f"the description of {end['name']} cannot be used")
+    # Little-endian in the file, in the byte order of this machine in memory.
     count, stored = math.prod(shape), dtype.newbyteorder("<")
     values = np.frombuffer(content, stored, count, end["offset"])
     return values.reshape(shape).astype(dtype)
 
 
 def self_test(folder: Path, threads: int = 1, backend: dict | None = None) -> tuple[bool, str]:
-    """Runs the golden sample of a folder.
+    """Runs the golden sample of a folder and compares the outputs.
 
     Args:
         folder: of the export.
-        threads: of the engine.
-        backend: the engine's options; None means those that are fast here.
+        threads: number of threads that the engine uses.
+        backend: the engine's options; None means those that are fast on this machine.
 
     Returns:
-        Whether enough of its runs came out right, and that in words.
+        Whether enough runs were within the tolerance, and the result in words.
 
     Raises:
         Refused: something in the folder cannot be used.
     """
     network = read_network(folder / "model.json")
-    golden = golden_arrays(folder, network)
+    golden = read_golden(folder, network)
     engine = load_engine(folder / "model.tflite", network, threads, backend)
     right, largest = 0, 0.0
     for number, inputs in enumerate(zip(*golden.inputs, strict=True)):
@@ -521,7 +540,7 @@ def self_test(folder: Path, threads: int = 1, backend: dict | None = None) -> tu
     )
 
 
-def _from_one(text: str) -> int:
+def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be a whole number from 1, got {number}")
@@ -530,26 +549,32 @@ def _from_one(text: str) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the script; returns its exit code, see the first lines of this file."""
-    parser = argparse.ArgumentParser(prog="predict.py", description="Says what is in images.")
-    parser.add_argument(
-        "images", nargs="*", type=Path, metavar="IMAGE", help="an image, or a folder of images"
+    parser = argparse.ArgumentParser(
+        prog="predict.py", description="Runs the network of this folder on images."
     )
-    parser.add_argument("--top", type=_from_one, default=5, help="classes to print (%(default)s)")
-    parser.add_argument("--threads", type=_from_one, default=1, help="of the engine (%(default)s)")
+    parser.add_argument(
+        "images", nargs="*", type=Path, metavar="IMAGE", help="an image or a folder of images"
+    )
+    parser.add_argument(
+        "--top", type=_positive, default=5, help="number of classes to print (%(default)s)"
+    )
+    parser.add_argument(
+        "--threads", type=_positive, default=1, help="number of threads (%(default)s)"
+    )
     parser.add_argument("--json", action="store_true", help="print a line of JSON for each image")
     parser.add_argument(
-        "--self-test", action="store_true", help="repeat the golden sample, and take no images"
+        "--self-test", action="store_true", help="run the golden sample, without images"
     )
     given = parser.parse_args(arguments)
     if given.self_test == bool(given.images):
-        parser.error("needs images, or --self-test without any")
-    # A name in letters that the terminal lacks is no reason to fail.
+        parser.error("give images, or --self-test without images")
+    # Names may contain letters that the terminal cannot show.
     sys.stdout.reconfigure(errors="backslashreplace")
     folder = Path(__file__).resolve().parent
     try:
         if given.self_test:
-            passed, told = self_test(folder, given.threads)
-            print(told)
+            passed, result = self_test(folder, given.threads)
+            print(result)
         else:
             passed = predict(given.images, folder, given.top, given.threads, given.json)
         sys.stdout.flush()
@@ -559,10 +584,10 @@ def main(arguments: list[str] | None = None) -> int:
     except MemoryError:
         print("predict.py: error: there is not enough memory for the network", file=sys.stderr)
         return 2
-    except OSError as error:  # whoever reads the output is gone, or the disk is full
-        # What is left in the buffer would fail again when Python ends.
+    except OSError as error:  # the reader of the output has ended, or the disk is full
+        # The rest of the buffer would fail again when Python exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        print(f"predict.py: error: cannot go on printing: {error.strerror}", file=sys.stderr)
+        print(f"predict.py: error: the output cannot be written: {error.strerror}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("predict.py: interrupted", file=sys.stderr)

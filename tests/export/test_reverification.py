@@ -55,10 +55,10 @@ def complaint(capsys, *arguments):
     return error
 
 
-def retell(folder, change):
-    told = json.loads((folder / "model.json").read_text("utf-8"))
-    change(told)
-    (folder / "model.json").write_text(json.dumps(told))
+def describe(folder, change):
+    description = json.loads((folder / "model.json").read_text("utf-8"))
+    change(description)
+    (folder / "model.json").write_text(json.dumps(description))
 
 
 def test_export_is_compared_with_the_network_beside_it(place, capsys):
@@ -73,7 +73,9 @@ def test_export_is_compared_with_the_network_beside_it(place, capsys):
 
 def test_golden_sample_runs_with_each_backend_that_can(place, capsys):
     names = ["reference", "indirect bgemm"]
-    retell(place / "a_export", lambda told: told.update(kernels=names, network=None))
+    describe(
+        place / "a_export", lambda description: description.update(kernels=names, network=None)
+    )
     code, out, _ = verified(capsys, place / "a_export")
     assert code == 0
     found = [line.split(":")[0].strip() for line in out.splitlines() if "self-test" in line]
@@ -120,7 +122,7 @@ def test_golden_sample_that_comes_out_otherwise_fails(place, capsys):
     content[-20:] += 1
     content.tofile(folder / "golden.bin")
     digest = hashlib.sha256(content.tobytes()).hexdigest()
-    retell(folder, lambda told: told["files"].update({"golden.bin": digest}))
+    describe(folder, lambda description: description["files"].update({"golden.bin": digest}))
     error = failure(capsys, folder)
     assert "a_export FAILED: " in error
     assert "self-test FAILED: 0 of 4 runs" in error
@@ -129,27 +131,48 @@ def test_golden_sample_that_comes_out_otherwise_fails(place, capsys):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda told: told.update(format=7), "must be that of an export, with format 1"),
-        (lambda told: told.update(files=[]), "model.json is damaged: files cannot be used"),
-        (lambda told: told.update(network=3), "model.json is damaged: network cannot be used"),
-        (lambda told: told["files"].update({"../a.keras": ""}), "'../a.keras' is no file of an"),
-        (lambda told: told.update(golden=3), "model.json is damaged: golden cannot be used"),
-        (lambda told: told["golden"].update(inputs=3), "golden.bin is damaged"),
-        (lambda told: told.update(comparison=3), "model.json is damaged: comparison cannot be"),
-        (lambda told: told["comparison"].update(dataset="mnist"), "there is no data set 'mnist'"),
         (
-            lambda told: told["comparison"].update(normalization={"mean": 3}),
+            lambda description: description.update(format=7),
+            "must be that of an export, with format 1",
+        ),
+        (
+            lambda description: description.update(files=[]),
+            "model.json is damaged: files cannot be used",
+        ),
+        (
+            lambda description: description.update(network=3),
+            "model.json is damaged: network cannot be used",
+        ),
+        (
+            lambda description: description["files"].update({"../a.keras": ""}),
+            "'../a.keras' is no file of an",
+        ),
+        (
+            lambda description: description.update(golden=3),
+            "model.json is damaged: golden cannot be used",
+        ),
+        (lambda description: description["golden"].update(inputs=3), "golden.bin is damaged"),
+        (
+            lambda description: description.update(comparison=3),
+            "model.json is damaged: comparison cannot be",
+        ),
+        (
+            lambda description: description["comparison"].update(dataset="mnist"),
+            "there is no data set 'mnist'",
+        ),
+        (
+            lambda description: description["comparison"].update(normalization={"mean": 3}),
             "`comparison` and `class_names` of model.json cannot be used",
         ),
-        (lambda told: told.update(inputs=3), "model.json is damaged: TypeError"),
+        (lambda description: description.update(inputs=3), "model.json is damaged: TypeError"),
         (
-            lambda told: told["options"].update(batch_size="x"),
+            lambda description: description["options"].update(batch_size="x"),
             "`batch_size` must be a whole number",
         ),
     ],
 )
 def test_damaged_descriptions_are_refused_in_one_line(change, message, place, capsys):
-    retell(place / "a_export", change)
+    describe(place / "a_export", change)
     assert message in complaint(capsys, place / "a_export")
 
 
@@ -165,13 +188,13 @@ def test_what_is_no_export_is_refused_in_one_line(place, capsys):
 
 
 @pytest.mark.parametrize("more", [(), ("--input", "uint8")])
-def test_comparison_is_repeated_with_what_the_export_was_told(more, place, capsys):
-    told = ("--mean", "0.5,0.4,0.3", "--std", "0.2", "--images", str(place / "images"), *more)
+def test_comparison_is_repeated_with_the_options_of_the_export(more, place, capsys):
+    options = ("--mean", "0.5,0.4,0.3", "--std", "0.2", "--images", str(place / "images"), *more)
     for seed in range(6):
         pixels = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), np.uint8)
         (place / "images").mkdir(exist_ok=True)
         Image.fromarray(pixels).save(place / "images" / f"{seed}.png")
-    assert cli.main(["export", str(place / "a.keras"), *told]) == 0
+    assert cli.main(["export", str(place / "a.keras"), *options]) == 0
     code, out, _ = verified(capsys, place / "a_export", "--images", place / "images")
     assert code == 0
     assert re.search(r"Verification on 6 images .*passed", out)
@@ -179,9 +202,12 @@ def test_comparison_is_repeated_with_what_the_export_was_told(more, place, capsy
     assert code == 0
     assert "images of a folder, which --images names again: nothing was compared with it" in out
     wrong = {"mean": [0.0] * 3, "std": [1.0] * 3}
-    retell(place / "a_export", lambda told: told["comparison"].update(normalization=wrong))
-    # A file that normalises pixels itself shows that it does so otherwise, and of another
-    # predict.py is told what the comparison is not.
+    describe(
+        place / "a_export",
+        lambda description: description["comparison"].update(normalization=wrong),
+    )
+    # A file that normalises pixels itself computes something else. For other files the description
+    # that predict.py reads differs from the comparison.
     failure(capsys, place / "a_export", "--images", place / "images")
 
 
@@ -195,10 +221,10 @@ def test_several_inputs_and_outputs_are_compared_again(place, capsys):
     assert code == 0
     assert "self-test passed: 4 of 4 runs" in out
     assert out.endswith("Outcome: passed\n")
-    told = json.loads((place / "two_export" / "model.json").read_text("utf-8"))
-    assert [end["shape"] for end in told["inputs"]] == [[1, 6], [1, 8, 8, 3]]
-    assert [end["shape"] for end in told["outputs"]] == [[1, 6, 6, 6], [1, 4]]
-    assert (told["input"]["name"], told["output"]["name"]) == ("image", "classes")
+    description = json.loads((place / "two_export" / "model.json").read_text("utf-8"))
+    assert [end["shape"] for end in description["inputs"]] == [[1, 6], [1, 8, 8, 3]]
+    assert [end["shape"] for end in description["outputs"]] == [[1, 6, 6, 6], [1, 4]]
+    assert (description["input"]["name"], description["output"]["name"]) == ("image", "classes")
 
 
 def test_failed_export_leaves_the_earlier_one(place, capsys, monkeypatch):
@@ -219,11 +245,11 @@ def test_failed_export_leaves_the_earlier_one(place, capsys, monkeypatch):
 
 
 def test_description_that_is_not_of_the_network_fails(place, capsys):
-    def blur(told):
-        told["input"] |= {"values": "normalized", "mean": [0.5] * 3, "std": [0.5] * 3}
-        told["output"]["kind"] = "probabilities"
-        told["class_names"] = [*"abcde"]
+    def blur(description):
+        description["input"] |= {"values": "normalized", "mean": [0.5] * 3, "std": [0.5] * 3}
+        description["output"]["kind"] = "probabilities"
+        description["class_names"] = [*"abcde"]
 
-    retell(place / "a_export", blur)
+    describe(place / "a_export", blur)
     error = failure(capsys, place / "a_export")
     assert "mean and std, kind, class_names of model.json are not those of the network" in error

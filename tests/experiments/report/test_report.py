@@ -180,9 +180,9 @@ def test_several_runs_are_laid_over_each_other_and_their_differences_marked(run,
     assert page.text.count("Layers of run, other; those without weights are left out") == 1
 
 
-def test_runs_of_the_same_name_are_told_apart_by_their_paths(run, trained, tmp_path):
+def test_runs_of_the_same_name_have_their_paths_for_names(run, trained, tmp_path):
     other = copy(trained, tmp_path / "again" / "run")
-    names = [one.name for one in report_contents.read([run, other])]
+    names = [contents.name for contents in report_contents.read([run, other])]
     assert names == [str(run.path), str(other.path)]
 
 
@@ -257,7 +257,7 @@ ALL = {"curves", "layers", "weights", "memory", "confusion", "settings"}
         (damage_settings, {"confusion"}, "cannot be read: `settings` in .*config.json"),
     ],
 )
-def test_what_is_missing_is_said_and_the_rest_shown(harm, lost, note, run, monkeypatch):
+def test_missing_files_are_noted_and_the_rest_is_shown(harm, lost, note, run, monkeypatch):
     harm(run, monkeypatch)
     page = Page(report([run.path]))
     assert set(page.sections) == ALL - lost
@@ -287,8 +287,8 @@ def test_names_from_files_cannot_become_html(run, tmp_path):
     config["settings"]["model"] = evil
     config[evil] = {evil: evil}
     (path / "config.json").write_text(json.dumps(config))
-    moved = runs.Run.open(path)
-    write_lines(moved, line(0, layers={evil: dict.fromkeys(metrics.METRICS, 0.5)}))
+    renamed = runs.Run.open(path)
+    write_lines(renamed, line(0, layers={evil: dict.fromkeys(metrics.METRICS, 0.5)}))
     page = Page(report([path]))
     assert not page.all("img")
     assert not [found for _, found in page.elements if {"onerror", "onclick"} & set(found)]
@@ -533,7 +533,7 @@ def test_page_fits_the_window_and_can_be_read(browser, page_of_two, width, dark)
     assert found["outside"] == []
     assert found["overlapping"] == []
     assert contrast(found["ink"], found["paper"]) > 7
-    # WCAG asks for 3 where a shape has to be told from what is behind it.
+    # WCAG asks for 3 where a shape has to be distinct from its background.
     assert min(contrast(colour, found["paper"]) for colour in found["runs"]) > 3
     lightness = int(re.search(r"\d+", found["paper"])[0])
     assert (lightness < 60) if dark else (lightness > 200)

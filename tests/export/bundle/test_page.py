@@ -28,7 +28,7 @@ def page(tmp_path):
     return written(tmp_path / "report.html")
 
 
-def test_page_tells_all_of_an_export(page):
+def test_page_shows_all_of_an_export(page):
     bundle = small_bundle()
     assert page.sections == [
         "use",
@@ -89,7 +89,7 @@ def test_layers_that_are_not_binary_have_their_reasons(tmp_path):
     assert len(page.all("tr", **{"class": "differs"})) == 1
 
 
-def test_step_that_was_not_done_and_signs_within_rounding_are_told(tmp_path):
+def test_step_that_was_not_done_and_signs_within_rounding_are_shown(tmp_path):
     found = replace(small_bundle().verification, share_within=0.5, taken_apart=True)
     steps = [Rewriting("drop hard tanh before a sign", ("act1", "act2"), 0.25)]
     page = written(tmp_path / "report.html", verification=found, steps=steps)
@@ -145,13 +145,15 @@ def hostile_bundle():
         "steps": [Rewriting(HOSTILE, (HOSTILE,), 1.0)],
         "options": {HOSTILE: HOSTILE},
         "versions": {HOSTILE: HOSTILE},
-        "latencies": [replace(one, name=HOSTILE, backend=HOSTILE) for one in bundle.latencies],
+        "latencies": [
+            replace(latency, name=HOSTILE, backend=HOSTILE) for latency in bundle.latencies
+        ],
         "verification": replace(bundle.verification, source=HOSTILE),
         "class_names": [HOSTILE] * 10,
     }
 
 
-def test_all_inputs_and_outputs_and_the_backends_are_told(tmp_path):
+def test_all_inputs_and_outputs_and_the_backends_are_shown(tmp_path):
     image, numbers = tf.keras.Input((9, 9, 3), 1), tf.keras.Input((7,), 1)
     x = tf.keras.layers.Conv2D(4, 3)(image)
     classes = tf.keras.layers.GlobalAveragePooling2D()(x) + tf.keras.layers.Dense(4)(numbers)
@@ -171,14 +173,14 @@ def test_all_inputs_and_outputs_and_the_backends_are_told(tmp_path):
         small_bundle(class_names=["a", "b", "c"], dataset=None, **changes)
     nameless = small_bundle(class_names=None, normalization=None, dataset=None, **changes)
     write(tmp_path / "export", nameless)
-    told = json.loads((tmp_path / "export" / "model.json").read_text("utf-8"))
-    assert sorted(map(tuple, (end["shape"] for end in told["inputs"]))) == [(1, 7), (1, 9, 9, 3)]
-    assert told["kernels"] == ["reference", "indirect bgemm"]
-    assert told["input"]["shape"] == [1, 9, 9, 3]
-    assert told["output"]["shape"] == [1, 4]
+    model = json.loads((tmp_path / "export" / "model.json").read_text("utf-8"))
+    assert sorted(map(tuple, (end["shape"] for end in model["inputs"]))) == [(1, 7), (1, 9, 9, 3)]
+    assert model["kernels"] == ["reference", "indirect bgemm"]
+    assert model["input"]["shape"] == [1, 9, 9, 3]
+    assert model["output"]["shape"] == [1, 4]
 
 
-def test_network_without_an_image_is_told(tmp_path):
+def test_network_without_an_image_is_shown(tmp_path):
     numbers = tf.keras.Input((7,), 1)
     model = tf.keras.Model(numbers, tf.keras.layers.Dense(2)(numbers))
     flatbuffer = tf.lite.TFLiteConverter.from_keras_model(model).convert()

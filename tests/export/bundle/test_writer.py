@@ -45,15 +45,15 @@ def test_folder_holds_everything_and_nothing_else(tmp_path):
 def test_description_says_what_a_program_needs(tmp_path):
     bundle = small_bundle()
     write(tmp_path / "export", bundle)
-    told = description(tmp_path / "export")
-    assert told["format"] == 1
-    assert told["name"] == "a small network"
-    age = datetime.now(timezone.utc) - datetime.fromisoformat(told["created"])
+    model = description(tmp_path / "export")
+    assert model["format"] == 1
+    assert model["name"] == "a small network"
+    age = datetime.now(timezone.utc) - datetime.fromisoformat(model["created"])
     assert -1 <= age.total_seconds() < 300
-    (taken,), (given,) = told["inputs"], told["outputs"]
+    (taken,), (given,) = model["inputs"], model["outputs"]
     assert taken == {"name": taken["name"], "shape": [1, 32, 32, 3], "type": "float32"}
     assert given == {"name": given["name"], "shape": [1, 10], "type": "float32"}
-    assert told["input"] == {
+    assert model["input"] == {
         "name": taken["name"],
         "shape": [1, 32, 32, 3],
         "type": "float32",
@@ -62,18 +62,18 @@ def test_description_says_what_a_program_needs(tmp_path):
         "std": list(NORMALIZATION.std),
         "resize": {"exact": [32, 32]},
     }
-    assert told["output"] == {"name": given["name"], "shape": [1, 10], "kind": "logits"}
-    assert told["kernels"] == list(bundle.verification.backends)
-    assert told["class_names"] == NAMES
-    assert told["accuracy"] == {
+    assert model["output"] == {"name": given["name"], "shape": [1, 10], "kind": "logits"}
+    assert model["kernels"] == list(bundle.verification.backends)
+    assert model["class_names"] == NAMES
+    assert model["accuracy"] == {
         "keras": bundle.verification.keras_accuracy,
         "file": bundle.verification.tflite_accuracy,
         "images": 16,
         "dataset": "cifar10",
     }
-    assert told["options"] == bundle.options
-    assert told["versions"] == {"tensorflow": "2.19.1"}
-    assert told["source"] == "0" * 64
+    assert model["options"] == bundle.options
+    assert model["versions"] == {"tensorflow": "2.19.1"}
+    assert model["source"] == "0" * 64
 
 
 def test_what_is_not_known_is_said_so(tmp_path):
@@ -88,20 +88,21 @@ def test_what_is_not_known_is_said_so(tmp_path):
         verification=verification,
     )
     write(tmp_path / "export", unknown)
-    told = description(tmp_path / "export")
-    assert told["class_names"] is told["accuracy"] is told["source"] is None
-    assert told["input"]["values"] == "unknown"
-    assert told["input"]["mean"] is told["input"]["std"] is None
+    model = description(tmp_path / "export")
+    assert model["class_names"] is model["accuracy"] is model["source"] is None
+    assert model["input"]["values"] == "unknown"
+    assert model["input"]["mean"] is model["input"]["std"] is None
     assert (tmp_path / "export" / "labels.txt").read_text() == "".join(f"{i}\n" for i in range(10))
 
 
 def test_pixels_as_they_are_and_probabilities_are_said(tmp_path):
     write(
-        tmp_path / "export", small_bundle(normalization=None, takes_pixels=True, probabilities=True)
+        tmp_path / "export",
+        small_bundle(normalization=None, takes_pixels=True, kinds=["probabilities"]),
     )
-    told = description(tmp_path / "export")
-    assert told["input"]["values"] == "pixels"
-    assert told["output"]["kind"] == "probabilities"
+    model = description(tmp_path / "export")
+    assert model["input"]["values"] == "pixels"
+    assert model["output"]["kind"] == "probabilities"
 
 
 def test_names_of_several_lines_keep_their_own_line(tmp_path):
@@ -285,7 +286,9 @@ def test_export_that_fails_after_a_kill_leaves_the_earlier_one(failure, tmp_path
 
 
 def test_script_is_in_the_package():
-    assert writer.SCRIPT.read_text("utf-8").startswith('"""Says what is in images')
+    assert writer.SCRIPT.read_text("utf-8").startswith(
+        '"""Runs the network of this folder on images'
+    )
 
 
 @pytest.mark.parametrize(

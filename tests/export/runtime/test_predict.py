@@ -140,7 +140,7 @@ def test_probabilities_of_the_file_are_taken_as_they_are(tmp_path, capsys):
     logits = network_of()
     model = tf.keras.Model(logits.inputs, tf.keras.layers.Softmax()(logits.outputs[0]))
     pixels = picture(16, 16)
-    bundle = exported(model, np.zeros((1, 16, 16, 3), np.float32), probabilities=True)
+    bundle = exported(model, np.zeros((1, 16, 16, 3), np.float32), kinds=["probabilities"])
     write(tmp_path / "export", bundle)
     Image.fromarray(pixels).save(tmp_path / "x.png")
     program(tmp_path / "export").main([str(tmp_path / "x.png"), "--top", "10"])
@@ -167,7 +167,7 @@ def test_images_are_resized_as_in_the_evaluation(height, width):
         ({"shorter_side": 256, "crop": [224, 224]}, decoding.resize_and_crop),
         ({"exact": [224, 224]}, decoding.resize_whole),
     ):
-        got = np.asarray(predict.resized(Image.fromarray(pixels), resize)).astype(int)
+        got = np.asarray(predict.resize_image(Image.fromarray(pixels), resize)).astype(int)
         assert got.shape == (224, 224, 3)
         # Pillow rounds after each of the two directions, so that a grey level may differ.
         assert np.abs(got - prepare(pixels).numpy()).max() <= 1
@@ -177,7 +177,7 @@ def test_long_strip_takes_no_more_memory_than_its_middle():
     strip = Image.new("RGB", (60_000, 2))
     # All of it with a shorter side of 256 would be 7,680,000 pixels wide.
     resize = {"shorter_side": 256, "crop": [224, 224]}
-    assert predict.resized(strip, resize).size == (224, 224)
+    assert predict.resize_image(strip, resize).size == (224, 224)
 
 
 def test_images_are_normalised_as_in_the_evaluation(tmp_path):
@@ -189,7 +189,7 @@ def test_images_are_normalised_as_in_the_evaluation(tmp_path):
         mean=list(NORMALIZATION.mean),
         std=list(NORMALIZATION.std),
     )
-    got = predict.prepared(path, network)
+    got = predict.prepare(path, network)
     assert got.dtype == np.float32
     expected = NORMALIZATION(picture(32, 32)[np.newaxis])[0]
     # Multiplying and subtracting in one rounding or in two.
@@ -216,9 +216,9 @@ def test_images_of_every_mode_are_read_as_in_the_evaluation(mode, tmp_path):
     image_of_mode(mode).save(tmp_path / "x.png")
     with Image.open(tmp_path / "x.png") as image:
         assert image.mode in (mode.split()[0], "I")  # older versions of Pillow call I;16 so
-    got = np.asarray(predict.opened(tmp_path / "x.png", 3))
+    got = np.asarray(predict.open_image(tmp_path / "x.png", 3))
     np.testing.assert_array_equal(got, decoding.decode((tmp_path / "x.png").read_bytes()))
-    assert predict.opened(tmp_path / "x.png", 1).mode == "L"
+    assert predict.open_image(tmp_path / "x.png", 1).mode == "L"
 
 
 def test_images_are_turned_as_the_camera_was_held(tmp_path):
@@ -226,7 +226,7 @@ def test_images_are_turned_as_the_camera_was_held(tmp_path):
     exif = image.getexif()
     exif[0x0112] = 6  # to be turned by 90 degrees to the right
     image.save(tmp_path / "x.png", exif=exif)
-    got = np.asarray(predict.opened(tmp_path / "x.png", 3))
+    got = np.asarray(predict.open_image(tmp_path / "x.png", 3))
     np.testing.assert_array_equal(got, np.rot90(picture(20, 30), -1))
 
 
@@ -238,7 +238,9 @@ def test_large_image_is_read_without_a_warning(folder, tmp_path, capsys, monkeyp
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         assert program(folder).main([str(path)]) == 0
-    assert [one for one in warned if one.category is Image.DecompressionBombWarning] == []
+    assert [
+        warning for warning in warned if warning.category is Image.DecompressionBombWarning
+    ] == []
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", width * height // 2 - 1)
     assert program(folder).main([str(path)]) == 1
@@ -272,7 +274,7 @@ def postscript(path):
         (bomb, "x.png cannot be read as an image: "),
         (
             lambda path: Image.fromarray(np.ones((4, 4), np.float32)).save(path, "TIFF"),
-            "x.png cannot be read as an image: its values are not those of 8 or 16 bits",
+            "x.png cannot be read as an image: its values do not fit into 8 or 16 bits",
         ),
     ],
 )
@@ -330,10 +332,10 @@ def test_folders_are_searched_for_images(folder, tmp_path, capsys):
     captured = capsys.readouterr()
     found = [line for line in captured.out.splitlines() if not line.startswith("  ")]
     assert found == [str(image), *(str(images / name) for name in ("a.png", "b.PNG", names[2]))]
-    assert captured.err == f"predict.py: {images}: 1 other files left out\n"
+    assert captured.err == f"predict.py: {images}: 1 other files skipped\n"
 
 
-def test_json_tells_all_that_the_network_gives(folder, tmp_path, capsys):
+def test_json_has_all_outputs_of_the_network(folder, tmp_path, capsys):
     paths = [*save_pictures(tmp_path, 2), tmp_path / "missing.png"]
     assert program(folder).main([*map(str, paths), "--json", "--top", "3"]) == 1
     captured = capsys.readouterr()
@@ -358,9 +360,9 @@ def test_json_tells_all_that_the_network_gives(folder, tmp_path, capsys):
 def test_values_that_are_not_finite_are_null_in_json():
     network = SimpleNamespace(outputs=[("a", (1, 3))], main=0, kind="logits", class_names=None)
     outputs = [np.array([1, np.inf, np.nan], np.float32)]
-    told = json.loads(predict.json_line(Path("x.png"), outputs, network, 3))
-    assert told["outputs"][0]["values"] == [1, None, None]
-    assert {found["probability"] for found in told["classes"]} == {None}
+    description = json.loads(predict.format_json(Path("x.png"), outputs, network, 3))
+    assert description["outputs"][0]["values"] == [1, None, None]
+    assert {found["probability"] for found in description["classes"]} == {None}
 
 
 def several_outputs():
@@ -413,15 +415,18 @@ def test_network_of_several_inputs_says_what_it_takes_and_tests_itself(tmp_path,
     arrays = [rng.normal(size=(4, *part.shape[1:])).astype("float32") for part in model.inputs]
     flatbuffer = convert(model)
     sample = golden.make_golden_sample(flatbuffer, arrays, source="random images", tolerance=1e-3)
-    told = small_bundle(file=read(flatbuffer), golden=sample, class_names=None)
-    assert [end.name for end in told.inputs] == ["b", "a"]
-    assert told.input_shape == (1, 16, 16, 3)
-    write(tmp_path / "export", told)
+    bundle = small_bundle(file=read(flatbuffer), golden=sample, class_names=None)
+    assert [end.name for end in bundle.inputs] == ["b", "a"]
+    assert bundle.input_shape == (1, 16, 16, 3)
+    write(tmp_path / "export", bundle)
     expected = [model([values[at : at + 1] for values in arrays])[0] for at in range(4)]
     np.testing.assert_allclose(sample.outputs[0][:, 0], expected, atol=1e-5)
     (path,) = save_pictures(tmp_path, 1)
     assert program(tmp_path / "export").main([str(path)]) == 2
-    assert "the network takes 2 inputs, of which an image is one at most" in capsys.readouterr().err
+    assert (
+        "the network takes 2 inputs, and this script gives it an image only"
+        in capsys.readouterr().err
+    )
     assert program(tmp_path / "export").main(["--self-test"]) == 0
     assert capsys.readouterr().out.startswith("self-test passed: 4 of 4 runs within the tolerance")
 
@@ -431,18 +436,18 @@ def test_reader_that_goes_away_is_no_traceback(folder, tmp_path):
     command = f"{sys.executable} {folder / 'predict.py'} {paths[0]} {paths[1]} --json | true"
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert "Traceback" not in result.stderr
-    assert "predict.py: error: cannot go on printing: Broken pipe" in result.stderr
+    assert "predict.py: error: the output cannot be written: Broken pipe" in result.stderr
 
 
 # The folder.
 
 
 def change(folder, **changes):
-    told = json.loads((folder / "model.json").read_text())
+    description = json.loads((folder / "model.json").read_text())
     for name, value in changes.items():
         part, _, key = name.rpartition("__")
-        (told[part] if part else told)[key] = value
-    (folder / "model.json").write_text(json.dumps(told))
+        (description[part] if part else description)[key] = value
+    (folder / "model.json").write_text(json.dumps(description))
 
 
 def damage_model(folder):
@@ -463,7 +468,8 @@ def damage_model(folder):
         (lambda folder: change(folder, output=None), "model.json is damaged: "),
         (
             lambda folder: change(folder, input__values="unknown"),
-            'put into model.json, under `input`, `"values": "pixels"`',
+            "model.json does not state which values the network takes: add under `input` "
+            '`"values": "pixels"`',
         ),
         (
             lambda folder: change(folder, input__shape=[1, 32, 32, 4]),
@@ -477,7 +483,7 @@ def damage_model(folder):
             lambda folder: change(
                 folder, input__shape=[1, 16, 16, 3], input__resize={"exact": [16, 16]}
             ),
-            "takes [((1, 32, 32, 3), 'float32')], not what model.json says",
+            "takes [((1, 32, 32, 3), 'float32')], which differs from model.json",
         ),
         (
             lambda folder: change(folder, input__resize={"shorter_side": 16, "crop": [32, 32]}),
@@ -534,7 +540,7 @@ def test_wrong_arguments_have_exit_code_2(arguments, capsys):
         ("armv7l", "larq-compute-engine has no wheel for armv7l: run model.tflite there with"),
     ],
 )
-def test_missing_engine_is_told_with_what_can_be_done(machine, message, monkeypatch):
+def test_missing_engine_is_reported_with_the_remedy(machine, message, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(platform, "machine", lambda: machine)
     with pytest.raises(predict.Refused, match=re.escape(message)) as refused:
@@ -543,7 +549,7 @@ def test_missing_engine_is_told_with_what_can_be_done(machine, message, monkeypa
 
 
 @pytest.mark.parametrize("package", ["numpy", "PIL"])
-def test_missing_package_is_told_with_the_command(package, folder):
+def test_missing_package_is_reported_with_the_command(package, folder):
     code = (
         f"import runpy, sys; sys.modules[{package!r}] = None; sys.argv = ['predict.py', 'x.png']; "
         f"runpy.run_path({str(folder / 'predict.py')!r}, run_name='__main__')"
@@ -575,7 +581,7 @@ def test_tensorflow_and_this_project_are_not_loaded(folder, tmp_path):
 
 
 @pytest.mark.slow
-def test_fresh_environment_with_the_told_packages_is_enough(folder, tmp_path):
+def test_fresh_environment_with_the_stated_packages_is_enough(folder, tmp_path):
     """What the first lines of the script say, from pip; no TensorFlow and not this project."""
     venv.create(tmp_path / "fresh", with_pip=True)
     python = str(tmp_path / "fresh" / "bin" / "python")
