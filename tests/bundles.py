@@ -63,10 +63,10 @@ def small_network():
 
 
 @functools.cache
-def _small_bundle():
-    return exported(*small_network())
+def _small_bundle(batch_size):
+    return exported(*small_network(), batch_size=batch_size)
 
 
-def small_bundle(**changes):
-    """The bundle of that network."""
-    return dataclasses.replace(_small_bundle(), **changes)
+def small_bundle(batch_size=1, **changes):
+    """The bundle of that network, exported once for each size of a batch."""
+    return dataclasses.replace(_small_bundle(batch_size), **changes)

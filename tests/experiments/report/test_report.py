@@ -63,8 +63,8 @@ def trained(tmp_path_factory):
         settings = Settings(
             model="resnet20_1w1a",
             dataset="digits",
-            epochs=2,
-            batch_size=12,
+            epochs=1,
+            batch_size=24,
             batch_size_test=5,
             lr=0.01,
         )

@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -113,10 +114,12 @@ def test_names_of_several_lines_keep_their_own_line(tmp_path):
     assert description(tmp_path / "export")["class_names"] == names
 
 
-def image_model(*shape):
-    inputs = tf.keras.Input(shape)
+@functools.cache
+def bundle_for_images(side):
+    inputs = tf.keras.Input((side, side, 3))
     x = tf.keras.layers.Conv2D(4, 3, strides=4)(inputs)
-    return tf.keras.Model(inputs, tf.keras.layers.GlobalAveragePooling2D()(x))
+    model = tf.keras.Model(inputs, tf.keras.layers.GlobalAveragePooling2D()(x))
+    return exported(model, np.zeros((2, side, side, 3), np.float32), class_names=None)
 
 
 @pytest.mark.parametrize(
@@ -130,9 +133,7 @@ def image_model(*shape):
     ],
 )
 def test_resizing_is_that_of_the_tests(side, dataset, resize):
-    model = image_model(side, side, 3)
-    images = np.zeros((2, side, side, 3), np.float32)
-    bundle = exported(model, images, class_names=None, dataset=dataset)
+    bundle = dataclasses.replace(bundle_for_images(side), dataset=dataset)
     assert bundle.resize == resize
 
 

@@ -105,7 +105,7 @@ def test_batches_are_filled_up(tmp_path, capsys):
     outputs = []
     for size in (1, 3):
         folder = tmp_path / f"batch{size}"
-        write(folder, exported(*small_network(), batch_size=size))
+        write(folder, small_bundle(batch_size=size))
         program(folder).main([*map(str, paths), "--top", "10"])
         outputs.append(printed_probabilities(capsys.readouterr().out))
     assert outputs[1].shape == (4, 10)
@@ -311,7 +311,7 @@ def test_bad_images_are_named_and_the_others_gone_on_with(folder, tmp_path, caps
 
 
 def test_bad_images_leave_their_place_in_a_batch_to_others(tmp_path, capsys):
-    write(tmp_path / "export", exported(*small_network(), batch_size=3))
+    write(tmp_path / "export", small_bundle(batch_size=3))
     paths = save_pictures(tmp_path, 4)
     paths[1].write_text("text")
     assert program(tmp_path / "export").main([*map(str, paths), "--top", "10"]) == 1
