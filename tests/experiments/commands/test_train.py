@@ -129,7 +129,7 @@ def test_training_is_evaluated_resumed_and_started_from(trained_run, monkeypatch
     assert "Best epoch" in printed
     assert cli.main([*resume, "--momentum", "0.5"]) == 2
     error = capsys.readouterr().err
-    assert "settings that the run began with, got momentum 0.5 for 0.9" in error
+    assert "settings that the run began with, got momentum 0.5 instead of 0.9" in error
 
     # Started from a file, with fresh schedules, at a rate that changes nothing.
     start = ["--init-from", str(first / "last.keras"), "--lr", "1e-9", "--weight_decay", "0"]
