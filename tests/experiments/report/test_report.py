@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import few_digits
+from conftest import few_digits, tiny_resnet
 from pages import Page, contrast, measured, opened
 
 from experiments import cli
@@ -19,7 +19,7 @@ from recu_tf import data, evaluation, larq_summary, metrics, networks, runs, tra
 from recu_tf.runs import run as run_module
 from recu_tf.settings import Settings
 
-LAYERS = [f"layer{stage}.0.conv{number}" for stage in (1, 2) for number in (1, 2)]
+LAYERS = ["layer1.0.conv1", "layer1.0.conv2"]
 IMAGES = 10
 
 
@@ -59,7 +59,7 @@ def change_config(run, **settings):
 def trained(tmp_path_factory):
     """A small network trained on a few digits."""
     with pytest.MonkeyPatch.context() as monkeypatch:
-        few_digits(monkeypatch, test=IMAGES)
+        few_digits(monkeypatch, test=IMAGES, build=tiny_resnet)
         settings = Settings(
             model="resnet20_1w1a",
             dataset="digits",
@@ -79,7 +79,7 @@ def loaded():
 @pytest.fixture
 def run(trained, loaded, monkeypatch, tmp_path):
     """A copy of it, with diagnostics of five epochs."""
-    few_digits(monkeypatch, test=IMAGES)
+    few_digits(monkeypatch, test=IMAGES, build=tiny_resnet)
     load = run_module.load_keras
 
     def load_once(path):
@@ -149,13 +149,13 @@ def test_confusion_matrix_counts_every_test_image(run):
 def test_weights_are_those_of_the_best_model(run):
     weights = report_contents.read([run])[0].weights
     assert list(weights) == LAYERS
-    layer = run.load_model("best").get_layer("layer2.0.conv1")
-    kernel = layer.get_weights()[0].astype(np.float64).reshape(-1, 16)
+    layer = run.load_model("best").get_layer("layer1.0.conv1")
+    kernel = layer.get_weights()[0].astype(np.float64).reshape(-1, 8)
     kernel = kernel - kernel.mean(axis=0)
     standardized = kernel * np.sqrt(8 / (kernel.var(axis=0, ddof=1) + 1e-5))
     tau = float(layer.kernel_quantizer.tau)
     limit = -np.abs(standardized).mean() * np.log(2 - 2 * tau)
-    got = weights["layer2.0.conv1"]
+    got = weights["layer1.0.conv1"]
     # Both from the same float32 kernel; the report's sums are in float32.
     assert got.limit == pytest.approx(limit, rel=1e-5)
     assert got.dead == pytest.approx((np.abs(standardized) > limit).mean(), abs=1e-3)
@@ -516,7 +516,7 @@ def page_of_two(trained, tmp_path_factory):
     directory = tmp_path_factory.mktemp("two")
     names = ("run", "a-run-with-a-rather-long-name-that-has-to-break-somewhere")
     with pytest.MonkeyPatch.context() as monkeypatch:
-        few_digits(monkeypatch, test=IMAGES)
+        few_digits(monkeypatch, test=IMAGES, build=tiny_resnet)
         paths = [copy(trained, directory / name).path for name in names]
         return report(paths, directory / "both.html")
 
