@@ -113,7 +113,7 @@ def test_signals_and_a_full_disk_end_in_one_line_and_the_run_resumes(undisturbed
         assert f"To resume: recu train --resume --results_dir {tmp_path} --save run" in errors
     newest = checkpoints.load_newest(directory / "checkpoints")
     # A limit on the size of files fails like a full disk, in the middle of a write.
-    limit = 10_000
+    limit = 20_000
     process = start(
         directory,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
