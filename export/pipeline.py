@@ -1,4 +1,4 @@
-"""The way from a trained network to a TFLite file that is proved, or to none."""
+"""From a trained network to a verified TFLite file, or to an error and no file."""
 
 import logging
 import os
@@ -62,11 +62,11 @@ INT8_TOLERANCE = 1 / 64
 
 @dataclass(frozen=True)
 class Exported:
-    """A proved file and its proof.
+    """A verified file and what the verification showed.
 
     Attributes:
         file: the TFLite file.
-        source: the network, with the names of its classes where the images told them.
+        source: the network, with the names of its classes where the images name them.
         model: the network in float32, which the file was compared with unless it is in int8.
         options: what the file should be.
         dataset: of the images; None where no data set is known.
@@ -77,7 +77,7 @@ class Exported:
         seconds: of the conversion alone.
         peak_memory: of the whole process until then, in bytes.
         golden: what the file gives for the first images; None without a sample.
-        normalization: of the images, for the network; None where nothing tells.
+        normalization: of the images, for the network; None where that is unknown.
     """
 
     file: File
@@ -152,21 +152,22 @@ def export_network(
     images_path: str | os.PathLike | None = None,
     written: bytes | None = None,
 ) -> Exported:
-    """Rewrites and converts a network, and proves the file.
+    """Rewrites and converts a network, and verifies the file.
 
     Args:
         source: the network, see `export.loading.sources`.
         options: what the file should be.
-        dataset: of its images, one of `recu_tf.data.DATASETS`; None means that of its run.
+        dataset: name of the data set the images come from, one of `recu_tf.data.DATASETS`; None
+            means that of the network's run.
         data_path: where the data set lies, if not where the training found it.
-        images_path: of a folder of images to prove the file on instead, and to calibrate int8 with
+        images_path: of a folder of images to verify the file on instead, and to calibrate int8 with
             where no data set is known: in a folder for each class, or all in one.
         written: a file of an earlier export of the network, with these options. It is verified in
             the place of the one that is made now, of which only the operators are looked at: they
             can be traced to layers, those of a stripped file no longer.
 
     Returns:
-        The file and its proof. Nothing is written.
+        The file and what the verification showed. Nothing is written.
 
     Raises:
         ExportError: a layer that should be binary is not, or the outputs differ.
@@ -181,8 +182,8 @@ def export_network(
     normalization = normalization_of(source, known)
     if options.uint8 and normalization is None:
         raise ValueError(
-            "`input` uint8 needs to know how images are normalised: `mean`, `std` and `scale` must "
-            "tell, or `dataset` name the network's."
+            "`input` uint8 needs to know how images are normalised: give `mean`, `std` or `scale`, or "
+            "the network's `dataset`."
         )
     logger.info("Reading images")
     images = verification_images(source, known, images_path)
@@ -227,7 +228,7 @@ def export_network(
         bounds=options.bounds,
     )
     if verification.wide:
-        # Only its names tell of what is no layer, as in the graph of a SavedModel.
+        # Only its names identify what is no layer, as in the graph of a SavedModel.
         wide = find_wide_kernels(named, rewritten)
         verification = replace(verification, wide=tuple(wide), wrong_layer=wide[0])
     if not verification.passed:

@@ -1,4 +1,4 @@
-"""What keeps a network from being exported, and a file from being written, in words."""
+"""The errors of an export: why a network cannot be exported, or its file is not written."""
 
 from pathlib import Path
 
@@ -45,8 +45,10 @@ class ExportError(Exception):
         self.earlier: Path | None = None
 
     def __str__(self) -> str:
-        told = super().__str__()
-        return told if self.earlier is None else f"{told}\n{earlier_export(self.earlier)}"
+        message = super().__str__()
+        if self.earlier is None:
+            return message
+        return f"{message}\n{earlier_export(self.earlier)}"
 
 
 def earlier_export(directory: Path) -> str:
@@ -55,7 +57,7 @@ def earlier_export(directory: Path) -> str:
 
 
 def check_options(model: tf.keras.Model, options: Options) -> None:
-    """Raises a ValueError where an option is not for networks of so many inputs or outputs."""
+    """Raises a ValueError where an option does not fit the number of inputs or outputs."""
     if options.int8 and len(model.inputs) != 1:
         raise ValueError(
             "`int8` is calibrated on images alone, for networks with one input, got "
@@ -82,7 +84,7 @@ def check_labels(source: Source, options: Options, images: Images) -> None:
 
 
 def check_softmax(source: Source, kind: str) -> None:
-    """Refuses a softmax of what is no logits, as far as that is not told by the shape."""
+    """Refuses a softmax of what is no logits, where the shape alone does not show that."""
     if kind == "probabilities":
         raise ValueError(f"`softmax`: {source.name} gives probabilities already.")
     shape = source.model.outputs[0].shape

@@ -1,4 +1,4 @@
-"""The same network in float32 and in int8, to compare a binary one with."""
+"""Baselines for a binary network: the same network in float32 and in int8."""
 
 import contextlib
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def _without_quantizers(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
         config = layer.get_config()
     except NotImplementedError:  # whose message is a page about how to write one
         raise ValueError(
-            f"`{layer.name}`, {type(layer).__name__}, does not tell how it was made"
+            f"`{layer.name}`, {type(layer).__name__}, does not say how it was made"
         ) from None
     for quantizer in [key for key in config if key.endswith("_quantizer")]:
         config[quantizer] = None

@@ -80,7 +80,7 @@ def _check(model: tf.keras.Model, batch_size: int) -> None:
 def convert(model: tf.keras.Model, batch_size: int = 1, target: str = "arm") -> bytes:
     """Converts a Keras model for Larq Compute Engine.
 
-    The result is not proved: `export.audit` and `export.verify` do that.
+    The result is not verified: `export.audit` and `export.verify` do that.
 
     Args:
         model: a float32 model with inputs of fixed sizes.

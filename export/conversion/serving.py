@@ -62,7 +62,9 @@ def with_pixel_input(model: tf.keras.Model, normalization: Normalization) -> tf.
         else tf.keras.Input(tensor.shape[1:], tensor.shape[0], dtype=tensor.dtype, name=its_name)
         for tensor, its_name in zip(model.inputs, model.input_names, strict=True)
     ]
-    outputs = model(as_inputs([normalise(one) if one is pixels else one for one in taken]))
+    outputs = model(
+        as_inputs([normalise(tensor) if tensor is pixels else tensor for tensor in taken])
+    )
     return keep_names(tf.keras.Model(as_inputs(taken), outputs, name="from_pixels"), model)
 
 

@@ -77,7 +77,9 @@ def input_quantizer(layer: Layer):
 def is_binary(layer: Layer) -> bool:
     """Whether a layer's input and all of its kernels are quantized to one bit."""
     quantizers = [input_quantizer(layer), *kernel_quantizers(layer)]
-    return len(quantizers) > 1 and all(getattr(one, "precision", None) == 1 for one in quantizers)
+    return len(quantizers) > 1 and all(
+        getattr(quantizer, "precision", None) == 1 for quantizer in quantizers
+    )
 
 
 def is_binary_convolution(layer: Layer) -> bool:

@@ -1,4 +1,4 @@
-"""What a network must be to be exported, told before any work."""
+"""Checks that a network can be exported, before any work."""
 
 import numpy as np
 import tensorflow as tf
@@ -38,7 +38,7 @@ def check_input(model: tf.keras.Model) -> None:
 
 
 def _named(model: tf.keras.Model, ends: str) -> list[tuple[object, str]]:
-    """The inputs or outputs of a model, each with words that tell which it is of several."""
+    """The inputs or outputs of a model, each with the words that name it among several."""
     tensors = getattr(model, ends)
     if len(tensors) == 1:
         return [(tensors[0], "")]

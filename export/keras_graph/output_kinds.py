@@ -67,7 +67,7 @@ def _activation(layer: tf.keras.layers.Layer) -> str | None:
 def kind_of(model: tf.keras.Model, outputs: np.ndarray, output: int = 0) -> str:
     """What a network gives.
 
-    The last activation decides where the graph tells it. Where it does not, numbers from 0 to 1
+    The last activation decides where the graph shows it. Where it does not, numbers from 0 to 1
     are probabilities if they add up to 1, and else of no classes, as those of a sigmoid.
 
     Args:

@@ -1,4 +1,4 @@
-"""Whether a file is accurate enough: it may compute what it should and be of no use."""
+"""Whether a file is accurate enough: one that computes what it should may still be useless."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ MAX_DROP = 0.02
 # 1,000 images without a loss of accuracy; of a class, or with few images, it may be less.
 SAME_CLASS = 0.75
 SAME_OF_A_CLASS = 0.5
-GO_ON = "`check_accuracy=False` (`--no-check_accuracy`) exports it all the same"
+DO_NOT_CHECK = "`check_accuracy=False` (`--no-check_accuracy`) exports it all the same"
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _unlike_the_labels(predictions: Predictions, labels: np.ndarray, bounds: Bou
             f"the network itself {what}: it is untrained, or was trained on images that are "
             "normalised in another way (`mean`, `std`, `scale`; `scale` 1 alone for pixels from 0 "
             "to 255), or its classes are in another order than those of the images (`labels`). "
-            f"{GO_ON}"
+            f"{DO_NOT_CHECK}"
         )
     drop, noise = loss(model_right, file_right)
     allowed = MAX_DROP + noise if bounds.max_drop is None else bounds.max_drop
@@ -103,7 +103,7 @@ def _unlike_the_labels(predictions: Predictions, labels: np.ndarray, bounds: Bou
             f"more than `max_drop` {allowed:.1%} allows"
         )
     if at_chance(predictions.file, labels):
-        return f"the file is right in no more images than by chance. {GO_ON}"
+        return f"the file is right in no more images than by chance. {DO_NOT_CHECK}"
     if least is not None and file_right.mean() < least:
         return f"top-1 accuracy is {file_right.mean():.1%}, less than `min_accuracy` {least:.1%}"
     return None
@@ -119,5 +119,5 @@ def _unlike_the_network(predictions: Predictions) -> str | None:
     lost = lost_classes(predictions.model, same, SAME_OF_A_CLASS)
     if not lost:
         return None
-    kept = [f"{same[predictions.model == one].mean():.0%} of class {one}" for one in lost]
+    kept = [f"{same[predictions.model == label].mean():.0%} of class {label}" for label in lost]
     return f"the file keeps too few images of what the network classifies: {', '.join(kept)}"

@@ -1,4 +1,4 @@
-"""The images that a file is proved on, and those that int8 is calibrated with."""
+"""The images that a file is verified on, and those that int8 is calibrated with."""
 
 import os
 from dataclasses import dataclass
@@ -58,10 +58,10 @@ class Images:
     Attributes:
         pixels: (count, height, width, channels), float32 and normalised as the network takes them;
             where it has several inputs, a list of an array for each.
-        labels: int (count,); None for random images, and for others whose classes nothing tells.
+        labels: int (count,); None for random images, and for others whose classes are unknown.
         source: what they are, in words.
-        class_names: of the labels, in the order of the network's outputs, where the folders of the
-            images were the first to tell; None else.
+        class_names: of the labels, in the order of the network's outputs, where only the folders of
+            the images name them; None else.
     """
 
     pixels: Inputs
@@ -73,15 +73,15 @@ class Images:
 def data_set_of(
     source: Source, dataset: str | None = None, data_path: str | None = None
 ) -> DataSet | None:
-    """The data set that a network is for, as told, or as its run knows.
+    """The data set that a network is for, as given, or as its run records it.
 
     Args:
-        source: the network. Where it tells the normalisation, the data set's own does not count.
+        source: the network. Where it states a normalisation, the data set's own does not count.
         dataset: one of `recu_tf.data.DATASETS`; None means that of the run.
         data_path: where it lies, if not where the training found it.
 
     Returns:
-        It; None where neither tells.
+        The data set; None where neither names one.
 
     Raises:
         ValueError: the run's data set is another one, or `data_path` is of none.
@@ -91,7 +91,7 @@ def data_set_of(
             normalization = source.normalization or data.DATASETS[dataset].normalization
             return DataSet(dataset, data_path, normalization, promised=True)
         if data_path is not None:
-            raise ValueError(f"`data_path` needs `dataset`, which {source.name} does not tell.")
+            raise ValueError(f"`data_path` needs `dataset`, which {source.name} does not name.")
         return None
     settings = Settings.of_run(source.run)
     if dataset not in (None, settings.dataset):
@@ -101,7 +101,7 @@ def data_set_of(
 
 
 def normalization_of(source: Source, known: DataSet | None) -> Normalization | None:
-    """How the images of a network are normalised; None where nothing tells.
+    """How the images of a network are normalised; None where that is unknown.
 
     Args:
         source: the network.
@@ -177,8 +177,8 @@ def _read(source: Source, known: DataSet | None, paths: list[str]) -> np.ndarray
     normalization = normalization_of(source, known)
     if normalization is None:
         raise ValueError(
-            "`images` need to be normalised as the network's were: `mean`, `std` and `scale` must "
-            "tell how, or `dataset`."
+            "`images` need to be normalised as the network's were: give `mean`, `std` or `scale`, or "
+            "`dataset`."
         )
     shape = tuple(source.model.input_shape[1:])
     if len(shape) != 3:
@@ -215,7 +215,7 @@ def calibration_images(
     """Training images of a data set, augmented and normalised as a training sees them.
 
     Where no data set is known, images of the folder: others than the file is verified on, as far
-    as there are so many.
+    as there are enough.
 
     Args:
         source: the network.

@@ -14,7 +14,7 @@ from recu_tf.quantized_scope import preserve_quantized_scope
 
 __all__ = ["Outlier", "outlier"]
 
-# Fewer for the median channel and what it tells is lost.
+# With fewer the numbers of the median channel are lost.
 LEAST_LEVELS = 16
 LEVELS = 255
 IMAGES = 64

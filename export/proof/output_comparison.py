@@ -29,7 +29,7 @@ OUTLYING = 10
 GROSS = 0.1
 # How unlikely what was counted must be before it counts against a file.
 UNLIKELY = 1e-3
-# Chance and a network that is of use are told apart with less, as both have to be said.
+# To call a network no better than chance takes less evidence, as a report has to say either.
 LIKELY = 0.01
 STANDARD_ERRORS = 2.33  # of a normal distribution, of which 1 % lies beyond
 LEAST_OTHERS = 5
@@ -209,7 +209,9 @@ def at_chance(classes: np.ndarray, labels: np.ndarray) -> bool:
     """
     count = len(labels)
     width = int(max(classes.max(), labels.max())) + 1
-    given, true = (np.bincount(one, minlength=width).astype(float) for one in (classes, labels))
+    given, true = (
+        np.bincount(numbers, minlength=width).astype(float) for numbers in (classes, labels)
+    )
     if count - true.max() < LEAST_OTHERS:
         return False
     right = int((classes == labels).sum())

@@ -12,7 +12,7 @@ MOST_IMAGES = 256
 # As many numbers as in those few hundred of ImageNet's size: 154 MB in float32. Of larger images
 # there are fewer.
 MOST_NUMBERS = MOST_IMAGES * 224 * 224 * 3
-# It takes some to tell how far images move an output.
+# With fewer it is unknown how far images move an output.
 FEWEST_IMAGES = 4
 # A first layer of 16 channels gives 1.4 GB for such an image of three.
 LARGEST_IMAGE = 2**26

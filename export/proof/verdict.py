@@ -37,7 +37,7 @@ class Verification:
             looked for.
         not_taken_apart: why no layer could be looked at, in words; None where it could.
         alike_images: whether the images all have the same at some output, but for rounding, so
-            that these prove nothing, and every layer's own step has to be looked at.
+            that comparing them shows nothing, and each layer has to be compared by itself.
         shifted: layers whose convolution reads other windows, by sizes alone.
         wide: layers whose binary convolution the engine computes wrongly, by sizes alone.
         outputs: the comparison of each output.
@@ -89,8 +89,8 @@ class Verification:
     @property
     def computed(self) -> bool:
         """Whether the outputs are alike, or what differs are signs within rounding of 0."""
-        proved = self.alike and not self.alike_images
-        return (proved or self.taken_apart) and self.wrong_layer is None
+        outputs_suffice = self.alike and not self.alike_images
+        return (outputs_suffice or self.taken_apart) and self.wrong_layer is None
 
     @property
     def passed(self) -> bool:
@@ -99,7 +99,7 @@ class Verification:
 
     @property
     def runs_by_default(self) -> bool:
-        """Whether the backend runs the file that C++ programs take unless told otherwise."""
+        """Whether the backend runs the file that C++ programs take by default."""
         return DEFAULT not in self.refusing
 
     @property
@@ -128,7 +128,7 @@ class Verification:
             return None
         if self.alike_images:
             return (
-                "nothing is proved: the model gives the same for all of these images, and "
+                "nothing is verified: the model gives the same for all of these images, and "
                 f"{self.not_taken_apart} The data set that it is for may show more"
             )
         return f"first wrong layer: not known, {self.not_taken_apart}"
@@ -138,10 +138,10 @@ class Verification:
         """Which backends run the file, in words; None where it was not asked."""
         if not (self.backends or self.refusing or self.differing):
             return None
-        told = [", ".join(self.backends) or "none"]
-        told += [f"{name} refuses it: {why}" for name, why in self.refusing.items()]
-        told += [f"{name} gives other results" for name in self.differing]
-        return "; ".join(told)
+        clauses = [", ".join(self.backends) or "none"]
+        clauses += [f"{name} refuses it: {why}" for name, why in self.refusing.items()]
+        clauses += [f"{name} gives other results" for name in self.differing]
+        return "; ".join(clauses)
 
     @property
     def warning(self) -> str | None:
@@ -171,8 +171,8 @@ class Verification:
             lines.append(f"  classes that the file loses: {', '.join(map(str, self.lost))}")
         if len(self.outputs) > 1:
             lines += [
-                f"  {one.name}: {one.share_within:.1%} within {one.tolerance:.1e}"
-                for one in self.outputs
+                f"  {output.name}: {output.share_within:.1%} within {output.tolerance:.1e}"
+                for output in self.outputs
             ]
         if self.keras_accuracy is not None:
             lines.append(

@@ -52,7 +52,7 @@ def verify(
     `export.proof.shifted_windows`, and so are those that the engine computes wrongly, see
     `export.proof.engine_faults`.
     Where too many images differ, one differs grossly, a class is lost or all images give the same,
-    the model is taken apart to find the first layer that is wrong, see `export.proof.bisection`:
+    the layers are compared to find the first that is wrong, see `export.proof.bisection`:
     on the first images, and on those that differ grossly with their neighbours, see
     `export.proof.neighbours`.
     A few images are run with the engine's other backends as well.
@@ -65,14 +65,14 @@ def verify(
         labels: int (count,), the true classes, if they are known. They are of the first output
             that is of classes.
         source: what the images are, in words, for the report.
-        tolerance: in parts of the outputs' spread, the largest distance of one from its mean over
+        tolerance: as a share of the outputs' spread, the largest distance of one from its mean over
             the images; of the largest output, if there is one image.
         rounded: the model with its activations rounded to int8, where the file is in int8 by
             intention: its outputs are what the file's are compared with.
         converted: the model that was converted, if it is another one: the one whose layers are
             compared.
         bounds: how accurate the file has to be, by its labels and, in int8, next to the model
-            itself; None means that accuracy is told and not judged.
+            itself; None means that accuracy is reported and not judged.
 
     Returns:
         The comparison. Outputs that are not finite count as different.
@@ -108,16 +108,16 @@ def verify(
         for number, output in enumerate(zip(names, got, expected, strict=True))
     ]
     comparisons = tuple(comparison for comparison, _ in compared)
-    badness = np.max([one for _, one in compared], axis=0)
-    worst = min(comparisons, key=lambda one: (one.share_within, -one.largest_difference))
+    badness = np.max([image_badness for _, image_badness in compared], axis=0)
+    worst = min(comparisons, key=lambda output: (output.share_within, -output.largest_difference))
     values = {
         "images": found,
         "share_within": worst.share_within,
         "agreement": None,
-        "largest_difference": max(one.largest_difference for one in comparisons),
+        "largest_difference": max(output.largest_difference for output in comparisons),
         "tolerance": worst.tolerance,
         "source": source,
-        "alike_images": any(one.constant for one in comparisons),
+        "alike_images": any(output.constant for output in comparisons),
         "outputs": comparisons,
         "gross": int((badness >= 1).sum()),
     }
@@ -133,11 +133,11 @@ def verify(
             values["fault"] = accuracy.fault(predictions, bounds, rounded is not None)
     suspects = grossly_different(badness)
     few = [*suspects, *(i for i in range(min(found, BACKEND_IMAGES)) if i not in suspects)]
-    allowed = [one.tolerance for one in comparisons]
-    runs = run_backends(file, _chosen(images, few), [one[few] for one in got], allowed)
+    allowed = [output.tolerance for output in comparisons]
+    runs = run_backends(file, _chosen(images, few), [array[few] for array in got], allowed)
     values |= {"backends": runs.backends, "refusing": runs.refusing, "differing": runs.differing}
     values["reference_right"] = len(suspects) > 0 and are_within(
-        runs.reference_outputs, [one[few] for one in expected], allowed
+        runs.reference_outputs, [array[few] for array in expected], allowed
     )
     if values.get("fault") and rounded is not None:
         found_outlier = outlier(converted or rounded, images)
@@ -160,7 +160,7 @@ def _outputs(model: tf.keras.Model, images: Inputs) -> list[np.ndarray]:
 
 
 def _chosen(images: Inputs, numbers: Sequence[int]) -> Inputs:
-    return [one[numbers] for one in images] if isinstance(images, list) else images[numbers]
+    return [array[numbers] for array in images] if isinstance(images, list) else images[numbers]
 
 
 def _of_classes(
@@ -176,14 +176,14 @@ def _of_classes(
 
 
 def _of_predictions(predictions: Predictions, int8: bool) -> dict[str, float]:
-    """What a `Verification` tells of classes, by its names."""
-    told = {}
+    """What a `Verification` states about classes, by its names."""
+    found = {}
     if int8:
-        told["keras_agreement"] = float(np.mean(predictions.file == predictions.model))
+        found["keras_agreement"] = float(np.mean(predictions.file == predictions.model))
     if predictions.labels is not None:
-        told["tflite_accuracy"] = float(np.mean(predictions.file == predictions.labels))
-        told["keras_accuracy"] = float(np.mean(predictions.model == predictions.labels))
-    return told
+        found["tflite_accuracy"] = float(np.mean(predictions.file == predictions.labels))
+        found["keras_accuracy"] = float(np.mean(predictions.model == predictions.labels))
+    return found
 
 
 def _compare_layers(
@@ -193,21 +193,21 @@ def _compare_layers(
     suspects: np.ndarray,
     tolerance: float,
 ) -> dict:
-    """What looking at each layer says, as attributes of a `Verification`."""
+    """What comparing each layer shows, as attributes of a `Verification`."""
 
-    def run_part(part: tf.keras.Model, values: np.ndarray) -> list[np.ndarray]:
-        return run_all(convert(part), values)
+    def run_segment(segment: tf.keras.Model, values: np.ndarray) -> list[np.ndarray]:
+        return run_all(convert(segment), values)
 
-    def looked_at(one: np.ndarray) -> np.ndarray:
-        return np.concatenate([with_neighbours(one[suspects]), one[:IMAGES]])
+    def choose(array: np.ndarray) -> np.ndarray:
+        return np.concatenate([with_neighbours(array[suspects]), array[:IMAGES]])
 
-    chosen = list(map(looked_at, images)) if isinstance(images, list) else looked_at(images)
+    chosen = list(map(choose, images)) if isinstance(images, list) else choose(images)
     groups = [slice(GROUP * number, GROUP * (number + 1)) for number in range(len(suspects))]
     groups.append(slice(GROUP * len(suspects), None))
     outputs = run_all(file, chosen)
     end = outputs if len(outputs) > 1 else outputs[0]
     try:
-        wrong = first_wrong_layer(model, chosen, run_part, tolerance, outputs=end, groups=groups)
+        wrong = first_wrong_layer(model, chosen, run_segment, tolerance, outputs=end, groups=groups)
     except ValueError as error:
         return {"not_taken_apart": str(error)}
     return {"taken_apart": True, "wrong_layer": wrong}

@@ -136,7 +136,7 @@ def _extremes(
     def extremes(batch):
         # Reduced at once, so that no more than a few activations are in memory.
         found = tf.nest.flatten(recorder(batch))
-        rows = [tf.reshape(one, [tf.shape(batch)[0], -1]) for one in found]
+        rows = [tf.reshape(tensor, [tf.shape(batch)[0], -1]) for tensor in found]
         return tf.stack([[tf.reduce_min(row, 1), tf.reduce_max(row, 1)] for row in rows])
 
     starts = range(0, len(images), BATCH)

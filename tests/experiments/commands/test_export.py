@@ -166,7 +166,7 @@ def test_graph_of_a_saved_model_is_exported_without_a_baseline(network, tmp_path
     assert "256 random images, for lack of real ones" in printed
     assert (out / "report.html").exists()
     assert cli.main(["benchmark", str(tmp_path / "saved")]) == 2
-    assert "`saved_model`, SavedFunction, does not tell how it was made" in capsys.readouterr().err
+    assert "`saved_model`, SavedFunction, does not say how it was made" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

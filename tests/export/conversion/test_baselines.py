@@ -43,7 +43,7 @@ def test_network_that_cannot_be_cloned_is_refused():
     layer = Own(lambda: 2.0)
     model = tf.keras.Model(inputs, layer(inputs))
     message = (
-        f"the float32 baseline cannot be made: `{layer.name}`, Own, does not tell how it was made"
+        f"the float32 baseline cannot be made: `{layer.name}`, Own, does not say how it was made"
     )
     with pytest.raises(ValueError, match=message):
         convert_baselines(model)

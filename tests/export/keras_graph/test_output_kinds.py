@@ -31,7 +31,7 @@ def kind(model):
         ([L.Dense(4), L.ReLU()], "values"),
         ([L.Dense(1)], "values"),
         ([L.Dense(4), L.Reshape((2, 2))], "values"),
-        # Where the graph does not tell, numbers do.
+        # Where the graph does not show it, numbers do.
         ([L.Dense(4), L.Lambda(tf.nn.sigmoid)], "values"),
         ([L.Dense(4), L.Lambda(tf.nn.softmax)], "probabilities"),
         ([L.Dense(4), L.Lambda(tf.identity)], "logits"),

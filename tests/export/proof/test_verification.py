@@ -175,7 +175,7 @@ def test_branch_that_few_images_wake_is_found_wrong(bright, monkeypatch):
     assert verification.wrong_layer == "branch"
 
 
-def test_lost_class_is_told_and_taken_apart():
+def test_lost_class_is_reported_and_layers_are_compared():
     """Of the images of one class none keeps it, by differences that are small for the outputs."""
     image = tf.keras.Input((8, 8, 32))
     model = tf.keras.Model(image, L.Dense(3, name="head")(L.GlobalAveragePooling2D()(image)))
@@ -214,7 +214,9 @@ def test_every_output_is_compared_and_the_worst_speaks_for_all():
         export.verify(export.convert(tf.keras.Model(image, x)), model, images)
 
 
-def test_fault_of_the_engines_backends_is_told_from_one_of_the_converter(network, monkeypatch):
+def test_fault_of_the_engines_backends_is_distinguished_from_one_of_the_converter(
+    network, monkeypatch
+):
     """Every backend but the reference one adds to what it should give."""
     model, images, flatbuffer = network
     right = interpreter.run_all
@@ -303,12 +305,12 @@ def test_layers_are_looked_at_where_images_all_give_the_same():
     assert "the model gives the same for all of these images, so every layer" in str(verification)
     assert "passed, layer by layer" in str(verification)
     for count in (1, len(images)):
-        proved = export.verify(flatbuffer, model, 100 * images[:count])
-        assert proved.passed
-        assert not proved.taken_apart
+        verification = export.verify(flatbuffer, model, 100 * images[:count])
+        assert verification.passed
+        assert not verification.taken_apart
 
 
-def test_nothing_is_proved_where_images_give_the_same_and_layers_are_hidden():
+def test_nothing_is_verified_where_images_give_the_same_and_layers_are_hidden():
     inner = dead()
 
     class Hidden(tf.keras.Model):
@@ -321,7 +323,7 @@ def test_nothing_is_proved_where_images_give_the_same_and_layers_are_hidden():
     verification = export.verify(export.convert(around), around, images_for(inner), converted=model)
     assert verification.alike
     assert not verification.passed
-    assert "nothing is proved: the model gives the same for all" in str(verification)
+    assert "nothing is verified: the model gives the same for all" in str(verification)
 
 
 def test_moved_windows_are_found_where_images_all_give_the_same():
