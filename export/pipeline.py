@@ -182,8 +182,8 @@ def export_network(
     normalization = normalization_of(source, known)
     if options.uint8 and normalization is None:
         raise ValueError(
-            "`input` uint8 needs to know how images are normalised: give `mean`, `std` or `scale`, or "
-            "the network's `dataset`."
+            "`input` uint8 needs to know how images are normalised: give `mean`, `std` or `scale`, "
+            "or the network's `dataset`."
         )
     logger.info("Reading images")
     images = verification_images(source, known, images_path)

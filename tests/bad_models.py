@@ -354,8 +354,8 @@ def _block(name):
 
 
 def nested_models_whose_layers_have_the_same_names():
-    one, other = _block("one"), _block("other")
-    return classifier(lambda x: other(one(x)), SHAPE)
+    first, second = _block("one"), _block("other")
+    return classifier(lambda x: second(first(x)), SHAPE)
 
 
 def nested_model_called_twice():

@@ -165,8 +165,8 @@ def by_layers_of_another_model():
 def read_by_two_strided_convolutions():
     def layers(x):
         x = K.ZeroPadding2D(1)(x)
-        one, two = (K.Conv2D(8, 3, strides=2, name=name)(x) for name in ("one", "two"))
-        return K.Add()([one, two])
+        branches = [K.Conv2D(8, 3, strides=2, name=name)(x) for name in ("one", "two")]
+        return K.Add()(branches)
 
     return classifier(layers, (16, 16, 3))
 

@@ -80,6 +80,6 @@ def pool_before_norm(pad_values=0, also_read=False, positive=False, norm=None, p
         y = L.Concatenate()([y, L.Flatten()(pool)])
     model = with_uneven_norms(tf.keras.Model(image, L.Dense(3)(y)))
     if positive:
-        layer = next(one for one in model.layers if isinstance(one, L.BatchNormalization))
+        layer = next(layer for layer in model.layers if isinstance(layer, L.BatchNormalization))
         layer.gamma.assign(tf.abs(layer.gamma))
     return model

@@ -177,8 +177,8 @@ def _read(source: Source, known: DataSet | None, paths: list[str]) -> np.ndarray
     normalization = normalization_of(source, known)
     if normalization is None:
         raise ValueError(
-            "`images` need to be normalised as the network's were: give `mean`, `std` or `scale`, or "
-            "`dataset`."
+            "`images` need to be normalised as the network's were: give `mean`, `std` or `scale`, "
+            "or `dataset`."
         )
     shape = tuple(source.model.input_shape[1:])
     if len(shape) != 3:

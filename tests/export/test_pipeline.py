@@ -118,7 +118,7 @@ def test_what_keeps_the_engine_from_loading_a_file_is_said():
         export_network(source(model))
 
 
-def test_int8_is_proved_on_real_images():
+def test_int8_is_verified_on_real_images():
     exported = export_network(source(network(strided=True)), UNTRAINED_INT8, dataset="digits")
     assert exported.verification.passed
     assert exported.verification.wrong_layer is None
@@ -222,7 +222,7 @@ def test_accuracy_has_to_reach_what_is_asked():
         Options(max_drop=0.1, check_accuracy=False)
 
 
-def test_classes_at_chance_fail_unless_asked_to_go_on():
+def test_classes_at_chance_fail_unless_accuracy_is_not_checked():
     """Pixels for a network of normalised images: every digit is the same class to it."""
     image = tf.keras.Input((32, 32, 3))
     model = tf.keras.Model(image, nearest_means()(100 + 0 * image))

@@ -16,7 +16,7 @@ def test_baselines_do_the_same_work_in_float_and_in_int8():
     for name, flatbuffer in made.items():
         assert not read(flatbuffer).has_binary_operators
         details = backends.load_in_tensorflow_lite(flatbuffer).get_tensor_details()
-        kinds[name] = {one["dtype"].__name__ for one in details if len(one["shape"]) == 4}
+        kinds[name] = {tensor["dtype"].__name__ for tensor in details if len(tensor["shape"]) == 4}
         assert backends.make_runner(flatbuffer, "TFLite")()[0].shape == (1, 3)
     assert kinds["float32"] == {"float32"}
     assert "int8" in kinds["int8"]

@@ -147,7 +147,7 @@ def test_int8_has_all_outputs_and_their_names():
 
 def test_models_within_are_taken_apart_with_several_ends():
     inner = image_and_features()
-    inputs = [tf.keras.Input(one.shape[1:], dtype=one.dtype) for one in inner.inputs]
+    inputs = [tf.keras.Input(tensor.shape[1:], dtype=tensor.dtype) for tensor in inner.inputs]
     first, second = inner(inputs)
     model = tf.keras.Model(inputs, [second, first])
     plain = flatten_model(model)

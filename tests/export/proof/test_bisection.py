@@ -24,7 +24,7 @@ def engine(part, images):
 
 
 def keras(part, images):
-    return [one.numpy() for one in tf.nest.flatten(part(images))]
+    return [tensor.numpy() for tensor in tf.nest.flatten(part(images))]
 
 
 def mistaken_padding():
@@ -70,7 +70,7 @@ def ties():
     return tf.keras.Model(image, L.Dense(4, name="head")(L.GlobalAveragePooling2D()(x)))
 
 
-def test_signs_within_rounding_of_0_are_told_from_a_wrong_layer():
+def test_signs_within_rounding_of_0_are_distinguished_from_a_wrong_layer():
     model = ties()
     images = images_for(model)
     got = engine(model, images)[0]
@@ -87,14 +87,14 @@ def damaged(layer, model):
     """Runs parts with Keras, but a layer of the model gives other numbers."""
 
     def run(part, images):
-        names = {one.name for one in part.layers}
-        weights = [one.get_weights() for one in model.layers]
+        names = {inner.name for inner in part.layers}
+        weights = [inner.get_weights() for inner in model.layers]
         if layer in names:
             damage = model.get_layer(layer)
-            damage.set_weights([one + 0.1 for one in damage.get_weights()])
+            damage.set_weights([weight + 0.1 for weight in damage.get_weights()])
         outputs = keras(part, images)
-        for one, old in zip(model.layers, weights, strict=True):
-            one.set_weights(old)
+        for inner, old in zip(model.layers, weights, strict=True):
+            inner.set_weights(old)
         return outputs
 
     return run
@@ -113,11 +113,11 @@ def test_layer_whose_numbers_are_not_finite_is_named(layer):
 
     def run(part, images):
         behind = [
-            layer in {one.name for one in tf.keras.Model(part.inputs, output).layers}
+            layer in {inner.name for inner in tf.keras.Model(part.inputs, output).layers}
             for output in part.outputs
         ]
         outputs = zip(keras(part, images), behind, strict=True)
-        return [np.full_like(one, np.nan) if damaged else one for one, damaged in outputs]
+        return [np.full_like(array, np.nan) if damaged else array for array, damaged in outputs]
 
     assert first_wrong_layer(model, images_for(model), run, TOLERANCE) == layer
 
@@ -143,7 +143,7 @@ def test_cut_points_are_before_kernels_and_where_several_read():
     assert sum(len(segment) for segment, _ in segments) == len(model.layers) - 1
 
 
-def test_outputs_of_another_file_are_told():
+def test_outputs_of_another_file_have_a_wrong_layer():
     model = mistaken_padding()
     images = images_for(model)
     other = keras(tf.keras.models.clone_model(model), images)[0]

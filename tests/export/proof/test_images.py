@@ -61,16 +61,16 @@ def test_each_of_several_inputs_gets_what_it_takes():
         tf.keras.Input((2, 2), dtype="uint8"),
     ]
     table = L.Embedding(2, 4)(inputs[2])
-    rest = [L.Flatten()(tf.cast(one, tf.float32)) for one in (*inputs[:2], table, inputs[3])]
+    rest = [L.Flatten()(tf.cast(tensor, tf.float32)) for tensor in (*inputs[:2], table, inputs[3])]
     model = tf.keras.Model(inputs, L.Concatenate()(rest))
     vectors, images, rows, bytes_ = random_images(model, pixels=True)
-    assert [one.shape[1:] for one in (vectors, images, rows, bytes_)] == [
+    assert [array.shape[1:] for array in (vectors, images, rows, bytes_)] == [
         (4,),
         (8, 8, 3),
         (5,),
         (2, 2),
     ]
-    assert [one.dtype.name for one in (vectors, images, rows, bytes_)] == [
+    assert [array.dtype.name for array in (vectors, images, rows, bytes_)] == [
         "float32",
         "float32",
         "int32",

@@ -202,13 +202,13 @@ def test_every_output_is_compared_and_the_worst_speaks_for_all():
     labels = model.predict(images, verbose=0)[1].argmax(axis=1)
     verification = export.verify(export.convert(model), model, images, labels=labels)
     assert verification.passed
-    assert [one.name for one in verification.outputs] == ["map", "classes"]
-    assert [one.agreement for one in verification.outputs] == [None, 1]
+    assert [output.name for output in verification.outputs] == ["map", "classes"]
+    assert [output.agreement for output in verification.outputs] == [None, 1]
     assert verification.agreement == verification.tflite_accuracy == 1
     other = tf.keras.Model(image, [x, 2 * outputs[1]])
     verification = export.verify(export.convert(other), model, images, labels=labels)
     assert not verification.alike
-    assert [one.share_within for one in verification.outputs] == [1, 0]
+    assert [output.share_within for output in verification.outputs] == [1, 0]
     assert verification.share_within == 0
     with pytest.raises(ValueError, match="must have the model's 2 outputs, got 1"):
         export.verify(export.convert(tf.keras.Model(image, x)), model, images)
@@ -223,7 +223,7 @@ def test_fault_of_the_engines_backends_is_distinguished_from_one_of_the_converte
 
     def faulty(flatbuffer, images, backend=None):
         outputs = right(flatbuffer, images, backend)
-        return outputs if backend == "reference" else [one + 5 for one in outputs]
+        return outputs if backend == "reference" else [array + 5 for array in outputs]
 
     for module in ("export.proof.verification", "export.proof.backend_agreement"):
         monkeypatch.setattr(sys.modules[module], "run_all", faulty)
@@ -239,7 +239,7 @@ def test_default_backend_with_other_results_fails(network, monkeypatch):
     right = interpreter.run_all
 
     def faulty(flatbuffer, images, backend=None):
-        return [one + (backend == "optimized") for one in right(flatbuffer, images, backend)]
+        return [array + (backend == "optimized") for array in right(flatbuffer, images, backend)]
 
     runnable = sys.modules["export.proof.backend_agreement"]
     monkeypatch.setattr(runnable, "run_all", faulty)

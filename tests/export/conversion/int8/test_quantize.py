@@ -220,9 +220,9 @@ def test_activation_between_zero_padding_and_batch_norm_keeps_it_binary():
 def test_ranges_are_those_of_the_images():
     model = tf.keras.Sequential([tf.keras.Input((4, 4, 1)), L.ReLU(), L.Flatten(), L.Dense(2)])
     images = np.random.default_rng(0).uniform(-2, 3, (100, 4, 4, 1)).astype(np.float32)
-    found = [one for one in quantize(model, images).layers if isinstance(one, FakeQuant)]
+    found = [layer for layer in quantize(model, images).layers if isinstance(layer, FakeQuant)]
     # Image, ReLU and Flatten with one range, logits.
-    ranges = [(one.minimum, one.maximum) for one in found]
+    ranges = [(layer.minimum, layer.maximum) for layer in found]
     assert len(ranges) == 4
     assert ranges[0] == pytest.approx((-2, 3), abs=0.1)
     assert ranges[1] == ranges[2] == pytest.approx((0, 3), abs=0.1)
@@ -237,7 +237,7 @@ def test_model_itself_is_left_as_it_was():
     weights = model.get_weights()
     again = quantize(model, np.ones((2, 8, 8, 3), np.float32))
     assert again.output_shape == model.output_shape
-    assert not {id(one) for one in again.weights} & {id(one) for one in model.weights}
+    assert not {id(weight) for weight in again.weights} & {id(weight) for weight in model.weights}
     for before, now in zip(weights, model.get_weights(), strict=True):
         np.testing.assert_array_equal(now, before)
     assert all(len(layer.inbound_nodes) == 1 for layer in model.layers)

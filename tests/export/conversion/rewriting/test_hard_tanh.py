@@ -30,7 +30,7 @@ def test_file_without_hard_tanh_lacks_its_operator_and_packs_bits():
     x = HardTanh()(L.BatchNormalization()(binary(pad_values=1)(image)))
     model = with_uneven_norms(tf.keras.Model(image, head(binary(pad_values=1)(x))))
     new, _ = rewritten(model)
-    before, after = (export.audit(export.convert(one), model) for one in (model, new))
+    before, after = (export.audit(export.convert(network), model) for network in (model, new))
     assert before.operators["RELU_N1_TO_1"] == 1
     assert "RELU_N1_TO_1" not in after.operators
     # The first convolution gives the second one its bits.

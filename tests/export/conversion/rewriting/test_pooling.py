@@ -11,7 +11,7 @@ POOL = "normalise before max-pools"
 
 def test_pool_behind_its_batch_norm_pools_bits_also_with_negative_factors():
     model = pool_before_norm()
-    gamma = next(one for one in model.layers if isinstance(one, L.BatchNormalization)).gamma
+    gamma = next(layer for layer in model.layers if isinstance(layer, L.BatchNormalization)).gamma
     assert np.min(gamma) < 0 < np.max(gamma)
     new, steps = rewritten(model)
     assert POOL in steps

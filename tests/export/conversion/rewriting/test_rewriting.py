@@ -145,7 +145,7 @@ def test_other_precision_is_rebuilt_in_float32(policy):
     new = export.float32_model(model)
     assert other_precision(model) != []
     assert other_precision(new) == []
-    assert {one.dtype for one in new.weights} == {tf.float32}
+    assert {weight.dtype for weight in new.weights} == {tf.float32}
     assert new.inputs[0].dtype == new.outputs[0].dtype == tf.float32
     for old, weight in zip(model.get_weights(), new.get_weights(), strict=True):
         np.testing.assert_array_equal(old.astype(np.float32), weight)
