@@ -2,32 +2,20 @@ import larq_compute_engine as lce
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import compile_classifier, small_resnet
+from conftest import small_resnet
+from rewritten import images_for, with_uneven_norms
 
 import export
-from recu_tf import optimizers
-
-
-def trained(model, steps=5):
-    """A few steps of training: batch norms have averages and negative factors to fold."""
-    compile_classifier(model, optimizers.SGD(0.05))
-    rng = np.random.default_rng(0)
-    images = rng.normal(size=(16, *model.input_shape[1:])).astype("float32")
-    model.fit(images, np.arange(16) % model.output_shape[-1], epochs=steps, verbose=0)
-    for layer in model.layers:
-        if isinstance(layer, tf.keras.layers.BatchNormalization):
-            layer.gamma.assign(layer.gamma * rng.choice([-1, 1], layer.gamma.shape))
-    return model, images
 
 
 @pytest.fixture(scope="module")
 def network():
     tf.keras.utils.set_random_seed(0)
-    model, images = trained(small_resnet((32, 32, 3), 10))
-    return model, images, export.convert(model)
+    model = with_uneven_norms(small_resnet((32, 32, 3), 10))
+    return model, images_for(model, 16), export.convert(model)
 
 
-def test_trained_network_is_converted_whole_and_right(network):
+def test_network_is_converted_whole_and_right(network):
     model, images, flatbuffer = network
     audited = export.audit(flatbuffer, model)
     assert audited.passed

@@ -73,12 +73,14 @@ def ties():
 def test_signs_within_rounding_of_0_are_distinguished_from_a_wrong_layer():
     model = ties()
     images = images_for(model)
-    got = engine(model, images)[0]
+    file = export.convert(model)
+    (got,) = run_all(file, images)
     expected = model(images).numpy()
     assert share_within(got, expected, TOLERANCE * np.abs(expected).max()) < 0.5
-    assert first_wrong_layer(model, images, engine, TOLERANCE) is None
-    verification = export.verify(export.convert(model), model, images)
+    # By `first_wrong_layer`, on the files of its segments.
+    verification = export.verify(file, model, images)
     assert verification.taken_apart
+    assert verification.wrong_layer is None
     assert verification.passed
     assert "what differs are signs of values within rounding of 0" in str(verification)
 
