@@ -1,4 +1,4 @@
-"""Takes out of a TFLite file what no interpreter reads, a third of a small binary network's.
+"""Removes what no interpreter reads from a TFLite file: a third of a small binary network's.
 
 Those are the names of the tensors within, of which the converter joins those of all that it fused,
 the tables of tensors that are not quantized, buffers and lists of numbers that another holds too, a
@@ -15,7 +15,7 @@ from export.tflite.flatbuffer import read
 
 __all__ = ["strip"]
 
-# What a converter tells of itself.
+# What a converter writes about itself.
 UNREAD = (b"min_runtime_version", b"CONVERSION_METADATA")
 # Of a buffer's bytes, which interpreters read where they lie. The schema asks for it, and the code
 # that writes a file in Python does not heed it.
@@ -55,9 +55,9 @@ class _Buffer(schema.BufferT):
 
 
 def strip(flatbuffer: bytes | File) -> bytes:
-    """Takes out of a TFLite file what no interpreter reads.
+    """Removes from a TFLite file what no interpreter reads.
 
-    Operators can no longer be traced to layers by name: audit a file before.
+    Operators can no longer be mapped to layers by name: audit a file before.
 
     Args:
         flatbuffer: the file, such as `export.convert` makes.
@@ -74,13 +74,14 @@ def strip(flatbuffer: bytes | File) -> bytes:
     if any(buffer.offset > 1 for buffer in file.buffers):
         return content
     file.description = None
-    file.metadata = [one for one in file.metadata or [] if one.name not in UNREAD] or None
+    kept = [metadata for metadata in file.metadata or [] if metadata.name not in UNREAD]
+    file.metadata = kept or None
     for graph in file.subgraphs:
         ends = {*_indices(graph.inputs), *_indices(graph.outputs)}
         for index, tensor in enumerate(graph.tensors):
             if index not in ends:
                 tensor.name = None
-            if _says_nothing(tensor.quantization):
+            if _is_empty(tensor.quantization):
                 tensor.quantization = None
     _share_buffers(file)
     builder = _Builder(len(content))
@@ -92,13 +93,13 @@ def _indices(vector: np.ndarray | None) -> list[int]:
     return [] if vector is None else list(vector)
 
 
-def _says_nothing(quantization: schema.QuantizationParametersT | None) -> bool:
-    parts = ("min", "max", "scale", "zeroPoint", "details")
-    return all(getattr(quantization, name, None) is None for name in parts)
+def _is_empty(quantization: schema.QuantizationParametersT | None) -> bool:
+    fields = ("min", "max", "scale", "zeroPoint", "details")
+    return all(getattr(quantization, name, None) is None for name in fields)
 
 
 def _share_buffers(file: schema.ModelT) -> None:
-    """Leaves one buffer of each content; the first is the empty one, by the schema."""
+    """Keeps one buffer of each content; by the schema the first buffer is empty."""
     kept, places, found = [_Buffer()], {b"": 0}, []
     for buffer in file.buffers:
         content = b"" if buffer.data is None else np.asarray(buffer.data, np.uint8).tobytes()

@@ -25,8 +25,8 @@ def measure_loaded_memory(flatbuffer: bytes, options: dict[str, bool]) -> int | 
     A fresh process loads the interpreter and notes its resident anonymous memory (`RssAnon`, which
     leaves out the code of libraries), then reads the file, prepares it, runs it once on zeros, and
     notes it again. The difference holds the interpreter's copy of the file, its tensors, weights
-    that a backend packs anew, and the inputs and outputs. It comes in pages of 4 kB, and what the
-    allocator had in reserve makes it some 100 kB too small or too large.
+    that a backend packs anew, and the inputs and outputs. It comes in pages of 4 kB, and the
+    allocator's reserve makes it about 100 kB too small or too large.
 
     Args:
         flatbuffer: the file, of any inputs. It need not be sound: at worst it ends that process.
@@ -34,7 +34,7 @@ def measure_loaded_memory(flatbuffer: bytes, options: dict[str, bool]) -> int | 
             `export.tflite.backends`.
 
     Returns:
-        Bytes; None where the system does not tell them (all but Linux).
+        Bytes; None where the system does not report them (all but Linux).
 
     Raises:
         RuntimeError: the interpreter refuses the file with these options, or crashes on it.
@@ -65,7 +65,7 @@ def _interpreter_class() -> type:
     parent.__path__ = list(importlib.util.find_spec(ENGINE).submodule_search_locations)
     sys.modules[ENGINE] = parent
     module = importlib.import_module(f"{ENGINE}.tflite.python.interpreter")
-    # What that one leaves to its first use.
+    # That module imports it only at its first use.
     importlib.import_module(f"{ENGINE}.tflite.python.interpreter_wrapper_lite")
     return module.Interpreter
 

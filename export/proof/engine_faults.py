@@ -1,8 +1,8 @@
-"""Binary convolutions of a file that the engine computes wrongly, found by their sizes.
+"""Finds binary convolutions of a file that the engine computes wrongly, by their sizes.
 
 Larq Compute Engine's fast backends take away too much, or too little, of what a padding with
-zeros adds where a window holds the whole map and more (see MISCOMPILATION.md). Images need not show
-it: a branch that few of them wake hides it. Sizes always tell.
+zeros adds where a window holds the whole map and more (see MISCOMPILATION.md). Images need not
+reveal it: a branch that few of them activate hides it. Sizes always reveal it.
 """
 
 import tensorflow as tf
@@ -17,15 +17,15 @@ __all__ = ["find_wide_kernels"]
 
 
 def find_wide_kernels(flatbuffer: bytes | File, model: tf.keras.Model) -> list[str]:
-    """The binary convolutions whose windows hold their whole map and more, padded with zeros.
+    """Finds binary convolutions padded with zeros whose windows hold their whole map and more.
 
     Args:
         flatbuffer: the file.
-        model: what it was converted from.
+        model: the model that it was converted from.
 
     Returns:
-        The names of their layers; where none can be found, as in the graph of a SavedModel, what
-        the file calls them, or their sizes.
+        The names of their layers; where no layer is found, as in the graph of a SavedModel, the
+        operator's name in the file, or its sizes.
 
     Raises:
         ValueError: the file is damaged.
@@ -33,10 +33,10 @@ def find_wide_kernels(flatbuffer: bytes | File, model: tf.keras.Model) -> list[s
     file = read(flatbuffer)
     if not any(map(_is_wrong, file.operators)):
         return []
-    called = titles(paths(model))
+    layer_titles = titles(paths(model))
     owners = map_operators(file, model)
     found = [
-        called[id(owner)] if owner is not None else _described(operator)
+        layer_titles[id(owner)] if owner is not None else _describe(operator)
         for operator, owner in zip(file.operators, owners, strict=True)
         if _is_wrong(operator)
     ]
@@ -52,8 +52,8 @@ def _is_wrong(operator: Operator) -> bool:
     return operator.options["pad_values"] == 0 and any(is_wide(*axis) for axis in axes)
 
 
-def _described(operator: Operator) -> str:
+def _describe(operator: Operator) -> str:
     image, kernel = operator.inputs[:2]
-    sizes = ("x".join(map(str, one.shape[1:3])) for one in (kernel, image))
+    sizes = ("x".join(map(str, tensor.shape[1:3])) for tensor in (kernel, image))
     name = operator.outputs[0].name.split(";")[0] or "a binary convolution"
     return "{} ({} on a map of {})".format(name, *sizes)

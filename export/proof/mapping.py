@@ -1,19 +1,21 @@
-"""Which layer of a model each operator of its file came from.
+"""Maps each operator of a file to the layer of the model that it computes.
 
-Names alone do not tell. The converter joins those of all that it fused and cuts them off after 50
-characters, the last operator's is lost, and where two layers binarise the same input, both read
-what is named after one of them. So an operator with a kernel is first looked up by the signs of
-its filters, which no fusion changes but by turning whole filters, then by name, and last, as a
-batch norm in front of a dense layer changes more, by the shape that only one layer is left with.
+Names alone do not suffice. The converter joins the names of all that it fused and cuts them off
+after 50 characters, the last operator's name is lost, and where two layers binarise the same input,
+both read a tensor that is named after one of them. So an operator with a kernel is first looked up
+by the signs of its filters, which a fusion changes only by negating whole filters, and then by its
+name. A batch norm in front of a dense layer changes more signs: such an operator is looked up by
+its shape, if only one layer of that shape is left.
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 
 import numpy as np
 import tensorflow as tf
 
 from export.keras_graph import binary_layers as layers
-from export.tflite.file import BINARY_CONVOLUTION, File, Operator
+from export.tflite.file import BINARY_CONVOLUTION, File, Operator, Tensor
 
 __all__ = ["KERNEL_INPUT", "find_layers", "has_filters_of", "map_operators", "read_kernel"]
 
@@ -34,7 +36,7 @@ KERNEL_INPUT = {
 
 
 def read_kernel(operator: Operator) -> np.ndarray | None:
-    """The constant filters of a convolution or dense operator.
+    """Reads the constant filters of a convolution or dense operator.
 
     Returns:
         (filters, height, width, channels), of any type; -1 and 1 as int8 for a binary convolution;
@@ -74,12 +76,12 @@ def has_filters_of(operator: Operator, layer: tf.keras.layers.Layer) -> bool:
 
 
 def find_layers(name: str, paths: dict[str, tf.keras.layers.Layer]) -> list[tf.keras.layers.Layer]:
-    """The layers that a tensor's name speaks of, in its order."""
-    parts = name.split(";")
+    """Finds the layers that a tensor's name contains, in the order of the name."""
+    names = name.split(";")
     found = []
-    for i, part in enumerate(parts):
-        pieces = part.split("/")
-        if i == len(parts) - 1 and len(name) >= LONGEST_NAME:
+    for i, joined in enumerate(names):
+        pieces = joined.split("/")
+        if i == len(names) - 1 and len(name) >= LONGEST_NAME:
             pieces = pieces[:-1]  # perhaps cut off
         # Names begin with the model's own; that of a model around it may stand before.
         for start in [*range(1, len(pieces)), 0]:
@@ -92,21 +94,30 @@ def find_layers(name: str, paths: dict[str, tf.keras.layers.Layer]) -> list[tf.k
     return found
 
 
-def _candidates(
+def _find_owners(tensors: Iterable[Tensor], paths: dict) -> list[tf.keras.layers.Layer]:
+    """The layers that are named in the names of tensors."""
+    return [owner for tensor in tensors for owner in find_layers(tensor.name, paths)]
+
+
+def _is_among(layer: tf.keras.layers.Layer, others: list[tf.keras.layers.Layer]) -> bool:
+    return any(layer is other for other in others)
+
+
+def _find_candidates(
     operator: Operator, kernels: dict, spare: dict, paths: dict, used: list
 ) -> list[tf.keras.layers.Layer]:
     """The layers that an operator with a kernel can be, the likeliest first."""
     kernel = read_kernel(operator)
     same = kernels.get(_fingerprint(kernel), []) if kernel is not None else []
-    outputs = [owner for one in operator.outputs for owner in find_layers(one.name, paths)]
-    inputs = [owner for one in operator.inputs if one for owner in find_layers(one.name, paths)]
+    outputs = _find_owners(operator.outputs, paths)
+    inputs = _find_owners(filter(None, operator.inputs), paths)
     if len(same) == 1:
         return same
     if same:  # several of the same kernel and, if no name helps, each its turn
-        named = [layer for layer in outputs + inputs if any(layer is one for one in same)]
-        return named + [layer for layer in same if not any(layer is one for one in used)] + same
+        named = [layer for layer in outputs + inputs if _is_among(layer, same)]
+        return named + [layer for layer in same if not _is_among(layer, used)] + same
     # An input may be named after the layer before.
-    named = outputs + [layer for layer in inputs if not any(layer is one for one in used)]
+    named = outputs + [layer for layer in inputs if not _is_among(layer, used)]
     named = [layer for layer in named if layers.has_kernel(layer)]
     if named or kernel is None:
         return named
@@ -123,9 +134,9 @@ def map_operators(file: File, model: tf.keras.Model) -> list[tf.keras.layers.Lay
         model: the model.
 
     Returns:
-        For each operator of the file the layer that it computes, the last one where several were
-        fused, or that of the convolution; None where none could be found, and for what only goes
-        to int8 or back.
+        For each operator of the file the layer that it computes. Of several fused layers it is the
+        one with a kernel, or the last; None where no layer was found, and for a conversion to int8
+        or back.
     """
     paths = layers.paths(model)
     kernels = defaultdict(list)
@@ -133,7 +144,9 @@ def map_operators(file: File, model: tf.keras.Model) -> list[tf.keras.layers.Lay
         filters = layers.filters(layer)
         if filters is not None:
             kernels[_fingerprint(filters)].append(layer)
-    known = {_fingerprint(one) for one in map(read_kernel, file.operators) if one is not None}
+    known = {
+        _fingerprint(kernel) for kernel in map(read_kernel, file.operators) if kernel is not None
+    }
     spare = defaultdict(list)
     for fingerprint, owners in kernels.items():
         if fingerprint not in known:
@@ -142,12 +155,12 @@ def map_operators(file: File, model: tf.keras.Model) -> list[tf.keras.layers.Lay
     used: list[tf.keras.layers.Layer] = []
     for operator in file.operators:
         if operator.name in KERNEL_INPUT:
-            owners = _candidates(operator, kernels, spare, paths, used)
+            owners = _find_candidates(operator, kernels, spare, paths, used)
             used += owners[:1]
         elif operator.name in CONVERSIONS:
             owners = []
         else:
             # Its own name is its output's; an input's is another operator's.
-            owners = [owner for one in operator.outputs for owner in find_layers(one.name, paths)]
+            owners = _find_owners(operator.outputs, paths)
         found.append(owners[0] if owners else None)
     return found

@@ -1,7 +1,7 @@
-"""Why a layer with binary quantizers is not binary in the file, in words to act on.
+"""Finds why a layer with binary quantizers is not binary in the file, and what to change.
 
-Nothing is guessed: each reason was seen in the file or computed with the model. What the converter
-asks of a binary convolution: an input through a sign that it recognises, with nothing between;
+Nothing is guessed: each reason was read from the file or computed with the model. The converter
+requires of a binary convolution: an input through a sign that it recognises, with nothing between;
 a constant kernel of one magnitude in each filter; zeros or ones as padding; and where there are
 groups, multiples of 32 channels in each.
 """
@@ -60,7 +60,7 @@ def find_reason(
         # The converter makes one of two layers that compute the same.
         own = [operator for operator in file.operators if has_filters_of(operator, layer)]
         if not own:
-            return "no operator of the file could be traced to it."
+            return "no operator of the file could be mapped to it."
     wrong = [operator for operator in own if operator.name != BINARY_CONVOLUTION]
     if own and not wrong:
         return _not_usable(layer, own)
@@ -139,9 +139,9 @@ def _chain(operator: Operator, file: File, names: list[str]) -> list[tuple[Opera
     As far as a sign, another operator with a kernel, or a place where values meet.
     """
     makers = {
-        (one.graph, output.index): (one, name)
-        for one, name in zip(file.operators, names, strict=True)
-        for output in one.outputs
+        (maker.graph, output.index): (maker, name)
+        for maker, name in zip(file.operators, names, strict=True)
+        for output in maker.outputs
     }
     chain: list[tuple[Operator, str]] = []
     tensor = _data(operator)
@@ -158,8 +158,10 @@ def _chain(operator: Operator, file: File, names: list[str]) -> list[tuple[Opera
 
 def _data(operator: Operator) -> Tensor | None:
     place = 2 if operator.name == "TRANSPOSE_CONV" else 0
-    computed = [one for one in operator.inputs[place:] if one is not None and one.constant is None]
-    return computed[0] if computed else None
+    for tensor in operator.inputs[place:]:
+        if tensor is not None and tensor.constant is None:
+            return tensor
+    return None
 
 
 def _input(
@@ -172,16 +174,16 @@ def _input(
     quantizer = _called(layers.input_quantizer(layer))
     if layer.data_format == "channels_first":
         return ["its data format is channels_first, which puts transposes around it; use NHWC."]
-    between = [(one, name) for one, name in chain if one.name not in ("SIGN", *BITS)]
-    sign = next(((one, name) for one, name in chain if one.name in ("SIGN", *BITS)), None)
+    between = [(step, name) for step, name in chain if step.name not in ("SIGN", *BITS)]
+    sign = next(((step, name) for step, name in chain if step.name in ("SIGN", *BITS)), None)
     known = sign is not None and sign[0].name in BITS
-    own = [(one, name) for one, name in between if name == title]
-    if any(one.name in PADS for one, _ in own) and getattr(layer, "pad_values", 0) not in (0, 1):
+    own = [(step, name) for step, name in between if name == title]
+    if any(step.name in PADS for step, _ in own) and getattr(layer, "pad_values", 0) not in (0, 1):
         return [f"its `pad_values` is {layer.pad_values}; the engine can pad with 0 or 1."]
     if known and len(own) < len(between):
         return [
             f"between the sign and the convolution stands {_listed(between, title)}; "
-            + (PAD_ADVICE if any(one.name in PADS for one, _ in between) else MOVE_ADVICE)
+            + (PAD_ADVICE if any(step.name in PADS for step, _ in between) else MOVE_ADVICE)
         ]
     if known and layer.padding == "valid" and operator.options.get("padding") == "SAME":
         return [
@@ -231,17 +233,17 @@ def _not_binary(values: np.ndarray, quantizer: str) -> str:
 @preserve_quantized_scope()
 def _values(layer: Layer, model: tf.keras.Model) -> np.ndarray | None:
     """What a layer convolves, in an image of random numbers; None where that cannot be computed."""
-    parents = [one for one in (model, *model.submodules) if isinstance(one, tf.keras.Model)]
-    for parent in parents:
-        if any(one is layer for one in parent.layers) and getattr(parent, "inputs", None):
+    models = [module for module in model.submodules if isinstance(module, tf.keras.Model)]
+    for parent in (model, *models):
+        if any(inner is layer for inner in parent.layers) and getattr(parent, "inputs", None):
             break
     else:
         return None
-    shapes = [[1, *(size or 32 for size in one.shape[1:])] for one in parent.inputs]
+    shapes = [[1, *(size or 32 for size in tensor.shape[1:])] for tensor in parent.inputs]
     rng = np.random.default_rng(0)
     images = [
-        tf.cast(rng.normal(size=shape).astype(np.float32), one.dtype)
-        for shape, one in zip(shapes, parent.inputs, strict=True)
+        tf.cast(rng.normal(size=shape).astype(np.float32), tensor.dtype)
+        for shape, tensor in zip(shapes, parent.inputs, strict=True)
     ]
     try:
         before = tf.keras.Model(parent.inputs, layer.get_input_at(0))(images, training=False)
@@ -262,15 +264,15 @@ def _listed(operators: list[tuple[Operator, str]], title: str) -> str:
         return " of its input quantizer" if name == title else f" of layer {name!r}"
 
     groups = itertools.groupby(operators, key=lambda pair: place(pair[1]))
-    return ", ".join(", ".join(one.name for one, _ in group) + where for where, group in groups)
+    return ", ".join(", ".join(step.name for step, _ in group) + where for where, group in groups)
 
 
 def _unknown(operator: Operator, chain: list[tuple[Operator, str]]) -> str:
     around = " <- ".join(
-        f"{one.name} {_shapes(one)}" for one in (operator, *(one for one, _ in chain))
+        f"{step.name} {_shapes(step)}" for step in (operator, *(step for step, _ in chain))
     )
     return f"the reason is not known. The operators before it, the last first: {around}."
 
 
 def _shapes(operator: Operator) -> str:
-    return ", ".join(f"{one.dtype}{list(one.shape)}" for one in operator.outputs)
+    return ", ".join(f"{tensor.dtype}{list(tensor.shape)}" for tensor in operator.outputs)

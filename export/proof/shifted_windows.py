@@ -1,9 +1,9 @@
-"""Whether the convolutions of a file look through the windows that the network's look through.
+"""Finds convolutions of a file whose windows are shifted against the network's.
 
-Numbers can hide windows that were moved: where images make a network give nearly the same every
-time, or where an activation behind them is dead. Sizes cannot. The converter takes a padding that
-is the same on both sides for SAME if as many windows come out, wherever these begin (see
-MISCOMPILATION.md). So each convolution of the file that could be such a one has to have its
+Outputs can hide shifted windows: where a network gives nearly the same for all images, or where an
+activation behind the convolution is dead. Sizes cannot. The converter replaces a padding that is
+the same on both sides by SAME if that gives as many windows, wherever they begin (see
+MISCOMPILATION.md). So each convolution of the file whose windows could be shifted must have its
 counterpart in the network's graph, whatever layer or function that comes from.
 """
 
@@ -31,7 +31,7 @@ Pair = tuple[int, ...]
 
 
 class _Kind(NamedTuple):
-    """What the converter leaves as it is, of height and width."""
+    """The sizes, of height and width, that the converter does not change."""
 
     windows: Pair
     kernel: Pair
@@ -40,7 +40,7 @@ class _Kind(NamedTuple):
 
 
 class _Convolution(NamedTuple):
-    """One of a file or of a graph: what it reads, with its padding if that is SAME."""
+    """A convolution of a file or of a graph; `image` is the size of its input."""
 
     name: str
     kind: _Kind
@@ -49,11 +49,14 @@ class _Convolution(NamedTuple):
 
 
 def find_shifted_windows(flatbuffer: bytes | File, model: tf.keras.Model) -> list[str]:
-    """The convolutions that look through other windows in a file, by the names of their layers.
+    """Finds the convolutions of a file whose windows are shifted.
 
     Args:
         flatbuffer: the file.
-        model: what it was converted from.
+        model: the model that it was converted from.
+
+    Returns:
+        The names of their layers; of the operator in the file where no layer is found.
 
     Raises:
         ValueError: the file is damaged.
@@ -62,33 +65,37 @@ def find_shifted_windows(flatbuffer: bytes | File, model: tf.keras.Model) -> lis
     in_file = defaultdict(list)
     for operator in file.operators:
         if operator.name in CONVOLUTIONS:
-            one = _of_operator(operator)
-            in_file[one.kind].append(one)
-    in_file = {kind: some for kind, some in in_file.items() if any(map(_could_be_moved, some))}
+            convolution = _from_operator(operator)
+            in_file[convolution.kind].append(convolution)
+    in_file = {
+        kind: convolutions
+        for kind, convolutions in in_file.items()
+        if any(map(_could_be_shifted, convolutions))
+    }
     if not in_file:
         return []
     # In the order of the model's, as `export.convert` has them.
     inputs = [tf.TensorSpec(tensor.shape, tensor.dtype.lower()) for tensor in file.inputs]
     in_graph = defaultdict(list)
-    for one in _in_graph(model, inputs):
-        in_graph[one.kind].append(one)
+    for node in _find_nodes(model, inputs):
+        in_graph[node.kind].append(node)
     layers = paths(model)
-    called = titles(layers)
-    found = []
-    for kind, some in in_file.items():
-        for one in _without_counterpart(some, in_graph[kind]):
-            moved = [
+    layer_titles = titles(layers)
+    shifted = []
+    for kind, convolutions in in_file.items():
+        for convolution in _find_unmatched(convolutions, in_graph[kind]):
+            candidates = [
                 node
                 for node in in_graph[kind]
-                if _may_become(node, one) and not _is_counterpart(node, one)
+                if _may_become(node, convolution) and not _is_counterpart(node, convolution)
             ]
-            names = [node.name for node in moved] or [one.name]
+            names = [node.name for node in candidates] or [convolution.name]
             owners = [owner for name in names for owner in find_layers(name, layers)]
-            found.append(called[id(owners[0])] if owners else names[0] or "a convolution")
-    return list(dict.fromkeys(found))
+            shifted.append(layer_titles[id(owners[0])] if owners else names[0] or "a convolution")
+    return list(dict.fromkeys(shifted))
 
 
-def _of_operator(operator: Operator) -> _Convolution:
+def _from_operator(operator: Operator) -> _Convolution:
     image, kernel = operator.inputs[:2]
     output = operator.outputs[0]
     kind = _Kind(
@@ -101,11 +108,14 @@ def _of_operator(operator: Operator) -> _Convolution:
     return _Convolution(output.name, kind, same, tuple(image.shape[1:3]))
 
 
-def _in_graph(model: tf.keras.Model, inputs: list[tf.TensorSpec]) -> Iterator[_Convolution]:
-    called = tf.function(lambda *tensors: model(as_inputs(tensors), training=False))
-    frozen = convert_variables_to_constants_v2(called.get_concrete_function(*inputs)).graph
-    functions = {one.signature.name: one for one in frozen.as_graph_def().library.function}
-    for name, node in _nodes(frozen, functions):
+def _find_nodes(model: tf.keras.Model, inputs: list[tf.TensorSpec]) -> Iterator[_Convolution]:
+    traced = tf.function(lambda *tensors: model(as_inputs(tensors), training=False))
+    frozen = convert_variables_to_constants_v2(traced.get_concrete_function(*inputs)).graph
+    functions = {
+        definition.signature.name: definition
+        for definition in frozen.as_graph_def().library.function
+    }
+    for name, node in _walk(frozen, functions):
         if node.type in NODES and node.get_attr("data_format") == b"NHWC":
             kind = _Kind(
                 tuple(node.outputs[0].shape[1:3]),
@@ -117,63 +127,67 @@ def _in_graph(model: tf.keras.Model, inputs: list[tf.TensorSpec]) -> Iterator[_C
             yield _Convolution(name, kind, same, tuple(node.inputs[0].shape[1:3]))
 
 
-def _nodes(graph: tf.Graph, functions: dict, at: str = "") -> Iterator[tuple[str, tf.Operation]]:
-    """Those of a graph and of the functions that it calls, by their names behind those of calls."""
+def _walk(graph: tf.Graph, functions: dict, at: str = "") -> Iterator[tuple[str, tf.Operation]]:
+    """The nodes of a graph and of the functions that it calls, with `caller/node` as their name."""
     for node in graph.get_operations():
         yield at + node.name, node
         for value in node.node_def.attr.values():
             if value.func.name in functions:
                 definition = functions[value.func.name]
                 arguments = len(definition.signature.input_arg)
-                shapes = [one.shape for one in node.inputs][-arguments:] if arguments else []
+                shapes = [tensor.shape for tensor in node.inputs][-arguments:] if arguments else []
                 called = function_def_to_graph(definition, shapes)
-                yield from _nodes(called, functions, f"{at}{node.name}/")
+                yield from _walk(called, functions, f"{at}{node.name}/")
 
 
-def _same(one: _Convolution) -> list[Pair]:
-    """What SAME pads, of height and width, in front and behind."""
-    sizes = zip(one.image, one.kind.kernel, one.kind.strides, one.kind.dilation, strict=True)
+def _same_paddings(convolution: _Convolution) -> list[Pair]:
+    """What SAME pads in front and behind, of height and of width."""
+    kind = convolution.kind
+    sizes = zip(convolution.image, kind.kernel, kind.strides, kind.dilation, strict=True)
     return [
         same_padding(size, (kernel - 1) * dilation + 1, stride)
         for size, kernel, stride, dilation in sizes
     ]
 
 
-def _could_be_moved(one: _Convolution) -> bool:
-    """Whether a padding that is the same on both sides can have as many windows, elsewhere.
+def _could_be_shifted(convolution: _Convolution) -> bool:
+    """Whether a padding that is the same on both sides can give as many windows in other places.
 
-    Where windows move by one pixel, as many windows take as much padding as SAME, and the same on
-    both sides is then SAME itself.
+    With a stride of 1, as many windows need as much padding as SAME; if that is the same on both
+    sides, it is SAME itself.
     """
-    if not one.same:
+    if not convolution.same:
         return False
     return any(
         stride > 1 and (front != behind or stride > 2)
-        for (front, behind), stride in zip(_same(one), one.kind.strides, strict=True)
+        for (front, behind), stride in zip(
+            _same_paddings(convolution), convolution.kind.strides, strict=True
+        )
     )
 
 
-def _may_become(node: _Convolution, one: _Convolution) -> bool:
-    """Whether a convolution of the graph that pads nothing could be one with SAME in the file."""
+def _may_become(node: _Convolution, convolution: _Convolution) -> bool:
+    """Whether a convolution of the graph without padding may become one of the file with SAME."""
     return not node.same and all(
-        more >= own for more, own in zip(node.image, one.image, strict=True)
+        padded >= size for padded, size in zip(node.image, convolution.image, strict=True)
     )
 
 
-def _is_counterpart(node: _Convolution, one: _Convolution) -> bool:
-    """Whether a convolution of the graph has the windows of one in the file."""
-    if node.same == one.same:
-        return node.image == one.image
-    return _may_become(node, one) and all(
-        padded - own == front + behind or padded - own == 2 * front
-        for padded, own, (front, behind) in zip(node.image, one.image, _same(one), strict=True)
+def _is_counterpart(node: _Convolution, convolution: _Convolution) -> bool:
+    """Whether a convolution of the graph has the windows of a convolution of the file."""
+    if node.same == convolution.same:
+        return node.image == convolution.image
+    sizes = zip(node.image, convolution.image, _same_paddings(convolution), strict=True)
+    return _may_become(node, convolution) and all(
+        padded - size == front + behind or padded - size == 2 * front
+        for padded, size, (front, behind) in sizes
     )
 
 
-def _without_counterpart(
+def _find_unmatched(
     in_file: list[_Convolution], in_graph: list[_Convolution]
 ) -> list[_Convolution]:
-    """Those of the file that are left if as many as can be have one of the graph each."""
+    """The convolutions of the file that a largest matching with the graph's leaves over."""
     taken: dict[int, int] = {}
 
     def find(number: int, tried: set[int]) -> bool:
@@ -185,4 +199,4 @@ def _without_counterpart(
                     return True
         return False
 
-    return [one for number, one in enumerate(in_file) if not find(number, set())]
+    return [convolution for number, convolution in enumerate(in_file) if not find(number, set())]

@@ -1,4 +1,4 @@
-"""TFLite files of one binary operator, with any sizes, and what they have to give, by NumPy."""
+"""Builds TFLite files of one binary operator of any sizes, and computes its outputs in NumPy."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,15 @@ from larq_compute_engine.mlir.python import tflite_schema as schema
 
 from export.conversion.rewriting.padding import same_padding
 
-__all__ = ["Case", "Convolution", "Pool", "expected", "file_of", "fits", "random_numbers"]
+__all__ = [
+    "Case",
+    "Convolution",
+    "Pool",
+    "build_file",
+    "compute_expected",
+    "draw_numbers",
+    "has_windows",
+]
 
 WORD = 32
 CUSTOM = schema.BuiltinOperator.CUSTOM
@@ -85,13 +93,13 @@ def _windows(case: Case) -> Pair:
     )
 
 
-def fits(case: Case) -> bool:
+def has_windows(case: Case) -> bool:
     """Whether there is a window at all."""
     return min(_windows(case)) > 0
 
 
-def random_numbers(case: Case, seed: int = 0) -> dict[str, np.ndarray]:
-    """An input and constants for a case.
+def draw_numbers(case: Case, seed: int = 0) -> dict[str, np.ndarray]:
+    """Draws an input and constants for a case.
 
     Returns:
         `images` (batch, height, width, channels) float32; for a convolution also `kernel` (filters,
@@ -115,8 +123,8 @@ def random_numbers(case: Case, seed: int = 0) -> dict[str, np.ndarray]:
     return {name: value.astype(np.float32) for name, value in numbers.items()}
 
 
-def expected(case: Case, numbers: dict[str, np.ndarray]) -> np.ndarray:
-    """What the operator has to give: (batch, height, width, filters), float64."""
+def compute_expected(case: Case, numbers: dict[str, np.ndarray]) -> np.ndarray:
+    """Computes what the operator must give: (batch, height, width, filters), float64."""
     signs = np.where(numbers["images"] >= 0, 1.0, -1.0)
     pads = [
         same_padding(size, (kernel - 1) * dilation + 1, stride)
@@ -159,7 +167,7 @@ def _words(channels: int) -> int:
     return -(-channels // WORD)
 
 
-def _packed(signs: np.ndarray) -> np.ndarray:
+def _pack(signs: np.ndarray) -> np.ndarray:
     """Signs as the engine keeps them: a bit for each, set for -1, in words of 32."""
     bits = np.zeros((*signs.shape[:-1], _words(signs.shape[-1]) * WORD), np.uint8)
     bits[..., : signs.shape[-1]] = signs < 0
@@ -167,7 +175,7 @@ def _packed(signs: np.ndarray) -> np.ndarray:
 
 
 class _Graph:
-    """A file in the making."""
+    """A file that is being built."""
 
     def __init__(self):
         self.file = schema.ModelT()
@@ -202,15 +210,15 @@ class _Graph:
         self.file.operatorCodes.append(code)
         self.graph.operators.append(operator)
 
-    def finished(self, start: int, end: int) -> bytes:
+    def finish(self, start: int, end: int) -> bytes:
         self.graph.inputs, self.graph.outputs = np.array([[start], [end]], np.int32)
         builder = flatbuffers.Builder(1024)
         builder.Finish(self.file.Pack(builder), b"TFL3")
         return bytes(builder.Output())
 
 
-def file_of(case: Case, numbers: dict[str, np.ndarray]) -> bytes:
-    """A file that makes bits of real numbers, runs the operator and gives real numbers."""
+def build_file(case: Case, numbers: dict[str, np.ndarray]) -> bytes:
+    """Builds a file that turns real numbers into bits, runs the operator and gives real numbers."""
     real, integers = schema.TensorType.FLOAT32, schema.TensorType.INT32
     graph = _Graph()
     images = graph.tensor((case.batch, *case.size, case.channels), real)
@@ -228,7 +236,7 @@ def file_of(case: Case, numbers: dict[str, np.ndarray]) -> bytes:
         packed = graph.tensor(packed_shape, integers)
         graph.operator("LceBMaxPool2d", [signs], packed, options)
     else:
-        kernel = _packed(numbers["kernel"])
+        kernel = _pack(numbers["kernel"])
         inputs = [signs, graph.tensor(kernel.shape, integers, kernel)]
         options |= {
             "channels_in": case.channels,
@@ -246,7 +254,7 @@ def file_of(case: Case, numbers: dict[str, np.ndarray]) -> bytes:
             inputs += [graph.tensor(per_filter, real, numbers[name]) for name in ("scale", "bias")]
             output = graph.tensor(shape, real)
             graph.operator("LceBconv2d", [*inputs, -1], output, options)
-            return graph.finished(images, output)
+            return graph.finish(images, output)
     output = graph.tensor(shape, real)
     graph.operator("LceDequantize", [packed], output)
-    return graph.finished(images, output)
+    return graph.finish(images, output)

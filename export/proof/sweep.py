@@ -16,14 +16,14 @@ from export.proof.single_operator import (
     Case,
     Convolution,
     Pool,
-    expected,
-    file_of,
-    fits,
-    random_numbers,
+    build_file,
+    compute_expected,
+    draw_numbers,
+    has_windows,
 )
 from export.tflite.backends import BACKENDS
 
-__all__ = ["SWEEPS", "Outcome", "is_known", "outcome", "some", "sweep"]
+__all__ = ["SWEEPS", "Outcome", "is_known", "run_case", "sample_cases", "sweep"]
 
 # Of the sum of all weights: the engine adds and takes away as much to get from bits to numbers.
 ROUNDING = 1e-6
@@ -35,9 +35,9 @@ class Outcome(NamedTuple):
 
     Attributes:
         right: as NumPy does.
-        known: wrongly, as their sizes tell, see `export.proof.engine_faults`.
-        unknown: wrongly, although their sizes do not tell.
-        harmless: rightly, although their sizes tell that they are wrong.
+        known: wrongly, as their sizes predict, see `export.proof.engine_faults`.
+        unknown: wrongly, although their sizes do not predict it.
+        harmless: rightly, although their sizes predict that they are wrong.
         refused: the backend cannot prepare them.
     """
 
@@ -49,22 +49,24 @@ class Outcome(NamedTuple):
 
 
 def is_known(case: Case) -> bool:
-    """Whether the sizes of a case tell that the engine's fast backends compute it wrongly."""
+    """Whether the sizes of a case predict that the engine's fast backends compute it wrongly."""
     if isinstance(case, Pool) or case.padding == "VALID" or case.pad_values:
         return False
     axes = zip(case.size, case.kernel, case.strides, case.dilation, strict=True)
     return any(is_wide(*axis) for axis in axes)
 
 
-def outcome(case: Case, backend: str) -> str:
+def run_case(case: Case, backend: str) -> str:
     """Runs a case with a backend of `export.BACKENDS` and returns the attribute of `Outcome`."""
-    numbers = random_numbers(case)
+    numbers = draw_numbers(case)
     try:
-        engine = Interpreter(file_of(case, numbers), num_threads=1, **BACKENDS[backend]).interpreter
+        engine = Interpreter(
+            build_file(case, numbers), num_threads=1, **BACKENDS[backend]
+        ).interpreter
     except RuntimeError:
         return "refused"
     (got,) = engine.predict([numbers["images"]])
-    wanted = expected(case, numbers)
+    wanted = compute_expected(case, numbers)
     largest = 1.0
     if isinstance(case, Convolution):
         largest = 1.5 * case.kernel[0] * case.kernel[1] * case.channels + 5
@@ -81,17 +83,17 @@ def sweep(cases: Iterable[Case]) -> dict[str, Outcome]:
         For each backend how many cases came out how. Cases without a window are left out.
     """
     outcomes = {backend: Outcome() for backend in BACKENDS}
-    for case in filter(fits, cases):
+    for case in filter(has_windows, cases):
         for backend, before in outcomes.items():
-            found = outcome(case, backend)
-            outcomes[backend] = before._replace(**{found: getattr(before, found) + 1})
+            name = run_case(case, backend)
+            outcomes[backend] = before._replace(**{name: getattr(before, name) + 1})
     return outcomes
 
 
 def _square() -> Iterator[Convolution]:
     ranges = (range(1, 9), range(1, 9), range(1, 8), (1, 2, 3), (1, 2, 3), PADDINGS)
     for height, width, kernel, stride, dilation, padding in itertools.product(*ranges):
-        pairs = ((one, one) for one in (kernel, stride, dilation))
+        pairs = ((size, size) for size in (kernel, stride, dilation))
         yield Convolution((height, width), *pairs, *padding)
 
 
@@ -167,9 +169,9 @@ SWEEPS = {
 }
 
 
-def some(cases: Iterable[Case], one_of: int) -> Iterator[Case]:
-    """About one case of so many, the same ones every time."""
-    return (case for case in cases if zlib.crc32(repr(case).encode()) % one_of == 0)
+def sample_cases(cases: Iterable[Case], every: int) -> Iterator[Case]:
+    """Samples about one in `every` cases, the same ones each time."""
+    return (case for case in cases if zlib.crc32(repr(case).encode()) % every == 0)
 
 
 def _main() -> None:

@@ -1,4 +1,4 @@
-"""The options of an operator in a TFLite file: the builtin ones, and the engine's own."""
+"""Reads the options of operators in a TFLite file: of builtin operators and of the engine's own."""
 
 from flatbuffers import flexbuffers
 from larq_compute_engine.mlir.python import tflite_schema as schema
@@ -7,7 +7,7 @@ __all__ = ["list_names", "read_builtin_options", "read_engine_options"]
 
 
 def list_names(enumeration: type) -> dict[int, str]:
-    """The names in an enumeration of the file's schema, by their numbers."""
+    """Lists the names in an enumeration of the file's schema, by their numbers."""
     return {code: name for name, code in vars(enumeration).items() if not name.startswith("_")}
 
 
@@ -17,7 +17,7 @@ ACTIVATIONS = list_names(schema.ActivationFunctionType)
 
 
 def read_builtin_options(operator: schema.Operator) -> dict[str, object]:
-    """The options of a builtin operator that `export.tflite.flatbuffer.Operator` speaks of."""
+    """Reads those options of a builtin operator that `export.tflite.file.Operator` has."""
     kind = getattr(schema, OPTIONS.get(operator.BuiltinOptionsType(), ""), None)
     table = operator.BuiltinOptions()
     if kind is None or table is None:
@@ -40,7 +40,7 @@ def read_builtin_options(operator: schema.Operator) -> dict[str, object]:
 
 
 def read_engine_options(name: str, encoded: bytes) -> dict[str, object]:
-    """The options of one of the engine's own operators, by the names that builtin ones have.
+    """Reads the options of an operator of the engine, by the names that builtin operators use.
 
     Args:
         name: of the operator; others than those of the engine that have options have none here.

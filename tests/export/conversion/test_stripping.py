@@ -31,10 +31,10 @@ def files(model):
 
 
 def names(file):
-    read_again = read(file)
-    tensors = [one for operator in read_again.operators for one in operator.outputs]
-    ends = {one.index for one in (*read_again.inputs, *read_again.outputs)}
-    return [one.name for one in tensors if one.index not in ends]
+    parsed = read(file)
+    tensors = [tensor for operator in parsed.operators for tensor in operator.outputs]
+    ends = {tensor.index for tensor in (*parsed.inputs, *parsed.outputs)}
+    return [tensor.name for tensor in tensors if tensor.index not in ends]
 
 
 def test_file_gives_the_same_without_names(model, files):
@@ -47,16 +47,23 @@ def test_file_gives_the_same_without_names(model, files):
 
 
 def test_operators_options_and_constants_stay(files):
-    def told(file):
+    def describe(file):
         return [
-            (one.name, one.options, [t and (t.shape, t.dtype, _bytes(t)) for t in one.inputs])
-            for one in read(file).operators
+            (
+                operator.name,
+                operator.options,
+                [
+                    tensor and (tensor.shape, tensor.dtype, _bytes(tensor))
+                    for tensor in operator.inputs
+                ],
+            )
+            for operator in read(file).operators
         ]
 
     def _bytes(tensor):
         return None if tensor.constant is None else tensor.constant.tobytes()
 
-    assert told(files[1]) == told(files[0])
+    assert describe(files[1]) == describe(files[0])
 
 
 def test_inputs_and_outputs_keep_their_names_and_the_signature_runs():
@@ -67,7 +74,7 @@ def test_inputs_and_outputs_keep_their_names_and_the_signature_runs():
     outputs = interpreter.get_signature_runner()(image=image)["output_000"]
     # Sums in another order.
     np.testing.assert_allclose(outputs, model(image), rtol=0, atol=1e-4)
-    (name,) = (one["name"] for one in interpreter.get_input_details())
+    (name,) = (tensor["name"] for tensor in interpreter.get_input_details())
     assert name == "serving_default_image:0"
 
 
@@ -76,15 +83,15 @@ def test_buffers_begin_at_multiples_of_16_and_none_is_there_twice(files):
     start = np.frombuffer(small, np.uint8).ctypes.data
     file = schema.Model.GetRootAs(small, 0)
     buffers = [file.Buffers(number) for number in range(file.BuffersLength())]
-    data = [one.DataAsNumpy() for one in buffers if one.DataLength()]
-    assert {(one.ctypes.data - start) % 16 for one in data} == {0}
-    assert len({one.tobytes() for one in data}) == len(data)
-    assert [one.DataLength() for one in buffers].count(0) == 1
+    data = [buffer.DataAsNumpy() for buffer in buffers if buffer.DataLength()]
+    assert {(values.ctypes.data - start) % 16 for values in data} == {0}
+    assert len({values.tobytes() for values in data}) == len(data)
+    assert [buffer.DataLength() for buffer in buffers].count(0) == 1
 
 
 def test_metadata_that_others_read_stays(files):
     file = schema.ModelT.InitFromObj(schema.Model.GetRootAs(files[0], 0))
-    assert [one.name for one in file.metadata] == [b"min_runtime_version"]
+    assert [metadata.name for metadata in file.metadata] == [b"min_runtime_version"]
     file.metadata[0].name = b"TFLITE_METADATA"
     with_metadata = _packed(file)
     before = schema.Model.GetRootAs(with_metadata, 0)
@@ -105,7 +112,7 @@ def test_stripped_files_are_verified_audited_taken_apart_and_measured(model, fil
     file, small = files
     verification = export.verify(small, model, images_for(model))
     assert verification.passed
-    # By the signs of their kernels; only names tell where the others came from.
+    # Mapped by the signs of their kernels; operators without a kernel are mapped by names alone.
     audited = export.audit(small, model)
     assert audited.lost == {}
     assert {row.layer for row in audited.rows if row.kind == "binary"} >= {"first", "second"}

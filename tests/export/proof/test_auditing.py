@@ -105,7 +105,7 @@ def test_lost_binary_convolution_is_named_with_the_reason():
     assert "Not binary: lost\n  lost: its input comes from a bare tf.sign of layer" in str(audited)
 
 
-def test_a_reason_of_several_layers_is_told_once():
+def test_a_reason_of_several_layers_is_printed_once():
     x = inputs = tf.keras.Input((8, 8, 32))
     signs = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign"}
     for number in range(3):
@@ -115,11 +115,11 @@ def test_a_reason_of_several_layers_is_told_once():
     audited = export.audit(export.convert(model, target="xcore"), model, "xcore")
     reason = audited.lost["conv0"]
     assert audited.lost == dict.fromkeys(("conv0", "conv1", "conv2"), reason)
-    told = str(audited)
-    assert told.count(reason) == 1
-    assert told.endswith(f"Not binary: conv0, conv1, conv2\n  each: {reason}")
-    some = dataclasses.replace(audited, lost={**audited.lost, "conv1": "another reason."})
-    assert str(some).endswith(f"\n  conv0, conv2: {reason}\n  conv1: another reason.")
+    text = str(audited)
+    assert text.count(reason) == 1
+    assert text.endswith(f"Not binary: conv0, conv1, conv2\n  each: {reason}")
+    mixed = dataclasses.replace(audited, lost={**audited.lost, "conv1": "another reason."})
+    assert str(mixed).endswith(f"\n  conv0, conv2: {reason}\n  conv1: another reason.")
 
 
 def test_one_call_of_two_that_is_not_binary_loses_the_layer():

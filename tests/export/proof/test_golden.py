@@ -20,7 +20,7 @@ def folder(tmp_path):
     return tmp_path / "export"
 
 
-def told_of(folder):
+def read_description(folder):
     return json.loads((folder / "model.json").read_text("utf-8"))
 
 
@@ -32,32 +32,32 @@ def floats(content, end, run):
 
 def test_sample_is_read_without_numpy_and_is_what_keras_gives(folder):
     model, images = small_network()
-    told = told_of(folder)["golden"]
-    content = (folder / told["file"]).read_bytes()
-    assert len(content) == told["runs"] * 4 * (32 * 32 * 3 + 10)
+    described = read_description(folder)["golden"]
+    content = (folder / described["file"]).read_bytes()
+    assert len(content) == described["runs"] * 4 * (32 * 32 * 3 + 10)
     assert len(content) <= golden.MOST_BYTES
-    (taken,), (given,) = told["inputs"], told["outputs"]
+    (taken,), (given,) = described["inputs"], described["outputs"]
     assert (taken["shape"], given["shape"]) == ([4, 1, 32, 32, 3], [4, 1, 10])
     assert (taken["type"], given["type"]) == ("float32", "float32")
-    right = 0
-    for run in range(told["runs"]):
+    within = 0
+    for run in range(described["runs"]):
         pixels = np.reshape(floats(content, taken, run), (1, 32, 32, 3))
         assert any((pixels == image).all() for image in images)
         difference = model(pixels.astype("float32")) - np.array([floats(content, given, run)])
-        right += np.abs(difference).max() <= given["tolerance"]
-    assert right >= told["enough"] == 3
+        within += np.abs(difference).max() <= given["tolerance"]
+    assert within >= described["enough"] == 3
 
 
-def test_hash_of_the_sample_is_told(folder):
+def test_hash_of_the_sample_is_in_the_description(folder):
     digest = hashlib.sha256((folder / "golden.bin").read_bytes()).hexdigest()
-    assert told_of(folder)["files"]["golden.bin"] == digest
+    assert read_description(folder)["files"]["golden.bin"] == digest
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_sample_is_repeated_with_every_backend(backend, folder):
-    passed, told = predict.self_test(folder, backend=BACKENDS[backend])
+    passed, outcome = predict.self_test(folder, backend=BACKENDS[backend])
     assert passed
-    assert told.startswith("self-test passed: 4 of 4 runs within the tolerance (3 are enough)")
+    assert outcome.startswith("self-test passed: 4 of 4 runs within the tolerance (3 are enough)")
 
 
 def test_other_numbers_fail(folder):
@@ -66,9 +66,9 @@ def test_other_numbers_fail(folder):
     changed = outputs.copy()
     changed[:2, 0, 3] += 2 * bundle.golden.tolerances[0]
     write(folder, small_bundle(golden=with_outputs(bundle.golden, changed)))
-    passed, told = predict.self_test(folder)
+    passed, outcome = predict.self_test(folder)
     assert not passed
-    assert told.startswith("self-test FAILED: 2 of 4 runs within the tolerance (3 are enough)")
+    assert outcome.startswith("self-test FAILED: 2 of 4 runs within the tolerance (3 are enough)")
     changed[:] = np.nan
     write(folder, small_bundle(golden=with_outputs(bundle.golden, changed)))
     assert predict.self_test(folder)[0] is False
@@ -84,13 +84,13 @@ def cut(folder):
     (folder / "golden.bin").write_bytes((folder / "golden.bin").read_bytes()[:-4])
 
 
-def retold(**changes):
+def with_changes(**changes):
     def change(folder):
-        told = told_of(folder)
+        described = read_description(folder)
         for name, value in changes.items():
-            part, _, key = name.rpartition("__")
-            (told["golden"][part][0] if part else told["golden"])[key] = value
-        (folder / "model.json").write_text(json.dumps(told))
+            end, _, key = name.rpartition("__")
+            (described["golden"][end][0] if end else described["golden"])[key] = value
+        (folder / "model.json").write_text(json.dumps(described))
 
     return change
 
@@ -103,18 +103,18 @@ def retold(**changes):
             lambda folder: (folder / "golden.bin").unlink(),
             "golden.bin cannot be read: No such file",
         ),
-        (retold(runs=5), "golden.bin is damaged: it does not fit model.json"),
-        (retold(enough=0), "golden.bin is damaged: it does not fit model.json"),
-        (retold(inputs=3), "golden.bin is damaged: "),
-        (retold(inputs__shape=[4, 1, 32, 32, 4]), "golden.bin is damaged: "),
+        (with_changes(runs=5), "golden.bin is damaged: it does not fit model.json"),
+        (with_changes(enough=0), "golden.bin is damaged: it does not fit model.json"),
+        (with_changes(inputs=3), "golden.bin is damaged: "),
+        (with_changes(inputs__shape=[4, 1, 32, 32, 4]), "golden.bin is damaged: "),
         (
-            retold(inputs__shape=[4, 1, 32, 96]),
+            with_changes(inputs__shape=[4, 1, 32, 96]),
             "golden.bin is damaged: it belongs to another network",
         ),
-        (retold(inputs__type="object"), "golden.bin is damaged: "),
-        (retold(outputs__offset=10**9), "golden.bin is damaged: "),
-        (retold(outputs__offset=-40), "golden.bin is damaged: "),
-        (retold(outputs__tolerance=None), "golden.bin is damaged: "),
+        (with_changes(inputs__type="object"), "golden.bin is damaged: "),
+        (with_changes(outputs__offset=10**9), "golden.bin is damaged: "),
+        (with_changes(outputs__offset=-40), "golden.bin is damaged: "),
+        (with_changes(outputs__tolerance=None), "golden.bin is damaged: "),
     ],
 )
 def test_damaged_samples_are_refused(spoil, message, folder):
@@ -140,7 +140,7 @@ def pooled(side):
 
 @pytest.mark.parametrize(("side", "runs"), [(32, 4), (84, 3), (224, 1), (1200, None)])
 def test_sample_is_small(side, runs):
-    images = np.random.default_rng(0).normal(size=(8, side, side, 3)).astype("float32")
+    images = np.random.default_rng(0).random((8, side, side, 3), "float32")
     sample = golden.make_golden_sample(pooled(side), images, source="random images", tolerance=1e-3)
     assert (sample and sample.runs) == runs
 

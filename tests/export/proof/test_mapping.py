@@ -10,7 +10,7 @@ from export.proof import mapping
 from export.tflite.flatbuffer import read
 
 K = tf.keras.layers
-KERNELS = tuple(mapping.KERNEL_INPUT)
+WITH_KERNEL = tuple(mapping.KERNEL_INPUT)
 
 
 def binary(name, filters=32, **options):
@@ -25,7 +25,7 @@ def layers_with_kernel(model):
     return [
         names.get(id(owner))
         for operator, owner in zip(file.operators, mapping.map_operators(file, model), strict=True)
-        if operator.name in KERNELS
+        if operator.name in WITH_KERNEL
     ]
 
 
@@ -105,10 +105,10 @@ def test_kernels_are_recognised_behind_what_was_folded_into_them():
     for norm in norms:
         norm.gamma.assign(np.random.default_rng(0).choice([-2.0, -0.5, 1.0, 3.0], norm.gamma.shape))
     file = read(export.convert(model))
-    operators = [one for one in file.operators if one.name in KERNELS]
+    operators = [operator for operator in file.operators if operator.name in WITH_KERNEL]
     for operator, layer in zip(operators, [*layers, model.get_layer("dense")], strict=True):
         assert mapping.has_filters_of(operator, layer)
-        assert sum(mapping.has_filters_of(operator, one) for one in layers) <= 1
+        assert sum(mapping.has_filters_of(operator, other) for other in layers) <= 1
 
 
 def test_layers_of_the_same_kernel_are_told_apart_by_name():
@@ -142,7 +142,7 @@ def test_a_model_within_another_is_traced_as_well(name):
     around = tf.keras.Model(inputs, K.Softmax()(model(K.Rescaling(0.5)(inputs))), name="around")
     file = read(export.convert(around))
     owners = mapping.map_operators(file, model)
-    found = [one.name for one in owners if one is not None and binary_layers.is_binary(one)]
+    found = [owner.name for owner in owners if owner is not None and binary_layers.is_binary(owner)]
     assert set(found) == {"conv", "second"}
     assert export.audit(export.convert(around), model).passed
 

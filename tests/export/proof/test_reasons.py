@@ -115,7 +115,7 @@ def depthwise(x, name):
 
 
 def separable(x, name):
-    signs = {f"{one}_quantizer": "ste_sign" for one in ("input", "depthwise", "pointwise")}
+    signs = {f"{name}_quantizer": "ste_sign" for name in ("input", "depthwise", "pointwise")}
     return lq.layers.QuantSeparableConv2D(16, 3, name=name, **signs)(x)
 
 
@@ -301,7 +301,7 @@ def test_file_of_another_model_is_not_taken_for_this_one():
     model = tf.keras.Model(inputs, convolution("wanted")(inputs), name="one")
     other = tf.keras.Model(inputs, K.Conv2D(4, 1, name="other")(inputs), name="two")
     audited = export.audit(export.convert(other), model)
-    assert audited.lost == {"wanted": "no operator of the file could be traced to it."}
+    assert audited.lost == {"wanted": "no operator of the file could be mapped to it."}
 
 
 def test_target_xcore_wants_ones_or_no_padding():

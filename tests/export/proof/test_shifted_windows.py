@@ -36,7 +36,7 @@ def padded(size, padding, window, stride, layer=K.Conv2D, dilation=1):
         ((3, 3), 7, 2),
     ],
 )
-def test_windows_are_moved_exactly_where_the_outputs_differ(size, padding, window, stride):
+def test_windows_are_shifted_exactly_where_the_outputs_differ(size, padding, window, stride):
     model = padded(size, padding, window, stride)
     flatbuffer = export.convert(model)
     images = np.random.default_rng(0).normal(size=(2, size, size, 8)).astype("float32")
@@ -46,13 +46,13 @@ def test_windows_are_moved_exactly_where_the_outputs_differ(size, padding, windo
 
 
 @pytest.mark.parametrize("layer", [K.DepthwiseConv2D, K.SeparableConv2D])
-def test_every_kind_of_convolution_is_looked_at(layer):
-    moved, right = (padded(size, (1, 1), 3, 2, layer) for size in (8, 9))
-    assert find_shifted_windows(export.convert(moved), moved) == ["conv"]
+def test_every_kind_of_convolution_is_checked(layer):
+    shifted, right = (padded(size, (1, 1), 3, 2, layer) for size in (8, 9))
+    assert find_shifted_windows(export.convert(shifted), shifted) == ["conv"]
     assert find_shifted_windows(export.convert(right), right) == []
 
 
-def test_convolutions_that_keras_compiles_or_reshapes_for_are_looked_at():
+def test_convolutions_that_keras_compiles_or_reshapes_for_are_checked():
     """Those in groups stand in a function, those of several times behind a reshaping."""
     image = tf.keras.Input((8, 8, 8))
     x = K.Conv2D(4, 3, strides=2, groups=2, name="conv")(
@@ -96,7 +96,7 @@ def test_layer_that_pads_itself_and_one_called_twice_are_right():
     assert find_shifted_windows(export.convert(model), model) == []
 
 
-def test_windows_of_binary_convolutions_are_looked_at():
+def test_windows_of_binary_convolutions_are_checked():
     image = tf.keras.Input((8, 8, 32))
     x = tf.pad(lq.quantizers.SteSign()(image), [[0, 0], [1, 1], [1, 1], [0, 0]])
     x = lq.layers.QuantConv2D(8, 3, strides=2, kernel_quantizer="ste_sign", name="conv")(x)
@@ -113,20 +113,20 @@ class Inner(tf.keras.Model):
         return self.convolution(tf.pad(images, [[0, 0], self.padding, self.padding, [0, 0]]))
 
 
-@pytest.mark.parametrize(("padding", "moved"), [((1, 1), ["conv"]), ((0, 1), [])])
-def test_windows_inside_a_subclassed_model_are_looked_at(padding, moved):
+@pytest.mark.parametrize(("padding", "shifted"), [((1, 1), ["conv"]), ((0, 1), [])])
+def test_windows_inside_a_subclassed_model_are_checked(padding, shifted):
     image, inner = tf.keras.Input((8, 8, 8)), Inner(padding)
     model = tf.keras.Model(image, inner(image))
-    assert find_shifted_windows(export.convert(model), model) == moved
+    assert find_shifted_windows(export.convert(model), model) == shifted
 
 
-def test_each_call_of_a_shared_convolution_is_looked_at():
+def test_each_call_of_a_shared_convolution_is_checked():
     image, conv = tf.keras.Input((8, 8, 8)), K.Conv2D(4, 3, strides=2, name="conv")
     right = conv(K.ZeroPadding2D(((0, 1), (0, 1)))(image))
-    for padding, moved in ((1, ["conv"]), (((0, 2), (0, 2)), [])):
+    for padding, shifted in ((1, ["conv"]), (((0, 2), (0, 2)), [])):
         other = conv(K.ZeroPadding2D(padding)(image))
         model = tf.keras.Model(image, K.Add()([right, other]))
-        assert find_shifted_windows(export.convert(model), model) == moved
+        assert find_shifted_windows(export.convert(model), model) == shifted
 
 
 class Function(K.Layer):
@@ -142,16 +142,16 @@ class Function(K.Layer):
 
 
 @pytest.mark.parametrize("function", [tf.nn.conv2d, tf.nn.depthwise_conv2d])
-@pytest.mark.parametrize(("padding", "moved"), [((1, 1), ["own"]), ((0, 1), [])])
-def test_windows_of_functions_of_tensorflow_are_looked_at(function, padding, moved):
+@pytest.mark.parametrize(("padding", "shifted"), [((1, 1), ["own"]), ((0, 1), [])])
+def test_windows_of_functions_of_tensorflow_are_checked(function, padding, shifted):
     image = tf.keras.Input((8, 8, 8))
     x = K.Conv2D(1, 3, strides=2, padding="same")(image)
     model = tf.keras.Model(image, Function(function, padding, name="own")(image) + x)
-    assert find_shifted_windows(export.convert(model), model) == moved
+    assert find_shifted_windows(export.convert(model), model) == shifted
     kernel = tf.random.normal((3, 3, 8, 1))
     x = function(tf.pad(image, [[0, 0], padding, padding, [0, 0]]), kernel, [1, 2, 2, 1], "VALID")
     model = tf.keras.Model(image, x)
-    assert bool(find_shifted_windows(export.convert(model), model)) == bool(moved)
+    assert bool(find_shifted_windows(export.convert(model), model)) == bool(shifted)
 
 
 def test_networks_without_convolutions_have_none():

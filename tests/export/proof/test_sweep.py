@@ -43,8 +43,8 @@ def test_bits_and_pools_are_swept():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sweep.SWEEPS)
 def test_sizes_tell_exactly_what_the_engine_computes_wrongly(name):
-    one_of = 3 if name == "activations" else 24
-    found = sweep.sweep(sweep.some(sweep.SWEEPS[name](), one_of))
+    every = 3 if name == "activations" else 24
+    found = sweep.sweep(sweep.sample_cases(sweep.SWEEPS[name](), every))
     assert set(found) == set(BACKENDS)
     for backend, outcome in found.items():
         assert sum(outcome) > 0

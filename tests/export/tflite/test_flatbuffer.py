@@ -46,19 +46,20 @@ def test_everything_agrees_with_the_interpreter(plain):
     file = flatbuffer.read(content)
     # TensorFlow Lite may add a delegate of its own behind the operators of the file.
     expected = interpreter._get_ops_details()[: len(file.operators)]
-    assert [one.name for one in file.operators] == [one["op_name"] for one in expected]
+    assert [operator.name for operator in file.operators] == [
+        details["op_name"] for details in expected
+    ]
     for operator, details in zip(file.operators, expected, strict=True):
-        assert [-1 if one is None else one.index for one in operator.inputs] == list(
-            details["inputs"]
-        )
-        assert [one.index for one in operator.outputs] == list(details["outputs"])
+        inputs = [-1 if tensor is None else tensor.index for tensor in operator.inputs]
+        assert inputs == list(details["inputs"])
+        assert [tensor.index for tensor in operator.outputs] == list(details["outputs"])
     tensors = {
-        one.index: one
+        tensor.index: tensor
         for operator in file.operators
-        for one in (*operator.inputs, *operator.outputs)
-        if one is not None
+        for tensor in (*operator.inputs, *operator.outputs)
+        if tensor is not None
     }
-    details = {one["index"]: one for one in interpreter.get_tensor_details()}
+    details = {found["index"]: found for found in interpreter.get_tensor_details()}
     for index, tensor in tensors.items():
         assert tensor.name == details[index]["name"]
         assert tensor.shape == tuple(details[index]["shape"])
@@ -70,7 +71,7 @@ def test_everything_agrees_with_the_interpreter(plain):
 
 
 def test_options_are_those_of_the_layers(plain):
-    operators = {one.name: one for one in flatbuffer.read(plain[1]).operators}
+    operators = {operator.name: operator for operator in flatbuffer.read(plain[1]).operators}
     assert operators["CONV_2D"].options == {
         "padding": "SAME",
         "strides": (2, 2),
@@ -96,7 +97,8 @@ def test_options_of_binary_pools_are_decoded(window, stride, padding):
     signs = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign"}
     x = K.MaxPool2D(window, stride, padding)(lq.quantizers.SteSign()(inputs))
     model = tf.keras.Model(inputs, lq.layers.QuantConv2D(32, 2, **signs)(x))
-    operators = {one.name: one for one in flatbuffer.read(export.convert(model)).operators}
+    file = flatbuffer.read(export.convert(model))
+    operators = {operator.name: operator for operator in file.operators}
     assert operators["LceBMaxPool2d"].options == {
         "padding": padding.upper(),
         "strides": (stride, stride),
@@ -106,7 +108,7 @@ def test_options_of_binary_pools_are_decoded(window, stride, padding):
 
 def test_constants_are_the_weights(plain):
     model, content = plain
-    operators = {one.name: one for one in flatbuffer.read(content).operators}
+    operators = {operator.name: operator for operator in flatbuffer.read(content).operators}
     kernel, _ = model.get_layer("classes").get_weights()
     dense = operators["FULLY_CONNECTED"]
     np.testing.assert_array_equal(dense.inputs[1].values(), kernel.T)
@@ -162,7 +164,7 @@ def read_or_refused(content):
 
 def test_files_cut_short_are_refused(binary):
     refused = [read_or_refused(binary[:length]) for length in range(8, len(binary), 41)]
-    # Of what stands at the very end, some is padding and names.
+    # The very end of a file is padding and names.
     assert np.mean(refused) > 0.9
 
 
