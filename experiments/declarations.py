@@ -9,7 +9,7 @@ import importlib.util
 from pathlib import Path
 from types import ModuleType
 
-__all__ = ["CHOICES", "DATASETS", "MODELS", "SETTINGS"]
+__all__ = ["CHOICES", "DATASETS", "MODELS", "NETWORK", "NETWORK_OR_TFLITE", "SETTINGS"]
 
 
 def _load(name: str) -> ModuleType:
@@ -20,8 +20,12 @@ def _load(name: str) -> ModuleType:
     return module
 
 
-CHOICES: dict[str, tuple[str, ...]] = _load("choices").CHOICES
+_choices = _load("choices")
+CHOICES: dict[str, tuple[str, ...]] = _choices.CHOICES
 MODELS, DATASETS = CHOICES["model"], CHOICES["dataset"]
+# What commands take that take a network, and those that also run files for phones.
+NETWORK: str = _choices.NETWORK_FORMATS
+NETWORK_OR_TFLITE = f"a .tflite file, {NETWORK}"
 SETTINGS: dict[str, dataclasses.Field] = {
     field.name: field for field in dataclasses.fields(_load("settings").Settings)
 }

@@ -5,100 +5,100 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from experiments.declarations import NETWORK_OR_TFLITE
 from experiments.quiet import quiet_standard_error
-from recu_tf import data, evaluation, json_text, models, networks, pytorch
+from recu_tf import data, evaluation, json_text, models, networks
+from recu_tf.data import Normalization
 from recu_tf.data.disk.files import list_folder_files
 from recu_tf.networks import Classifier
-from recu_tf.pixel_scaling import make_identity_normalization, scales_pixels
-from recu_tf.pytorch.identification import resolve_network
+from recu_tf.pixel_scaling import make_identity_normalization
 from recu_tf.runs import Run
 from recu_tf.settings import Settings
 
 __all__ = ["evaluate"]
 
-CHECKPOINTS = (".pth.tar", ".pth")
-FORMATS = (
-    "a run directory, a .keras file, a SavedModel directory, a published checkpoint "
-    f"({', '.join(CHECKPOINTS)}) or a .tflite file"
-)
 
-
-def _kind(path: Path) -> str:
+def _check_path(path: Path, which: str | None, model: str | None) -> bool:
+    """Whether a path is a `.tflite` file; refuses what is neither that nor a network."""
+    if path.suffix == ".tflite" and path.is_file():
+        if which is not None:
+            raise ValueError(f"`which` is for run directories, {path} holds one network.")
+        if model is not None:
+            raise ValueError(f"`model` is for published checkpoints, {path} defines its own.")
+        return True
     if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist; it must be {FORMATS}.")
-    if path.is_dir():
-        kinds = {"run": "config.json", "saved_model": "saved_model.pb"}
-        found = [kind for kind, name in kinds.items() if (path / name).exists()]
-    else:
-        kinds = {"keras": ".keras", "checkpoint": CHECKPOINTS, "tflite": ".tflite"}
-        found = [kind for kind, suffix in kinds.items() if path.name.endswith(suffix)]
-    if not found:
-        raise ValueError(f"{path} must be {FORMATS}; it is none.")
-    return found[0]
+        raise FileNotFoundError(f"{path} does not exist; it must be {NETWORK_OR_TFLITE}.")
+    if networks.find_format(path) is None:
+        raise ValueError(f"{path} must be {NETWORK_OR_TFLITE}; it is none.")
+    return False
 
 
-def _run_around(path: Path, dataset: str | None) -> Run | None:
-    """The run that a file lies in, if any."""
+def _find_run(path: Path, dataset: str | None) -> Run | None:
+    """The run that a file lies in; None elsewhere, where `dataset` must be given."""
     try:
-        return Run.find_around(path)
+        run = Run.find_around(path)
     except ValueError:
         # Other programs call files config.json as well.
         if dataset is None:
             raise
         return None
+    if run is None:
+        _require_dataset(path, dataset)
+    return run
 
 
-def _settings(
+def _require_dataset(path: Path, dataset: str | None) -> None:
+    if dataset is None:
+        raise ValueError(
+            f"`dataset` must be given for {path}, which lies in no run: one of "
+            f"{', '.join(data.DATASETS)}."
+        )
+
+
+def _merge_settings(
     run: Run | None,
     path: Path,
     dataset: str | None,
     data_path: str | None,
     batch_size_test: int | None,
 ) -> Settings:
-    """What is told, over what the run knows."""
-    if run is None and dataset is None:
-        raise ValueError(
-            f"`dataset` must be given for {path}, which lies in no run: one of "
-            f"{', '.join(data.DATASETS)}."
-        )
+    """The settings of the run, with what is given in their place."""
+    if run is None:
+        _require_dataset(path, dataset)
     settings = Settings.of_run(run) if run else Settings(dataset=dataset)
     if dataset not in (None, settings.dataset):
         raise ValueError(
             f"`dataset` of the run {run.path} is {settings.dataset}, got {dataset!r}; a file "
             "outside of it may have any."
         )
-    told = {"data_path": data_path, "batch_size_test": batch_size_test}
-    return replace(settings, **{name: one for name, one in told.items() if one is not None})
+    given = {"data_path": data_path, "batch_size_test": batch_size_test}
+    return replace(settings, **{name: value for name, value in given.items() if value is not None})
 
 
-def _file_classifier(
-    kind: str, path: Path, normalization: data.Normalization
-) -> tuple[Classifier, data.Normalization]:
-    """The network in a file, and the normalisation of the images that it takes."""
+def _make_classifier(path: Path, network: networks.Network) -> Classifier:
     try:
-        if kind == "saved_model":
-            return networks.saved_model_classifier(path), normalization
-        if kind == "tflite":
-            import export
-
-            normalization = _exported_normalization(path) or normalization
-            return export.tflite_classifier(path.read_bytes(), normalization), normalization
-        network = networks.load_keras_file(path)
-        if scales_pixels(network):
-            normalization = make_identity_normalization(network.inputs[0].shape[-1])
-        return networks.keras_classifier(network), normalization
+        return networks.make_keras_classifier(network.model)
     except ValueError as error:
-        raise error if str(path) in str(error) else ValueError(f"{path}: {error}") from error
+        raise ValueError(f"{path}: {error}") from error
 
 
-def _exported_normalization(path: Path) -> data.Normalization | None:
+def _make_tflite_classifier(path: Path, normalization: Normalization) -> Classifier:
+    import export
+
+    try:
+        return export.make_tflite_classifier(path.read_bytes(), normalization)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _read_exported_normalization(path: Path) -> Normalization | None:
     """What the folder of an export says of the images of its file; None elsewhere."""
     try:
-        told = json_text.parse(path.with_name("model.json").read_text("utf-8"))["input"]
-        if told["type"] == "float32" and told["values"] == "pixels":
-            return make_identity_normalization(told["shape"][-1])
-        if told["values"] == "normalized":
-            return data.Normalization(tuple(told["mean"]), tuple(told["std"]))
+        description = json_text.parse(path.with_name("model.json").read_text("utf-8"))["input"]
+        if description["type"] == "float32" and description["values"] == "pixels":
+            return make_identity_normalization(description["shape"][-1])
+        if description["values"] == "normalized":
+            return Normalization(tuple(description["mean"]), tuple(description["std"]))
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         pass  # Other programs call files model.json as well.
     return None
@@ -135,55 +135,47 @@ def evaluate(
 ) -> str:
     """Evaluates a trained network on all test images of a data set, each counted once.
 
-    A run directory, and a file that lies in one, tell the data set and how its images are
-    normalised. Elsewhere `dataset` tells, and the normalisation is that data set's own; a
-    published checkpoint's is guessed. A `.keras` file that scales pixels itself, and a file in the
-    folder of an export, have their own. For what loading a SavedModel means, see
-    `recu_tf.networks.saved_model_classifier`.
+    A run directory, and a file that lies in one, are evaluated on the data set of the run, with
+    its normalisation. Any other network needs `dataset`, whose own normalisation is taken; the data
+    set of a published checkpoint is inferred. A network that scales pixels itself, and a file in
+    the folder of an export, have their own normalisation.
 
     Args:
-        path: a run directory, a `.keras` file, a SavedModel directory, a published checkpoint or a
-            `.tflite` file.
+        path: of a network in any format of `recu_tf.networks.load`, or of a `.tflite` file.
         which: "best" or "last" model of a run directory; None means best.
-        model: network of a published checkpoint; guessed if None.
+        model: network of a published checkpoint; inferred if None.
         dataset: one of `recu_tf.data.DATASETS`.
         data_path: where the data set lies, if not where the run found it or in its usual place.
-        batch_size_test: images per step; None means that of the run, or 256.
+        batch_size_test: images per step; None means that of the run, or 128.
 
     Returns:
-        What was evaluated, on how many images, and top-1, top-5 and loss, in four lines.
+        Four lines: what was evaluated and on how many images, top-1, top-5 and loss.
 
     Raises:
         FileNotFoundError: there is nothing at `path`.
-        ValueError: it is damaged or none of the above, the data set is not told or not the
-            network's, or an option does not belong to it.
+        ValueError: it is damaged or none of the above, the data set is not known or not the
+            network's, or an option does not belong to its format.
         ImportError, OSError: the data set cannot be read, or a package that reads it is missing.
     """
     path = Path(path)
-    kind = _kind(path)
-    if which is not None and kind != "run":
-        raise ValueError(f"`which` is for run directories, {path} holds one network.")
-    if model is not None and kind != "checkpoint":
-        raise ValueError(f"`model` is for published checkpoints, {path} tells its own.")
-    run = state_dict = None
-    if kind == "run":
-        run = Run.open(path)
-        path = run.model_path(which or "best")
-    elif kind == "checkpoint":
-        state_dict, _ = pytorch.read_checkpoint(path)
-        model, dataset = resolve_network(state_dict, model=model, dataset=dataset)
-    else:
-        run = _run_around(path, dataset)
-    settings = _settings(run, path, dataset, data_path, batch_size_test)
-    normalization = (run or data.DATASETS[settings.dataset]).normalization
+    is_tflite = _check_path(path, which, model)
+    run = None
+    if networks.find_format(path) not in ("run", "checkpoint"):
+        run = _find_run(path, dataset)
     with quiet_standard_error():
-        if kind == "run":
-            classifier = networks.keras_classifier(run.load_model(which or "best"))
-        elif kind == "checkpoint":
-            network = pytorch.from_state_dict(state_dict, model=model, dataset=dataset)
-            classifier = networks.keras_classifier(network)
+        if is_tflite:
+            normalization = _read_exported_normalization(path)
         else:
-            classifier, normalization = _file_classifier(kind, path, normalization)
+            network = networks.load(path, which=which, model=model, dataset=dataset)
+            run, normalization = network.run, network.normalization
+            dataset = dataset or (None if run else network.dataset)
+            path = network.file or path
+        settings = _merge_settings(run, path, dataset, data_path, batch_size_test)
+        normalization = normalization or (run or data.DATASETS[settings.dataset]).normalization
+        if is_tflite:
+            classifier = _make_tflite_classifier(path, normalization)
+        else:
+            classifier = _make_classifier(path, network)
     _check_classes(classifier, settings, path)
     batches, count = data.load_evaluation_set(
         settings.dataset,
@@ -192,7 +184,7 @@ def evaluate(
         batch_size=settings.batch_size_test,
     )
     _check_shape(classifier, batches.element_spec[0].shape[1:], settings, path)
-    if kind == "tflite":
+    if is_tflite:
         print(f"Running {count:,} test images of {settings.dataset}, one by one", flush=True)
     try:
         values = evaluation.evaluate(

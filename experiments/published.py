@@ -4,12 +4,13 @@ import argparse
 import re
 from pathlib import Path
 
+from experiments.declarations import NETWORK
 from experiments.options import Parser
 
 __all__ = ["add_arguments", "check", "notes"]
 
 TWO_STAGE = "two_stage_resnet18_1w1a or two_stage_resnet34_1w1a"
-TEACHER = "a run directory or a .keras file of a full-precision network"
+TEACHER = f"a full-precision network: {NETWORK}"
 
 
 def add_arguments(parser: Parser) -> None:

@@ -23,7 +23,7 @@ from export.proof.auditing import Audit, audit
 from export.proof.verification import Verification, verify
 from export.refusals import ExportError
 from export.tflite.backends import BACKENDS
-from export.tflite.classifier import tflite_classifier
+from export.tflite.classifier import make_tflite_classifier
 
 __all__ = [
     "BACKENDS",
@@ -45,8 +45,8 @@ __all__ = [
     "export_network",
     "float32_model",
     "load",
+    "make_tflite_classifier",
     "quantize",
     "rewrite",
-    "tflite_classifier",
     "verify",
 ]

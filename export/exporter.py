@@ -17,6 +17,7 @@ from export.pipeline import Exported, export_network
 from export.proof.auditing import Audit
 from export.proof.verification import Verification
 from export.refusals import ExportError, earlier_export
+from recu_tf.image_input import find_image_input
 from recu_tf.pixel_scaling import is_identity
 from recu_tf.runs import list_versions
 
@@ -159,8 +160,8 @@ def export_bundle(
     """
     directory = check_free(directory or source.directory)
     check_network(source.model)
-    shapes = [tuple(tensor.shape) for tensor in source.model.inputs]
-    if not any(len(shape) == 4 for shape in shapes):
+    if find_image_input(source.model) is None:
+        shapes = [tuple(tensor.shape) for tensor in source.model.inputs]
         raise ValueError(
             f"{source.name} must take images (batch, height, width, channels), it takes "
             f"{', '.join(map(str, shapes))}."

@@ -12,7 +12,7 @@ import tensorflow as tf
 from export.conversion.converter import convert
 from export.conversion.int8.quantize import quantize
 from export.conversion.rewriting import Rewriting, float32_model, rewrite
-from export.conversion.serving import image_position, with_pixel_input, with_softmax
+from export.conversion.serving import require_image_input, with_pixel_input, with_softmax
 from export.conversion.stripping import strip
 from export.export_options import DEFAULTS, Options
 from export.keras_graph.building import flatten_model
@@ -120,7 +120,7 @@ def _file_inputs(
     """What the file takes for what the model takes."""
     if not options.uint8:
         return inputs
-    arrays, place = as_list(inputs), image_position(model)
+    arrays, place = as_list(inputs), require_image_input(model)
     arrays[place] = denormalize(arrays[place], normalization)
     return as_inputs(arrays)
 
@@ -208,7 +208,7 @@ def export_network(
     seconds = time.perf_counter() - start
     audited = audit(file, reference, options.target)
     check_operators(audited)
-    strict = source.run is not None if options.strict is None else options.strict
+    strict = source.is_from_library if options.strict is None else options.strict
     if strict and not audited.passed:
         raise ExportError("not every layer that should be binary is", audited)
     check_loads(file, audited)

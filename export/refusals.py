@@ -4,7 +4,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from export.conversion.serving import image_position
+from export.conversion.serving import require_image_input
 from export.export_options import Options
 from export.keras_graph.inputs_outputs import input_names, output_names
 from export.keras_graph.output_kinds import ending
@@ -64,7 +64,7 @@ def check_options(model: tf.keras.Model, options: Options) -> None:
             f"{len(model.inputs)}: {', '.join(input_names(model))}."
         )
     if options.uint8:
-        image_position(model)
+        require_image_input(model)
     if options.softmax and len(model.outputs) != 1:
         raise ValueError(
             "`softmax` is of the logits of one output, got a network with "

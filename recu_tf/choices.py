@@ -4,7 +4,7 @@ Only the standard library is needed here, so that the command line can list them
 TensorFlow.
 """
 
-__all__ = ["CHOICES", "DATASETS", "LR_TYPES", "MODELS"]
+__all__ = ["CHOICES", "DATASETS", "LR_TYPES", "MODELS", "NETWORK_FORMATS"]
 
 RESNET20 = "resnet20_1w1a"
 RESNET18 = "resnet18_1w1a"
@@ -36,6 +36,12 @@ FOLDER = "folder"
 DATASETS = (DIGITS, CIFAR10, CIFAR100, IMAGENET, TINYIMAGENET, FOLDER)
 
 LR_TYPES = ("cos", "step", "linear")
+
+# What `recu_tf.networks.load` takes, and so every command that takes a network.
+NETWORK_FORMATS = (
+    "a run directory, a .keras file, a .h5 file, a SavedModel directory or a published checkpoint "
+    "(.pth.tar, .pth)"
+)
 
 # By the name of the setting.
 CHOICES = {

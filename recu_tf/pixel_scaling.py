@@ -7,12 +7,13 @@ import tensorflow as tf
 
 from recu_tf.data import Normalization
 from recu_tf.functional import is_graph, nodes
+from recu_tf.image_input import find_image_input
 
 __all__ = [
     "PIXELS",
     "check_normalization",
     "denormalize",
-    "find_image_input",
+    "find_pixel_scaling",
     "is_identity",
     "make_identity_normalization",
     "make_normalization",
@@ -108,10 +109,19 @@ def denormalize(images: np.ndarray, normalization: Normalization) -> np.ndarray:
     return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
 
 
-def find_image_input(model: tf.keras.Model) -> int | None:
-    """The number of the first input of rank 4, which takes images; None if there is none."""
-    ranks = [tensor.shape.rank for tensor in model.inputs]
-    return ranks.index(4) if 4 in ranks else None
+def find_pixel_scaling(model: tf.keras.Model) -> Normalization | None:
+    """The normalisation that leaves pixels unchanged, for a model that scales them itself.
+
+    Args:
+        model: with known inputs, see `scales_pixels`.
+
+    Returns:
+        The normalisation; None for a model that has no such layer or takes no images.
+    """
+    number = find_image_input(model) if getattr(model, "inputs", None) else None
+    if number is None or not scales_pixels(model, number):
+        return None
+    return make_identity_normalization(model.inputs[number].shape[-1])
 
 
 def scales_pixels(model: tf.keras.Model, number: int = 0) -> bool:

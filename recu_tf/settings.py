@@ -69,9 +69,9 @@ class Settings:
     )
     teacher: str | None = _setting(
         None,
-        "run directory or .keras file of a network with as many classes, whose softmax replaces "
-        "the labels, as in the published second stage",
-        metavar="RUN",
+        "network with as many classes, in a format of --init_from, whose softmax replaces the "
+        "labels, as in the published second stage",
+        metavar="NETWORK",
     )
     precision: str = _setting("float32", "precision policy of the layers; replaces --type")
     jit: bool = _setting(False, "compile the training step with XLA")

@@ -96,6 +96,14 @@ def trained_run(tmp_path_factory):
     return results / "run"
 
 
+@pytest.fixture(scope="session")
+def written_formats(tmp_path_factory):
+    """A small network, and the path of each format that it was written in."""
+    from network_formats import write_formats
+
+    return write_formats(tmp_path_factory.mktemp("formats"))
+
+
 @pytest.fixture(autouse=True)
 def _seed():
     tf.keras.utils.set_random_seed(0)

@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+from experiments.declarations import NETWORK_OR_TFLITE
 from experiments.options import Parser
 
 __all__ = ["DESCRIPTION", "HELP", "NAME", "add_arguments", "run"]
@@ -23,8 +24,7 @@ def add_arguments(parser: Parser) -> None:
         "files",
         metavar="FILE",
         nargs="+",
-        help="a .tflite file, a folder with a model.tflite in it, a run directory, a .keras file, "
-        "a .h5 file or a SavedModel directory",
+        help=f"a folder with a model.tflite in it, {NETWORK_OR_TFLITE}",
     )
     parser.option(
         "--threads", metavar="N", type=int, nargs="+", default=[1, 2], help="numbers of threads"

@@ -2,7 +2,7 @@
 
 import argparse
 
-from experiments.declarations import DATASETS, SETTINGS
+from experiments.declarations import DATASETS, NETWORK_OR_TFLITE, SETTINGS
 from experiments.options import Parser
 
 __all__ = ["DESCRIPTION", "HELP", "NAME", "add_arguments", "run"]
@@ -22,8 +22,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "path",
         metavar="PATH",
-        help="a run directory, a .keras file, a SavedModel directory, a published checkpoint "
-        "(.pth.tar, .pth) or a .tflite file",
+        help=NETWORK_OR_TFLITE,
     )
     parser.which()
     parser.checkpoint_model()

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from typing import TextIO
 
-from experiments.declarations import DATASETS
+from experiments.declarations import DATASETS, NETWORK
 from experiments.options import Parser, positive_integer
 from experiments.quiet import quiet_standard_error
 
@@ -29,9 +29,10 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "path",
         metavar="PATH",
-        help="a run directory, a .keras file, a .h5 file or a SavedModel directory",
+        help=NETWORK,
     )
     parser.which()
+    parser.checkpoint_model()
     parser.option(
         "--out",
         metavar="DIR",
@@ -43,7 +44,7 @@ def add_arguments(parser: Parser) -> None:
         choices=DATASETS,
         help="data set whose images the file is verified on, with its usual normalisation unless "
         "--mean, --std, --scale or a Rescaling layer of the network replaces it",
-        if_omitted="that of the run, or else random images",
+        if_omitted="that of the run or checkpoint, or else random images",
     )
     parser.option(
         "--data_path",
@@ -216,8 +217,16 @@ def run(options: argparse.Namespace) -> None:
         check_accuracy=options.check_accuracy,
     )
     with quiet_standard_error() as stream, _print_steps(stream):
-        source = sources.load(options.path, options.which)
-        source = sources.described(source, options.mean, options.std, options.scale, options.labels)
+        source = sources.load(
+            options.path, options.which, model=options.model, dataset=options.dataset
+        )
+        source = sources.describe(
+            source,
+            mean=options.mean,
+            std=options.std,
+            scale=options.scale,
+            labels=options.labels,
+        )
         report = export.export_bundle(
             source,
             options.out,

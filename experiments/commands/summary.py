@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.declarations import DATASETS, MODELS
+from experiments.declarations import DATASETS, MODELS, NETWORK_OR_TFLITE
 from experiments.options import Parser
 from experiments.quiet import quiet_standard_error
 
@@ -23,21 +23,13 @@ DESCRIPTION = (
     "operators."
 )
 
-CHECKPOINTS = (".pth.tar", ".pth")
-FORMATS = (
-    "a run directory, a .keras file, a .h5 file, a SavedModel directory, a published checkpoint "
-    f"({', '.join(CHECKPOINTS)}), a .tflite file or one of {', '.join(MODELS)}"
-)
-
 
 def add_arguments(parser: Parser) -> None:
     """Adds the options of `recu summary`."""
     parser.add_argument(
         "path",
         metavar="MODEL",
-        help="a run directory, a .keras file, a .h5 file, a SavedModel directory, a published "
-        "checkpoint (.pth.tar, .pth), a .tflite file, or the name of a network: "
-        f"{', '.join(MODELS)}",
+        help=f"{NETWORK_OR_TFLITE}, or the name of a network: {', '.join(MODELS)}",
     )
     parser.which()
     parser.checkpoint_model()
@@ -56,19 +48,6 @@ def run(options: argparse.Namespace) -> None:
     summary(options.path, options.which, options.model, options.dataset)
 
 
-def _saved_model(path: Path) -> tf.keras.Model:
-    # Only here: it needs the extra for the export, and takes seconds to load.
-    from export.loading.saved_model import SavedFunction, load_saved_model
-
-    network = load_saved_model(path)
-    if any(isinstance(layer, SavedFunction) for layer in network.layers):
-        raise ValueError(
-            f"{path} holds a graph, and layers that cannot be read: there are none to report on. "
-            f"recu export {path} tells what of it becomes binary."
-        )
-    return network
-
-
 def _print_operators(path: Path, **options: str | None) -> None:
     given = next((name for name, value in options.items() if value is not None), None)
     if given is not None:
@@ -82,29 +61,24 @@ def _print_operators(path: Path, **options: str | None) -> None:
     print(audited)
 
 
-def _network(
-    path: Path, which: str | None, model: str | None, dataset: str | None
-) -> tf.keras.Model:
-    from recu_tf import networks, pytorch
-    from recu_tf.runs import Run
+def _load(path: str, which: str | None, model: str | None, dataset: str | None) -> tf.keras.Model:
+    """The network at a path, which must have layers to report on."""
+    from recu_tf import networks
 
-    is_checkpoint = path.is_file() and path.name.endswith(CHECKPOINTS)
-    if not is_checkpoint and (model or dataset):
-        option = "model" if model else "dataset"
-        raise ValueError(f"`{option}` is for published checkpoints, {path} tells its own.")
-    if path.is_dir() and (path / "config.json").exists():
-        return Run.open(path).load_model(which or "best")
-    if which is not None:
-        raise ValueError(f"`which` is for run directories, {path} holds one network.")
-    if is_checkpoint:
-        state_dict, _ = pytorch.read_checkpoint(path)
-        return pytorch.from_state_dict(state_dict, model=model, dataset=dataset)
-    if path.is_file() and path.suffix in (".keras", ".h5"):
-        load = networks.load_keras_file if path.suffix == ".keras" else networks.load_h5_file
-        return load(path)
-    if path.is_dir() and (path / "saved_model.pb").exists():
-        return _saved_model(path)
-    raise ValueError(f"MODEL must be {FORMATS}, got {str(path)!r}.")
+    format = networks.find_format(path)
+    if format is None:
+        raise ValueError(
+            f"MODEL must be {NETWORK_OR_TFLITE}, or one of {', '.join(MODELS)}, got {path!r}."
+        )
+    if dataset is not None and format != "checkpoint":
+        raise ValueError(f"`dataset` is for published checkpoints, {path} defines its own.")
+    network = networks.load(path, which=which, model=model, dataset=dataset)
+    if not network.has_layers:
+        raise ValueError(
+            f"{path} holds a graph, and layers that cannot be read: there are none to report on. "
+            f"recu export {path} reports which of its operators become binary."
+        )
+    return network.model
 
 
 def summary(
@@ -118,12 +92,13 @@ def summary(
     A `.tflite` file has operators instead of layers: they are listed as `export.audit` does.
 
     Args:
-        path: the name of a network, a run directory, a `.keras` or `.h5` file, a SavedModel
-            directory of Keras, a published checkpoint or a `.tflite` file.
+        path: the name of a network, a network in any format of `recu_tf.networks.load` that has
+            layers, or a `.tflite` file.
         which: "best" or "last" model of a run directory; None means best.
-        model: network of a published checkpoint; told by its tensors if None.
+        model: network of a published checkpoint; inferred from its tensors if None.
         dataset: decides the variant and number of classes of a name, cifar10 if None, or imagenet
-            for networks that have no other variant; of a checkpoint, told by its tensors if None.
+            for networks that have no other variant; of a checkpoint, inferred from its tensors if
+            None.
 
     Raises:
         FileNotFoundError, ImportError: see `recu_tf.pytorch.read_checkpoint`.
@@ -142,5 +117,5 @@ def summary(
         network = models.build(path, dataset or ("cifar10" if small else "imagenet"))
     else:
         with quiet_standard_error():
-            network = _network(Path(path), which, model, dataset)
+            network = _load(path, which, model, dataset)
     larq_summary.summary(network)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments import published
-from experiments.declarations import SETTINGS
+from experiments.declarations import NETWORK, SETTINGS
 from experiments.options import Parser
 from experiments.recipes import RECIPES
 
@@ -26,8 +26,6 @@ DESCRIPTION = (
     "command line, and may be written with - for _. A loss that is not finite has exit code 3."
 )
 NEXT = ("evaluate", "export", "report")
-# Files of these formats know their network, which --model must not name again.
-FORMATS_OF_NETWORKS = (".keras", ".tflite")
 USUAL_LR = {"sgd": 0.1, "adam": 1e-3}
 
 
@@ -56,9 +54,9 @@ def add_arguments(parser: Parser) -> None:
     )
     parser.option(
         "--init_from",
-        metavar="RUN_OR_CHECKPOINT",
-        help="run directory, .keras file or published checkpoint whose weights are trained further "
-        'with fresh schedules, the published "finetune"',
+        metavar="NETWORK",
+        help="network whose weights are trained further with fresh schedules, the published "
+        f'"finetune": {NETWORK}',
         if_omitted="random weights",
     )
     parser.option(
@@ -122,11 +120,12 @@ def run(options: argparse.Namespace) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     from experiments.network_evaluation import evaluate
+    from recu_tf.networks import find_format
 
     names = ("model", "dataset", "data_path", "batch_size_test")
     given = {name: getattr(options, name, None) for name in names}
-    path = Path(options.evaluate)
-    if path.is_dir() or path.suffix in FORMATS_OF_NETWORKS:
+    if find_format(options.evaluate) != "checkpoint":
+        # Other formats define their network, which --model must not name again.
         given["model"] = None
     print(evaluate(options.evaluate, **given))
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from experiments.declarations import DATASETS
+from experiments.declarations import DATASETS, NETWORK
 from experiments.options import Parser
 from experiments.quiet import quiet_standard_error
 
@@ -23,8 +23,7 @@ def add_arguments(parser: Parser) -> None:
     parser.option(
         "--network",
         metavar="PATH",
-        help="the network that was exported: a run directory, a .keras file, a .h5 file or a "
-        "SavedModel directory",
+        help=f"the network that was exported: {NETWORK}",
         if_omitted="the one beside the folder, if it is still the same",
     )
     parser.option(

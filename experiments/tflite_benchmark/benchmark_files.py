@@ -5,18 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import export
+from experiments.declarations import NETWORK_OR_TFLITE
 from export.conversion.baselines import convert_baselines
 from export.keras_graph.inputs_outputs import random_inputs
-from export.loading.sources import LOADERS
 from export.tflite.flatbuffer import read
+from recu_tf.networks import find_format
 
 __all__ = ["ALLOWED", "File", "check_paths", "find_files"]
 
 INSIDE = ("model.tflite", "export/model.tflite")
-ALLOWED = (
-    "a .tflite file, a folder with a model.tflite in it, a run directory, a .keras file, a .h5 "
-    "file or a SavedModel directory"
-)
+ALLOWED = f"a folder with a model.tflite in it, {NETWORK_OR_TFLITE}"
 # The steps of the rewriting are verified on so many.
 REWRITING_IMAGES = 8
 
@@ -82,8 +80,7 @@ def _files(path: Path) -> list[File]:
     inside = [path / name for name in INSIDE if (path / name).is_file()]
     if inside and not (path / "config.json").is_file():
         return [_read(inside[0], "")]
-    is_folder = any((path / name).exists() for name in ("config.json", "saved_model.pb"))
-    if not is_folder and path.suffix not in LOADERS:
+    if find_format(path) is None:
         raise ValueError(f"{path} must be {ALLOWED}; it is none.")
     model = export.float32_model(export.load(path).model)
     network = str(path)

@@ -12,6 +12,7 @@ from export.proof.golden import Golden
 from export.proof.verification import Verification
 from export.tflite.file import File, Tensor
 from recu_tf.data import Normalization
+from recu_tf.image_input import find_image_inputs
 
 __all__ = ["Bundle", "End"]
 
@@ -125,9 +126,10 @@ class Bundle:
 
     @cached_property
     def image_input(self) -> End:
-        """The first input (batch, height, width, channels) of float32 or uint8, else the first."""
-        images = [end for end in self.inputs if len(end.shape) == 4 and end.type in TYPES]
-        return (images or self.inputs)[0]
+        """The input that takes images, see `recu_tf.image_input`; else the first."""
+        ends = self.inputs
+        numbers = find_image_inputs([end.shape for end in ends], [end.type for end in ends])
+        return ends[numbers[0] if numbers else 0]
 
     @cached_property
     def main_output(self) -> End:

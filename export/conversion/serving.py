@@ -5,28 +5,25 @@ import tensorflow as tf
 
 from export.keras_graph.inputs_outputs import as_inputs, keep_names
 from recu_tf.data import Normalization
+from recu_tf.image_input import find_image_inputs
 
-__all__ = ["image_position", "with_pixel_input", "with_softmax"]
+__all__ = ["require_image_input", "with_pixel_input", "with_softmax"]
 
 
-def image_position(model: tf.keras.Model) -> int:
-    """The place among a model's inputs of the one that takes images.
+def require_image_input(model: tf.keras.Model) -> int:
+    """The number of the one input that takes images, see `recu_tf.image_input`.
 
     Raises:
-        ValueError: of several inputs not one alone is (batch, height, width, 1 or 3).
+        ValueError: no input may take them, or several.
     """
     shapes = [tuple(tensor.shape) for tensor in model.inputs]
-    if len(shapes) == 1:
-        return 0
-    places = [
-        place for place, shape in enumerate(shapes) if len(shape) == 4 and shape[-1] in (1, 3)
-    ]
-    if len(places) != 1:
+    numbers = find_image_inputs(shapes, [tensor.dtype.name for tensor in model.inputs])
+    if len(numbers) != 1:
         raise ValueError(
             "`input` uint8 is for networks with one input (batch, height, width, 1 or 3), got "
-            f"{len(places)} among {', '.join(map(str, shapes))}."
+            f"{len(numbers)} among {', '.join(map(str, shapes))}."
         )
-    return places[0]
+    return numbers[0]
 
 
 def with_pixel_input(model: tf.keras.Model, normalization: Normalization) -> tf.keras.Model:
@@ -44,7 +41,7 @@ def with_pixel_input(model: tf.keras.Model, normalization: Normalization) -> tf.
             not clear which input takes them.
     """
     mean, std = np.array(normalization.mean), np.array(normalization.std)
-    place = image_position(model)
+    place = require_image_input(model)
     inputs = model.inputs[place]
     if inputs.shape[-1] != len(mean):
         raise ValueError(

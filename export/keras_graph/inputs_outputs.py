@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.util import nest
 
-from recu_tf.pixel_scaling import find_image_input
+from recu_tf.image_input import find_image_input
 
 __all__ = [
     "Inputs",

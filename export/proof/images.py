@@ -77,7 +77,7 @@ def data_set_of(
 
     Args:
         source: the network. Where it states a normalisation, the data set's own does not count.
-        dataset: one of `recu_tf.data.DATASETS`; None means that of the run.
+        dataset: one of `recu_tf.data.DATASETS`; None means that of the run or of the checkpoint.
         data_path: where it lies, if not where the training found it.
 
     Returns:
@@ -87,9 +87,11 @@ def data_set_of(
         ValueError: the run's data set is another one, or `data_path` is of none.
     """
     if source.run is None:
-        if dataset is not None:
-            normalization = source.normalization or data.DATASETS[dataset].normalization
-            return DataSet(dataset, data_path, normalization, promised=True)
+        name = dataset or source.dataset
+        if name is not None:
+            normalization = source.normalization or data.DATASETS[name].normalization
+            promised = dataset is not None or data_path is not None
+            return DataSet(name, data_path, normalization, promised)
         if data_path is not None:
             raise ValueError(f"`data_path` needs `dataset`, which {source.name} does not name.")
         return None

@@ -5,14 +5,16 @@ import tensorflow as tf
 
 from export.tflite.interpreter import load_in_engine
 from recu_tf.data import Normalization
-from recu_tf.networks import Classifier, classifier
+from recu_tf.networks import Classifier, make_classifier
 from recu_tf.pixel_scaling import denormalize
 
-__all__ = ["tflite_classifier"]
+__all__ = ["make_tflite_classifier"]
 
 
-def tflite_classifier(flatbuffer: bytes, normalization: Normalization | None = None) -> Classifier:
-    """A classifier of a TFLite file, with or without binary convolutions, on one thread.
+def make_tflite_classifier(
+    flatbuffer: bytes, normalization: Normalization | None = None
+) -> Classifier:
+    """Makes a classifier from a TFLite file, with or without binary convolutions, on one thread.
 
     Args:
         flatbuffer: the file, with one input of any fixed number of images, float32 or pixels in
@@ -24,11 +26,11 @@ def tflite_classifier(flatbuffer: bytes, normalization: Normalization | None = N
             takes pixels and `normalization` is None.
     """
     interpreter = load_in_engine(flatbuffer)
-    takes_pixels = [np.dtype(one) for one in interpreter.input_types] == [np.uint8]
+    takes_pixels = [np.dtype(input_type) for input_type in interpreter.input_types] == [np.uint8]
     if takes_pixels and normalization is None:
         raise ValueError(
-            "`normalization` must be given for a file that takes pixels: it tells of what pixels "
-            "the images were made."
+            "`normalization` must be given for a file that takes pixels: that with which these "
+            "become the images."
         )
 
     def predict(images: np.ndarray) -> np.ndarray:
@@ -39,4 +41,4 @@ def tflite_classifier(flatbuffer: bytes, normalization: Normalization | None = N
     types = [np.float32] if takes_pixels else interpreter.input_types
     inputs = map(tf.TensorSpec, interpreter.input_shapes, types)
     outputs = map(tf.TensorSpec, interpreter.output_shapes, interpreter.output_types)
-    return classifier(predict, list(inputs), list(outputs))
+    return make_classifier(predict, list(inputs), list(outputs))

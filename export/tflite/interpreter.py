@@ -10,7 +10,7 @@ from export.keras_graph.inputs_outputs import Inputs, as_list
 from export.tflite.backends import BACKENDS, load_in_tensorflow_lite
 from export.tflite.file import ENGINE_PREFIX, File
 from export.tflite.flatbuffer import read
-from recu_tf.networks import batches_of
+from recu_tf.networks.classifiers import split_into_batches
 
 __all__ = ["choose_backend", "find_tensorflow_operators", "load_in_engine", "run", "run_all"]
 
@@ -82,7 +82,7 @@ def run_all(
     interpreter = load_in_engine(flatbuffer, backend)
     arrays = as_list(images)
     size, count = interpreter.input_shapes[0][0], len(arrays[0])
-    filled = [batches_of(size, array) for array in arrays]
+    filled = [split_into_batches(size, array) for array in arrays]
     batches = [interpreter.predict(list(batch)) for batch in zip(*filled, strict=True)]
     return [np.concatenate(output)[:count] for output in zip(*batches, strict=True)]
 

@@ -1,93 +1,75 @@
-"""Networks that a training starts from or learns from, whatever they lie in."""
+"""Networks that a training starts from or learns from, in any format."""
 
 import os
-from pathlib import Path
 
 import tensorflow as tf
 
-from recu_tf import pytorch, runs
-from recu_tf.networks import load_keras_file
-from recu_tf.settings import Settings
+from recu_tf import networks
 
-__all__ = ["check_path", "starting_network", "teacher_network"]
+__all__ = ["check_path", "load_initial_network", "load_teacher"]
 
 
 def check_path(path: str | os.PathLike, name: str) -> None:
-    """Refuses what is neither a directory nor a `.keras` file, without opening it.
+    """Refuses a path that has no format of a network, without opening it.
 
     Args:
         path: of a network.
         name: of the setting, "teacher" or "init_from".
 
     Raises:
-        FileNotFoundError: it is neither.
+        FileNotFoundError: there is nothing at `path` that `recu_tf.networks.load` takes.
     """
-    path = Path(path)
-    if not path.is_dir() and (path.suffix != ".keras" or not path.is_file()):
-        raise FileNotFoundError(
-            f"`{name}` must be a run directory"
-            + (" or a .keras file" if name == "teacher" else ", a .keras file or a checkpoint")
-            + f", got {str(path)!r}."
-        )
+    if networks.find_format(path) is None:
+        raise FileNotFoundError(f"`{name}` must be {networks.FORMATS}, got {str(path)!r}.")
 
 
-def _network_in(path: Path, name: str) -> tf.keras.Model:
-    """The best network of a run directory, or that of a `.keras` file."""
+def _load(path: str | os.PathLike, name: str, dataset: str) -> networks.Network:
     check_path(path, name)
-    return runs.Run.open(path).load_model("best") if path.is_dir() else load_keras_file(path)
+    try:
+        return networks.load(path, dataset=dataset)
+    except ValueError as error:
+        raise ValueError(f"`{name}`: {error}") from error
 
 
-def starting_network(path: str | os.PathLike, model: str, dataset: str) -> tf.keras.Model:
-    """The network of a run directory, a `.keras` file or a published checkpoint.
+def load_initial_network(path: str | os.PathLike, *, model: str, dataset: str) -> tf.keras.Model:
+    """Loads the network that a training starts from.
 
     Args:
-        path: of it; a run gives its best model.
+        path: of it, in any format of `recu_tf.networks.load`; a run gives its best model.
         model: one of `recu_tf.models.MODELS`, which it has to be.
         dataset: one of `recu_tf.data.DATASETS`, whose variant it has to be.
 
     Raises:
-        FileNotFoundError, ImportError, ValueError: there is none, it cannot be read, or it is
-            another network.
+        FileNotFoundError: there is none.
+        ImportError: it is a checkpoint, and torch is not installed.
+        ValueError: it cannot be loaded, or is another network.
     """
-    path = Path(path)
-    if path.is_dir():
-        trained = Settings.of_run(runs.Run.open(path))
-        if trained.model != model:
-            raise ValueError(
-                f"`init_from` must be a run of {model}, {path} is one of {trained.model}."
-            )
-    elif path.is_file() and path.suffix != ".keras":
-        return _network_of_checkpoint(path, model, dataset)
-    return _network_in(path, "init_from")
+    network = _load(path, "init_from", dataset)
+    if network.name not in (None, model):
+        kind = "run" if network.run else "checkpoint"
+        raise ValueError(
+            f"`init_from` must be a {kind} of {model}, {path} is one of {network.name}."
+        )
+    return network.model
 
 
-def _network_of_checkpoint(path: Path, model: str, dataset: str) -> tf.keras.Model:
-    state_dict, _ = pytorch.read_checkpoint(path)
-    try:
-        found, _ = pytorch.infer_network(state_dict)
-    except ValueError as error:
-        raise ValueError(f"`init_from`, {path}: {error}") from error
-    if found != model:
-        raise ValueError(f"`init_from` must be a checkpoint of {model}, {path} is one of {found}.")
-    try:
-        return pytorch.from_state_dict(state_dict, model=model, dataset=dataset)
-    except ValueError as error:
-        raise ValueError(f"`init_from`, {path}: {error}") from error
-
-
-def teacher_network(path: str | os.PathLike, network: tf.keras.Model) -> tf.keras.Model:
-    """A network to learn from, of the same images and classes.
+def load_teacher(
+    path: str | os.PathLike, network: tf.keras.Model, *, dataset: str
+) -> tf.keras.Model:
+    """Loads a network to learn from, for the same images and classes.
 
     Args:
-        path: a run directory or a `.keras` file.
+        path: of it, in any format of `recu_tf.networks.load`; a run gives its best model.
         network: that is to learn.
+        dataset: one of `recu_tf.data.DATASETS`, on which the network is trained.
 
     Raises:
-        FileNotFoundError, ValueError: there is none, it cannot be read, or takes other images or
-            gives other classes.
+        FileNotFoundError: there is none.
+        ImportError: it is a checkpoint, and torch is not installed.
+        ValueError: it cannot be loaded, or takes other images or gives other classes.
     """
-    teacher = _network_in(Path(path), "teacher")
-    shapes = [(one.input_shape[1:], one.output_shape[1:]) for one in (teacher, network)]
+    teacher = _load(path, "teacher", dataset).model
+    shapes = [(model.input_shape[1:], model.output_shape[1:]) for model in (teacher, network)]
     if shapes[0] != shapes[1]:
         raise ValueError(
             f"`teacher` must map {shapes[1][0]} to {shapes[1][1]} like the network, got a map "

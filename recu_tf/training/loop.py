@@ -46,8 +46,8 @@ def train(
     Args:
         settings: what to train and how.
         directory: the run directory to create or to resume.
-        init_from: a run directory, a `.keras` file or a published checkpoint: the network to start
-            from, with a new optimizer and new schedules (the published "finetune").
+        init_from: path of the network to start from, in any format of `recu_tf.networks.load`, with
+            a new optimizer and new schedules (the published "finetune").
         resume: whether to resume the run in the directory; if there is none, a new one begins. If
             several processes train, they have to see the same directory. With other `epochs`, `lr`
             or `lr_decay_step`, the remaining epochs follow the schedules of the new settings, and

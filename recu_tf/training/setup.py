@@ -9,7 +9,7 @@ from recu_tf import data, models, optimizers
 from recu_tf.batch_norm import synchronize_batch_norm
 from recu_tf.precision import use_precision
 from recu_tf.settings import Settings
-from recu_tf.training.initial_weights import check_path, starting_network, teacher_network
+from recu_tf.training.initial_weights import check_path, load_initial_network, load_teacher
 from recu_tf.training.step import Learner
 from recu_tf.training.strategies import make_strategy
 
@@ -103,8 +103,8 @@ def prepare(
 
     Args:
         settings: what to train and how.
-        init_from: a run directory, a `.keras` file or a published checkpoint: the network to start
-            from, with a new optimizer and new schedules (the published "finetune").
+        init_from: path of the network to start from, in any format of `recu_tf.networks.load`, with
+            a new optimizer and new schedules (the published "finetune").
         strategy: the devices to train on; None makes the strategy that the settings name.
 
     Raises:
@@ -117,7 +117,11 @@ def prepare(
     strategy = strategy or make_strategy(settings.strategy)
     tf.keras.utils.set_random_seed(settings.seed)
     names = settings.model, settings.dataset
-    start = None if init_from is None else starting_network(init_from, *names)
+    start = (
+        None
+        if init_from is None
+        else load_initial_network(init_from, model=settings.model, dataset=settings.dataset)
+    )
     classes = models.DATASET_CLASSES[settings.dataset]
     if start is not None:
         found = start.output_shape[-1]
@@ -150,7 +154,9 @@ def prepare(
         network = models.build_like(start, *names)
         if settings.sync_batch_norm:
             network = synchronize_batch_norm(network)
-        teacher = settings.teacher and teacher_network(settings.teacher, network)
+        teacher = settings.teacher and load_teacher(
+            settings.teacher, network, dataset=settings.dataset
+        )
         learner = Learner(network, teacher)
         learner.compile(
             _make_optimizer(settings, network),

@@ -102,7 +102,7 @@ def test_hyphens_do_for_underscores():
         ("train --save .", "--save must be a name inside --results_dir, got"),
         ("train --save /elsewhere", "--save must be a name inside --results_dir, got"),
         ("evaluate", "recu evaluate: error: the following arguments are required: PATH"),
-        ("evaluate nowhere", "nowhere does not exist; it must be a run directory, a .keras file"),
+        ("evaluate nowhere", "nowhere does not exist; it must be a .tflite file, a run directory"),
         ("evaluate nowhere --which worst", "argument --which: invalid choice: 'worst'"),
         ("export nowhere", "nowhere does not exist; it must be a run directory, a .keras file"),
         ("train --init_from nowhere --dataset digits -a resnet20_1w1a", "got 'nowhere'"),
@@ -119,7 +119,7 @@ def test_hyphens_do_for_underscores():
         ("import nothing.pth --out RUN", "nothing.pth is not a file: there is no checkpoint"),
         ("import a.pth --out RUN --dataset mnist", "argument --dataset: invalid choice: 'mnist'"),
         ("summary resnet34_1w1a --dataset cifar10", "`name` must be one of resnet20_1w1a, "),
-        ("summary nothing", "MODEL must be a run directory, a .keras file, a .h5 file, a SavedMo"),
+        ("summary nothing", "MODEL must be a .tflite file, a run directory, a .keras file, a .h5"),
         ("summary resnet20_1w1a --dataset mnist", "invalid choice: 'mnist'"),
         (
             "export net.keras -b x",
@@ -127,7 +127,7 @@ def test_hyphens_do_for_underscores():
         ),
         ("export net.keras -b 0", "must be a whole number from 1, got '0'"),
         ("benchmark", "the following arguments are required: FILE"),
-        ("benchmark nothing.tflite", "nothing.tflite does not exist; FILE must be a .tflite file"),
+        ("benchmark nothing.tflite", "nothing.tflite does not exist; FILE must be a folder with a"),
         ("demo --epochs 0", "`epochs` must be at least 1, got 0"),
     ],
 )
@@ -147,7 +147,7 @@ def test_errors_reach_the_shell_without_traceback():
 def test_what_does_not_exist_is_named_with_what_may_be_given(capsys):
     assert complaint(capsys, "export", "nowhere") == (
         "recu: error: nowhere does not exist; it must be a run directory, a .keras file, a .h5 "
-        "file or a SavedModel directory.\n"
+        "file, a SavedModel directory or a published checkpoint (.pth.tar, .pth).\n"
     )
 
 

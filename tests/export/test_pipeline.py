@@ -277,7 +277,7 @@ def test_file_with_pixels_is_a_classifier_of_normalised_images():
         source(model), Options(uint8=True, check_accuracy=False), dataset="digits"
     )
     normalization = data.DATASETS["digits"].normalization
-    classifier = export.tflite_classifier(exported.flatbuffer, normalization)
+    classifier = export.make_tflite_classifier(exported.flatbuffer, normalization)
     assert_close(classifier.predict(images), model(images).numpy(), 1e-4)
     with pytest.raises(ValueError, match="`normalization` must be given for a file that takes pix"):
-        export.tflite_classifier(exported.flatbuffer)
+        export.make_tflite_classifier(exported.flatbuffer)

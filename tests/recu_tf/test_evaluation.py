@@ -38,7 +38,7 @@ def test_evaluation_is_that_of_keras():
     )
     rng = np.random.default_rng(0)
     images, labels = rng.normal(size=(10, 8, 8, 3)).astype("float32"), rng.integers(0, 6, 10)
-    predict = networks.keras_classifier(model).predict
+    predict = networks.make_keras_classifier(model).predict
     values = evaluation.evaluate(predict, batches(images, labels))
     compile_classifier(model, "sgd")
     expected = model.evaluate(images, labels, verbose=0, return_dict=True)

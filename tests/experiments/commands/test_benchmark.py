@@ -115,7 +115,7 @@ def test_bad_arguments_are_refused_before_any_work(files, tmp_path, capsys, monk
     monkeypatch.setattr(benchmark_run, "find_files", lambda paths: pytest.fail("worked"))
     file = files[0]
     for flags, expected in [
-        (["nowhere.tflite"], "nowhere.tflite does not exist; FILE must be a .tflite file, a "),
+        (["nowhere.tflite"], "nowhere.tflite does not exist; FILE must be a folder with a "),
         ([file, str(tmp_path / "." / "binary.tflite")], f"each file once, got {file} twice"),
         ([file, "--threads", "0"], "`threads` must be numbers of at least 1, each given once, got"),
         ([file, "--threads", "2", "2"], "each given once, got 2 2"),
@@ -136,7 +136,7 @@ def test_what_cannot_be_measured_is_refused_by_name(files, tmp_path, capsys):
     (tmp_path / "notes.txt").touch()
     for name in ("empty", "notes.txt"):
         error = complaint(capsys, "benchmark", str(tmp_path / name))
-        assert f"{name} must be a .tflite file, a folder with a model.tflite in it, a run" in error
+        assert f"{name} must be a folder with a model.tflite in it, a .tflite file, a" in error
     inside = tmp_path / "empty" / "model.tflite"
     inside.write_bytes(float_file())
     error = complaint(capsys, "benchmark", str(inside.parent), str(inside))

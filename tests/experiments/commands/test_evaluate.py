@@ -176,7 +176,9 @@ def test_damaged_files_are_refused_in_one_line(name, tmp_path, capsys):
 def test_what_is_no_network_is_refused_with_what_may_be_given(tmp_path, capsys):
     (tmp_path / "a.onnx").touch()
     for path in (tmp_path, tmp_path / "a.onnx", tmp_path / "nowhere"):
-        assert "must be a run directory, a .keras file, a SavedModel" in complaint(capsys, path)
+        assert "must be a .tflite file, a run directory, a .keras file, a .h5" in complaint(
+            capsys, path
+        )
 
 
 def test_options_that_do_not_belong_to_a_format_are_refused(tmp_path, capsys):

@@ -95,7 +95,7 @@ class Doubling(tf.keras.layers.Layer):
         ("net.keras", "--which best", "`which` is for run directories, "),
         ("net.keras", "--model resnet20_1w1a", "`model` is for published checkpoints, "),
         ("net.keras", "--dataset cifar10", "`dataset` is for published checkpoints, "),
-        ("net.png", "", "MODEL must be a run directory, a .keras file, a .h5 file, a SavedModel "),
+        ("net.png", "", "MODEL must be a .tflite file, a run directory, a .keras file, a .h5 "),
         ("net.h5", "", "is damaged or no .h5 file"),
     ],
 )

@@ -136,7 +136,7 @@ def test_page_needs_nothing_from_outside(run):
 def test_confusion_matrix_counts_every_test_image(run):
     contents = report_contents.read([run])[0]
     batches, _ = evaluation.load_evaluation_set(run)
-    predict = networks.keras_classifier(run.load_model("best")).predict
+    predict = networks.make_keras_classifier(run.load_model("best")).predict
     values = evaluation.evaluate(predict, batches)
     assert contents.confusion.sum() == IMAGES
     assert np.trace(contents.confusion) == round(values["top_1"] * IMAGES)

@@ -35,7 +35,9 @@ def has_same_bits(run, other):
 def evaluate(run, which):
     batches, count = evaluation.load_evaluation_set(run)
     assert count == 10
-    return evaluation.evaluate(networks.keras_classifier(run.load_model(which)).predict, batches)
+    return evaluation.evaluate(
+        networks.make_keras_classifier(run.load_model(which)).predict, batches
+    )
 
 
 def test_training_leaves_a_complete_run_directory(finished_training):

@@ -1,0 +1,41 @@
+"""The formats of trained networks, and which of them a path has."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from recu_tf.choices import NETWORK_FORMATS
+
+__all__ = ["FORMATS", "Format", "find_format"]
+
+Format = Literal["run", "keras", "h5", "saved_model", "checkpoint"]
+
+FORMATS = NETWORK_FORMATS
+# A file in a directory that shows its format, and the suffixes of files.
+MARKERS: dict[str, Format] = {"config.json": "run", "saved_model.pb": "saved_model"}
+SUFFIXES: dict[str, Format] = {
+    ".keras": "keras",
+    ".h5": "h5",
+    ".pth.tar": "checkpoint",
+    ".pth": "checkpoint",
+}
+
+
+def find_format(path: str | os.PathLike) -> Format | None:
+    """The format of a network, by its name and by what its directory contains.
+
+    Args:
+        path: a file or directory, which is not opened.
+
+    Returns:
+        The format; None if there is nothing at `path`, or nothing that `recu_tf.networks.load`
+        takes.
+    """
+    path = Path(path)
+    if path.is_dir():
+        found = (format for marker, format in MARKERS.items() if (path / marker).exists())
+    elif path.is_file():
+        found = (format for suffix, format in SUFFIXES.items() if path.name.endswith(suffix))
+    else:
+        return None
+    return next(found, None)
