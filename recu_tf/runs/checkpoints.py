@@ -12,6 +12,7 @@ every array reveals damage. The two newest are kept.
 
 import json
 import warnings
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -61,10 +62,21 @@ def save(directory: Path, checkpoint: Checkpoint) -> Path:
     text = np.frombuffer(json.dumps(progress).encode(), np.uint8)
     arrays = {**checkpoint.arrays, PROGRESS: text}
     directory.mkdir(exist_ok=True)
-    write_aside(path, lambda aside: np.savez(aside, **arrays))
+    write_aside(path, lambda aside: _write(aside, arrays))
     for old in [*_list_files(directory)[:-NUMBER_KEPT], *directory.glob(".*.partial.npz")]:
         old.unlink(missing_ok=True)
     return path
+
+
+def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Writes what `np.load` reads. `np.savez` leaves the archive open if the disk is full.
+
+    It is then closed when it is collected, which fails once more and prints a traceback.
+    """
+    with zipfile.ZipFile(path, "w", allowZip64=True) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asanyarray(array), allow_pickle=False)
 
 
 def _list_files(directory: Path) -> list[Path]:
