@@ -127,7 +127,7 @@ def test_windows_that_are_moved_in_front_of_the_second_output_fail():
         (image_and_features, {"int8": True}, "one input, got 4: z_image, small, a_features, words"),
         (image_and_features, {"softmax": True}, "of one output, got a network with 2: second, f"),
         (detection, {"softmax": True}, "`softmax` .* with 3: a.score, boxes, classes"),
-        (two_inputs, {"uint8": True}, r"one input \(batch, height, width, 1 or 3\), got 0"),
+        (two_inputs, {"uint8": True}, r"one input \(batch, height, width, 1 or 3\), got 2"),
     ],
 )
 def test_option_for_one_input_or_output_is_refused_with_several(make_model, options, message):
