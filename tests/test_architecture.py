@@ -1,4 +1,4 @@
-"""The rooms of the project, and which way imports go between them."""
+"""The components of the project, and the direction of the imports between them."""
 
 import ast
 from collections import defaultdict
@@ -8,8 +8,8 @@ import pytest
 
 TREE = Path(__file__).parents[1]
 
-# A room, a folder or a file, imports only from those that stand before it.
-ROOMS = {
+# A component, a folder or a file of a package, imports only those listed before it.
+COMPONENTS = {
     "recu_tf": """
         choices durations json_text inflation precision quantized_scope
         kernel_axes quantizers data functional image_input pixel_scaling
@@ -27,7 +27,7 @@ ROOMS = {
     """,
 }
 PACKAGES = ("recu_tf", "export", "experiments")
-# What takes seconds to load, or is not installed everywhere, and the one room that imports it.
+# What takes seconds to load, or is not installed everywhere, and the one component that imports it.
 EXCLUSIVE = {"larq_compute_engine": "export", "torch": "recu_tf.pytorch"}
 
 
@@ -38,17 +38,17 @@ def module_name(path):
 MODULES = {
     module_name(path): path for package in PACKAGES for path in (TREE / package).rglob("*.py")
 }
-# The package's own door may import from every room.
+# A package's own __init__.py imports from every component.
 INSIDE = {name: path for name, path in MODULES.items() if name not in PACKAGES}
 
 
-def parsed(path):
+def parse(path):
     return ast.parse(path.read_text("utf-8"))
 
 
-def imported(path):
+def list_imports(path):
     """The modules that a file imports, of the project and of others."""
-    for node in ast.walk(parsed(path)):
+    for node in ast.walk(parse(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -58,39 +58,40 @@ def imported(path):
                 yield name if name in MODULES else node.module
 
 
-def room(module):
-    """The package and the room in it that a module lies in."""
+def component(module):
+    """The package of a module, and its component in that package."""
     package, _, rest = module.partition(".")
     return package, rest.split(".")[0]
 
 
-def place(module):
-    """Where a module stands: its package, and the place of its room in that."""
-    package, name = room(module)
-    # The package itself is the door to all of its rooms.
-    rooms = ROOMS[package].split()
-    return PACKAGES.index(package), rooms.index(name) if name else len(rooms)
+def position(module):
+    """The positions of a module's package and of its component, in the order of imports."""
+    package, name = component(module)
+    # The package itself comes after all of its components.
+    components = COMPONENTS[package].split()
+    return PACKAGES.index(package), components.index(name) if name else len(components)
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_every_room_has_its_place(package):
-    rooms = {room(name)[1] for name in INSIDE if room(name)[0] == package}
-    assert rooms == set(ROOMS[package].split())
+def test_every_component_has_its_position(package):
+    components = {component(name)[1] for name in INSIDE if component(name)[0] == package}
+    assert components == set(COMPONENTS[package].split())
 
 
 @pytest.mark.parametrize("module", sorted(INSIDE))
 def test_imports_go_one_way(module):
-    for name in imported(INSIDE[module]):
-        if name not in MODULES or room(name) == room(module):
+    for name in list_imports(INSIDE[module]):
+        if name not in MODULES or component(name) == component(module):
             continue
-        # `import recu_tf` selects legacy Keras, and takes nothing of the rooms.
-        assert name in PACKAGES or place(name) < place(module), f"{module} imports {name}"
-        assert place(name)[0] <= place(module)[0], f"{module} imports {name}"
+        # `import recu_tf` selects legacy Keras, and takes nothing of the components.
+        assert name in PACKAGES or position(name) < position(module), f"{module} imports {name}"
+        assert position(name)[0] <= position(module)[0], f"{module} imports {name}"
 
 
 def test_files_import_each_other_in_no_circle():
     arrows = {
-        name: {one for one in imported(path) if one in INSIDE} for name, path in INSIDE.items()
+        name: {other for other in list_imports(path) if other in INSIDE}
+        for name, path in INSIDE.items()
     }
     while free := {name for name, needed in arrows.items() if not needed & arrows.keys()}:
         arrows = {name: needed for name, needed in arrows.items() if name not in free}
@@ -110,7 +111,7 @@ def test_no_file_name_stands_twice():
 )
 def test_no_function_hides_a_module(package):
     hidden = set()
-    for node in parsed(MODULES[package]).body:
+    for node in parse(MODULES[package]).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             hidden.add(node.name)
         elif isinstance(node, ast.ImportFrom):
@@ -127,7 +128,7 @@ def test_packages_that_few_have_are_imported_in_one_place(package, only):
     users = [
         name
         for name, path in MODULES.items()
-        if any(one.split(".")[0] == package for one in imported(path))
+        if any(name.split(".")[0] == package for name in list_imports(path))
     ]
     assert users
     assert [name for name in users if not f"{name}.".startswith(f"{only}.")] == []
