@@ -16,7 +16,7 @@ from export.measurement.latency import Latency, benchmark, find_fastest
 from export.pipeline import Exported, export_network
 from export.proof.auditing import Audit
 from export.proof.verification import Verification
-from export.refusals import ExportError, earlier_export
+from export.refusals import ExportError, describe_earlier_export
 from recu_tf.image_input import find_image_input
 from recu_tf.pixel_scaling import is_identity
 from recu_tf.runs import list_versions
@@ -115,14 +115,14 @@ class Report:
         )
 
 
-def _float_baseline(exported: Exported) -> bytes | None:
+def _convert_float_baseline(exported: Exported) -> bytes | None:
     try:
         return convert_float_baseline(exported.model, exported.options.batch_size)
     except ValueError:
         return None
 
 
-def _beside(directory: Path, file: Path | None) -> str | None:
+def _find_path_beside(directory: Path, file: Path | None) -> str | None:
     """The path of a file as seen from a folder beside it; None where they lie elsewhere."""
     beside = file is not None and file.resolve().parent == directory.parent
     return f"../{file.name}" if beside else None
@@ -178,8 +178,8 @@ def export_bundle(
     except ValueError as error:
         if not replaces:
             raise
-        raise ValueError(f"{error} {earlier_export(directory)}") from error
-    baseline = _float_baseline(exported)
+        raise ValueError(f"{error} {describe_earlier_export(directory)}") from error
+    baseline = _convert_float_baseline(exported)
     files = {EXPORTED: exported.file} | ({} if baseline is None else {BASELINE: baseline})
     logger.info("Measuring latency")
     latencies = benchmark(files, repeats=REPEATS).latencies
@@ -207,7 +207,7 @@ def export_bundle(
         class_names=exported.source.class_names,
         dataset=known and known.name,
         source_sha256=file and hashlib.sha256(file.read_bytes()).hexdigest(),
-        network=_beside(directory, file),
+        network=_find_path_beside(directory, file),
         golden=exported.golden,
         own_images=images_path is not None,
     )

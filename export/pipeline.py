@@ -12,23 +12,23 @@ import tensorflow as tf
 from export.conversion.converter import convert
 from export.conversion.int8.quantize import quantize
 from export.conversion.rewriting import Rewriting, float32_model, rewrite
-from export.conversion.serving import require_image_input, with_pixel_input, with_softmax
+from export.conversion.serving import add_pixel_input, add_softmax, require_image_input
 from export.conversion.stripping import strip
 from export.export_options import DEFAULTS, Options
 from export.keras_graph.building import flatten_model
 from export.keras_graph.checks import check_network, check_outputs
-from export.keras_graph.inputs_outputs import Inputs, as_inputs, as_list, first
-from export.keras_graph.output_kinds import kind_of
+from export.keras_graph.inputs_outputs import Inputs, as_inputs, as_list, take_first
+from export.keras_graph.output_kinds import find_output_kind
 from export.loading.sources import Source
 from export.proof.auditing import Audit, audit
 from export.proof.engine_faults import find_wide_kernels
 from export.proof.golden import Golden, make_golden_sample
 from export.proof.images import (
     DataSet,
-    calibration_images,
-    data_set_of,
-    normalization_of,
-    verification_images,
+    choose_normalization,
+    find_data_set,
+    load_calibration_images,
+    load_verification_images,
 )
 from export.proof.random_images import check_size
 from export.proof.verification import KIND_IMAGES, TOLERANCE, Verification, verify
@@ -39,7 +39,7 @@ from export.refusals import (
     check_operators,
     check_options,
     check_softmax,
-    explained,
+    explain_failure,
 )
 from export.tflite.file import File
 from export.tflite.flatbuffer import read
@@ -100,18 +100,18 @@ class Exported:
         return self.file.content
 
 
-def _served(
+def _serve(
     model: tf.keras.Model, options: Options, normalization: Normalization | None
 ) -> tf.keras.Model:
     """The model with what the file does before and behind it."""
     if options.softmax:
-        model = with_softmax(model)
+        model = add_softmax(model)
     if options.uint8:
-        model = with_pixel_input(model, normalization)
+        model = add_pixel_input(model, normalization)
     return model
 
 
-def _file_inputs(
+def _convert_inputs(
     model: tf.keras.Model,
     inputs: Inputs,
     options: Options,
@@ -125,7 +125,7 @@ def _file_inputs(
     return as_inputs(arrays)
 
 
-def _flattened(model: tf.keras.Model) -> tf.keras.Model:
+def _flatten_if_possible(model: tf.keras.Model) -> tf.keras.Model:
     """The model with the layers of those within, so that each can be compared, where possible."""
     if not any(isinstance(layer, tf.keras.Model) for layer in model.layers):
         return model
@@ -135,7 +135,7 @@ def _flattened(model: tf.keras.Model) -> tf.keras.Model:
         return model
 
 
-def _peak_memory() -> int:
+def _measure_peak_memory() -> int:
     # Linux counts in kilobytes, macOS in bytes.
     unit = 1 if sys.platform == "darwin" else 1024
     return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -178,32 +178,32 @@ def export_network(
     check_network(source.model)
     check_options(source.model, options)
     check_size(source.model)
-    known = data_set_of(source, dataset, data_path)
-    normalization = normalization_of(source, known)
+    known = find_data_set(source, dataset, data_path)
+    normalization = choose_normalization(source, known)
     if options.uint8 and normalization is None:
         raise ValueError(
             "`input` uint8 needs to know how images are normalised: give `mean`, `std` or `scale`, "
             "or the network's `dataset`."
         )
     logger.info("Reading images")
-    images = verification_images(source, known, images_path)
+    images = load_verification_images(source, known, images_path)
     if images.class_names:
         source = replace(source, class_names=images.class_names)
     model = float32_model(source.model)
     check_labels(source, options, images)
-    outputs = check_outputs(model, first(images.pixels, KIND_IMAGES))
-    kinds = tuple(kind_of(model, values, number) for number, values in enumerate(outputs))
+    outputs = check_outputs(model, take_first(images.pixels, KIND_IMAGES))
+    kinds = tuple(find_output_kind(model, values, number) for number, values in enumerate(outputs))
     if options.softmax:
         check_softmax(source, *kinds)
     logger.info("Rewriting for the engine")
     rewritten, steps = rewrite(model, images.pixels)
     if options.int8:
         logger.info("Calibrating int8")
-        rewritten = quantize(rewritten, calibration_images(source, known, images_path))
+        rewritten = quantize(rewritten, load_calibration_images(source, known, images_path))
     logger.info("Converting")
     start = time.perf_counter()
-    reference = _served(model, options, normalization)
-    converted = _served(rewritten, options, normalization)
+    reference = _serve(model, options, normalization)
+    converted = _serve(rewritten, options, normalization)
     file = read(convert(converted, options.batch_size, options.target))
     seconds = time.perf_counter() - start
     audited = audit(file, reference, options.target)
@@ -213,7 +213,7 @@ def export_network(
         raise ExportError("not every layer that should be binary is", audited)
     check_loads(file, audited)
     named, file = file, read(strip(file) if written is None else written)
-    inputs = _file_inputs(model, images.pixels, options, normalization)
+    inputs = _convert_inputs(model, images.pixels, options, normalization)
     tolerance = INT8_TOLERANCE if options.int8 else TOLERANCE
     logger.info("Verifying on %s", images.source)
     verification = verify(
@@ -224,7 +224,7 @@ def export_network(
         source=images.source,
         tolerance=tolerance,
         rounded=converted if options.int8 else None,
-        converted=_flattened(converted),
+        converted=_flatten_if_possible(converted),
         bounds=options.bounds,
     )
     if verification.wide:
@@ -232,7 +232,7 @@ def export_network(
         wide = find_wide_kernels(named, rewritten)
         verification = replace(verification, wide=tuple(wide), wrong_layer=wide[0])
     if not verification.passed:
-        raise ExportError(explained(verification), verification)
+        raise ExportError(explain_failure(verification), verification)
     if strict and not verification.runs_by_default:
         raise ExportError(
             f"{verification.warning}. `strict=False` (`--no-strict`) exports it for those",
@@ -249,7 +249,7 @@ def export_network(
         verification,
         ("probabilities",) if options.softmax else kinds,
         seconds,
-        _peak_memory(),
+        _measure_peak_memory(),
         make_golden_sample(file, inputs, source=images.source, tolerance=tolerance),
         normalization,
     )

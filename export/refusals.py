@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from export.conversion.serving import require_image_input
 from export.export_options import Options
-from export.keras_graph.inputs_outputs import input_names, output_names
-from export.keras_graph.output_kinds import ending
+from export.keras_graph.inputs_outputs import list_input_names, list_output_names
+from export.keras_graph.output_kinds import find_last_activation
 from export.loading.sources import Source
 from export.proof.auditing import Audit
 from export.proof.images import Images
@@ -22,8 +22,8 @@ __all__ = [
     "check_operators",
     "check_options",
     "check_softmax",
-    "earlier_export",
-    "explained",
+    "describe_earlier_export",
+    "explain_failure",
 ]
 
 
@@ -48,10 +48,10 @@ class ExportError(Exception):
         message = super().__str__()
         if self.earlier is None:
             return message
-        return f"{message}\n{earlier_export(self.earlier)}"
+        return f"{message}\n{describe_earlier_export(self.earlier)}"
 
 
-def earlier_export(directory: Path) -> str:
+def describe_earlier_export(directory: Path) -> str:
     """What a failed export says of the one that was in its folder before."""
     return f"{directory} still holds the export of an earlier time, of an earlier network."
 
@@ -61,14 +61,14 @@ def check_options(model: tf.keras.Model, options: Options) -> None:
     if options.int8 and len(model.inputs) != 1:
         raise ValueError(
             "`int8` is calibrated on images alone, for networks with one input, got "
-            f"{len(model.inputs)}: {', '.join(input_names(model))}."
+            f"{len(model.inputs)}: {', '.join(list_input_names(model))}."
         )
     if options.uint8:
         require_image_input(model)
     if options.softmax and len(model.outputs) != 1:
         raise ValueError(
             "`softmax` is of the logits of one output, got a network with "
-            f"{len(model.outputs)}: {', '.join(output_names(model))}."
+            f"{len(model.outputs)}: {', '.join(list_output_names(model))}."
         )
 
 
@@ -89,7 +89,11 @@ def check_softmax(source: Source, kind: str) -> None:
         raise ValueError(f"`softmax`: {source.name} gives probabilities already.")
     shape = source.model.outputs[0].shape
     if kind == "values" and len(shape) == 2 and shape[1] != 1:
-        what = f"ends in {ending(source.model)}" if ending(source.model) else "gives 0 to 1"
+        what = (
+            f"ends in {find_last_activation(source.model)}"
+            if find_last_activation(source.model)
+            else "gives 0 to 1"
+        )
         raise ValueError(
             f"`softmax` is of logits; {source.name} {what}, and a softmax of that means nothing."
         )
@@ -121,7 +125,7 @@ def check_loads(file: File, audited: Audit) -> None:
         raise ExportError("Larq Compute Engine cannot load the file", audited) from error
 
 
-def explained(verification: Verification) -> str:
+def explain_failure(verification: Verification) -> str:
     """What is wrong with a file, and what to do about it if that is known."""
     reason = "the file does not compute what the model does"
     if verification.wide:

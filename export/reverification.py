@@ -89,12 +89,12 @@ def reverify(
         ImportError, OSError: something cannot be read.
     """
     directory = Path(directory)
-    description = _description(directory)
+    description = _read_description(directory)
     files = _check_files(directory, description["files"])
     flatbuffer = (directory / "model.tflite").read_bytes()
-    self_tests = _self_tests(directory, description)
+    self_tests = _run_self_tests(directory, description)
     given = network is not None
-    path = Path(network) if given else _recorded(directory, description)
+    path = Path(network) if given else _find_recorded_network(directory, description)
     if path is None:
         if any(value is not None for value in (dataset, data_path, images_path)):
             raise ValueError(
@@ -103,7 +103,7 @@ def reverify(
         compared = "not at hand, so that nothing was compared with it (--network PATH names it)"
         return Reverification(files, self_tests, None, compared)
     source = sources.load(path)
-    same = source.file is not None and _sha256(source.file) == description["source"]
+    same = source.file is not None and _hash_file(source.file) == description["source"]
     if not same and not given:
         compared = f"{path} is no longer the one that was exported: nothing was compared with it"
         return Reverification(files, self_tests, None, compared)
@@ -114,9 +114,9 @@ def reverify(
             "again: nothing was compared with it"
         )
         return Reverification(files, self_tests, None, compared)
-    source, known = _as_exported(source, description)
+    source, known = _restore_knowledge(source, description)
     dataset = dataset or (None if source.run else known)
-    options = _options(description)
+    options = _read_options(description)
     try:
         exported = export_network(
             source,
@@ -136,7 +136,7 @@ def reverify(
     return Reverification(files, self_tests, exported.verification, compared)
 
 
-def _description(directory: Path) -> dict:
+def _read_description(directory: Path) -> dict:
     path = directory / "model.json"
     try:
         description = json_text.parse(path.read_text("utf-8"))
@@ -154,7 +154,7 @@ def _description(directory: Path) -> dict:
     return description
 
 
-def _sha256(path: Path) -> str:
+def _hash_file(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -172,14 +172,14 @@ def _check_files(directory: Path, hashes: dict) -> int:
         path = directory / name
         if not path.is_file():
             wrong.append(f"{name} is missing")
-        elif _sha256(path) != hashes.get(name):
+        elif _hash_file(path) != hashes.get(name):
             wrong.append(f"{name} is damaged or another file")
     if wrong:
         raise ReverificationError(f"{directory} FAILED: {', '.join(wrong)}")
     return len(hashes)
 
 
-def _self_tests(directory: Path, description: dict) -> dict[str, str]:
+def _run_self_tests(directory: Path, description: dict) -> dict[str, str]:
     """The result of the golden sample with each backend that can run the file."""
     try:
         network = predict.read_network(directory / "model.json")
@@ -189,7 +189,7 @@ def _self_tests(directory: Path, description: dict) -> dict[str, str]:
         names = [name for name in BACKENDS if isinstance(named, list) and name in named]
         # Without a list, the backend that all others are compared with.
         names = names or [YARDSTICK]
-        results = {name: predict.self_test(directory, backend=BACKENDS[name]) for name in names}
+        results = {name: predict.run_self_test(directory, backend=BACKENDS[name]) for name in names}
     except predict.Refused as refused:
         raise ValueError(f"{refused}.") from None
     failed = [f"{name}: {words}" for name, (passed, words) in results.items() if not passed]
@@ -198,7 +198,7 @@ def _self_tests(directory: Path, description: dict) -> dict[str, str]:
     return {name: words for name, (_, words) in results.items()}
 
 
-def _recorded(directory: Path, description: dict) -> Path | None:
+def _find_recorded_network(directory: Path, description: dict) -> Path | None:
     """The network beside the folder that its description names, if it is there."""
     name = (description["network"] or "").removeprefix("../")
     if not name or name != Path(name).name:
@@ -207,7 +207,7 @@ def _recorded(directory: Path, description: dict) -> Path | None:
     return path if path.exists() else None
 
 
-def _as_exported(source: Source, description: dict) -> tuple[Source, str | None]:
+def _restore_knowledge(source: Source, description: dict) -> tuple[Source, str | None]:
     """A network with the normalisation and classes of its export, and the name of its data set."""
     comparison = description.get("comparison") or {}
     kept, dataset = comparison.get("normalization"), comparison.get("dataset")
@@ -250,7 +250,7 @@ def _check_description(directory: Path, description: dict, exported: Exported) -
         )
 
 
-def _options(description: dict) -> Options:
+def _read_options(description: dict) -> Options:
     """The options of the export; those that this version does not know are ignored."""
     names = {field.name for field in fields(Options)}
     try:

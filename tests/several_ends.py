@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 from bad_parts import K, binary, normalised
 
-from export.keras_graph.inputs_outputs import random_inputs
+from export.keras_graph.inputs_outputs import draw_inputs
 
 
 def _block(x, name):
@@ -52,7 +52,7 @@ def image_and_features():
 
 def given(model, count=8):
     """Random numbers for each input, a list also of one."""
-    values = random_inputs(model, count, seed=1)
+    values = draw_inputs(model, count, seed=1)
     return values if isinstance(values, list) else [values]
 
 

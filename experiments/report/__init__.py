@@ -57,7 +57,7 @@ def report(
     _check_writable(path)
     contents = run_data.read(opened, data_path)
     lead = {
-        "table": tables.summary(contents),
+        "table": tables.make_summary(contents),
         "noted": [run for run in contents if run.notes],
         "paths": [run.run.path for run in contents],
     }

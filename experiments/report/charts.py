@@ -66,7 +66,7 @@ def shorten(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
-def _limits(
+def _choose_limits(
     values: Sequence[float], *, zero: bool, least: float, bounds: tuple[float, float]
 ) -> tuple[float, float]:
     """The ends of an axis for some values."""
@@ -99,10 +99,12 @@ def draw_lines(
     """
     points = [point for line in series for point in line.known.items()]
     epochs = {x for x, _ in points}
-    with figures.figure_style():
+    with figures.use_figure_style():
         figure = Figure(figsize=(4.375, 2.46))
         axes = figure.add_axes((0.167, 0.17, 0.804, 0.70))
-        axes.set_ylim(*_limits([y for _, y in points], zero=zero, least=least, bounds=bounds))
+        axes.set_ylim(
+            *_choose_limits([y for _, y in points], zero=zero, least=least, bounds=bounds)
+        )
         padding = 0.15 if len(epochs) > 1 else 1
         axes.set_xlim(min(epochs) - padding, max(epochs) + padding)
         axes.set_title(title, loc="left")
@@ -140,7 +142,7 @@ def _draw_series(axes, series: Sequence[Series]) -> dict[str, list[str]]:
         (drawn,) = axes.plot(
             [x for x, _ in line.points],
             [math.nan if y is None else y for _, y in line.points],
-            color=figures.run_colour(line.run),
+            color=figures.choose_run_colour(line.run),
             linestyle=alternate(layer, count, *(TRAINING_DASHES if line.dashed else (8,))),
             linewidth=1 if line.dashed else 1.35,
             marker="o" if has_markers else "",
@@ -169,7 +171,7 @@ def draw_histogram(title: str, edges: np.ndarray, layers: Mapping[int, LayerWeig
     highest = max(float(layer.shares.max()) for layer in layers.values()) or 1.0
     lines = [dict(enumerate(layer.shares / highest * 88)) for layer in layers.values()]
     levels = find_layers(lines, 1 - 1e-9)
-    with figures.figure_style():
+    with figures.use_figure_style():
         figure = Figure(figsize=(2.71, 1.5))
         axes = figure.add_axes((0.131, 0.14, 0.838, 0.63))
         axes.set_xlim(edges[0], edges[-1])
@@ -181,7 +183,7 @@ def draw_histogram(title: str, edges: np.ndarray, layers: Mapping[int, LayerWeig
         for place, ((run, layer), (level, count)) in enumerate(
             zip(layers.items(), levels, strict=True)
         ):
-            colour = figures.run_colour(run)
+            colour = figures.choose_run_colour(run)
             style = {"color": colour, "zorder": 2 + level, "clip_on": False}
             heights = 100 * layer.shares
             if len(layers) == 1:

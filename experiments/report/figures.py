@@ -15,7 +15,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
-__all__ = ["FAINT", "INK", "RULE", "draw_ticks", "figure_style", "run_colour", "to_svg"]
+__all__ = ["FAINT", "INK", "RULE", "choose_run_colour", "draw_ticks", "to_svg", "use_figure_style"]
 
 VARIABLES = {f"#0000{number:02x}": f"run{number}" for number in range(1, 9)}
 INK, FAINT, RULE = "#000010", "#000011", "#000012"
@@ -55,13 +55,13 @@ STYLE = {
 
 
 @contextmanager
-def figure_style() -> Iterator[None]:
+def use_figure_style() -> Iterator[None]:
     """The style of all figures, for the time of drawing one and `to_svg`."""
     with matplotlib.rc_context(STYLE):
         yield
 
 
-def run_colour(number: int) -> str:
+def choose_run_colour(number: int) -> str:
     """The placeholder for the colour of a run, by its number from 1."""
     return f"#0000{number:02x}"
 
@@ -82,7 +82,7 @@ def to_svg(
     css_class: str,
     tooltips: Mapping[str, str | Sequence[str]],
 ) -> Markup:
-    """Converts a figure, inside `figure_style`.
+    """Converts a figure, inside `use_figure_style`.
 
     Args:
         figure: drawn in the placeholders of this module.
@@ -111,7 +111,7 @@ def to_svg(
             element.attrib.pop("id", None)
         style = element.get("style")
         if style:
-            style = re.sub("#[0-9a-f]{6}", _variable, style)
+            style = re.sub("#[0-9a-f]{6}", _replace_colour, style)
             element.set("style", style.replace("'DejaVu Sans'", "system-ui, sans-serif"))
     for size in ("width", "height", "version"):
         root.attrib.pop(size)
@@ -123,7 +123,7 @@ def to_svg(
     return Markup(ElementTree.tostring(root, encoding="unicode"))
 
 
-def _variable(match: re.Match) -> str:
+def _replace_colour(match: re.Match) -> str:
     name = VARIABLES.get(match[0])
     return f"var(--{name})" if name else match[0]
 

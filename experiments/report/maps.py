@@ -42,7 +42,7 @@ def draw_heatmap(
     left, above, below = 12 + 7 * max(map(len, names)), 28, 24
     width, height = left + EPOCHS + 12, above + ROW * len(rows) + below
     count = values.shape[1]
-    with figures.figure_style():
+    with figures.use_figure_style():
         figure = Figure(figsize=(width / INCH, height / INCH))
         axes = figure.add_axes(
             (left / width, below / height, EPOCHS / width, ROW * len(rows) / height)

@@ -76,7 +76,7 @@ class Contents:
 
     def values(self, name: str) -> list[tuple[int, float | None]]:
         """A number of each epoch: epochs from 1, None where it is missing or not finite."""
-        return [(line["epoch"] + 1, number(line.get(name))) for line in self.epochs]
+        return [(line["epoch"] + 1, parse_number(line.get(name))) for line in self.epochs]
 
     def layer_values(self, metric: str) -> dict[str, list[float]]:
         """A metric of each layer from the first epoch to the last, NaN where it is missing."""
@@ -86,14 +86,14 @@ class Contents:
         for line in self.epochs:
             layers = line.get("layers")
             for name, kept in layers.items() if isinstance(layers, dict) else ():
-                value = number(kept.get(metric)) if isinstance(kept, dict) else None
+                value = parse_number(kept.get(metric)) if isinstance(kept, dict) else None
                 if value is not None:
                     row = values.setdefault(name, [math.nan] * count)
                     row[line["epoch"] - first] = value
         return values
 
 
-def number(value) -> float | None:
+def parse_number(value) -> float | None:
     """A finite number, or None for anything else that a file may hold."""
     good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     return float(value) if good else None
@@ -127,7 +127,7 @@ def _read_epochs(contents: Contents) -> None:
             "a training that was killed leaves them; the others are shown."
         )
     settings = contents.run.config["settings"]
-    planned = number(settings.get("epochs")) if isinstance(settings, dict) else None
+    planned = parse_number(settings.get("epochs")) if isinstance(settings, dict) else None
     if planned and contents.epochs and contents.epochs[-1]["epoch"] + 1 < planned:
         contents.notes.append(
             f"The training has not ended: {contents.epochs[-1]['epoch'] + 1} of {planned:g} epochs."
@@ -152,7 +152,7 @@ def _load_model(contents: Contents) -> tf.keras.Model | None:
     return None
 
 
-def _layer_weights(kernel: tf.Variable, quantizer: quantizers.ReCU) -> LayerWeights:
+def _measure_weights(kernel: tf.Variable, quantizer: quantizers.ReCU) -> LayerWeights:
     standardized = quantizers.standardize_kernel(kernel, quantizer.axis)
     limit = float(quantizers.threshold(standardized, quantizer.tau))
     counts, _ = np.histogram(standardized.numpy(), EDGES)
@@ -163,7 +163,7 @@ def _layer_weights(kernel: tf.Variable, quantizer: quantizers.ReCU) -> LayerWeig
     )
 
 
-def _memory(model: tf.keras.Model) -> Memory:
+def _profile_memory(model: tf.keras.Model) -> Memory:
     profile = larq_summary.profile(model)
     widths, precisions = profile.unique_param_bidtwidths, profile.unique_op_precisions
 
@@ -193,7 +193,7 @@ def _memory(model: tf.keras.Model) -> Memory:
     return Memory(header, rows, totals)
 
 
-def _confusion(contents: Contents, model: tf.keras.Model, data_path: str | None) -> None:
+def _count_confusion(contents: Contents, model: tf.keras.Model, data_path: str | None) -> None:
     classes = contents.run.config["num_classes"]
     counts = np.zeros((classes, classes), np.int64)
     try:
@@ -210,7 +210,7 @@ def _confusion(contents: Contents, model: tf.keras.Model, data_path: str | None)
         contents.confusion = counts
 
 
-def _names(opened: Sequence[runs.Run]) -> list[str]:
+def _choose_names(opened: Sequence[runs.Run]) -> list[str]:
     """The names of the directories, or where two are the same their whole paths."""
     names = [run.path.resolve().name for run in opened]
     if len(set(names)) < len(names):
@@ -226,16 +226,18 @@ def read(opened: Sequence[runs.Run], data_path: str | None = None) -> list[Conte
         data_path: where the data set lies, if not where the training found it.
     """
     found = []
-    for run, name in zip(opened, _names(opened), strict=True):
+    for run, name in zip(opened, _choose_names(opened), strict=True):
         contents = Contents(run, name)
         _read_epochs(contents)
         model = _load_model(contents)
         if model is not None:
             kernels = metrics.find_quantized_kernels(model)
-            contents.weights = {layer: _layer_weights(*kernel) for layer, kernel in kernels.items()}
+            contents.weights = {
+                layer: _measure_weights(*kernel) for layer, kernel in kernels.items()
+            }
             if not kernels:
                 contents.notes.append("No weight histograms: no layer has a ReCU quantizer.")
-            contents.memory = _memory(model)
-            _confusion(contents, model, data_path)
+            contents.memory = _profile_memory(model)
+            _count_confusion(contents, model, data_path)
         found.append(contents)
     return found

@@ -42,7 +42,7 @@ UNITS = {
 }
 
 
-def _curves(runs: Sequence[Contents]) -> dict[str, object] | None:
+def _draw_curves(runs: Sequence[Contents]) -> dict[str, object] | None:
     drawn = []
     for title, unit, factor, test_key, training_key in CURVES:
         series = []
@@ -65,18 +65,18 @@ def _curves(runs: Sequence[Contents]) -> dict[str, object] | None:
     return {"runs": runs, "charts": drawn} if drawn else None
 
 
-def _scale(low: float, high: float, power: float) -> list[str]:
+def _format_scale(low: float, high: float, power: float) -> list[str]:
     """The numbers at the start, the middle and the end of the scale of colours."""
     middle = low + 0.5 ** (1 / power) * (high - low)
     decimals = max(0, 1 - math.floor(math.log10(high - low))) if high > low else 4
     return [f"{value:.{decimals}f}" for value in (low, middle, high)]
 
 
-def _last(values: Sequence[float] | None, factor: float) -> str:
+def _format_last(values: Sequence[float] | None, factor: float) -> str:
     return f"{factor * values[-1]:.4g}" if values and values[-1] == values[-1] else tables.NOTHING
 
 
-def _heatmaps(runs: Sequence[Contents], metric: str) -> list[dict[str, object]]:
+def _draw_heatmaps(runs: Sequence[Contents], metric: str) -> list[dict[str, object]]:
     """A heatmap of a metric for each run that has it, all in the same colours."""
     title, factor = UNITS[metric]
     values_of = [run.layer_values(metric) for run in runs]
@@ -94,11 +94,11 @@ def _heatmaps(runs: Sequence[Contents], metric: str) -> list[dict[str, object]]:
             drawn = maps.draw_heatmap(
                 title, list(values), array, first=first, low=low, high=high, power=power
             )
-            cards.append({"run": run.name, "map": drawn, "scale": _scale(low, high, power)})
+            cards.append({"run": run.name, "map": drawn, "scale": _format_scale(low, high, power)})
     return cards
 
 
-def _last_epoch(run: Contents) -> Table | None:
+def _make_last_epoch_table(run: Contents) -> Table | None:
     """Each metric of each layer in the last epoch."""
     values = {metric: run.layer_values(metric) for metric in metrics.METRICS}
     names = dict.fromkeys(name for layers in values.values() for name in layers)
@@ -107,7 +107,10 @@ def _last_epoch(run: Contents) -> Table | None:
     rows = [
         [
             name,
-            *(_last(values[metric].get(name), UNITS[metric][1]) for metric in metrics.METRICS),
+            *(
+                _format_last(values[metric].get(name), UNITS[metric][1])
+                for metric in metrics.METRICS
+            ),
         ]
         for name in names
     ]
@@ -115,18 +118,18 @@ def _last_epoch(run: Contents) -> Table | None:
     return Table(f"{run.name}, epoch {run.epochs[-1]['epoch'] + 1}", header, rows)
 
 
-def _layers(runs: Sequence[Contents]) -> dict[str, object] | None:
+def _show_layers(runs: Sequence[Contents]) -> dict[str, object] | None:
     """Heatmaps, those of one metric side by side, and the numbers of the last epoch."""
-    grids = [cards for metric in metrics.METRICS if (cards := _heatmaps(runs, metric))]
+    grids = [cards for metric in metrics.METRICS if (cards := _draw_heatmaps(runs, metric))]
     if not grids:
         return None
     if len(runs) == 1:
         grids = [[card for cards in grids for card in cards]]
-    last = {run.name: table for run in runs if (table := _last_epoch(run))}
+    last = {run.name: table for run in runs if (table := _make_last_epoch_table(run))}
     return {"grids": grids, "several_runs": len(runs) > 1, "last_epoch": last}
 
 
-def _weights(runs: Sequence[Contents]) -> dict[str, object] | None:
+def _show_weights(runs: Sequence[Contents]) -> dict[str, object] | None:
     names = dict.fromkeys(name for run in runs for name in run.weights)
     if not names:
         return None
@@ -144,14 +147,14 @@ def _weights(runs: Sequence[Contents]) -> dict[str, object] | None:
     }
 
 
-def _memory(runs: Sequence[Contents]) -> dict[str, object] | None:
+def _show_memory(runs: Sequence[Contents]) -> dict[str, object] | None:
     shown = [run for run in runs if run.memory]
     if not shown:
         return None
-    return {"totals": tables.memory_totals(shown), "layers": tables.memory_tables(shown)}
+    return {"totals": tables.make_memory_totals(shown), "layers": tables.make_memory_tables(shown)}
 
 
-def _confusion(runs: Sequence[Contents]) -> dict[str, object] | None:
+def _show_confusion(runs: Sequence[Contents]) -> dict[str, object] | None:
     cards = []
     for run in runs:
         if run.confusion is None:
@@ -160,7 +163,7 @@ def _confusion(runs: Sequence[Contents]) -> dict[str, object] | None:
         heading = f"{run.name} ({run.which}): {right / max(images, 1):.2%} of {images:,} right"
         card = {"heading": heading, "matrix": None, "table": None}
         if len(run.class_names) > MOST_CLASSES:
-            card["table"] = tables.confused_pairs(run)
+            card["table"] = tables.make_confused_pairs(run)
         else:
             card["matrix"] = maps.lay_out_confusion(run.class_names, run.confusion)
         cards.append(card)
@@ -169,13 +172,13 @@ def _confusion(runs: Sequence[Contents]) -> dict[str, object] | None:
 
 def make_sections(runs: Sequence[Contents]) -> list[Section]:
     """The sections of a report, without those that have nothing to show."""
-    settings = {"table": tables.settings_table(runs)}
+    settings = {"table": tables.make_settings_table(runs)}
     sections = [
-        Section("curves", "Curves", "curves.html.j2", _curves(runs)),
-        Section("layers", "Layers over the epochs", "diagnostics.html.j2", _layers(runs)),
-        Section("weights", "Weights", "weights.html.j2", _weights(runs)),
-        Section("memory", "Memory", "memory.html.j2", _memory(runs)),
-        Section("confusion", "Confusion", "confusion.html.j2", _confusion(runs)),
+        Section("curves", "Curves", "curves.html.j2", _draw_curves(runs)),
+        Section("layers", "Layers over the epochs", "diagnostics.html.j2", _show_layers(runs)),
+        Section("weights", "Weights", "weights.html.j2", _show_weights(runs)),
+        Section("memory", "Memory", "memory.html.j2", _show_memory(runs)),
+        Section("confusion", "Confusion", "confusion.html.j2", _show_confusion(runs)),
         Section("settings", "Settings", "table.html.j2", settings),
     ]
     return [section for section in sections if section.values is not None]

@@ -11,11 +11,11 @@ from recu_tf.html import Table
 
 __all__ = [
     "NOTHING",
-    "confused_pairs",
-    "memory_tables",
-    "memory_totals",
-    "settings_table",
-    "summary",
+    "make_confused_pairs",
+    "make_memory_tables",
+    "make_memory_totals",
+    "make_settings_table",
+    "make_summary",
 ]
 
 NOTHING = "\N{EN DASH}"  # in the place of a number
@@ -23,7 +23,7 @@ MOST_PAIRS = 20  # of confused classes
 MEMORY = "Memory (KiB)"
 
 
-def summary(runs: Sequence[Contents]) -> Table:
+def make_summary(runs: Sequence[Contents]) -> Table:
     """The accuracies and durations of each run."""
     rows = []
     for run in runs:
@@ -51,14 +51,14 @@ def summary(runs: Sequence[Contents]) -> Table:
     return Table("Accuracies are those on the test images", header, rows)
 
 
-def memory_totals(runs: Sequence[Contents]) -> Table:
+def make_memory_totals(runs: Sequence[Contents]) -> Table:
     """The totals of Larq's summary, a column for each run; all of the runs have a `memory`."""
     names = dict.fromkeys(name for run in runs for name in run.memory.totals)
     rows = [[name, *(run.memory.totals.get(name, NOTHING) for run in runs)] for name in names]
     return Table("Whole networks", ["", *(run.name for run in runs)], rows)
 
 
-def memory_tables(runs: Sequence[Contents]) -> dict[str, Table]:
+def make_memory_tables(runs: Sequence[Contents]) -> dict[str, Table]:
     """A table of the layers of each different network, by its title."""
     networks: dict[str, list[Contents]] = {}
     for run in runs:
@@ -66,14 +66,14 @@ def memory_tables(runs: Sequence[Contents]) -> dict[str, Table]:
     tables = {}
     for alike in networks.values():
         title = f"Layers of {', '.join(run.name for run in alike)}"
-        rows = _memory_rows(alike[0].memory)
+        rows = _make_memory_rows(alike[0].memory)
         classes = [""] * (len(rows) - 1) + ["total"]
         caption = f"{title}; those without weights are left out"
         tables[title] = Table(caption, alike[0].memory.header, rows, classes)
     return tables
 
 
-def _memory_rows(memory: Memory) -> list[list[str]]:
+def _make_memory_rows(memory: Memory) -> list[list[str]]:
     memory_column = memory.header.index(MEMORY)
     rows = []
     for name, bits, shape, *counts in memory.rows:
@@ -85,7 +85,7 @@ def _memory_rows(memory: Memory) -> list[list[str]]:
     return rows
 
 
-def confused_pairs(run: Contents) -> Table:
+def make_confused_pairs(run: Contents) -> Table:
     """The mistakes that a run makes most often."""
     counts, names = run.confusion, run.class_names
     wrong = counts * (1 - np.eye(len(names), dtype=counts.dtype))
@@ -108,7 +108,7 @@ def _flatten(value: object, name: str = "") -> dict[str, str]:
     return {name.removeprefix("settings."): text}
 
 
-def settings_table(runs: Sequence[Contents]) -> Table:
+def make_settings_table(runs: Sequence[Contents]) -> Table:
     """All of `config.json` but the names of the classes, with the differences marked."""
     columns = []
     for run in runs:

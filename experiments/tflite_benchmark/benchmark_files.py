@@ -7,7 +7,7 @@ from pathlib import Path
 import export
 from experiments.declarations import NETWORK_OR_TFLITE
 from export.conversion.baselines import convert_baselines
-from export.keras_graph.inputs_outputs import random_inputs
+from export.keras_graph.inputs_outputs import draw_inputs
 from export.tflite.flatbuffer import read
 from recu_tf.networks import find_format
 
@@ -88,7 +88,7 @@ def _files(path: Path) -> list[File]:
         if inside:
             main = _read(inside[0], network)
         else:
-            inputs = random_inputs(model, REWRITING_IMAGES)
+            inputs = draw_inputs(model, REWRITING_IMAGES)
             flatbuffer = export.convert(export.rewrite(model, inputs)[0])
             main = File(network, flatbuffer, network, read(flatbuffer).has_binary_operators)
         baselines = convert_baselines(model)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from export.conversion.rewriting import Rewriting
-from export.loading.image_folders import resizing_of
+from export.loading.image_folders import choose_resizing
 from export.measurement.latency import Latency
 from export.proof.auditing import Audit
 from export.proof.golden import Golden
@@ -117,12 +117,12 @@ class Bundle:
     @cached_property
     def inputs(self) -> tuple[End, ...]:
         """In the order of the file's tensors."""
-        return _ends(self.file.inputs, self.file.input_names)
+        return _list_ends(self.file.inputs, self.file.input_names)
 
     @cached_property
     def outputs(self) -> tuple[End, ...]:
         """In the order of the file's tensors."""
-        return _ends(self.file.outputs, self.file.output_names)
+        return _list_ends(self.file.outputs, self.file.output_names)
 
     @cached_property
     def image_input(self) -> End:
@@ -184,11 +184,11 @@ class Bundle:
 
     @property
     def resize(self) -> dict[str, object] | None:
-        """How an image is resized to the input, see `export.loading.image_folders.resizing_of`.
+        """How an image is resized to the input, see `export.loading.image_folders.choose_resizing`.
 
         None where the network takes no image.
         """
-        return resizing_of(self.input_shape[1:3], self.dataset) if self.takes_image else None
+        return choose_resizing(self.input_shape[1:3], self.dataset) if self.takes_image else None
 
     @property
     def labels(self) -> list[str]:
@@ -201,7 +201,7 @@ class Bundle:
         return [" ".join(name.split()) for name in self.class_names]
 
 
-def _ends(tensors: tuple[Tensor, ...], names: tuple[str, ...]) -> tuple[End, ...]:
+def _list_ends(tensors: tuple[Tensor, ...], names: tuple[str, ...]) -> tuple[End, ...]:
     return tuple(
         End(name, tensor.shape, tensor.dtype.lower())
         for tensor, name in zip(tensors, names, strict=True)

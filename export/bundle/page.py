@@ -17,7 +17,7 @@ from export.proof.output_comparison import SHARE_WITHIN
 from export.proof.verification import AGREEMENT, Verification
 from recu_tf.html import Section, Table, page
 
-__all__ = ["report_page"]
+__all__ = ["render_report"]
 
 NOTHING = "\N{EN DASH}"
 VALUES = {
@@ -27,7 +27,7 @@ VALUES = {
 }
 
 
-def report_page(bundle: Bundle, created: datetime) -> str:
+def render_report(bundle: Bundle, created: datetime) -> str:
     """Renders the report of a bundle.
 
     Args:
@@ -38,53 +38,58 @@ def report_page(bundle: Bundle, created: datetime) -> str:
         HTML.
     """
     sections = [
-        Section("use", "Use", "use.html.j2", {"table": _interface_table(bundle)}),
-        Section("verification", "Verification", "verification.html.j2", _verification(bundle)),
-        *_latency_sections(bundle.latencies, images=bundle.input_shape[0]),
-        Section("layers", "Layers", "layers.html.j2", _layers(bundle.audit)),
+        Section("use", "Use", "use.html.j2", {"table": _make_interface_table(bundle)}),
         Section(
-            "rewriting", "Rewriting", "rewriting.html.j2", {"table": _step_table(bundle.steps)}
+            "verification", "Verification", "verification.html.j2", _describe_verification(bundle)
         ),
-        Section("operators", "Operators", "operators.html.j2", _operators(bundle.audit)),
+        *_make_latency_sections(bundle.latencies, images=bundle.input_shape[0]),
+        Section("layers", "Layers", "layers.html.j2", _describe_layers(bundle.audit)),
         Section(
-            "options", "Options and versions", "table.html.j2", {"table": _option_table(bundle)}
+            "rewriting", "Rewriting", "rewriting.html.j2", {"table": _make_step_table(bundle.steps)}
+        ),
+        Section("operators", "Operators", "operators.html.j2", _describe_operators(bundle.audit)),
+        Section(
+            "options",
+            "Options and versions",
+            "table.html.j2",
+            {"table": _make_option_table(bundle)},
         ),
     ]
     return page(
         "export.bundle",
         title=f"Export of {bundle.name}",
         lead_template="table.html.j2",
-        lead_values={"table": _summary_table(bundle)},
+        lead_values={"table": _make_summary_table(bundle)},
         sections=sections,
         footer=f"Written by recu_tf {recu_tf.__version__}, {created:%Y-%m-%d %H:%M} UTC",
     )
 
 
-def _facts(caption: str, facts: Iterable[tuple[str, str]]) -> Table:
+def _make_fact_table(caption: str, facts: Iterable[tuple[str, str]]) -> Table:
     return Table(caption, ("", ""), [list(fact) for fact in facts], is_text=True)
 
 
-def _count(number: int, noun: str) -> str:
+def _format_count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _shape(sizes: Sequence[int]) -> str:
+def _format_shape(sizes: Sequence[int]) -> str:
     return " \N{MULTIPLICATION SIGN} ".join(map(str, sizes))
 
 
-def _size(size: int, float_size: int | None) -> str:
+def _format_size(size: int, float_size: int | None) -> str:
     if float_size is None:
         return f"{size:,} bytes"
     times = float_size / size
     return f"{size:,} bytes, {times:.1f} times smaller than in float32 ({float_size:,} bytes)"
 
 
-def _summary_table(bundle: Bundle) -> Table:
+def _make_summary_table(bundle: Bundle) -> Table:
     audit, verification = bundle.audit, bundle.verification
     kept = len(audit.expected) - len(audit.lost)
-    binary = f"{kept} of {_count(len(audit.expected), 'layer')} that should be"
+    binary = f"{kept} of {_format_count(len(audit.expected), 'layer')} that should be"
     facts = [
-        ("Size", _size(len(bundle.flatbuffer), bundle.float_size)),
+        ("Size", _format_size(len(bundle.flatbuffer), bundle.float_size)),
         ("Binary", binary if audit.expected else "no layer, and none should be"),
         (
             "Verification",
@@ -106,36 +111,36 @@ def _summary_table(bundle: Bundle) -> Table:
     if fastest:
         medians = ", ".join(f"{name} {median:.3g} ms" for name, median in fastest.items())
         facts.append(("Fastest here", medians))
-    return _facts("Summary", facts)
+    return _make_fact_table("Summary", facts)
 
 
-def _interface_table(bundle: Bundle) -> Table:
+def _make_interface_table(bundle: Bundle) -> Table:
     """The inputs and outputs of the file, and what runs it."""
     facts = []
     if bundle.takes_image:
-        facts += _image_facts(bundle)
+        facts += _list_image_facts(bundle)
     inputs = [end for end in bundle.inputs if not bundle.takes_image or end != bundle.image_input]
-    facts += [(f"Input {end.name}", f"{end.type} {_shape(end.shape)}") for end in inputs]
-    facts.append(("Output", f"{bundle.output_kind} {_shape(bundle.output_shape)}"))
+    facts += [(f"Input {end.name}", f"{end.type} {_format_shape(end.shape)}") for end in inputs]
+    facts.append(("Output", f"{bundle.output_kind} {_format_shape(bundle.output_shape)}"))
     outputs = [end for end in bundle.outputs if end != bundle.main_output]
-    facts += [(f"Output {end.name}", f"{end.type} {_shape(end.shape)}") for end in outputs]
+    facts += [(f"Output {end.name}", f"{end.type} {_format_shape(end.shape)}") for end in outputs]
     if bundle.verification.backends:
         backends = ", ".join(bundle.verification.backends)
         facts.append(("Backends of the engine that run it", backends))
     if bundle.golden is not None:
-        runs = _count(bundle.golden.runs, "run")
+        runs = _format_count(bundle.golden.runs, "run")
         facts.append(("Golden sample", f"{runs} on {bundle.golden.source}, in golden.bin"))
-    return _facts("What the file takes and gives", facts)
+    return _make_fact_table("What the file takes and gives", facts)
 
 
-def _image_facts(bundle: Bundle) -> list[tuple[str, str]]:
-    size, resize = _shape(bundle.input_shape[1:3]), bundle.resize
+def _list_image_facts(bundle: Bundle) -> list[tuple[str, str]]:
+    size, resize = _format_shape(bundle.input_shape[1:3]), bundle.resize
     if "exact" in resize:
         resizing = f"resized to {size}"
     else:
         resizing = f"shorter side resized to {resize['shorter_side']}, middle {size}"
     facts = [
-        ("Input", f"{bundle.input_type} {_shape(bundle.input_shape)}"),
+        ("Input", f"{bundle.input_type} {_format_shape(bundle.input_shape)}"),
         ("Images", f"{resizing}; bilinear, antialiased"),
         ("Values", VALUES[bundle.values]),
     ]
@@ -145,17 +150,17 @@ def _image_facts(bundle: Bundle) -> list[tuple[str, str]]:
     return facts
 
 
-def _verification(bundle: Bundle) -> dict[str, object]:
+def _describe_verification(bundle: Bundle) -> dict[str, object]:
     verification = bundle.verification
     note = verification.note
     return {
-        "table": _verification_table(verification),
+        "table": _make_verification_table(verification),
         "note": f"{note[0].upper()}{note[1:]}." if note else None,
         "warning": f"{verification.warning}." if verification.warning else None,
     }
 
 
-def _verification_table(verification: Verification) -> Table:
+def _make_verification_table(verification: Verification) -> Table:
     rows = [
         [
             f"Images within {verification.tolerance:.1e} of {verification.reference}",
@@ -183,7 +188,7 @@ def _verification_table(verification: Verification) -> Table:
     return Table(caption, ("", "Found", "Enough"), rows)
 
 
-def _latency_sections(latencies: Sequence[Latency], *, images: int) -> list[Section]:
+def _make_latency_sections(latencies: Sequence[Latency], *, images: int) -> list[Section]:
     """One section, or none where nothing was measured."""
     if not latencies:
         return []
@@ -200,25 +205,26 @@ def _latency_sections(latencies: Sequence[Latency], *, images: int) -> list[Sect
     ]
     header = ("File", "Backend", "Threads", "Median", "95th percentile", "Least", "Times the first")
     caption = (
-        f"Milliseconds for {_count(images, 'image')}, on the machine of the export; all took turns"
+        f"Milliseconds for {_format_count(images, 'image')}, on the machine of the export; "
+        "measured in turns"
     )
     table = Table(caption, header, rows, text_columns=2)
     return [Section("latency", "Latency", "table.html.j2", {"table": table})]
 
 
-def _layers(audit: Audit) -> dict[str, object]:
+def _describe_layers(audit: Audit) -> dict[str, object]:
     """The names of the binary layers, and a table of those that are not but should be."""
     table = None
     if audit.lost:
         rows = [[", ".join(layers), reason] for reason, layers in audit.reasons.items()]
-        caption = f"{_count(len(audit.lost), 'layer')} not binary, and why"
+        caption = f"{_format_count(len(audit.lost), 'layer')} not binary, and why"
         classes = ["differs"] * len(rows)
         table = Table(caption, ("Layers", "Reason"), rows, classes, is_text=True)
     binary = [layer for layer in audit.expected if layer not in audit.lost]
     return {"expected": audit.expected, "binary": binary, "table": table}
 
 
-def _step_table(steps: Sequence[Rewriting]) -> Table | None:
+def _make_step_table(steps: Sequence[Rewriting]) -> Table | None:
     if not steps:
         return None
     rows = [
@@ -234,11 +240,11 @@ def _step_table(steps: Sequence[Rewriting]) -> Table | None:
     return Table("Before the conversion, each verified on images", header, rows, is_text=True)
 
 
-def _operators(audit: Audit) -> dict[str, object]:
+def _describe_operators(audit: Audit) -> dict[str, object]:
     header = ("Layer", "Operator", "Kind", "Padding", "Strides", "Fused", "Bits", "Bytes", "MACs")
     total = ["All", *[""] * 6, f"{audit.constant_bytes:,}"]
     total.append(f"{audit.binary_macs + audit.float_macs:,}")
-    rows = [*map(_operator_row, audit.rows), total]
+    rows = [*map(_make_operator_row, audit.rows), total]
     classes = [*[""] * len(audit.rows), "total"]
     return {
         "counts": ", ".join(f"{count} {name}" for name, count in audit.operators.items()),
@@ -248,7 +254,7 @@ def _operators(audit: Audit) -> dict[str, object]:
     }
 
 
-def _operator_row(row: OperatorSummary) -> list[str]:
+def _make_operator_row(row: OperatorSummary) -> list[str]:
     packed = ((row.packed_input, "in"), (row.packed_output, "out"))
     macs = row.binary_macs + row.float_macs
     return [
@@ -256,7 +262,7 @@ def _operator_row(row: OperatorSummary) -> list[str]:
         row.operator,
         row.kind,
         row.padding,
-        _shape(row.strides or ()),
+        _format_shape(row.strides or ()),
         ", ".join(row.fused),
         ", ".join(name for is_packed, name in packed if is_packed),
         f"{row.constant_bytes:,}" if row.constant_bytes else "",
@@ -264,7 +270,7 @@ def _operator_row(row: OperatorSummary) -> list[str]:
     ]
 
 
-def _option_table(bundle: Bundle) -> Table:
+def _make_option_table(bundle: Bundle) -> Table:
     facts = [
         *((name, json.dumps(value, default=str)) for name, value in bundle.options.items()),
         ("conversion", f"{bundle.seconds:.1f} s"),
@@ -274,4 +280,4 @@ def _option_table(bundle: Bundle) -> Table:
     facts += bundle.versions.items()
     if bundle.source_sha256:
         facts.append(("SHA-256 of the network", bundle.source_sha256))
-    return _facts("How it was made", facts)
+    return _make_fact_table("How it was made", facts)

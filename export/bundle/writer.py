@@ -64,7 +64,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from export.bundle.contents import Bundle
-from export.bundle.page import report_page
+from export.bundle.page import render_report
 from export.proof import golden
 from export.runtime import predict
 from recu_tf import json_text
@@ -141,8 +141,8 @@ def write(directory: str | os.PathLike, bundle: Bundle) -> None:
         OSError: it cannot be written, the disk is full. What was there still is.
     """
     path = check_free(directory)
-    files = _files(bundle)
-    aside, earlier = _beside(path, "partial"), _beside(path, "earlier")
+    files = _encode_files(bundle)
+    aside, earlier = _name_beside(path, "partial"), _name_beside(path, "earlier")
     try:
         restore(path)
         shutil.rmtree(aside, ignore_errors=True)
@@ -175,7 +175,7 @@ def restore(directory: Path) -> None:
     Raises:
         OSError: the earlier bundle cannot be renamed.
     """
-    earlier = _beside(directory, "earlier")
+    earlier = _name_beside(directory, "earlier")
     if _is_description(directory / "model.json"):
         # A bundle gets its name only when it is whole.
         shutil.rmtree(earlier, ignore_errors=True)
@@ -183,7 +183,7 @@ def restore(directory: Path) -> None:
         os.rename(earlier, directory)
 
 
-def _beside(directory: Path, state: str) -> Path:
+def _name_beside(directory: Path, state: str) -> Path:
     return directory.with_name(f".{directory.name}.{state}")
 
 
@@ -196,24 +196,24 @@ def _sync(directory: Path) -> None:
         os.close(descriptor)
 
 
-def _files(bundle: Bundle) -> dict[str, bytes]:
+def _encode_files(bundle: Bundle) -> dict[str, bytes]:
     """The contents of each file; `model.json`, which describes the others, comes last."""
     created = datetime.now(timezone.utc).replace(microsecond=0)
     lines = "".join(f"{label}\n" for label in bundle.labels)
     files = {
         "model.tflite": bundle.flatbuffer,
         "labels.txt": lines.encode("utf-8", "replace"),
-        "report.html": report_page(bundle, created).encode("utf-8", "replace"),
+        "report.html": render_report(bundle, created).encode("utf-8", "replace"),
         "predict.py": SCRIPT.read_bytes(),
     }
     if bundle.golden is not None:
         files[golden.FILE] = golden.encode(bundle.golden)
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    description = _description(bundle, created, hashes)
+    description = _describe(bundle, created, hashes)
     return {**files, "model.json": (json.dumps(description, indent=2) + "\n").encode()}
 
 
-def _description(bundle: Bundle, created: datetime, hashes: dict[str, str]) -> dict:
+def _describe(bundle: Bundle, created: datetime, hashes: dict[str, str]) -> dict:
     """The contents of `model.json`."""
     verification = bundle.verification
     accuracy = None
@@ -255,14 +255,14 @@ def _description(bundle: Bundle, created: datetime, hashes: dict[str, str]) -> d
         "comparison": {
             "dataset": bundle.dataset,
             "own_images": bundle.own_images,
-            "normalization": _normalization(bundle),
+            "normalization": _describe_normalization(bundle),
         },
         "network": bundle.network,
         "golden": bundle.golden and golden.describe(bundle.golden, bundle.file),
     }
 
 
-def _normalization(bundle: Bundle) -> dict | str | None:
+def _describe_normalization(bundle: Bundle) -> dict | str | None:
     """The normalisation of the network's images; a file with uint8 input applies it itself."""
     if bundle.normalization is None:
         return "pixels" if bundle.takes_pixels else None

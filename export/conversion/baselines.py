@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import larq as lq
 import tensorflow as tf
 
-from export.conversion.converter import saved, signature_names
+from export.conversion.converter import choose_signature_names, save_temporarily
 from export.conversion.int8.quantize import check_images
-from export.keras_graph.inputs_outputs import Inputs, as_list, first, random_inputs
+from export.keras_graph.inputs_outputs import Inputs, as_list, draw_inputs, take_first
 from recu_tf.quantized_scope import preserve_quantized_scope
 
 __all__ = [
@@ -23,7 +23,7 @@ MOST_IMAGES = 32
 
 
 @contextlib.contextmanager
-def _making(name: str) -> Iterator[None]:
+def _explain_failure(name: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # cloning and converting have many of their own
@@ -31,7 +31,7 @@ def _making(name: str) -> Iterator[None]:
         raise ValueError(f"the {name} baseline cannot be made: {reason}") from error
 
 
-def _without_quantizers(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
+def _copy_without_quantizers(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
     try:
         config = layer.get_config()
     except NotImplementedError:  # whose message is a page about how to write one
@@ -55,7 +55,7 @@ def remove_quantizers(model: tf.keras.Model) -> tf.keras.Model:
     Args:
         model: a functional or sequential model.
     """
-    baseline = tf.keras.models.clone_model(model, clone_function=_without_quantizers)
+    baseline = tf.keras.models.clone_model(model, clone_function=_copy_without_quantizers)
     for layer in model.layers:
         latent = [
             weight
@@ -84,7 +84,10 @@ def convert_float_baseline(model: tf.keras.Model, batch_size: int = 1) -> bytes:
         ValueError: a layer cannot be made without its quantizers, or TensorFlow's converter cannot
             take the network.
     """
-    with _making("float32"), saved(remove_quantizers(model), batch_size) as directory:
+    with (
+        _explain_failure("float32"),
+        save_temporarily(remove_quantizers(model), batch_size) as directory,
+    ):
         return tf.lite.TFLiteConverter.from_saved_model(directory).convert()
 
 
@@ -106,12 +109,12 @@ def convert_int8_baseline(model: tf.keras.Model, images: Inputs) -> bytes:
     """
     for array, tensor in zip(as_list(images), model.inputs, strict=True):
         check_images(array, tuple(tensor.shape[1:]))
-    inputs = as_list(first(images, MOST_IMAGES))
-    with _making("int8"), saved(remove_quantizers(model), 1) as directory:
+    inputs = as_list(take_first(images, MOST_IMAGES))
+    with _explain_failure("int8"), save_temporarily(remove_quantizers(model), 1) as directory:
         converter = tf.lite.TFLiteConverter.from_saved_model(directory)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         # By their names, since the converter shuffles several.
-        names = signature_names(model)[0]
+        names = choose_signature_names(model)[0]
         types = [tensor.dtype.as_numpy_dtype for tensor in model.inputs]
         converter.representative_dataset = lambda: (
             {
@@ -138,5 +141,5 @@ def convert_baselines(model: tf.keras.Model) -> dict[str, bytes]:
     Raises:
         ValueError: TensorFlow's converter cannot take the network.
     """
-    inputs = random_inputs(model, 8)
+    inputs = draw_inputs(model, 8)
     return {"float32": convert_float_baseline(model), "int8": convert_int8_baseline(model, inputs)}

@@ -8,23 +8,23 @@ import larq_compute_engine as lce
 import tensorflow as tf
 from larq_compute_engine.mlir.python import tflite_schema as schema
 
-from export.conversion.rewriting.float32 import other_precision
+from export.conversion.rewriting.float32 import find_other_precisions
 from export.keras_graph.checks import check_input
-from export.keras_graph.inputs_outputs import as_inputs, input_names, output_names
+from export.keras_graph.inputs_outputs import as_inputs, list_input_names, list_output_names
 from recu_tf.quantized_scope import preserve_quantized_scope
 
-__all__ = ["TARGETS", "check_file", "convert", "saved", "signature_names"]
+__all__ = ["TARGETS", "check_file", "choose_signature_names", "convert", "save_temporarily"]
 
 TARGETS = ("arm", "xcore")
 
 
 @contextlib.contextmanager
-def saved(model: tf.keras.Model, batch_size: int) -> Iterator[str]:
+def save_temporarily(model: tf.keras.Model, batch_size: int) -> Iterator[str]:
     """Saves the model's inference for a fixed batch as a SavedModel, for as long as it lasts.
 
     Only that one function is traced; `model.save` traces every layer's own, five times as slow.
     """
-    names_in, names_out = signature_names(model)
+    names_in, names_out = choose_signature_names(model)
     specs = [
         tf.TensorSpec([batch_size, *tensor.shape[1:]], tensor.dtype, name)
         for tensor, name in zip(model.inputs, names_in, strict=True)
@@ -45,11 +45,11 @@ def saved(model: tf.keras.Model, batch_size: int) -> Iterator[str]:
         yield directory
 
 
-def signature_names(model: tf.keras.Model) -> tuple[list[str], list[str]]:
+def choose_signature_names(model: tf.keras.Model) -> tuple[list[str], list[str]]:
     """The names of inputs and outputs in a file, in the order of the model."""
     # One alone is called the same in every file, whatever number Keras gave its layer.
-    names_in = ["image"] if len(model.inputs) == 1 else input_names(model)
-    return names_in, ["output_000"] if len(model.outputs) == 1 else output_names(model)
+    names_in = ["image"] if len(model.inputs) == 1 else list_input_names(model)
+    return names_in, ["output_000"] if len(model.outputs) == 1 else list_output_names(model)
 
 
 def check_file(batch_size: int, target: str) -> None:
@@ -68,7 +68,7 @@ def _check(model: tf.keras.Model, batch_size: int) -> None:
             raise ValueError(
                 f"`batch_size` must be {size}, which the model is for, got {batch_size}."
             )
-    policies = other_precision(model)
+    policies = find_other_precisions(model)
     if policies:
         raise ValueError(
             f"`model` must be in float32 to be converted, got {', '.join(policies)}; "
@@ -89,25 +89,25 @@ def convert(model: tf.keras.Model, batch_size: int = 1, target: str = "arm") -> 
             or "xcore", which has an interpreter of its own.
 
     Returns:
-        A TFLite file whose inputs and outputs are in the order of the model's. Its signature calls
-        several as `input_names` and `output_names` of `export.keras_graph.inputs_outputs` do, one
-        "image" and "output_000".
+        A TFLite file whose inputs and outputs are in the order of the model's. In its signature, a
+        single input is named "image" and a single output "output_000"; several have the names that
+        `list_input_names` and `list_output_names` of `export.keras_graph.inputs_outputs` return.
 
     Raises:
         ValueError: an argument is none of these, or a model that the converter cannot take.
     """
     check_file(batch_size, target)
     _check(model, batch_size)
-    with saved(model, batch_size) as directory:
+    with save_temporarily(model, batch_size) as directory:
         try:
             flatbuffer = lce.convert_saved_model(directory, target=target)
         except Exception as error:  # the converter throws bare Exceptions
-            raise ValueError(f"`model` cannot be converted: {_first_line(error)}") from error
+            raise ValueError(f"`model` cannot be converted: {_extract_reason(error)}") from error
 
-    return _in_order(flatbuffer, *signature_names(model))
+    return _restore_order(flatbuffer, *choose_signature_names(model))
 
 
-def _in_order(flatbuffer: bytes, names_in: list[str], names_out: list[str]) -> bytes:
+def _restore_order(flatbuffer: bytes, names_in: list[str], names_out: list[str]) -> bytes:
     """A file with its inputs and outputs in the order of their names, which the converter shuffles.
 
     Only numbers are put in other places; nothing in the file moves.
@@ -132,7 +132,7 @@ def _in_order(flatbuffer: bytes, names_in: list[str], names_out: list[str]) -> b
     return bytes(ordered)
 
 
-def _first_line(error: Exception) -> str:
+def _extract_reason(error: Exception) -> str:
     """What a converter says, without the operators and call stacks that it lists behind."""
     lines = [line.strip() for line in str(error).splitlines() if "error:" in line]
     return lines[0].split("error:", 1)[1].strip() if lines else str(error).strip().split("\n")[0]

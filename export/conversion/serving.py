@@ -7,7 +7,7 @@ from export.keras_graph.inputs_outputs import as_inputs, keep_names
 from recu_tf.data import Normalization
 from recu_tf.image_input import find_image_inputs
 
-__all__ = ["require_image_input", "with_pixel_input", "with_softmax"]
+__all__ = ["add_pixel_input", "add_softmax", "require_image_input"]
 
 
 def require_image_input(model: tf.keras.Model) -> int:
@@ -26,7 +26,7 @@ def require_image_input(model: tf.keras.Model) -> int:
     return numbers[0]
 
 
-def with_pixel_input(model: tf.keras.Model, normalization: Normalization) -> tf.keras.Model:
+def add_pixel_input(model: tf.keras.Model, normalization: Normalization) -> tf.keras.Model:
     """A model that takes pixels, uint8 from 0 to 255, and normalises them itself.
 
     Args:
@@ -65,7 +65,7 @@ def with_pixel_input(model: tf.keras.Model, normalization: Normalization) -> tf.
     return keep_names(tf.keras.Model(as_inputs(taken), outputs, name="from_pixels"), model)
 
 
-def with_softmax(model: tf.keras.Model) -> tf.keras.Model:
+def add_softmax(model: tf.keras.Model) -> tf.keras.Model:
     """A model that gives the softmax of what another gives.
 
     Args:

@@ -77,7 +77,7 @@ def strip(flatbuffer: bytes | File) -> bytes:
     kept = [metadata for metadata in file.metadata or [] if metadata.name not in UNREAD]
     file.metadata = kept or None
     for graph in file.subgraphs:
-        ends = {*_indices(graph.inputs), *_indices(graph.outputs)}
+        ends = {*_list_indices(graph.inputs), *_list_indices(graph.outputs)}
         for index, tensor in enumerate(graph.tensors):
             if index not in ends:
                 tensor.name = None
@@ -89,7 +89,7 @@ def strip(flatbuffer: bytes | File) -> bytes:
     return bytes(builder.Output())
 
 
-def _indices(vector: np.ndarray | None) -> list[int]:
+def _list_indices(vector: np.ndarray | None) -> list[int]:
     return [] if vector is None else list(vector)
 
 

@@ -10,45 +10,45 @@ import tensorflow as tf
 from recu_tf.quantized_scope import preserve_quantized_scope
 
 __all__ = [
-    "filters",
+    "choose_titles",
+    "compute_filters",
+    "compute_quantized_kernel",
+    "get_input_quantizer",
+    "get_kernel_quantizers",
+    "get_latent_kernel",
     "has_kernel",
-    "input_quantizer",
     "is_binary",
     "is_binary_convolution",
-    "kernel_quantizers",
-    "latent_kernel",
-    "paths",
-    "quantized_kernel",
-    "titles",
+    "list_layers_by_path",
 ]
 
 Layer = tf.keras.layers.Layer
 
-BACKENDS = ("kernel", "depthwise_kernel")
+KERNELS = ("kernel", "depthwise_kernel")
 KERNEL_QUANTIZERS = ("kernel_quantizer", "depthwise_quantizer", "pointwise_quantizer")
 
 
-def paths(model: tf.keras.Model) -> dict[str, Layer]:
+def list_layers_by_path(model: tf.keras.Model) -> dict[str, Layer]:
     """Every layer by its path below the model, such as "inner/conv" in a nested model.
 
     So the graph's names have it, in which a layer's operators are called path/operator. Where two
     layers share a path, the first is given.
     """
     found: dict[str, Layer] = {}
-    for path, layer in _below(model, ""):
+    for path, layer in _walk(model, ""):
         found.setdefault(path, layer)
     return found
 
 
-def _below(layer: Layer, prefix: str) -> Iterator[tuple[str, Layer]]:
+def _walk(layer: Layer, prefix: str) -> Iterator[tuple[str, Layer]]:
     for part in layer._flatten_layers(recursive=False, include_self=False):
         # To Keras, Larq's quantizers are layers within a layer.
         if not isinstance(part, lq.quantizers.Quantizer):
             yield prefix + part.name, part
-            yield from _below(part, f"{prefix}{part.name}/")
+            yield from _walk(part, f"{prefix}{part.name}/")
 
 
-def titles(layers: dict[str, Layer]) -> dict[int, str]:
+def choose_titles(layers: dict[str, Layer]) -> dict[int, str]:
     """What to call each layer, by its id: its name where that is unique, else its path.
 
     Args:
@@ -63,20 +63,20 @@ def titles(layers: dict[str, Layer]) -> dict[int, str]:
     }
 
 
-def kernel_quantizers(layer: Layer) -> list:
+def get_kernel_quantizers(layer: Layer) -> list:
     """The quantizers of a layer's kernels: two in a separable convolution."""
     found = [getattr(layer, name, None) for name in KERNEL_QUANTIZERS]
     return [quantizer for quantizer in found if quantizer is not None]
 
 
-def input_quantizer(layer: Layer):
+def get_input_quantizer(layer: Layer):
     """The quantizer of a layer's input, or None."""
     return getattr(layer, "input_quantizer", None)
 
 
 def is_binary(layer: Layer) -> bool:
     """Whether a layer's input and all of its kernels are quantized to one bit."""
-    quantizers = [input_quantizer(layer), *kernel_quantizers(layer)]
+    quantizers = [get_input_quantizer(layer), *get_kernel_quantizers(layer)]
     return len(quantizers) > 1 and all(
         getattr(quantizer, "precision", None) == 1 for quantizer in quantizers
     )
@@ -89,35 +89,35 @@ def is_binary_convolution(layer: Layer) -> bool:
 
 def has_kernel(layer: Layer) -> bool:
     """Whether a layer is a convolution, dense, or something of the kind."""
-    return any(getattr(layer, name, None) is not None for name in BACKENDS)
+    return any(getattr(layer, name, None) is not None for name in KERNELS)
 
 
-def latent_kernel(layer: Layer) -> np.ndarray | None:
+def get_latent_kernel(layer: Layer) -> np.ndarray | None:
     """The kernel that a layer trains, before its quantizer; None without one."""
-    for name in BACKENDS:
+    for name in KERNELS:
         kernel = getattr(layer, name, None)
         if kernel is not None:
             return getattr(kernel, "latent_variable", kernel).numpy()
     return None
 
 
-def quantized_kernel(layer: Layer) -> np.ndarray | None:
+def compute_quantized_kernel(layer: Layer) -> np.ndarray | None:
     """The kernel that a layer computes with, quantized if it has a quantizer; None without one."""
-    for name in BACKENDS:
+    for name in KERNELS:
         if getattr(layer, name, None) is not None:
             with preserve_quantized_scope(), lq.context.quantized_scope(True):
                 return tf.convert_to_tensor(getattr(layer, name)).numpy()
     return None
 
 
-def filters(layer: Layer) -> np.ndarray | None:
+def compute_filters(layer: Layer) -> np.ndarray | None:
     """The filters of a layer that is a convolution or dense, in the order of TensorFlow Lite.
 
     Returns:
         (filters, height, width, channels), where those of a depthwise convolution have one channel
         and a dense layer's are 1 x 1; None for layers of other kinds.
     """
-    kernel = quantized_kernel(layer)
+    kernel = compute_quantized_kernel(layer)
     if kernel is None or kernel.ndim not in (2, 4):
         return None
     if kernel.ndim == 2:

@@ -13,12 +13,12 @@ from recu_tf.quantized_scope import preserve_quantized_scope
 __all__ = ["build_model", "copy_layer", "flatten", "flatten_model"]
 
 
-def _unchanged(value: Value, tensor: tf.Tensor) -> tf.Tensor:
+def _keep(value: Value, tensor: tf.Tensor) -> tf.Tensor:
     return tensor
 
 
 def build_model(
-    graph: Graph, after: Callable[[Value, tf.Tensor], tf.Tensor] = _unchanged
+    graph: Graph, after: Callable[[Value, tf.Tensor], tf.Tensor] = _keep
 ) -> tf.keras.Model:
     """Builds the model of a graph, of copies of its layers with the weights of its steps.
 
@@ -44,9 +44,9 @@ def build_model(
     for step in graph.steps:
         is_first = id(step.layer) not in copies
         if is_first:
-            copies[id(step.layer)] = _layer_of(step)
+            copies[id(step.layer)] = _make_layer(step)
         layer = copies[id(step.layer)]
-        args, kwargs = step.mapped_arguments(tensors.__getitem__)
+        args, kwargs = step.map_arguments(tensors.__getitem__)
         if step.within is not None:
             # It is built to take its inputs in their order, however they were nested.
             args = [as_inputs(tf.nest.flatten(args[0])), *args[1:]]
@@ -62,7 +62,7 @@ def build_model(
     return model
 
 
-def _layer_of(step: Step) -> Layer:
+def _make_layer(step: Step) -> Layer:
     if step.within is not None:
         return build_model(step.within)
     if isinstance(step.layer, tf.keras.layers.Lambda) or not step.layer.inbound_nodes:
@@ -106,7 +106,7 @@ def _inline(graph: Graph, inputs: list[Value], prefix: str, steps: list[Step]) -
     """Adds the steps of a graph called on some values, and gives the values that come out."""
     values = dict(zip(graph.inputs, inputs, strict=True))
     for step in graph.steps:
-        args, kwargs = step.mapped_arguments(values.__getitem__)
+        args, kwargs = step.map_arguments(values.__getitem__)
         if step.within is not None:
             given = [values[value] for value in step.inputs]
             found = _inline(step.within, given, f"{prefix}{step.name}/", steps)

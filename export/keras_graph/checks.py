@@ -3,7 +3,13 @@
 import numpy as np
 import tensorflow as tf
 
-from export.keras_graph.inputs_outputs import Inputs, as_list, input_names, output_names, predict
+from export.keras_graph.inputs_outputs import (
+    Inputs,
+    as_list,
+    list_input_names,
+    list_output_names,
+    predict,
+)
 
 __all__ = ["check_input", "check_network", "check_outputs"]
 
@@ -25,7 +31,7 @@ def check_input(model: tf.keras.Model) -> None:
             "`model` must know the size of its images; begin it with tf.keras.Input(shape), or "
             "make it `tf.keras.Model(image, model(image))` of such an `image`."
         )
-    for tensor, which in _named(model, "inputs"):
+    for tensor, which in _list_named(model, "inputs"):
         if tensor.shape.rank is None:
             raise ValueError(f"`model` must have a fixed input size, got an unknown one{which}.")
         shape = tuple(tensor.shape[1:])
@@ -37,12 +43,12 @@ def check_input(model: tf.keras.Model) -> None:
             raise ValueError(f"`model` must take images of a pixel or more, got {shape}{which}.")
 
 
-def _named(model: tf.keras.Model, ends: str) -> list[tuple[object, str]]:
+def _list_named(model: tf.keras.Model, ends: str) -> list[tuple[object, str]]:
     """The inputs or outputs of a model, each with the words that name it among several."""
     tensors = getattr(model, ends)
     if len(tensors) == 1:
         return [(tensors[0], "")]
-    names = input_names(model) if ends == "inputs" else output_names(model)
+    names = list_input_names(model) if ends == "inputs" else list_output_names(model)
     return [(tensor, f" of `{name}`") for tensor, name in zip(tensors, names, strict=True)]
 
 
@@ -54,7 +60,7 @@ def check_network(model: tf.keras.Model) -> None:
             output has no known rank, or the model holds numbers that are not finite.
     """
     check_input(model)
-    for tensor, which in _named(model, "inputs"):
+    for tensor, which in _list_named(model, "inputs"):
         dtype = tensor.dtype
         if dtype.is_floating or (which and len(tensor.shape) != 4 and dtype.name in WHOLE):
             continue
@@ -69,7 +75,7 @@ def check_network(model: tf.keras.Model) -> None:
         )
     if not model.outputs:
         raise ValueError("`model` must give a tensor or more, got none.")
-    for tensor, which in _named(model, "outputs"):
+    for tensor, which in _list_named(model, "outputs"):
         if not tensor.shape.rank:
             raise ValueError(
                 f"`model` must give tensors (batch, ...), got one of shape {tensor.shape}{which}."
@@ -105,7 +111,7 @@ def check_outputs(model: tf.keras.Model, images: Inputs) -> list[np.ndarray]:
     """
     count = len(as_list(images)[0])
     outputs = predict(model, images)
-    for (_, which), numbers in zip(_named(model, "outputs"), outputs, strict=True):
+    for (_, which), numbers in zip(_list_named(model, "outputs"), outputs, strict=True):
         if len(numbers) != count:
             raise ValueError(
                 "`model` must give tensors (batch, ...), but for a batch of "

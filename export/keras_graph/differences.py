@@ -2,10 +2,10 @@
 
 import numpy as np
 
-__all__ = ["differences", "share_within"]
+__all__ = ["compute_differences", "compute_share_within"]
 
 
-def share_within(got: np.ndarray, expected: np.ndarray, allowed: float) -> float:
+def compute_share_within(got: np.ndarray, expected: np.ndarray, allowed: float) -> float:
     """The share of images whose every number lies within a distance of what is expected.
 
     Args:
@@ -15,10 +15,10 @@ def share_within(got: np.ndarray, expected: np.ndarray, allowed: float) -> float
     """
     if got.shape != expected.shape:
         return 0.0
-    return float(np.mean(differences(got, expected) <= allowed))
+    return float(np.mean(compute_differences(got, expected) <= allowed))
 
 
-def differences(got: np.ndarray, expected: np.ndarray) -> np.ndarray:
+def compute_differences(got: np.ndarray, expected: np.ndarray) -> np.ndarray:
     """The largest difference in each image.
 
     Args:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from export.keras_graph.inputs_outputs import output_names
+from export.keras_graph.inputs_outputs import list_output_names
 from recu_tf.functional import is_graph, nodes
 
 __all__ = ["Graph", "Layer", "Step", "Value", "check_listed", "is_graph", "read_graph"]
@@ -100,17 +100,17 @@ class Step:
         self.layer, self.name = layer, layer.name
         self.set_weights(weights)
 
-    def mapped_arguments(self, change: Callable[[Value], Any]) -> tuple[Any, dict[str, Any]]:
+    def map_arguments(self, change: Callable[[Value], Any]) -> tuple[Any, dict[str, Any]]:
         """The arguments of the call with each value replaced by what a function makes of it."""
 
-        def mapped(argument):
+        def map_argument(argument):
             return change(argument) if isinstance(argument, Value) else argument
 
-        return tf.nest.map_structure(mapped, (self.args, self.kwargs))
+        return tf.nest.map_structure(map_argument, (self.args, self.kwargs))
 
     def read_instead(self, old: Value, new: Value) -> None:
         """Has the step read a value in the place of another."""
-        self.args, self.kwargs = self.mapped_arguments(lambda value: new if value is old else value)
+        self.args, self.kwargs = self.map_arguments(lambda value: new if value is old else value)
 
 
 @dataclass
@@ -124,7 +124,7 @@ class Graph:
         outputs: of the model, in the order of `tf.nest.flatten(model.output)`.
         structure: the model's output, nested as the model nests it.
         input_names: of the layers that take the inputs.
-        output_names: as `export.keras_graph.inputs_outputs.output_names` gives them.
+        output_names: as `export.keras_graph.inputs_outputs.list_output_names` gives them.
         name: of the model.
     """
 
@@ -136,34 +136,34 @@ class Graph:
     output_names: list[str]
     name: str
 
-    def calls(self, layer: Layer) -> list[Step]:
+    def find_calls(self, layer: Layer) -> list[Step]:
         """The steps that call a layer; of a shared one more than one."""
         return [step for step in self.steps if step.layer is layer]
 
     def is_called_once(self, step: Step) -> bool:
         """Whether no other step of the graph calls the layer of this one."""
-        return len(self.calls(step.layer)) == 1
+        return len(self.find_calls(step.layer)) == 1
 
-    def readers(self, value: Value) -> list[Step | None]:
+    def find_readers(self, value: Value) -> list[Step | None]:
         """The steps that read a value, once for each time; None for the model's own output."""
         found = [step for step in self.steps for read in step.inputs if read is value]
         return [*found, *(None for output in self.outputs if output is value)]
 
-    def producer(self, value: Value) -> Step | None:
+    def find_producer(self, value: Value) -> Step | None:
         """The step that gives a value; None for an input of the model."""
         return next((step for step in self.steps if value in step.values), None)
 
-    def graphs(self) -> Iterator["Graph"]:
+    def list_graphs(self) -> Iterator["Graph"]:
         """The graph itself and those of the models within, each once."""
         found = {id(self): self}
         for step in self.steps:
             if step.within is not None:
-                found |= {id(graph): graph for graph in step.within.graphs()}
+                found |= {id(graph): graph for graph in step.within.list_graphs()}
         yield from found.values()
 
     def replace(self, layer: Layer, new: Layer, weights: list[np.ndarray]) -> None:
         """Puts a layer with its weights in the place of another, wherever that is called."""
-        for step in self.calls(layer):
+        for step in self.find_calls(layer):
             step.set_layer(new, weights)
 
     def remove(self, step: Step) -> None:
@@ -198,7 +198,7 @@ def read_graph(model: tf.keras.Model) -> Graph:
     if not isinstance(model, tf.keras.Model):
         raise ValueError(f"`model` must be a Keras model, got {type(model).__name__}.")
     if not is_graph(model):
-        raise _not_functional(model, "")
+        raise _make_error(model, "")
     return _read(model, {})
 
 
@@ -206,10 +206,10 @@ def check_listed(graph: Graph) -> None:
     """Raises a ValueError if a model within is no graph, so that its layers cannot be listed."""
     for step in graph.steps:
         if isinstance(step.layer, tf.keras.Model) and step.within is None:
-            raise _not_functional(step.layer, f", and so must `{step.layer.name}` in it")
+            raise _make_error(step.layer, f", and so must `{step.layer.name}` in it")
 
 
-def _not_functional(model: tf.keras.Model, where: str) -> ValueError:
+def _make_error(model: tf.keras.Model, where: str) -> ValueError:
     return ValueError(
         "`model` must be functional or sequential with a known input shape"
         f"{where}, got {type(model).__name__}: what it computes cannot be listed."
@@ -218,7 +218,7 @@ def _not_functional(model: tf.keras.Model, where: str) -> ValueError:
 
 def _read(model: tf.keras.Model, known: dict[int, Graph]) -> Graph:
     """The graph of a model; `known` holds those of the models within by their ids, and grows."""
-    inputs = list(map(_value, model.inputs))
+    inputs = list(map(_make_value, model.inputs))
     values = {id(value.tensor): value for value in inputs}
     steps = []
     for node in nodes(model):
@@ -227,8 +227,8 @@ def _read(model: tf.keras.Model, known: dict[int, Graph]) -> Graph:
         layer, within = node.layer, None
         if isinstance(layer, tf.keras.Model) and is_graph(layer):
             within = known.get(id(layer)) or known.setdefault(id(layer), _read(layer, known))
-        args, kwargs = _with_values((node.call_args, node.call_kwargs), values)
-        outputs = tf.nest.map_structure(_value, node.outputs)
+        args, kwargs = _replace_tensors((node.call_args, node.call_kwargs), values)
+        outputs = tf.nest.map_structure(_make_value, node.outputs)
         values |= {id(value.tensor): value for value in tf.nest.flatten(outputs)}
         steps.append(Step(layer, args, kwargs, outputs, within=within))
     return Graph(
@@ -237,14 +237,14 @@ def _read(model: tf.keras.Model, known: dict[int, Graph]) -> Graph:
         [values[id(tensor)] for tensor in model.outputs],
         model.output,
         [tensor._keras_history.layer.name for tensor in model.inputs],
-        output_names(model),
+        list_output_names(model),
         model.name,
     )
 
 
-def _with_values(arguments: Any, values: dict[int, Value]) -> Any:
+def _replace_tensors(arguments: Any, values: dict[int, Value]) -> Any:
     return tf.nest.map_structure(lambda argument: values.get(id(argument), argument), arguments)
 
 
-def _value(tensor: Any) -> Value:
+def _make_value(tensor: Any) -> Value:
     return Value(tensor.shape, tensor.dtype, tensor)

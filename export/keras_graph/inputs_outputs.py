@@ -18,12 +18,12 @@ __all__ = [
     "Inputs",
     "as_inputs",
     "as_list",
-    "first",
-    "input_names",
+    "draw_inputs",
     "keep_names",
-    "output_names",
+    "list_input_names",
+    "list_output_names",
     "predict",
-    "random_inputs",
+    "take_first",
 ]
 
 Inputs = np.ndarray | list[np.ndarray]
@@ -41,7 +41,7 @@ def as_inputs(values: list) -> Inputs:
     return values[0] if len(values) == 1 else list(values)
 
 
-def first(values: Inputs, count: int) -> Inputs:
+def take_first(values: Inputs, count: int) -> Inputs:
     """The first rows of each array."""
     return as_inputs([array[:count] for array in as_list(values)])
 
@@ -51,25 +51,25 @@ def predict(model: tf.keras.Model, values: Inputs) -> list[np.ndarray]:
     return [tensor.numpy() for tensor in tf.nest.flatten(model(values, training=False))]
 
 
-def input_names(model: tf.keras.Model) -> list[str]:
+def list_input_names(model: tf.keras.Model) -> list[str]:
     """What to call the inputs of a model in a file: as the model does."""
-    return _distinct(model.input_names)
+    return _make_distinct(model.input_names)
 
 
-def output_names(model: tf.keras.Model) -> list[str]:
+def list_output_names(model: tf.keras.Model) -> list[str]:
     """What to call the outputs of a model in a file.
 
     Where the model gives a dictionary, the keys, else the names of the layers that give them.
     """
     if not _has_keys(model.output):
-        return _distinct(model.output_names)
+        return _make_distinct(model.output_names)
     paths = nest.flatten_with_joined_string_paths(model.output, separator=".")
-    return _distinct([path for path, _ in paths])
+    return _make_distinct([path for path, _ in paths])
 
 
 def keep_names(copy: tf.keras.Model, model: tf.keras.Model) -> tf.keras.Model:
     """Calls the outputs of a changed copy as the model calls its own, and gives the copy."""
-    copy.output_names = output_names(model)
+    copy.output_names = list_output_names(model)
     return copy
 
 
@@ -79,7 +79,7 @@ def _has_keys(structure: object) -> bool:
     return isinstance(structure, dict)
 
 
-def _distinct(names: list[str]) -> list[str]:
+def _make_distinct(names: list[str]) -> list[str]:
     """Names that a graph may have, each once."""
     found = []
     for name in (re.sub(r"[^\w.]", "_", name) for name in names):
@@ -88,7 +88,7 @@ def _distinct(names: list[str]) -> list[str]:
     return found
 
 
-def random_inputs(
+def draw_inputs(
     model: tf.keras.Model, count: int, *, seed: int = 0, pixels: bool = False
 ) -> Inputs:
     """Random numbers for every input of a model.

@@ -6,7 +6,7 @@ import tensorflow as tf
 from export.keras_graph.graph import is_graph, read_graph
 from recu_tf.evaluation import are_probabilities
 
-__all__ = ["ending", "kind_of"]
+__all__ = ["find_last_activation", "find_output_kind"]
 
 L = tf.keras.layers
 # What changes no number, or drops some of them.
@@ -16,7 +16,7 @@ FUNCTIONS = {"softmax", "sigmoid", "tanh", "relu", "relu6", "exp", "softplus", "
 LOGITS = ("linear", "log_softmax")
 
 
-def ending(model: tf.keras.Model, output: int = 0) -> str | None:
+def find_last_activation(model: tf.keras.Model, output: int = 0) -> str | None:
     """The name of the activation that an output of a network ends with, as its graph shows.
 
     Returns:
@@ -27,11 +27,11 @@ def ending(model: tf.keras.Model, output: int = 0) -> str | None:
         return None
     graph = read_graph(model)
     value = graph.outputs[output]
-    while (step := graph.producer(value)) is not None:
+    while (step := graph.find_producer(value)) is not None:
         if step.within is not None:
             graph, value = step.within, step.within.outputs[step.values.index(value)]
         elif not (isinstance(step.layer, PASSING) or _is_linear_activation(step.layer)):
-            return _activation(step.layer)
+            return _find_activation(step.layer)
         elif len(step.inputs) != 1:
             return None
         else:
@@ -40,15 +40,15 @@ def ending(model: tf.keras.Model, output: int = 0) -> str | None:
 
 
 def _is_linear_activation(layer: tf.keras.layers.Layer) -> bool:
-    return isinstance(layer, L.Activation) and _name(layer.activation) == "linear"
+    return isinstance(layer, L.Activation) and _name_activation(layer.activation) == "linear"
 
 
-def _name(activation) -> str | None:
+def _name_activation(activation) -> str | None:
     name = getattr(activation, "__name__", None) or type(activation).__name__
     return name.rsplit(".", 1)[-1].removesuffix("_v2")
 
 
-def _activation(layer: tf.keras.layers.Layer) -> str | None:
+def _find_activation(layer: tf.keras.layers.Layer) -> str | None:
     if isinstance(layer, L.Softmax):
         return "softmax"
     if isinstance(layer, L.ReLU | L.LeakyReLU | L.PReLU | L.ELU):
@@ -58,13 +58,13 @@ def _activation(layer: tf.keras.layers.Layer) -> str | None:
         name = function.rsplit(".", 1)[-1]
         return name if name in FUNCTIONS else None
     if getattr(layer, "activation", None) is not None:
-        return _name(layer.activation)
+        return _name_activation(layer.activation)
     # Keras' own without an activation, and Larq's.
     own = type(layer).__module__.split(".")[0] in ("keras", "tf_keras", "larq")
     return "linear" if own and not isinstance(layer, L.Lambda | L.InputLayer) else None
 
 
-def kind_of(model: tf.keras.Model, outputs: np.ndarray, output: int = 0) -> str:
+def find_output_kind(model: tf.keras.Model, outputs: np.ndarray, output: int = 0) -> str:
     """What a network gives.
 
     The last activation decides where the graph shows it. Where it does not, numbers from 0 to 1
@@ -80,7 +80,7 @@ def kind_of(model: tf.keras.Model, outputs: np.ndarray, output: int = 0) -> str:
     """
     if outputs.ndim != 2 or outputs.shape[1] < 2:
         return "values"
-    activation = ending(model, output)
+    activation = find_last_activation(model, output)
     if activation == "softmax":
         return "probabilities"
     if activation is not None and activation not in LOGITS:

@@ -10,10 +10,10 @@ from recu_tf.data import DATASETS, Normalization
 from recu_tf.data.disk.decoding import SHORTER_SIDE, SIZE, resize_and_crop
 from recu_tf.data.disk.files import ImageFiles, list_image_files
 
-__all__ = ["classes_of", "files_of", "read_images", "resizing_of"]
+__all__ = ["choose_resizing", "list_images", "map_classes", "read_images"]
 
 
-def resizing_of(size: tuple[int, int], dataset: str | None) -> dict[str, object]:
+def choose_resizing(size: tuple[int, int], dataset: str | None) -> dict[str, object]:
     """How an image is brought to the input's size, as in the tests of the network.
 
     Args:
@@ -32,7 +32,7 @@ def resizing_of(size: tuple[int, int], dataset: str | None) -> dict[str, object]
     return {"exact": list(size)}
 
 
-def files_of(folder: str | os.PathLike) -> ImageFiles:
+def list_images(folder: str | os.PathLike) -> ImageFiles:
     """The images of a folder, as `recu_tf.data.disk.files.list_image_files` lists them.
 
     In an order of chance, the same each time, so that some of them are of all classes.
@@ -50,7 +50,7 @@ def files_of(folder: str | os.PathLike) -> ImageFiles:
     )
 
 
-def classes_of(
+def map_classes(
     folder: str | os.PathLike, found: Sequence[str], known: Sequence[str] | None, count: int
 ) -> list[int]:
     """The number of each class of a folder among a network's outputs.
@@ -94,7 +94,7 @@ def read_images(
         paths: of the files.
         shape: (height, width, channels) of the network's input, of 1 or 3 channels.
         normalization: of the images.
-        resize: see `resizing_of`.
+        resize: see `choose_resizing`.
 
     Returns:
         float32 (count, height, width, channels), normalised.

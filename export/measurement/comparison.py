@@ -42,14 +42,14 @@ class Comparison:
         direction = f"times as {'slow' if slow else 'fast'}"
         threads = "1 thread" if binary.threads == 1 else f"{binary.threads} threads"
         return (
-            f"{binary.name} on {threads} is {_digits(ratio)} {direction} as {other.name}: "
-            f"{_digits(binary.median_ms)} ms ({binary.backend}) against "
-            f"{_digits(other.median_ms)} ms ({other.backend}); by their fastest runs "
-            f"{_digits(best)} {direction}"
+            f"{binary.name} on {threads} is {_format_number(ratio)} {direction} as {other.name}: "
+            f"{_format_number(binary.median_ms)} ms ({binary.backend}) against "
+            f"{_format_number(other.median_ms)} ms ({other.backend}); by their fastest runs "
+            f"{_format_number(best)} {direction}"
         )
 
 
-def _digits(value: float) -> str:
+def _format_number(value: float) -> str:
     """Two decimals, or two digits where these would be lost."""
     return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
 
@@ -67,7 +67,7 @@ def compare(latencies: Sequence[Latency], binary: str, other: str) -> list[Compa
         for name in (binary, other)
     ]
 
-    def best(name: str, count: int) -> float:
+    def find_best(name: str, count: int) -> float:
         return min(
             latency.min_ms
             for latency in latencies
@@ -78,7 +78,7 @@ def compare(latencies: Sequence[Latency], binary: str, other: str) -> list[Compa
         Comparison(
             find_fastest(latencies, binary, count),
             find_fastest(latencies, other, count),
-            best_speedup=best(other, count) / best(binary, count),
+            best_speedup=find_best(other, count) / find_best(binary, count),
         )
         for count in sorted(threads[0] & threads[1])
     ]

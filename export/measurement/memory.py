@@ -59,7 +59,7 @@ def measure_loaded_memory(flatbuffer: bytes, options: dict[str, bool]) -> int | 
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _interpreter_class() -> type:
+def _load_interpreter_class() -> type:
     """The engine's interpreter without the engine's own `__init__`, which loads TensorFlow."""
     parent = types.ModuleType(ENGINE)
     parent.__path__ = list(importlib.util.find_spec(ENGINE).submodule_search_locations)
@@ -70,7 +70,7 @@ def _interpreter_class() -> type:
     return module.Interpreter
 
 
-def _resident() -> int | None:
+def _measure_resident_memory() -> int | None:
     """Resident anonymous memory of this process, in bytes."""
     lines = STATUS.read_text().splitlines() if STATUS.exists() else []
     kilobytes = [int(line.split()[1]) for line in lines if line.startswith("RssAnon:")]
@@ -80,12 +80,12 @@ def _resident() -> int | None:
 def _measure(path: str, options: dict[str, bool]) -> int | None:
     import numpy as np
 
-    interpreter_class = _interpreter_class()
-    before = _resident()
+    interpreter_class = _load_interpreter_class()
+    before = _measure_resident_memory()
     interpreter = interpreter_class(Path(path).read_bytes(), num_threads=1, **options).interpreter
     shapes = zip(interpreter.input_shapes, interpreter.input_types, strict=True)
     interpreter.predict([np.zeros(shape, dtype) for shape, dtype in shapes])
-    return None if before is None else _resident() - before
+    return None if before is None else _measure_resident_memory() - before
 
 
 if __name__ == "__main__":

@@ -4,9 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.proof.output_comparison import UNLIKELY, at_chance, fewer_than, loss, lost_classes
+from export.proof.output_comparison import (
+    UNLIKELY,
+    compute_chance_of_fewer,
+    find_lost_classes,
+    is_at_chance,
+    measure_loss,
+)
 
-__all__ = ["MAX_DROP", "Bounds", "Predictions", "fault"]
+__all__ = ["MAX_DROP", "Bounds", "Predictions", "find_fault"]
 
 # Of the images. What int8 costs a trained network is less (0 to 1 % of CIFAR-10 on a ResNet-20);
 # signs that turn take from some images what they give to others.
@@ -58,7 +64,7 @@ class Predictions:
     labels: np.ndarray | None
 
 
-def fault(predictions: Predictions, bounds: Bounds, int8: bool) -> str | None:
+def find_fault(predictions: Predictions, bounds: Bounds, int8: bool) -> str | None:
     """What is wrong with the classes that a file gives, in words.
 
     Args:
@@ -71,17 +77,19 @@ def fault(predictions: Predictions, bounds: Bounds, int8: bool) -> str | None:
         The fault and a way out; None where there is none.
     """
     if predictions.labels is not None:
-        found = _unlike_the_labels(predictions, predictions.labels, bounds)
+        found = _compare_with_labels(predictions, predictions.labels, bounds)
         if found is not None:
             return found
-    return _unlike_the_network(predictions) if int8 else None
+    return _compare_with_network(predictions) if int8 else None
 
 
-def _unlike_the_labels(predictions: Predictions, labels: np.ndarray, bounds: Bounds) -> str | None:
+def _compare_with_labels(
+    predictions: Predictions, labels: np.ndarray, bounds: Bounds
+) -> str | None:
     count = len(labels)
     model_right, file_right = predictions.model == labels, predictions.file == labels
     least = bounds.min_accuracy
-    if at_chance(predictions.model, labels):
+    if is_at_chance(predictions.model, labels):
         given = np.unique(predictions.model)
         what = (
             f"gives class {given[0]} for all {count:,} labelled images"
@@ -95,28 +103,28 @@ def _unlike_the_labels(predictions: Predictions, labels: np.ndarray, bounds: Bou
             "to 255), or its classes are in another order than those of the images (`labels`). "
             f"{DO_NOT_CHECK}"
         )
-    drop, noise = loss(model_right, file_right)
+    drop, noise = measure_loss(model_right, file_right)
     allowed = MAX_DROP + noise if bounds.max_drop is None else bounds.max_drop
     if drop > allowed:
         return (
             f"top-1 accuracy falls from {model_right.mean():.1%} to {file_right.mean():.1%}, by "
             f"more than `max_drop` {allowed:.1%} allows"
         )
-    if at_chance(predictions.file, labels):
+    if is_at_chance(predictions.file, labels):
         return f"the file is right in no more images than by chance. {DO_NOT_CHECK}"
     if least is not None and file_right.mean() < least:
         return f"top-1 accuracy is {file_right.mean():.1%}, less than `min_accuracy` {least:.1%}"
     return None
 
 
-def _unlike_the_network(predictions: Predictions) -> str | None:
+def _compare_with_network(predictions: Predictions) -> str | None:
     same = predictions.model == predictions.file
-    if fewer_than(SAME_CLASS, int(same.sum()), len(same)) <= UNLIKELY:
+    if compute_chance_of_fewer(SAME_CLASS, int(same.sum()), len(same)) <= UNLIKELY:
         return (
             f"the file gives the network's class in {same.mean():.1%} of the images, "
             f"{SAME_CLASS:.0%} are enough"
         )
-    lost = lost_classes(predictions.model, same, SAME_OF_A_CLASS)
+    lost = find_lost_classes(predictions.model, same, SAME_OF_A_CLASS)
     if not lost:
         return None
     kept = [f"{same[predictions.model == label].mean():.0%} of class {label}" for label in lost]

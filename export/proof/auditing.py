@@ -82,7 +82,7 @@ class Audit:
         kept = len(self.expected) - len(self.lost)
         binary = f"{kept} of {len(self.expected)}" if self.expected else str(self.binary)
         lines = [
-            _table(self.rows),
+            _format_table(self.rows),
             f"{len(self.rows)} operators, {self.constant_bytes:,} bytes of constants, "
             f"{self.binary_macs:,} multiply-accumulates of bits, {self.float_macs:,} others",
             f"Binary convolutions: {binary}",
@@ -96,8 +96,8 @@ class Audit:
         return "\n".join(lines)
 
 
-def _table(rows: tuple[OperatorSummary, ...]) -> str:
-    cells = [_cells(row) for row in rows]
+def _format_table(rows: tuple[OperatorSummary, ...]) -> str:
+    cells = [_list_cells(row) for row in rows]
     # tabulate neither limits the width of a table nor cuts names in front.
     excess = max(map(len, _tabulate(cells).splitlines())) - WIDEST
     longest = max((len(layer) for layer, *_ in cells), default=0)
@@ -115,7 +115,7 @@ def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else f"~{text[1 - width :]}"
 
 
-def _cells(row: OperatorSummary) -> tuple[str, ...]:
+def _list_cells(row: OperatorSummary) -> tuple[str, ...]:
     packed = ((row.packed_input, "in"), (row.packed_output, "out"))
     macs = row.binary_macs + row.float_macs
     return (
@@ -150,11 +150,11 @@ def audit(
     """
     file = read(flatbuffer)
     if model is None:
-        names = [_name_in_file(operator) for operator in file.operators]
+        names = [_shorten_name(operator) for operator in file.operators]
         return Audit(summarize_operators(file, names), (), {})
     owners = map_operators(file, model)
-    layers_by_path = layers.paths(model)
-    titles = layers.titles(layers_by_path)
+    layers_by_path = layers.list_layers_by_path(model)
+    titles = layers.choose_titles(layers_by_path)
     names = ["" if owner is None else titles[id(owner)] for owner in owners]
     binary = {id(layer): layer for layer in layers_by_path.values() if layers.is_binary(layer)}
     lost = {}
@@ -165,7 +165,7 @@ def audit(
     return Audit(summarize_operators(file, names), tuple(titles[key] for key in binary), lost)
 
 
-def _name_in_file(operator: Operator) -> str:
+def _shorten_name(operator: Operator) -> str:
     # Without the model's name in front and the operator's own at the end.
     name = operator.outputs[0].name if operator.outputs else ""
     return "/".join(name.split(";")[0].split("/")[1:-1])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.keras_graph.differences import differences, share_within
+from export.keras_graph.differences import compute_differences, compute_share_within
 from export.proof.output_comparison import SHARE_WITHIN
 from export.tflite.backends import BACKENDS
 from export.tflite.file import BINARY_CONVOLUTION, File, Operator
@@ -70,7 +70,7 @@ def run_backends(
             reference_outputs = outputs
         share = SHARE_WITHIN if "XNNPACK" in backend else 1
         triples = zip(outputs, verified, allowed, strict=True)
-        agrees = all(share_within(*triple) >= share for triple in triples)
+        agrees = all(compute_share_within(*triple) >= share for triple in triples)
         (backends if agrees else differing).append(backend)
     return BackendRuns(tuple(backends), refusing, tuple(differing), reference_outputs)
 
@@ -94,6 +94,6 @@ def are_within(
 ) -> bool:
     """Whether all images of all outputs lie within the allowed distances; False for None."""
     return outputs is not None and all(
-        bool((differences(got, wanted) <= distance).all())
+        bool((compute_differences(got, wanted) <= distance).all())
         for got, wanted, distance in zip(outputs, expected, allowed, strict=True)
     )

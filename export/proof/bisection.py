@@ -15,13 +15,13 @@ import numpy as np
 import tensorflow as tf
 
 from export.keras_graph.binary_layers import has_kernel
-from export.keras_graph.differences import share_within
+from export.keras_graph.differences import compute_share_within
 from export.keras_graph.graph import Graph, Step, Value, is_graph, read_graph
-from export.keras_graph.inputs_outputs import Inputs, as_inputs, as_list, first
+from export.keras_graph.inputs_outputs import Inputs, as_inputs, as_list, take_first
 from export.proof.output_comparison import ROUNDING, SHARE_WITHIN
 from recu_tf.quantized_scope import preserve_quantized_scope
 
-__all__ = ["IMAGES", "cut", "first_wrong_layer"]
+__all__ = ["IMAGES", "cut", "find_first_wrong_layer"]
 
 # More would show nothing new: a wrong layer is wrong on every image.
 IMAGES = 16
@@ -41,7 +41,7 @@ def cut(graph: Graph) -> list[tuple[list[Step], bool]]:
     segment: list[Step] = []
     for step in graph.steps:
         segment.append(step)
-        readers = [reader for value in step.values for reader in graph.readers(value)]
+        readers = [reader for value in step.values for reader in graph.find_readers(value)]
         is_shared = len(readers) > 1
         if len(step.values) == 1 and (
             is_shared or any(reader is None or has_kernel(reader.layer) for reader in readers)
@@ -66,13 +66,15 @@ class _Segments:
         # Values that no fusion crosses, so that a file may begin there.
         self.beginnings = set(graph.inputs)
 
-    def find(self, start: list[Value], ends: list[Value]) -> None:
+    def compute(self, start: list[Value], ends: list[Value]) -> None:
         """Finds the numbers at some values by the file of the layers from others to them."""
-        start = self.needed(start, ends)
-        found = self.run(_model(start, ends), as_inputs([self.numbers[value] for value in start]))
+        start = self.find_needed(start, ends)
+        found = self.run(
+            _build_model(start, ends), as_inputs([self.numbers[value] for value in start])
+        )
         self.numbers |= zip(ends, found, strict=True)
 
-    def needed(self, start: list[Value], ends: list[Value]) -> list[Value]:
+    def find_needed(self, start: list[Value], ends: list[Value]) -> list[Value]:
         """Those of some values, in their order, that others are made of or are themselves."""
         found, seen, left = set(), set(), list(ends)
         while left:
@@ -84,26 +86,26 @@ class _Segments:
                 left += self.producers[value].inputs
         return [value for value in start if value in found]
 
-    def keras(self, start: list[Value], end: Value) -> np.ndarray:
+    def compute_in_keras(self, start: list[Value], end: Value) -> np.ndarray:
         """What Keras makes of the file's numbers at some values."""
         if end in start:
             return self.numbers[end]
-        start = self.needed(start, [end])
+        start = self.find_needed(start, [end])
         numbers = [tf.constant(self.numbers[value]) for value in start]
-        return _model(start, [end])(as_inputs(numbers), training=False).numpy()
+        return _build_model(start, [end])(as_inputs(numbers), training=False).numpy()
 
     def is_right(self, start: list[Value], end: Value) -> bool:
         """Whether the file leads from some values to another as Keras does."""
         for value in start:
             if value not in self.numbers:
-                self.find(self.graph.inputs, [value])
+                self.compute(self.graph.inputs, [value])
         if end not in self.numbers:
             is_local = len(start) == 1 and start[0] in self.beginnings
-            self.find(start if is_local else self.graph.inputs, [end])
-        got, expected = self.numbers[end], self.keras(start, end)
+            self.compute(start if is_local else self.graph.inputs, [end])
+        got, expected = self.numbers[end], self.compute_in_keras(start, end)
         allowed = self.tolerance * np.abs(expected).max(initial=0)
         if got.shape == expected.shape and all(
-            share_within(got[group], expected[group], allowed) >= SHARE_WITHIN
+            compute_share_within(got[group], expected[group], allowed) >= SHARE_WITHIN
             for group in self.groups
         ):
             return True
@@ -111,49 +113,49 @@ class _Segments:
         producer = self.producers[end]
         if has_kernel(producer.layer) or got.shape != expected.shape:
             return False
-        read = [self.keras(start, value) for value in producer.inputs]
+        read = [self.compute_in_keras(start, value) for value in producer.inputs]
         largest = max(float(np.abs(numbers).max(initial=0)) for numbers in read)
         return bool(np.abs(got - expected).max(initial=0) <= ROUNDING * largest)
 
-    def is_the_same_for_all_images(self, value: Value) -> bool:
+    def is_constant(self, value: Value) -> bool:
         """Whether the numbers at a value are the same for all of several images."""
         numbers = self.numbers[value]
         return len(numbers) > 1 and bool((numbers == numbers[:1]).all())
 
-    def wrong_layer(self, segment: list[Step]) -> str | None:
+    def find_wrong_layer(self, segment: list[Step]) -> str | None:
         """The name of the first layer in a segment whose own step is wrong."""
         for step in segment:
-            if not all(self.is_right(_starts([step]), value) for value in step.values):
+            if not all(self.is_right(_find_starts([step]), value) for value in step.values):
                 return step.name
         return None
 
 
-def _model(start: list[Value], ends: list[Value]) -> tf.keras.Model:
+def _build_model(start: list[Value], ends: list[Value]) -> tf.keras.Model:
     """The layers from some values to others as a model."""
     return tf.keras.Model(
         as_inputs([value.tensor for value in start]), [value.tensor for value in ends]
     )
 
 
-def _starts(segment: list[Step]) -> list[Value]:
+def _find_starts(segment: list[Step]) -> list[Value]:
     """The values that the steps of a segment read and do not give."""
     given = {value for step in segment for value in step.values}
     read = dict.fromkeys(value for step in segment for value in step.inputs)
     return [value for value in read if value not in given]
 
 
-def _ends(segment: list[Step], graph: Graph) -> list[Value]:
+def _find_ends(segment: list[Step], graph: Graph) -> list[Value]:
     """The values of a segment that are read behind it."""
     return [
         value
         for step in segment
         for value in step.values
-        if any(reader not in segment for reader in graph.readers(value))
+        if any(reader not in segment for reader in graph.find_readers(value))
     ]
 
 
 @preserve_quantized_scope()
-def first_wrong_layer(
+def find_first_wrong_layer(
     model: tf.keras.Model,
     images: Inputs,
     run: Run,
@@ -188,7 +190,7 @@ def first_wrong_layer(
     if len(graph.steps) < 2:
         raise ValueError("`model` must have two layers or more to be taken apart, got one.")
     used = IMAGES if groups is None else len(as_list(images)[0])
-    segments = _Segments(graph, first(images, used), run, tolerance, groups or [slice(used)])
+    segments = _Segments(graph, take_first(images, used), run, tolerance, groups or [slice(used)])
     if outputs is not None:
         for value, array in zip(graph.outputs, as_list(outputs), strict=True):
             segments.numbers[value] = array[:used]
@@ -199,14 +201,14 @@ def first_wrong_layer(
         if is_shared and segment[-1].output not in segments.numbers
     ]
     if shared:
-        segments.find(graph.inputs, shared)
+        segments.compute(graph.inputs, shared)
         segments.beginnings |= set(shared)
     for segment, _ in found:
-        ends = _ends(segment, graph)
-        right = all(segments.is_right(_starts(segment), end) for end in ends)
+        ends = _find_ends(segment, graph)
+        right = all(segments.is_right(_find_starts(segment), end) for end in ends)
         # What is the same for all images hides what led to it.
-        if not right or all(map(segments.is_the_same_for_all_images, ends)):
-            wrong = segments.wrong_layer(segment)
+        if not right or all(map(segments.is_constant, ends)):
+            wrong = segments.find_wrong_layer(segment)
             if wrong is not None:
                 return wrong
     return None

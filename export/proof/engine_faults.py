@@ -8,7 +8,7 @@ reveal it: a branch that few of them activate hides it. Sizes always reveal it.
 import tensorflow as tf
 
 from export.conversion.rewriting.wide_kernels import is_wide
-from export.keras_graph.binary_layers import paths, titles
+from export.keras_graph.binary_layers import choose_titles, list_layers_by_path
 from export.proof.mapping import map_operators
 from export.tflite.file import BINARY_CONVOLUTION, File, Operator
 from export.tflite.flatbuffer import read
@@ -33,7 +33,7 @@ def find_wide_kernels(flatbuffer: bytes | File, model: tf.keras.Model) -> list[s
     file = read(flatbuffer)
     if not any(map(_is_wrong, file.operators)):
         return []
-    layer_titles = titles(paths(model))
+    layer_titles = choose_titles(list_layers_by_path(model))
     owners = map_operators(file, model)
     found = [
         layer_titles[id(owner)] if owner is not None else _describe(operator)

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 import numpy as np
 from larq_compute_engine.tflite.python.interpreter import Interpreter
 
-from export.keras_graph.differences import differences
+from export.keras_graph.differences import compute_differences
 from export.keras_graph.inputs_outputs import as_list
 from export.proof.output_comparison import ROUNDING, SHARE_WITHIN
 from export.tflite.backends import BACKENDS
@@ -110,17 +110,17 @@ def make_golden_sample(
         return None
     runs = min(MOST_RUNS, max(1, MOST_BYTES // size))
     inputs = [
-        _batches(array, shape, 2 * runs)
+        _take_batches(array, shape, 2 * runs)
         for array, shape in zip(arrays, engine.input_shapes, strict=True)
     ]
     outputs = _run(engine, inputs)
-    tolerances = [_allowed(values, tolerance) for values in outputs]
+    tolerances = [_compute_tolerance(values, tolerance) for values in outputs]
     agreed = np.ones(len(inputs[0]), bool)
     for other in others:
         for got, values, allowed in zip(
             _run(engines[other], inputs), outputs, tolerances, strict=True
         ):
-            agreed &= differences(got, values) <= allowed
+            agreed &= compute_differences(got, values) <= allowed
     kept = np.flatnonzero(agreed)[:runs]
     if not len(kept):
         return None
@@ -146,7 +146,7 @@ def _load_engines(file: File) -> dict[str, object]:
     return engines
 
 
-def _batches(images: np.ndarray, shape: tuple[int, ...], most: int) -> np.ndarray:
+def _take_batches(images: np.ndarray, shape: tuple[int, ...], most: int) -> np.ndarray:
     """The first batches (count, *shape), `most` at most; few images are repeated to fill one."""
     size = shape[0]
     count = min(most, max(1, len(images) // size))
@@ -161,7 +161,7 @@ def _run(engine, inputs: list[np.ndarray]) -> list[np.ndarray]:
     return [np.stack(values) for values in zip(*runs, strict=True)]
 
 
-def _allowed(values: np.ndarray, tolerance: float) -> float:
+def _compute_tolerance(values: np.ndarray, tolerance: float) -> float:
     """As in a verification: in parts of how far images move an output, not below rounding."""
     images = values.astype(np.float64)
     spread = np.abs(images - images.mean(axis=0) if len(images) > 1 else images).max(initial=0)

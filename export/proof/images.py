@@ -7,9 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from export.keras_graph.inputs_outputs import Inputs
-from export.loading.image_folders import classes_of, files_of, read_images, resizing_of
+from export.loading.image_folders import choose_resizing, list_images, map_classes, read_images
 from export.loading.sources import Source
-from export.proof.random_images import MOST_IMAGES, at_most, random_images
+from export.proof.random_images import MOST_IMAGES, draw_images, limit_images
 from recu_tf import data
 from recu_tf.data import Normalization
 from recu_tf.evaluation import name_broken_images
@@ -19,10 +19,10 @@ from recu_tf.settings import Settings
 __all__ = [
     "DataSet",
     "Images",
-    "calibration_images",
-    "data_set_of",
-    "normalization_of",
-    "verification_images",
+    "choose_normalization",
+    "find_data_set",
+    "load_calibration_images",
+    "load_verification_images",
 ]
 
 # Enough to see a miscompilation, which shows in every image, and to measure a top-1 agreement;
@@ -70,7 +70,7 @@ class Images:
     class_names: tuple[str, ...] | None = None
 
 
-def data_set_of(
+def find_data_set(
     source: Source, dataset: str | None = None, data_path: str | None = None
 ) -> DataSet | None:
     """The data set that a network is for, as given, or as its run records it.
@@ -102,7 +102,7 @@ def data_set_of(
     return DataSet(settings.dataset, path, source.normalization, promised=path is not None)
 
 
-def normalization_of(source: Source, known: DataSet | None) -> Normalization | None:
+def choose_normalization(source: Source, known: DataSet | None) -> Normalization | None:
     """How the images of a network are normalised; None where that is unknown.
 
     Args:
@@ -112,13 +112,13 @@ def normalization_of(source: Source, known: DataSet | None) -> Normalization | N
     return known.normalization if known else source.normalization
 
 
-def _count(model: tf.keras.Model) -> int:
+def _count_images(model: tf.keras.Model) -> int:
     """How many images a file is verified on."""
     small = max(model.input_shape[1:3]) <= SMALL
-    return at_most(model, MOST_SMALL_IMAGES if small else MOST_IMAGES)
+    return limit_images(model, MOST_SMALL_IMAGES if small else MOST_IMAGES)
 
 
-def verification_images(
+def load_verification_images(
     source: Source, known: DataSet | None, folder: str | os.PathLike | None = None
 ) -> Images:
     """Images of a folder, or test images of a network's data set; random ones where there are none.
@@ -141,42 +141,42 @@ def verification_images(
             f"{len(source.model.inputs)}."
         )
     if folder is not None:
-        return _folder_images(source, known, folder)
+        return _load_folder_images(source, known, folder)
     if known is None:
-        return _random(source, "no data set is known")
+        return _draw_images(source, "no data set is known")
     if several:
-        return _random(source, f"{known.name} has images alone")
+        return _draw_images(source, f"{known.name} has images alone")
     try:
-        return _test_images(source, known)
+        return _load_test_images(source, known)
     except (ImportError, OSError) as error:
         if known.promised:
             raise
-        return _random(source, " ".join(str(error).split()))
+        return _draw_images(source, " ".join(str(error).split()))
 
 
-def _random(source: Source, reason: str) -> Images:
+def _draw_images(source: Source, reason: str) -> Images:
     normalization = source.normalization
     pixels = normalization is not None and is_identity(normalization)
     kind = "random images of pixels from 0 to 255" if pixels else "random images"
     words = f"{kind}, for lack of real ones ({reason})"
-    return Images(random_images(source.model, pixels), None, words)
+    return Images(draw_images(source.model, pixels), None, words)
 
 
-def _folder_images(source: Source, known: DataSet | None, folder: str | os.PathLike) -> Images:
-    files, count = files_of(folder), _count(source.model)
+def _load_folder_images(source: Source, known: DataSet | None, folder: str | os.PathLike) -> Images:
+    files, count = list_images(folder), _count_images(source.model)
     labels = names = None
     shape = source.model.outputs[0].shape
     if files.labels and shape.rank == 2 and shape[1] > 1:
-        numbers = classes_of(folder, files.class_names, source.class_names, shape[1])
+        numbers = map_classes(folder, files.class_names, source.class_names, shape[1])
         labels = np.array([numbers[label] for label in files.labels[:count]])
         names = None if source.class_names else files.class_names
-    pixels = _read(source, known, files.paths[:count])
+    pixels = _read_images(source, known, files.paths[:count])
     return Images(pixels, labels, f"images of {folder}", names)
 
 
-def _read(source: Source, known: DataSet | None, paths: list[str]) -> np.ndarray:
+def _read_images(source: Source, known: DataSet | None, paths: list[str]) -> np.ndarray:
     """Images of a folder, in the way of the network."""
-    normalization = normalization_of(source, known)
+    normalization = choose_normalization(source, known)
     if normalization is None:
         raise ValueError(
             "`images` need to be normalised as the network's were: give `mean`, `std` or `scale`, "
@@ -185,11 +185,11 @@ def _read(source: Source, known: DataSet | None, paths: list[str]) -> np.ndarray
     shape = tuple(source.model.input_shape[1:])
     if len(shape) != 3:
         raise ValueError(f"`images` do not fit {source.name}, which takes {shape}.")
-    resize = resizing_of(shape[:2], known and known.name)
+    resize = choose_resizing(shape[:2], known and known.name)
     return read_images(paths, shape, normalization, resize)
 
 
-def _test_images(source: Source, known: DataSet) -> Images:
+def _load_test_images(source: Source, known: DataSet) -> Images:
     shape = source.model.input_shape[1:]
     run = source.run
     classes = source.model.outputs[0].shape[-1]
@@ -206,12 +206,12 @@ def _test_images(source: Source, known: DataSet) -> Images:
         raise ValueError(
             f"`dataset`: images of {known.name} are {tuple(found)}, {source.name} takes {shape}."
         )
-    chosen = batches.unbatch().take(_count(source.model))
+    chosen = batches.unbatch().take(_count_images(source.model))
     pixels, labels = zip(*name_broken_images(chosen, known.name), strict=True)
     return Images(np.stack(pixels), np.stack(labels), f"test images of {known.name}")
 
 
-def calibration_images(
+def load_calibration_images(
     source: Source, known: DataSet | None, folder: str | os.PathLike | None = None
 ) -> np.ndarray:
     """Training images of a data set, augmented and normalised as a training sees them.
@@ -222,7 +222,7 @@ def calibration_images(
     Args:
         source: the network.
         known: its data set, if it is known.
-        folder: see `verification_images`.
+        folder: see `load_verification_images`.
 
     Returns:
         float32 (256, height, width, channels), or as many as there are and memory is for.
@@ -237,8 +237,8 @@ def calibration_images(
             "`images` a folder of some."
         )
     if known is None:
-        paths = files_of(folder).paths[::-1]
-        return _read(source, known, paths[: at_most(source.model, CALIBRATION_IMAGES)])
+        paths = list_images(folder).paths[::-1]
+        return _read_images(source, known, paths[: limit_images(source.model, CALIBRATION_IMAGES)])
     training = data.load_training_set(
         known.name, known.data_path, normalization=known.normalization
     )

@@ -26,7 +26,7 @@ def find_kernel_faults(layer: tf.keras.layers.Layer) -> list[str]:
     Returns:
         A sentence for each kind of fault; none where the kernel can become bits.
     """
-    filters = layers.filters(layer)
+    filters = layers.compute_filters(layer)
     if not np.isfinite(filters).all():
         return [NOT_FINITE]
     flat = np.abs(filters.reshape(len(filters), -1))
@@ -54,13 +54,13 @@ def find_kernel_faults(layer: tf.keras.layers.Layer) -> list[str]:
         (mixed, "more than one magnitude", "all weights of a filter must be -s or s"),
     )
     return [
-        f"its quantized kernel holds {what} in {_which(faulty)}; {advice}."
+        f"its quantized kernel holds {what} in {_list_filters(faulty)}; {advice}."
         for faulty, what, advice in faults
         if faulty.any()
     ]
 
 
-def _which(chosen: np.ndarray) -> str:
+def _list_filters(chosen: np.ndarray) -> str:
     indices = np.flatnonzero(chosen)
     first = ", ".join(map(str, indices[:5])) + (" and others" if len(indices) > 5 else "")
     return f"filter{'s' if len(indices) > 1 else ''} {first} (of {len(chosen)})"

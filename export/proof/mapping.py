@@ -59,7 +59,7 @@ def read_kernel(operator: Operator) -> np.ndarray | None:
     return kernel[:, None, None, :] if kernel.ndim == 2 else kernel
 
 
-def _fingerprint(kernel: np.ndarray) -> tuple:
+def _compute_fingerprint(kernel: np.ndarray) -> tuple:
     """The signs of filters, the same after each was multiplied with any number but 0."""
     flat = kernel.reshape(len(kernel), -1)
     largest = np.abs(flat).argmax(axis=1)[:, None]
@@ -69,10 +69,10 @@ def _fingerprint(kernel: np.ndarray) -> tuple:
 
 def has_filters_of(operator: Operator, layer: tf.keras.layers.Layer) -> bool:
     """Whether an operator's filters are a layer's, but for a factor of each."""
-    kernel, filters = read_kernel(operator), layers.filters(layer)
+    kernel, filters = read_kernel(operator), layers.compute_filters(layer)
     if kernel is None or filters is None:
         return False
-    return _fingerprint(kernel) == _fingerprint(filters)
+    return _compute_fingerprint(kernel) == _compute_fingerprint(filters)
 
 
 def find_layers(name: str, paths: dict[str, tf.keras.layers.Layer]) -> list[tf.keras.layers.Layer]:
@@ -108,7 +108,7 @@ def _find_candidates(
 ) -> list[tf.keras.layers.Layer]:
     """The layers that an operator with a kernel can be, the likeliest first."""
     kernel = read_kernel(operator)
-    same = kernels.get(_fingerprint(kernel), []) if kernel is not None else []
+    same = kernels.get(_compute_fingerprint(kernel), []) if kernel is not None else []
     outputs = _find_owners(operator.outputs, paths)
     inputs = _find_owners(filter(None, operator.inputs), paths)
     if len(same) == 1:
@@ -138,14 +138,16 @@ def map_operators(file: File, model: tf.keras.Model) -> list[tf.keras.layers.Lay
         one with a kernel, or the last; None where no layer was found, and for a conversion to int8
         or back.
     """
-    paths = layers.paths(model)
+    paths = layers.list_layers_by_path(model)
     kernels = defaultdict(list)
     for layer in {id(layer): layer for layer in paths.values()}.values():
-        filters = layers.filters(layer)
+        filters = layers.compute_filters(layer)
         if filters is not None:
-            kernels[_fingerprint(filters)].append(layer)
+            kernels[_compute_fingerprint(filters)].append(layer)
     known = {
-        _fingerprint(kernel) for kernel in map(read_kernel, file.operators) if kernel is not None
+        _compute_fingerprint(kernel)
+        for kernel in map(read_kernel, file.operators)
+        if kernel is not None
     }
     spare = defaultdict(list)
     for fingerprint, owners in kernels.items():

@@ -8,7 +8,7 @@ values no longer lie within rounding of 0.
 
 import numpy as np
 
-__all__ = ["GROUP", "grossly_different", "with_neighbours"]
+__all__ = ["GROUP", "add_neighbours", "find_grossly_different"]
 
 MOST = 4
 MANY = 0.25
@@ -18,7 +18,7 @@ GROUP = 8
 NOISE = 1e-3
 
 
-def grossly_different(badness: np.ndarray) -> np.ndarray:
+def find_grossly_different(badness: np.ndarray) -> np.ndarray:
     """The numbers of up to four images that differ the most, if any differ grossly.
 
     Where more than a quarter of all do, it is one image: any image then shows what is wrong.
@@ -31,7 +31,7 @@ def grossly_different(badness: np.ndarray) -> np.ndarray:
     return worst[badness[worst] >= 1]
 
 
-def with_neighbours(images: np.ndarray) -> np.ndarray:
+def add_neighbours(images: np.ndarray) -> np.ndarray:
     """Each image with seven that hardly differ from it, eight after eight.
 
     Args:

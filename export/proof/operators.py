@@ -70,10 +70,10 @@ def summarize_operators(file: File, names: list[str]) -> tuple[OperatorSummary, 
             OperatorSummary(
                 layer=name,
                 operator=operator.name,
-                kind=_kind(operator),
+                kind=_find_kind(operator),
                 padding=operator.options.get("padding", ""),
                 strides=operator.options.get("strides"),
-                fused=_fused(operator),
+                fused=_list_fused(operator),
                 packed_input=_is_packed(operator, operator.inputs),
                 packed_output=_is_packed(operator, operator.outputs),
                 constant_bytes=sum(constants.values()),
@@ -84,7 +84,7 @@ def summarize_operators(file: File, names: list[str]) -> tuple[OperatorSummary, 
     return tuple(summaries)
 
 
-def _kind(operator: Operator) -> str:
+def _find_kind(operator: Operator) -> str:
     if operator.name.startswith(ENGINE_PREFIX):
         return "binary"
     tensors = [tensor for tensor in (*operator.inputs[:2], *operator.outputs) if tensor is not None]
@@ -101,7 +101,7 @@ def _is_packed(operator: Operator, tensors: tuple[Tensor | None, ...]) -> bool:
     return operator.name.startswith(ENGINE_PREFIX) and first is not None and first.dtype == "INT32"
 
 
-def _fused(operator: Operator) -> tuple[str, ...]:
+def _list_fused(operator: Operator) -> tuple[str, ...]:
     def differs(place: int, plain: float) -> bool:
         tensor = operator.inputs[place] if len(operator.inputs) > place else None
         if tensor is None or tensor.constant is None:

@@ -12,7 +12,7 @@ import tensorflow as tf
 from export.conversion.int8.quantize import FakeQuant
 from recu_tf.quantized_scope import preserve_quantized_scope
 
-__all__ = ["Outlier", "outlier"]
+__all__ = ["Outlier", "find_outlier"]
 
 # With fewer the numbers of the median channel are lost.
 LEAST_LEVELS = 16
@@ -48,7 +48,7 @@ class Outlier:
 
 
 @preserve_quantized_scope()
-def outlier(model: tf.keras.Model, images: np.ndarray) -> Outlier | None:
+def find_outlier(model: tf.keras.Model, images: np.ndarray) -> Outlier | None:
     """Finds the layer whose median channel is left with the fewest levels.
 
     Args:

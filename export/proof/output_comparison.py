@@ -4,17 +4,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.keras_graph.differences import differences
+from export.keras_graph.differences import compute_differences
 
 __all__ = [
     "ROUNDING",
     "SHARE_WITHIN",
     "OutputComparison",
-    "at_chance",
     "compare",
-    "fewer_than",
-    "loss",
-    "lost_classes",
+    "compute_chance_of_fewer",
+    "find_lost_classes",
+    "is_at_chance",
+    "measure_loss",
 ]
 
 # A step that may turn signs of its own is right on most images all the same.
@@ -60,7 +60,7 @@ class OutputComparison:
     lost: tuple[int, ...] = ()
 
 
-def spread_of(outputs: np.ndarray) -> float:
+def measure_spread(outputs: np.ndarray) -> float:
     """How far images move an output from its mean; of a single image, how far it is from 0.
 
     It is the largest distance of all, but no more than ten times that of the median image: else
@@ -74,17 +74,17 @@ def spread_of(outputs: np.ndarray) -> float:
     largest = float(np.abs(outputs - outputs.mean(axis=0)).max(initial=0))
     # An outlying image moves the mean, which then lies far from all, but not the median.
     center = np.broadcast_to(np.median(outputs, axis=0), outputs.shape)
-    usual = float(np.median(differences(outputs, center)))
-    return min(largest, OUTLYING * usual) if usual > _floor(outputs) else largest
+    usual = float(np.median(compute_differences(outputs, center)))
+    return min(largest, OUTLYING * usual) if usual > _compute_least_spread(outputs) else largest
 
 
-def _floor(outputs: np.ndarray) -> float:
+def _compute_least_spread(outputs: np.ndarray) -> float:
     return LEAST_SPREAD * float(np.abs(outputs).max(initial=0))
 
 
 def is_constant(outputs: np.ndarray) -> bool:
     """Whether images hardly change the outputs, so that comparing them shows nothing."""
-    return spread_of(outputs) <= _floor(outputs)
+    return measure_spread(outputs) <= _compute_least_spread(outputs)
 
 
 def compare(
@@ -102,7 +102,7 @@ def compare(
         name: of the output.
         got: of the file, (images, ...).
         expected: of the model, (images, ...).
-        tolerance: the allowed difference, as a share of the spread, see `spread_of`.
+        tolerance: the allowed difference, as a share of the spread, see `measure_spread`.
         are_classes: whether it is of classes, (images, classes).
         kept: the share of the images of a class that the file has to keep.
 
@@ -110,10 +110,10 @@ def compare(
         The comparison, and how badly each image differs, (images,): from 1 on, grossly; infinite
         for those of a class that is lost.
     """
-    spread = spread_of(expected)
+    spread = measure_spread(expected)
     rounding = ROUNDING * float(np.abs(expected).max(initial=0))
     allowed = max(tolerance * spread, rounding)
-    apart = differences(got, expected)
+    apart = compute_differences(got, expected)
     # Where the tolerance is wide, as in int8, what is gross lies well beyond it.
     gross = max(GROSS * spread, OUTLYING * allowed, np.finfo(float).tiny)
     badness = apart / gross
@@ -122,7 +122,7 @@ def compare(
         expected_classes = expected.argmax(axis=1)
         same = (got.argmax(axis=1) == expected_classes) & np.isfinite(apart)
         agreement = float(same.mean())
-        lost = lost_classes(expected_classes, same, kept)
+        lost = find_lost_classes(expected_classes, same, kept)
         badness = np.where(np.isin(expected_classes, lost) & ~same, np.inf, badness)
     comparison = OutputComparison(
         name,
@@ -137,7 +137,7 @@ def compare(
     return comparison, badness
 
 
-def fewer_than(share: float, count: int, of: int) -> float:
+def compute_chance_of_fewer(share: float, count: int, of: int) -> float:
     """How likely it is to count so few, or fewer, where each counts with a probability.
 
     Args:
@@ -158,7 +158,7 @@ def fewer_than(share: float, count: int, of: int) -> float:
     return float(min(np.exp(logs).sum(), 1))
 
 
-def lost_classes(classes: np.ndarray, same: np.ndarray, kept: float) -> tuple[int, ...]:
+def find_lost_classes(classes: np.ndarray, same: np.ndarray, kept: float) -> tuple[int, ...]:
     """The classes of which too few images keep their class.
 
     A class is lost if a file that keeps `kept` of its images would keep so few in less than one
@@ -172,12 +172,14 @@ def lost_classes(classes: np.ndarray, same: np.ndarray, kept: float) -> tuple[in
     found = []
     for number in np.unique(classes):
         of_class = same[classes == number]
-        if fewer_than(kept, int(of_class.sum()), len(of_class)) <= UNLIKELY * (1 + ROUNDING):
+        if compute_chance_of_fewer(kept, int(of_class.sum()), len(of_class)) <= UNLIKELY * (
+            1 + ROUNDING
+        ):
             found.append(int(number))
     return tuple(found)
 
 
-def loss(model_right: np.ndarray, file_right: np.ndarray) -> tuple[float, float]:
+def measure_loss(model_right: np.ndarray, file_right: np.ndarray) -> tuple[float, float]:
     """How much accuracy a file loses on the same images, and how much of it may be noise.
 
     Args:
@@ -193,7 +195,7 @@ def loss(model_right: np.ndarray, file_right: np.ndarray) -> tuple[float, float]
     return float(model_right.mean() - file_right.mean()), 2 * only_one**0.5 / count
 
 
-def at_chance(classes: np.ndarray, labels: np.ndarray) -> bool:
+def is_at_chance(classes: np.ndarray, labels: np.ndarray) -> bool:
     """Whether classes have no more to do with the true ones than a guess has, as far as is known.
 
     Two things have to be so: the classes are right no more often than the same classes dealt out
@@ -222,4 +224,4 @@ def at_chance(classes: np.ndarray, labels: np.ndarray) -> bool:
     if right > by_chance + STANDARD_ERRORS * deviation:
         return False
     halfway = (by_chance / count + 1) / 2
-    return fewer_than(halfway, right, count) < LIKELY
+    return compute_chance_of_fewer(halfway, right, count) < LIKELY

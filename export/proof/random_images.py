@@ -4,9 +4,9 @@ import math
 
 import tensorflow as tf
 
-from export.keras_graph.inputs_outputs import Inputs, random_inputs
+from export.keras_graph.inputs_outputs import Inputs, draw_inputs
 
-__all__ = ["MOST_IMAGES", "at_most", "check_size", "random_images"]
+__all__ = ["MOST_IMAGES", "check_size", "draw_images", "limit_images"]
 
 MOST_IMAGES = 256
 # As many numbers as in those few hundred of ImageNet's size: 154 MB in float32. Of larger images
@@ -18,7 +18,7 @@ FEWEST_IMAGES = 4
 LARGEST_IMAGE = 2**26
 
 
-def _numbers(model: tf.keras.Model) -> int:
+def _count_numbers(model: tf.keras.Model) -> int:
     """In one image, or whatever else the inputs take at a time."""
     return sum(math.prod(tensor.shape[1:]) for tensor in model.inputs)
 
@@ -32,25 +32,25 @@ def check_size(model: tf.keras.Model) -> None:
     Raises:
         ValueError: one of each input has more than 2^26 numbers.
     """
-    if _numbers(model) > LARGEST_IMAGE:
+    if _count_numbers(model) > LARGEST_IMAGE:
         shapes = ", ".join(str(tuple(tensor.shape[1:])) for tensor in model.inputs)
         raise ValueError(
             f"`model` must take images of {LARGEST_IMAGE:,} numbers at most, got {shapes}, which "
-            f"has {_numbers(model):,}."
+            f"has {_count_numbers(model):,}."
         )
 
 
-def at_most(model: tf.keras.Model, most: int) -> int:
+def limit_images(model: tf.keras.Model, most: int) -> int:
     """That many images, or as many as memory is for; never less than four.
 
     Args:
         model: that takes them.
         most: how many there should be.
     """
-    return max(FEWEST_IMAGES, min(most, MOST_NUMBERS // _numbers(model)))
+    return max(FEWEST_IMAGES, min(most, MOST_NUMBERS // _count_numbers(model)))
 
 
-def random_images(model: tf.keras.Model, pixels: bool) -> Inputs:
+def draw_images(model: tf.keras.Model, pixels: bool) -> Inputs:
     """Up to 256 random images, the same each time.
 
     Args:
@@ -58,6 +58,6 @@ def random_images(model: tf.keras.Model, pixels: bool) -> Inputs:
         pixels: whether its images are pixels from 0 to 255, and not normally distributed.
 
     Returns:
-        See `export.keras_graph.inputs_outputs.random_inputs`.
+        See `export.keras_graph.inputs_outputs.draw_inputs`.
     """
-    return random_inputs(model, at_most(model, MOST_IMAGES), pixels=pixels)
+    return draw_inputs(model, limit_images(model, MOST_IMAGES), pixels=pixels)

@@ -63,20 +63,24 @@ def find_reason(
             return "no operator of the file could be mapped to it."
     wrong = [operator for operator in own if operator.name != BINARY_CONVOLUTION]
     if own and not wrong:
-        return _not_usable(layer, own)
+        return _check_usable(layer, own)
     if not _is_convolution(layer):
         kind = type(layer).__name__
         return f"the engine has no binary form of {kind}; only of two-dimensional convolutions."
     names = [titles.get(id(owner), "") for owner in owners]
     operator = wrong[0]
-    chain = _chain(operator, file, names)
-    found = [*_computed_kernel(layer, operator), *find_kernel_faults(layer), *_groups(layer)]
-    found += _padded_with_zeros(layer, target)
+    chain = _trace_input(operator, file, names)
+    found = [
+        *_check_kernel_is_constant(layer, operator),
+        *find_kernel_faults(layer),
+        *_check_groups(layer),
+    ]
+    found += _check_padding(layer, target)
     # Where the sign stands right before the convolution, what was found is enough; to look at the
     # values takes a run of the model.
     if not found or not chain or chain[0][0].name not in BITS:
-        found += _input(layer, titles[id(layer)], operator, chain, model)
-    return " ".join(found) if found else _unknown(operator, chain)
+        found += _check_input(layer, titles[id(layer)], operator, chain, model)
+    return " ".join(found) if found else _describe_operators(operator, chain)
 
 
 def _is_convolution(layer: Layer) -> bool:
@@ -88,8 +92,8 @@ def _is_convolution(layer: Layer) -> bool:
     )
 
 
-def _not_usable(layer: Layer, operators: list[Operator]) -> str | None:
-    if not np.isfinite(layers.latent_kernel(layer)).all():
+def _check_usable(layer: Layer, operators: list[Operator]) -> str | None:
+    if not np.isfinite(layers.get_latent_kernel(layer)).all():
         return NOT_FINITE
     for operator in operators:
         for tensor in operator.inputs[2:4]:
@@ -102,18 +106,18 @@ def _not_usable(layer: Layer, operators: list[Operator]) -> str | None:
     return None
 
 
-def _computed_kernel(layer: Layer, operator: Operator) -> list[str]:
+def _check_kernel_is_constant(layer: Layer, operator: Operator) -> list[str]:
     tensor = operator.inputs[KERNEL_INPUT[operator.name]]
     if tensor is not None and tensor.constant is not None:
         return []
+    quantizer = _describe_quantizer(layers.get_kernel_quantizers(layer)[0])
     return [
-        "its kernel is computed anew in every run; the kernel quantizer "
-        f"{_called(layers.kernel_quantizers(layer)[0])} may depend on the kernel alone, on no "
-        "random numbers and no input."
+        f"its kernel is computed anew in every run; the kernel quantizer {quantizer} may depend on "
+        "the kernel alone, on no random numbers and no input."
     ]
 
 
-def _padded_with_zeros(layer: Layer, target: str) -> list[str]:
+def _check_padding(layer: Layer, target: str) -> list[str]:
     # Measured: of the same layer, padded with ones or not at all, the converter makes a binary one.
     if target != "xcore" or layer.padding != "same" or getattr(layer, "pad_values", 0) != 0:
         return []
@@ -123,8 +127,8 @@ def _padded_with_zeros(layer: Layer, target: str) -> list[str]:
     ]
 
 
-def _groups(layer: Layer) -> list[str]:
-    channels = layers.filters(layer).shape[-1]
+def _check_groups(layer: Layer) -> list[str]:
+    channels = layers.compute_filters(layer).shape[-1]
     if layer.groups == 1 or channels % GROUP_CHANNELS == 0:
         return []
     return [
@@ -133,10 +137,13 @@ def _groups(layer: Layer) -> list[str]:
     ]
 
 
-def _chain(operator: Operator, file: File, names: list[str]) -> list[tuple[Operator, str]]:
-    """What has_filters_of the input of an operator, the nearest first, with the layers' names.
+def _trace_input(operator: Operator, file: File, names: list[str]) -> list[tuple[Operator, str]]:
+    """Lists the operators that compute the input of an operator, the nearest first.
 
-    As far as a sign, another operator with a kernel, or a place where values meet.
+    The list ends at a sign, or before another operator with a kernel.
+
+    Returns:
+        The operators, each with the name of its layer.
     """
     makers = {
         (maker.graph, output.index): (maker, name)
@@ -144,7 +151,7 @@ def _chain(operator: Operator, file: File, names: list[str]) -> list[tuple[Opera
         for output in maker.outputs
     }
     chain: list[tuple[Operator, str]] = []
-    tensor = _data(operator)
+    tensor = _find_data_input(operator)
     while tensor is not None and (tensor.graph, tensor.index) in makers:
         made = makers[tensor.graph, tensor.index]
         if made[0].name in KERNEL_INPUT or made in chain:
@@ -152,11 +159,11 @@ def _chain(operator: Operator, file: File, names: list[str]) -> list[tuple[Opera
         chain.append(made)
         if made[0].name in ("SIGN", *BITS):
             break
-        tensor = _data(made[0])
+        tensor = _find_data_input(made[0])
     return chain
 
 
-def _data(operator: Operator) -> Tensor | None:
+def _find_data_input(operator: Operator) -> Tensor | None:
     place = 2 if operator.name == "TRANSPOSE_CONV" else 0
     for tensor in operator.inputs[place:]:
         if tensor is not None and tensor.constant is None:
@@ -164,14 +171,14 @@ def _data(operator: Operator) -> Tensor | None:
     return None
 
 
-def _input(
+def _check_input(
     layer: Layer,
     title: str,
     operator: Operator,
     chain: list[tuple[Operator, str]],
     model: tf.keras.Model,
 ) -> list[str]:
-    quantizer = _called(layers.input_quantizer(layer))
+    quantizer = _describe_quantizer(layers.get_input_quantizer(layer))
     if layer.data_format == "channels_first":
         return ["its data format is channels_first, which puts transposes around it; use NHWC."]
     between = [(step, name) for step, name in chain if step.name not in ("SIGN", *BITS)]
@@ -182,7 +189,7 @@ def _input(
         return [f"its `pad_values` is {layer.pad_values}; the engine can pad with 0 or 1."]
     if known and len(own) < len(between):
         return [
-            f"between the sign and the convolution stands {_listed(between, title)}; "
+            f"between the sign and the convolution stands {_list_operators(between, title)}; "
             + (PAD_ADVICE if any(step.name in PADS for step, _ in between) else MOVE_ADVICE)
         ]
     if known and layer.padding == "valid" and operator.options.get("padding") == "SAME":
@@ -190,36 +197,36 @@ def _input(
             "between the sign and the convolution stands a padding, which the converter has fused "
             f"into the convolution; {PAD_ADVICE}"
         ]
-    values = _values(layer, model)
+    values = _compute_values(layer, model)
     # Of a sign in which values happen to be 0; one of 0 and 1 alone is another quantizer.
-    if sign is not None and not known and (values is None or _are(values, (-1, 0, 1), -1)):
+    if sign is not None and not known and (values is None or _consists_of(values, (-1, 0, 1), -1)):
         name = sign[1]
         place = "" if name in ("", title) else f" of layer {name!r}"
         return [
             f"its input comes from a bare tf.sign{place} (input quantizer {quantizer}), which "
             f"gives 0 for 0; {SIGN_ADVICE}."
         ]
-    if values is not None and not _are(values, (-1, 1)):
-        return [_not_binary(values, quantizer)]
+    if values is not None and not _consists_of(values, (-1, 1)):
+        return [_describe_values(values, quantizer)]
     if known and between:
         return [
-            f"between the sign and the convolution stands {_listed(between, title)}; the input "
-            f"quantizer {quantizer} must end with the sign."
+            f"between the sign and the convolution stands {_list_operators(between, title)}; the "
+            f"input quantizer {quantizer} must end with the sign."
         ]
     if known:
         return []
-    source = _listed(own or between, title) if between else "no operator of its own"
+    source = _list_operators(own or between, title) if between else "no operator of its own"
     return [
         f"its input comes from {source}, in which the converter finds no sign (input quantizer "
         f"{quantizer}); {SIGN_ADVICE}."
     ]
 
 
-def _are(values: np.ndarray, allowed: tuple, *needed: int) -> bool:
+def _consists_of(values: np.ndarray, allowed: tuple, *needed: int) -> bool:
     return bool(np.isin(values, allowed).all() and np.isin(needed, values).all())
 
 
-def _not_binary(values: np.ndarray, quantizer: str) -> str:
+def _describe_values(values: np.ndarray, quantizer: str) -> str:
     distinct = np.unique(values)
     shown = ", ".join(f"{value:.3g}" for value in distinct[:3])
     more = f", ... ({len(distinct)} values)" if len(distinct) > 3 else ""
@@ -231,7 +238,7 @@ def _not_binary(values: np.ndarray, quantizer: str) -> str:
 
 
 @preserve_quantized_scope()
-def _values(layer: Layer, model: tf.keras.Model) -> np.ndarray | None:
+def _compute_values(layer: Layer, model: tf.keras.Model) -> np.ndarray | None:
     """What a layer convolves, in an image of random numbers; None where that cannot be computed."""
     models = [module for module in model.submodules if isinstance(module, tf.keras.Model)]
     for parent in (model, *models):
@@ -249,30 +256,30 @@ def _values(layer: Layer, model: tf.keras.Model) -> np.ndarray | None:
         before = tf.keras.Model(parent.inputs, layer.get_input_at(0))(images, training=False)
     except (AttributeError, ValueError, tf.errors.OpError):  # not part of a graph of layers
         return None
-    return layers.input_quantizer(layer)(before).numpy()
+    return layers.get_input_quantizer(layer)(before).numpy()
 
 
-def _called(quantizer) -> str:
+def _describe_quantizer(quantizer) -> str:
     name = getattr(quantizer, "name", None) or getattr(quantizer, "__name__", "")
     return f"{name!r} ({type(quantizer).__name__})"
 
 
-def _listed(operators: list[tuple[Operator, str]], title: str) -> str:
-    def place(name):
+def _list_operators(operators: list[tuple[Operator, str]], title: str) -> str:
+    def describe_place(name):
         if not name:
             return ""
         return " of its input quantizer" if name == title else f" of layer {name!r}"
 
-    groups = itertools.groupby(operators, key=lambda pair: place(pair[1]))
+    groups = itertools.groupby(operators, key=lambda pair: describe_place(pair[1]))
     return ", ".join(", ".join(step.name for step, _ in group) + where for where, group in groups)
 
 
-def _unknown(operator: Operator, chain: list[tuple[Operator, str]]) -> str:
+def _describe_operators(operator: Operator, chain: list[tuple[Operator, str]]) -> str:
     around = " <- ".join(
-        f"{step.name} {_shapes(step)}" for step in (operator, *(step for step, _ in chain))
+        f"{step.name} {_format_shapes(step)}" for step in (operator, *(step for step, _ in chain))
     )
     return f"the reason is not known. The operators before it, the last first: {around}."
 
 
-def _shapes(operator: Operator) -> str:
+def _format_shapes(operator: Operator) -> str:
     return ", ".join(f"{tensor.dtype}{list(tensor.shape)}" for tensor in operator.outputs)

@@ -15,8 +15,8 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 from tensorflow.python.framework.function_def_to_graph import function_def_to_graph
 
-from export.conversion.rewriting.padding import same_padding
-from export.keras_graph.binary_layers import paths, titles
+from export.conversion.rewriting.padding import compute_same_padding
+from export.keras_graph.binary_layers import choose_titles, list_layers_by_path
 from export.keras_graph.inputs_outputs import as_inputs
 from export.proof.mapping import find_layers
 from export.tflite.file import BINARY_CONVOLUTION, File, Operator
@@ -65,7 +65,7 @@ def find_shifted_windows(flatbuffer: bytes | File, model: tf.keras.Model) -> lis
     in_file = defaultdict(list)
     for operator in file.operators:
         if operator.name in CONVOLUTIONS:
-            convolution = _from_operator(operator)
+            convolution = _read_operator(operator)
             in_file[convolution.kind].append(convolution)
     in_file = {
         kind: convolutions
@@ -79,8 +79,8 @@ def find_shifted_windows(flatbuffer: bytes | File, model: tf.keras.Model) -> lis
     in_graph = defaultdict(list)
     for node in _find_nodes(model, inputs):
         in_graph[node.kind].append(node)
-    layers = paths(model)
-    layer_titles = titles(layers)
+    layers = list_layers_by_path(model)
+    layer_titles = choose_titles(layers)
     shifted = []
     for kind, convolutions in in_file.items():
         for convolution in _find_unmatched(convolutions, in_graph[kind]):
@@ -95,7 +95,7 @@ def find_shifted_windows(flatbuffer: bytes | File, model: tf.keras.Model) -> lis
     return list(dict.fromkeys(shifted))
 
 
-def _from_operator(operator: Operator) -> _Convolution:
+def _read_operator(operator: Operator) -> _Convolution:
     image, kernel = operator.inputs[:2]
     output = operator.outputs[0]
     kind = _Kind(
@@ -140,12 +140,12 @@ def _walk(graph: tf.Graph, functions: dict, at: str = "") -> Iterator[tuple[str,
                 yield from _walk(called, functions, f"{at}{node.name}/")
 
 
-def _same_paddings(convolution: _Convolution) -> list[Pair]:
+def _compute_same_paddings(convolution: _Convolution) -> list[Pair]:
     """What SAME pads in front and behind, of height and of width."""
     kind = convolution.kind
     sizes = zip(convolution.image, kind.kernel, kind.strides, kind.dilation, strict=True)
     return [
-        same_padding(size, (kernel - 1) * dilation + 1, stride)
+        compute_same_padding(size, (kernel - 1) * dilation + 1, stride)
         for size, kernel, stride, dilation in sizes
     ]
 
@@ -161,7 +161,7 @@ def _could_be_shifted(convolution: _Convolution) -> bool:
     return any(
         stride > 1 and (front != behind or stride > 2)
         for (front, behind), stride in zip(
-            _same_paddings(convolution), convolution.kind.strides, strict=True
+            _compute_same_paddings(convolution), convolution.kind.strides, strict=True
         )
     )
 
@@ -177,7 +177,7 @@ def _is_counterpart(node: _Convolution, convolution: _Convolution) -> bool:
     """Whether a convolution of the graph has the windows of a convolution of the file."""
     if node.same == convolution.same:
         return node.image == convolution.image
-    sizes = zip(node.image, convolution.image, _same_paddings(convolution), strict=True)
+    sizes = zip(node.image, convolution.image, _compute_same_paddings(convolution), strict=True)
     return _may_become(node, convolution) and all(
         padded - size == front + behind or padded - size == 2 * front
         for padded, size, (front, behind) in sizes

@@ -7,7 +7,7 @@ import numpy as np
 from flatbuffers import flexbuffers
 from larq_compute_engine.mlir.python import tflite_schema as schema
 
-from export.conversion.rewriting.padding import same_padding
+from export.conversion.rewriting.padding import compute_same_padding
 
 __all__ = [
     "Case",
@@ -82,7 +82,7 @@ class Pool(NamedTuple):
 Case = Convolution | Pool
 
 
-def _windows(case: Case) -> Pair:
+def _count_windows(case: Case) -> Pair:
     """How many windows there are, in height and width."""
     sizes = zip(case.size, case.kernel, case.strides, case.dilation, strict=True)
     if case.padding == "SAME":
@@ -95,7 +95,7 @@ def _windows(case: Case) -> Pair:
 
 def has_windows(case: Case) -> bool:
     """Whether there is a window at all."""
-    return min(_windows(case)) > 0
+    return min(_count_windows(case)) > 0
 
 
 def draw_numbers(case: Case, seed: int = 0) -> dict[str, np.ndarray]:
@@ -127,7 +127,7 @@ def compute_expected(case: Case, numbers: dict[str, np.ndarray]) -> np.ndarray:
     """Computes what the operator must give: (batch, height, width, filters), float64."""
     signs = np.where(numbers["images"] >= 0, 1.0, -1.0)
     pads = [
-        same_padding(size, (kernel - 1) * dilation + 1, stride)
+        compute_same_padding(size, (kernel - 1) * dilation + 1, stride)
         for size, kernel, stride, dilation in zip(
             case.size, case.kernel, case.strides, case.dilation, strict=True
         )
@@ -136,9 +136,9 @@ def compute_expected(case: Case, numbers: dict[str, np.ndarray]) -> np.ndarray:
         pads = [(0, 0), (0, 0)]
     value = case.pad_values if isinstance(case, Convolution) else -1.0
     signs = np.pad(signs, [(0, 0), *pads, (0, 0)], constant_values=value)
-    height, width = _windows(case)
+    height, width = _count_windows(case)
 
-    def seen(row: int, column: int) -> np.ndarray:
+    def view_place(row: int, column: int) -> np.ndarray:
         """What one place of the kernel meets, in all windows."""
         starts = (row * case.dilation[0], column * case.dilation[1])
         rows, columns = (
@@ -149,13 +149,13 @@ def compute_expected(case: Case, numbers: dict[str, np.ndarray]) -> np.ndarray:
 
     places = list(np.ndindex(*case.kernel))
     if isinstance(case, Pool):
-        return np.max([seen(*place) for place in places], axis=0)
+        return np.max([view_place(*place) for place in places], axis=0)
     sums = np.zeros((case.batch, height, width, case.filters))
     channels, filters = case.channels // case.groups, case.filters // case.groups
     for group in range(case.groups):
         of_group = slice(group * filters, (group + 1) * filters)
         for place in places:
-            met = seen(*place)[..., group * channels : (group + 1) * channels]
+            met = view_place(*place)[..., group * channels : (group + 1) * channels]
             sums[..., of_group] += met @ numbers["kernel"][of_group, place[0], place[1]].T
     if case.bits:
         different = (len(places) * channels - sums) / 2
@@ -163,13 +163,13 @@ def compute_expected(case: Case, numbers: dict[str, np.ndarray]) -> np.ndarray:
     return numbers["scale"] * np.clip(sums, *ACTIVATIONS[case.activation][1]) + numbers["bias"]
 
 
-def _words(channels: int) -> int:
+def _count_words(channels: int) -> int:
     return -(-channels // WORD)
 
 
 def _pack(signs: np.ndarray) -> np.ndarray:
     """Signs as the engine keeps them: a bit for each, set for -1, in words of 32."""
-    bits = np.zeros((*signs.shape[:-1], _words(signs.shape[-1]) * WORD), np.uint8)
+    bits = np.zeros((*signs.shape[:-1], _count_words(signs.shape[-1]) * WORD), np.uint8)
     bits[..., : signs.shape[-1]] = signs < 0
     return np.packbits(bits, axis=-1, bitorder="little").view(np.int32)
 
@@ -186,7 +186,9 @@ class _Graph:
         self.graph.tensors, self.graph.operators = [], []
         self.file.subgraphs = [self.graph]
 
-    def tensor(self, shape: tuple[int, ...], dtype: int, constant: np.ndarray | None = None) -> int:
+    def add_tensor(
+        self, shape: tuple[int, ...], dtype: int, constant: np.ndarray | None = None
+    ) -> int:
         tensor = schema.TensorT()
         tensor.shape, tensor.type, tensor.buffer = np.array(shape, np.int32), dtype, 0
         if constant is not None:
@@ -197,7 +199,7 @@ class _Graph:
         self.graph.tensors.append(tensor)
         return len(self.graph.tensors) - 1
 
-    def operator(self, name: str, inputs: list[int], output: int, options: dict | None = None):
+    def add_operator(self, name: str, inputs: list[int], output: int, options: dict | None = None):
         code = schema.OperatorCodeT()
         code.builtinCode = code.deprecatedBuiltinCode = CUSTOM
         code.customCode, code.version = name, 1
@@ -221,11 +223,11 @@ def build_file(case: Case, numbers: dict[str, np.ndarray]) -> bytes:
     """Builds a file that turns real numbers into bits, runs the operator and gives real numbers."""
     real, integers = schema.TensorType.FLOAT32, schema.TensorType.INT32
     graph = _Graph()
-    images = graph.tensor((case.batch, *case.size, case.channels), real)
-    signs = graph.tensor((case.batch, *case.size, _words(case.channels)), integers)
-    graph.operator("LceQuantize", [images], signs)
-    shape = (case.batch, *_windows(case), case.filters)
-    packed_shape = (*shape[:-1], _words(case.filters))
+    images = graph.add_tensor((case.batch, *case.size, case.channels), real)
+    signs = graph.add_tensor((case.batch, *case.size, _count_words(case.channels)), integers)
+    graph.add_operator("LceQuantize", [images], signs)
+    shape = (case.batch, *_count_windows(case), case.filters)
+    packed_shape = (*shape[:-1], _count_words(case.filters))
     options = {
         "padding": PADDINGS[case.padding],
         "stride_height": case.strides[0],
@@ -233,11 +235,11 @@ def build_file(case: Case, numbers: dict[str, np.ndarray]) -> bytes:
     }
     if isinstance(case, Pool):
         options |= {"filter_height": case.kernel[0], "filter_width": case.kernel[1]}
-        packed = graph.tensor(packed_shape, integers)
-        graph.operator("LceBMaxPool2d", [signs], packed, options)
+        packed = graph.add_tensor(packed_shape, integers)
+        graph.add_operator("LceBMaxPool2d", [signs], packed, options)
     else:
         kernel = _pack(numbers["kernel"])
-        inputs = [signs, graph.tensor(kernel.shape, integers, kernel)]
+        inputs = [signs, graph.add_tensor(kernel.shape, integers, kernel)]
         options |= {
             "channels_in": case.channels,
             "dilation_height_factor": case.dilation[0],
@@ -247,14 +249,16 @@ def build_file(case: Case, numbers: dict[str, np.ndarray]) -> bytes:
         }
         per_filter = (case.filters,)
         if case.bits:
-            threshold = graph.tensor(per_filter, integers, numbers["threshold"])
-            packed = graph.tensor(packed_shape, integers)
-            graph.operator("LceBconv2d", [*inputs, -1, -1, threshold], packed, options)
+            threshold = graph.add_tensor(per_filter, integers, numbers["threshold"])
+            packed = graph.add_tensor(packed_shape, integers)
+            graph.add_operator("LceBconv2d", [*inputs, -1, -1, threshold], packed, options)
         else:
-            inputs += [graph.tensor(per_filter, real, numbers[name]) for name in ("scale", "bias")]
-            output = graph.tensor(shape, real)
-            graph.operator("LceBconv2d", [*inputs, -1], output, options)
+            inputs += [
+                graph.add_tensor(per_filter, real, numbers[name]) for name in ("scale", "bias")
+            ]
+            output = graph.add_tensor(shape, real)
+            graph.add_operator("LceBconv2d", [*inputs, -1], output, options)
             return graph.finish(images, output)
-    output = graph.tensor(shape, real)
-    graph.operator("LceDequantize", [packed], output)
+    output = graph.add_tensor(shape, real)
+    graph.add_operator("LceDequantize", [packed], output)
     return graph.finish(images, output)

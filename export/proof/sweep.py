@@ -90,14 +90,14 @@ def sweep(cases: Iterable[Case]) -> dict[str, Outcome]:
     return outcomes
 
 
-def _square() -> Iterator[Convolution]:
+def _list_square() -> Iterator[Convolution]:
     ranges = (range(1, 9), range(1, 9), range(1, 8), (1, 2, 3), (1, 2, 3), PADDINGS)
     for height, width, kernel, stride, dilation, padding in itertools.product(*ranges):
         pairs = ((size, size) for size in (kernel, stride, dilation))
         yield Convolution((height, width), *pairs, *padding)
 
 
-def _oblong() -> Iterator[Convolution]:
+def _list_oblong() -> Iterator[Convolution]:
     pairs = [*itertools.product((1, 2, 3), repeat=2)]
     kernels = [*itertools.product((1, 2, 3, 5), repeat=2)]
     sizes = ((1, 6), (2, 5), (3, 3), (4, 7), (6, 2))
@@ -105,7 +105,7 @@ def _oblong() -> Iterator[Convolution]:
         yield Convolution(size, *rest, *padding)
 
 
-def _channels() -> Iterator[Convolution]:
+def _list_channels() -> Iterator[Convolution]:
     channels = (1, 2, 3, 16, 31, 32, 33, 40, 63, 64, 65, 96, 128, 129, 256, 257)
     filters = (1, 2, 3, 4, 5, 7, 8, 9, 16, 31, 32, 33, 40, 64, 65)
     rest = itertools.product(channels, filters, (1, 2), (1, 2), PADDINGS)
@@ -115,14 +115,14 @@ def _channels() -> Iterator[Convolution]:
         )
 
 
-def _bits() -> Iterator[Convolution]:
+def _list_bits() -> Iterator[Convolution]:
     # The engine writes no bits where it pads with zeros, and the converter asks for none.
-    for case in itertools.chain(_channels(), _square()):
+    for case in itertools.chain(_list_channels(), _list_square()):
         if case.padding == "VALID" or case.pad_values:
             yield case._replace(bits=True)
 
 
-def _groups() -> Iterator[Convolution]:
+def _list_groups() -> Iterator[Convolution]:
     kernels, pairs = ((1, 1), (3, 3)), ((1, 1), (2, 2))
     channels, filters = (32, 64, 96), (1, 4, 8, 16, 32, 33)
     rest = itertools.product(kernels, pairs, pairs, PADDINGS, (2, 3, 4), channels, filters, (1, 2))
@@ -133,7 +133,7 @@ def _groups() -> Iterator[Convolution]:
         )
 
 
-def _activations() -> Iterator[Convolution]:
+def _list_activations() -> Iterator[Convolution]:
     rest = itertools.product(("RELU", "RELU6"), (32, 40, 64), (5, 8, 32), PADDINGS[1:])
     for activation, channels, filters, padding in rest:
         yield Convolution(
@@ -141,7 +141,7 @@ def _activations() -> Iterator[Convolution]:
         )
 
 
-def _large() -> Iterator[Convolution]:
+def _list_large() -> Iterator[Convolution]:
     kernels, pairs = (1, 3, 5, 7), ((1, 1), (2, 2))
     sizes = ((33, 17), (16, 16), (4, 4))
     rest = itertools.product(sizes, kernels, pairs, pairs, PADDINGS, (32, 160, 1024), (8, 36))
@@ -149,7 +149,7 @@ def _large() -> Iterator[Convolution]:
         yield Convolution(size, (kernel, kernel), strides, dilation, *padding, channels, filters)
 
 
-def _pools() -> Iterator[Pool]:
+def _list_pools() -> Iterator[Pool]:
     ranges = (range(1, 7), range(1, 7), (1, 2, 3, 5), (1, 2, 3), (1, 2, 3), ("SAME", "VALID"))
     for height, width, kernel, tall, wide, padding in itertools.product(*ranges):
         yield Pool((height, width), (kernel, kernel + tall - 1), (tall, wide), padding)
@@ -158,14 +158,14 @@ def _pools() -> Iterator[Pool]:
 
 
 SWEEPS = {
-    "square kernels, maps 1x1 to 8x8": _square,
-    "oblong kernels, strides, dilations": _oblong,
-    "channels, filters, batch": _channels,
-    "output of bits": _bits,
-    "groups": _groups,
-    "activations": _activations,
-    "large maps, many channels": _large,
-    "max-pools of bits": _pools,
+    "square kernels, maps 1x1 to 8x8": _list_square,
+    "oblong kernels, strides, dilations": _list_oblong,
+    "channels, filters, batch": _list_channels,
+    "output of bits": _list_bits,
+    "groups": _list_groups,
+    "activations": _list_activations,
+    "large maps, many channels": _list_large,
+    "max-pools of bits": _list_pools,
 }
 
 

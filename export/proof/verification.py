@@ -7,14 +7,14 @@ import tensorflow as tf
 
 from export.conversion.converter import convert
 from export.keras_graph.inputs_outputs import Inputs
-from export.keras_graph.output_kinds import kind_of
+from export.keras_graph.output_kinds import find_output_kind
 from export.proof import accuracy
 from export.proof.accuracy import Bounds, Predictions
 from export.proof.backend_agreement import are_within, run_backends
-from export.proof.bisection import IMAGES, first_wrong_layer
+from export.proof.bisection import IMAGES, find_first_wrong_layer
 from export.proof.engine_faults import find_wide_kernels
-from export.proof.neighbours import GROUP, grossly_different, with_neighbours
-from export.proof.outliers import outlier
+from export.proof.neighbours import GROUP, add_neighbours, find_grossly_different
+from export.proof.outliers import find_outlier
 from export.proof.output_comparison import compare
 from export.proof.shifted_windows import find_shifted_windows
 from export.proof.verdict import AGREEMENT, Verification
@@ -89,14 +89,14 @@ def verify(
             f"{count} labels."
         )
     file = read(flatbuffer)
-    outputs = _outputs(model, images)
-    expected = outputs if rounded is None else _outputs(rounded, images)
+    outputs = _predict(model, images)
+    expected = outputs if rounded is None else _predict(rounded, images)
     got = run_all(file, images)
     if len(got) != len(expected):
         raise ValueError(
             f"`flatbuffer` must have the model's {len(expected)} outputs, got {len(got)}."
         )
-    classes = _of_classes(model, outputs, labels)
+    classes = _find_class_outputs(model, outputs, labels)
     names = getattr(model, "output_names", None) or [f"output {i}" for i in range(len(expected))]
     compared = [
         compare(
@@ -128,19 +128,19 @@ def verify(
         values["agreement"] = comparisons[first].agreement
         values["lost"] = comparisons[first].lost
         predictions = Predictions(outputs[first].argmax(1), got[first].argmax(1), labels)
-        values |= _of_predictions(predictions, rounded is not None)
+        values |= _measure_predictions(predictions, rounded is not None)
         if bounds is not None:
-            values["fault"] = accuracy.fault(predictions, bounds, rounded is not None)
-    suspects = grossly_different(badness)
+            values["fault"] = accuracy.find_fault(predictions, bounds, rounded is not None)
+    suspects = find_grossly_different(badness)
     few = [*suspects, *(i for i in range(min(found, BACKEND_IMAGES)) if i not in suspects)]
     allowed = [output.tolerance for output in comparisons]
-    runs = run_backends(file, _chosen(images, few), [array[few] for array in got], allowed)
+    runs = run_backends(file, _choose_images(images, few), [array[few] for array in got], allowed)
     values |= {"backends": runs.backends, "refusing": runs.refusing, "differing": runs.differing}
     values["reference_right"] = len(suspects) > 0 and are_within(
         runs.reference_outputs, [array[few] for array in expected], allowed
     )
     if values.get("fault") and rounded is not None:
-        found_outlier = outlier(converted or rounded, images)
+        found_outlier = find_outlier(converted or rounded, images)
         values["fault"] += f": {found_outlier}" if found_outlier else ""
     shifted = find_shifted_windows(file, converted or model)
     wide = find_wide_kernels(file, converted or model)
@@ -155,27 +155,27 @@ def verify(
     )
 
 
-def _outputs(model: tf.keras.Model, images: Inputs) -> list[np.ndarray]:
+def _predict(model: tf.keras.Model, images: Inputs) -> list[np.ndarray]:
     return tf.nest.flatten(model.predict(images, verbose=0))
 
 
-def _chosen(images: Inputs, numbers: Sequence[int]) -> Inputs:
+def _choose_images(images: Inputs, numbers: Sequence[int]) -> Inputs:
     return [array[numbers] for array in images] if isinstance(images, list) else images[numbers]
 
 
-def _of_classes(
+def _find_class_outputs(
     model: tf.keras.Model, outputs: list[np.ndarray], labels: np.ndarray | None
 ) -> list[int]:
     """The numbers of the outputs that are of classes; labels say so of what may be."""
     wide = [number for number, values in enumerate(outputs) if values.ndim == 2]
-    found = [n for n in wide if kind_of(model, outputs[n][:KIND_IMAGES], n) != "values"]
+    found = [n for n in wide if find_output_kind(model, outputs[n][:KIND_IMAGES], n) != "values"]
     if labels is None:
         return found
     # The corners of a box are as many numbers as few classes.
     return [n for n in found or wide if outputs[n].shape[1] > max(1, labels.max())]
 
 
-def _of_predictions(predictions: Predictions, int8: bool) -> dict[str, float]:
+def _measure_predictions(predictions: Predictions, int8: bool) -> dict[str, float]:
     """What a `Verification` states about classes, by its names."""
     found = {}
     if int8:
@@ -199,7 +199,7 @@ def _compare_layers(
         return run_all(convert(segment), values)
 
     def choose(array: np.ndarray) -> np.ndarray:
-        return np.concatenate([with_neighbours(array[suspects]), array[:IMAGES]])
+        return np.concatenate([add_neighbours(array[suspects]), array[:IMAGES]])
 
     chosen = list(map(choose, images)) if isinstance(images, list) else choose(images)
     groups = [slice(GROUP * number, GROUP * (number + 1)) for number in range(len(suspects))]
@@ -207,7 +207,9 @@ def _compare_layers(
     outputs = run_all(file, chosen)
     end = outputs if len(outputs) > 1 else outputs[0]
     try:
-        wrong = first_wrong_layer(model, chosen, run_segment, tolerance, outputs=end, groups=groups)
+        wrong = find_first_wrong_layer(
+            model, chosen, run_segment, tolerance, outputs=end, groups=groups
+        )
     except ValueError as error:
         return {"not_taken_apart": str(error)}
     return {"taken_apart": True, "wrong_layer": wrong}

@@ -82,9 +82,11 @@ def read_network(path: Path) -> SimpleNamespace:
                 key: description["input"][key]
                 for key in ("type", "values", "mean", "std", "resize")
             },
-            shape=_shape(description["input"]["shape"]),
-            inputs=[(_shape(end["shape"]), end["type"]) for end in description["inputs"]],
-            outputs=[(str(end["name"]), _shape(end["shape"])) for end in description["outputs"]],
+            shape=_parse_shape(description["input"]["shape"]),
+            inputs=[(_parse_shape(end["shape"]), end["type"]) for end in description["inputs"]],
+            outputs=[
+                (str(end["name"]), _parse_shape(end["shape"])) for end in description["outputs"]
+            ],
             main=[end["name"] for end in description["outputs"]].index(
                 description["output"]["name"]
             ),
@@ -103,7 +105,7 @@ def read_network(path: Path) -> SimpleNamespace:
     return network
 
 
-def _shape(sizes: list) -> tuple[int, ...]:
+def _parse_shape(sizes: list) -> tuple[int, ...]:
     if not isinstance(sizes, list) or not all(type(size) is int for size in sizes):
         raise ValueError(f"{sizes!r} is no shape")
     return tuple(sizes)
@@ -146,8 +148,8 @@ def check_image(network: SimpleNamespace, path: Path) -> None:
             if {mean.shape, std.shape} != {network.shape[-1:]} or not (std > 0).all():
                 raise ValueError("mean and std must be numbers, one for each channel")
         cropped = "exact" not in network.resize
-        size = _shape(network.resize["crop" if cropped else "exact"])
-        (shorter,) = _shape([network.resize["shorter_side"]]) if cropped else (max(size),)
+        size = _parse_shape(network.resize["crop" if cropped else "exact"])
+        (shorter,) = _parse_shape([network.resize["shorter_side"]]) if cropped else (max(size),)
         if size != network.shape[1:3] or shorter < max(size):
             raise ValueError("resize must lead to the size of the input")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -325,7 +327,7 @@ def find_images(paths: list[Path]) -> tuple[list[Path], list[str]]:
     for path in paths:
         try:
             if path.is_dir():
-                found, others = _images_within(path, wrong)
+                found, others = _find_images_within(path, wrong)
                 files += found
                 if not found:
                     wrong.append(f"{path} is a folder without images")
@@ -340,14 +342,14 @@ def find_images(paths: list[Path]) -> tuple[list[Path], list[str]]:
     return files, wrong
 
 
-def _images_within(folder: Path, wrong: list[str]) -> tuple[list[Path], int]:
+def _find_images_within(folder: Path, wrong: list[str]) -> tuple[list[Path], int]:
     """The images of a folder, and the number of its other files, without hidden ones."""
 
-    def unreadable(error: OSError) -> None:
+    def report_unreadable(error: OSError) -> None:
         wrong.append(f"{error.filename} cannot be read: {error.strerror}")
 
     found, others = [], 0
-    for directory, folders, names in os.walk(folder, onerror=unreadable):
+    for directory, folders, names in os.walk(folder, onerror=report_unreadable):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
         for name in sorted(names):
             if name.startswith("."):
@@ -441,16 +443,16 @@ def format_text(path: Path, outputs: list[np.ndarray], network: SimpleNamespace,
 def format_json(path: Path, outputs: list[np.ndarray], network: SimpleNamespace, top: int) -> str:
     """Formats the outputs for an image as JSON; see the first lines of this file."""
     named = [
-        {"name": name, "shape": list(values.shape), "values": _plain(values)}
+        {"name": name, "shape": list(values.shape), "values": _convert_numbers(values)}
         for (name, _), values in zip(network.outputs, outputs, strict=True)
     ]
     classes = rank_classes(outputs, network, top)
     for found in classes or ():
-        found["probability"] = _plain(np.float64(found["probability"]))
+        found["probability"] = _convert_numbers(np.float64(found["probability"]))
     return json.dumps({"file": str(path), "classes": classes, "outputs": named}, allow_nan=False)
 
 
-def _plain(values: np.ndarray) -> object:
+def _convert_numbers(values: np.ndarray) -> object:
     """Numbers for JSON, with None for those that are not finite."""
     if values.dtype.kind != "f" or np.isfinite(values).all():
         return values.tolist()
@@ -475,8 +477,8 @@ def read_golden(folder: Path, network: SimpleNamespace) -> SimpleNamespace:
         if hashlib.sha256(content).hexdigest() != network.golden_sha256:
             raise ValueError("its SHA-256 is not that of model.json")
         golden = SimpleNamespace(
-            inputs=[_array(end, content) for end in description["inputs"]],
-            outputs=[_array(end, content) for end in description["outputs"]],
+            inputs=[_read_array(end, content) for end in description["inputs"]],
+            outputs=[_read_array(end, content) for end in description["outputs"]],
             tolerances=[float(end["tolerance"]) for end in description["outputs"]],
             enough=description["enough"],
         )
@@ -493,8 +495,8 @@ def read_golden(folder: Path, network: SimpleNamespace) -> SimpleNamespace:
     return golden
 
 
-def _array(end: dict, content: bytes) -> np.ndarray:
-    dtype, shape = np.dtype(end["type"]), _shape(end["shape"])
+def _read_array(end: dict, content: bytes) -> np.ndarray:
+    dtype, shape = np.dtype(end["type"]), _parse_shape(end["shape"])
     if dtype.kind not in "fiub" or min(shape) < 1 or end["offset"] < 0:
         raise ValueError(f"the description of {end['name']} cannot be used")
     # Little-endian in the file, in the byte order of this machine in memory.
@@ -503,7 +505,7 @@ def _array(end: dict, content: bytes) -> np.ndarray:
     return values.reshape(shape).astype(dtype)
 
 
-def self_test(folder: Path, threads: int = 1, backend: dict | None = None) -> tuple[bool, str]:
+def run_self_test(folder: Path, threads: int = 1, backend: dict | None = None) -> tuple[bool, str]:
     """Runs the golden sample of a folder and compares the outputs.
 
     Args:
@@ -540,7 +542,7 @@ def self_test(folder: Path, threads: int = 1, backend: dict | None = None) -> tu
     )
 
 
-def _positive(text: str) -> int:
+def _parse_positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be a whole number from 1, got {number}")
@@ -556,10 +558,10 @@ def main(arguments: list[str] | None = None) -> int:
         "images", nargs="*", type=Path, metavar="IMAGE", help="an image or a folder of images"
     )
     parser.add_argument(
-        "--top", type=_positive, default=5, help="number of classes to print (%(default)s)"
+        "--top", type=_parse_positive, default=5, help="number of classes to print (%(default)s)"
     )
     parser.add_argument(
-        "--threads", type=_positive, default=1, help="number of threads (%(default)s)"
+        "--threads", type=_parse_positive, default=1, help="number of threads (%(default)s)"
     )
     parser.add_argument("--json", action="store_true", help="print a line of JSON for each image")
     parser.add_argument(
@@ -573,7 +575,7 @@ def main(arguments: list[str] | None = None) -> int:
     folder = Path(__file__).resolve().parent
     try:
         if given.self_test:
-            passed, result = self_test(folder, given.threads)
+            passed, result = run_self_test(folder, given.threads)
             print(result)
         else:
             passed = predict(given.images, folder, given.top, given.threads, given.json)

@@ -84,20 +84,23 @@ def _read(flatbuffer: bytes) -> File:
     model = schema.Model.GetRootAs(flatbuffer, 0)
     budget = _Budget(len(flatbuffer))
     names = [
-        _operator_name(model.OperatorCodes(i)) for i in budget.spend(model.OperatorCodesLength())
+        _read_operator_name(model.OperatorCodes(i))
+        for i in budget.spend(model.OperatorCodesLength())
     ]
-    buffers = [_buffer(flatbuffer, model.Buffers(i)) for i in budget.spend(model.BuffersLength())]
+    buffers = [
+        _read_buffer(flatbuffer, model.Buffers(i)) for i in budget.spend(model.BuffersLength())
+    ]
     graphs = [model.Subgraphs(i) for i in budget.spend(model.SubgraphsLength())]
     if not graphs:
         raise ValueError("it holds no graph")
     operators, ends = [], []
     for number, graph in enumerate(graphs):
         tensors = [
-            _tensor(number, i, graph.Tensors(i), buffers, budget)
+            _read_tensor(number, i, graph.Tensors(i), buffers, budget)
             for i in budget.spend(graph.TensorsLength())
         ]
         operators += [
-            _operator(number, graph.Operators(i), names, tensors, budget)
+            _read_operator(number, graph.Operators(i), names, tensors, budget)
             for i in budget.spend(graph.OperatorsLength())
         ]
         inputs = _pick(tensors, graph.InputsAsNumpy(), budget)
@@ -110,12 +113,12 @@ def _read(flatbuffer: bytes) -> File:
         tuple(operators),
         inputs,
         outputs,
-        _signature_names(model, "Inputs", inputs, budget),
-        _signature_names(model, "Outputs", outputs, budget),
+        _read_signature_names(model, "Inputs", inputs, budget),
+        _read_signature_names(model, "Outputs", outputs, budget),
     )
 
 
-def _signature_names(
+def _read_signature_names(
     model: schema.Model, ends: str, tensors: tuple[Tensor, ...], budget: _Budget
 ) -> tuple[str, ...]:
     """The names of a file's "Inputs" or "Outputs" in the order of its tensors."""
@@ -124,31 +127,31 @@ def _signature_names(
         signature = model.SignatureDefs(0)
         for number in budget.spend(getattr(signature, f"{ends}Length")()):
             end = getattr(signature, ends)(number)
-            names[end.TensorIndex()] = _text(end.Name())
+            names[end.TensorIndex()] = _decode(end.Name())
             budget.spend(len(names[end.TensorIndex()]))
     return tuple(names.get(tensor.index, tensor.name) for tensor in tensors)
 
 
-def _text(text: bytes | None) -> str:
+def _decode(text: bytes | None) -> str:
     return (text or b"").decode(errors="replace")
 
 
-def _operator_name(code: schema.OperatorCode) -> str:
+def _read_operator_name(code: schema.OperatorCode) -> str:
     if code.CustomCode():
-        return _text(code.CustomCode())
+        return _decode(code.CustomCode())
     # Files written before there were more than 127 operators use the older field.
     number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
     return OPERATORS.get(number, f"operator {number}")
 
 
-def _buffer(flatbuffer: bytes, buffer: schema.Buffer) -> np.ndarray | None:
+def _read_buffer(flatbuffer: bytes, buffer: schema.Buffer) -> np.ndarray | None:
     # Files above 2 GB keep the bytes behind everything else.
     if buffer.Offset() > 1:
         return np.frombuffer(flatbuffer, np.uint8, buffer.Size(), buffer.Offset())
     return buffer.DataAsNumpy() if buffer.DataLength() else None
 
 
-def _tensor(
+def _read_tensor(
     graph: int, index: int, tensor: schema.Tensor, buffers: list, budget: _Budget
 ) -> Tensor:
     budget.spend(tensor.ShapeLength())
@@ -157,7 +160,7 @@ def _tensor(
         budget.spend(len(shape))
         open_shape = tensor.ShapeSignatureAsNumpy() if len(shape) else []
         shape = [-1 if size < 0 else size for size in open_shape]
-    name = _text(tensor.Name())
+    name = _decode(tensor.Name())
     budget.spend(len(name))
     quantization = tensor.Quantization()
     return Tensor(
@@ -179,7 +182,7 @@ def _pick(tensors: list[Tensor], indices: np.ndarray | int, budget: _Budget) -> 
     return tuple(tensors[index] if index >= 0 else None for index in indices)
 
 
-def _operator(
+def _read_operator(
     graph: int, operator: schema.Operator, names: list[str], tensors: list[Tensor], budget: _Budget
 ) -> Operator:
     name = names[operator.OpcodeIndex()]

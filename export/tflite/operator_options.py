@@ -25,16 +25,16 @@ def read_builtin_options(operator: schema.Operator) -> dict[str, object]:
     options = kind()
     options.Init(table.Bytes, table.Pos)
 
-    def option(name):
+    def read_option(name):
         return getattr(options, name)() if hasattr(options, name) else None
 
     found = {
-        "padding": PADDINGS.get(option("Padding")),
-        "strides": (option("StrideH"), option("StrideW")),
-        "dilation": (option("DilationHFactor"), option("DilationWFactor")),
-        "window": (option("FilterHeight"), option("FilterWidth")),
-        "depth_multiplier": option("DepthMultiplier"),
-        "activation": ACTIVATIONS.get(option("FusedActivationFunction")),
+        "padding": PADDINGS.get(read_option("Padding")),
+        "strides": (read_option("StrideH"), read_option("StrideW")),
+        "dilation": (read_option("DilationHFactor"), read_option("DilationWFactor")),
+        "window": (read_option("FilterHeight"), read_option("FilterWidth")),
+        "depth_multiplier": read_option("DepthMultiplier"),
+        "activation": ACTIVATIONS.get(read_option("FusedActivationFunction")),
     }
     return {name: value for name, value in found.items() if value not in (None, (None, None))}
 
@@ -51,10 +51,10 @@ def read_engine_options(name: str, encoded: bytes) -> dict[str, object]:
             flexbuffers raise on others that are damaged is as they will.
         KeyError: one is missing or unknown.
     """
-    translate = {"LceBconv2d": _convolution_options, "LceBMaxPool2d": _pool_options}.get(name)
+    translate = {"LceBconv2d": _translate_convolution, "LceBMaxPool2d": _translate_pool}.get(name)
     if translate is None:
         return {}
-    options = _entries(encoded)
+    options = _read_entries(encoded)
     if not all(isinstance(value, int) for value in options.values()):
         raise ValueError(f"the options of {name} are not numbers")
     common = {
@@ -64,7 +64,7 @@ def read_engine_options(name: str, encoded: bytes) -> dict[str, object]:
     return common | translate(options)
 
 
-def _entries(encoded: bytes) -> dict[str, object]:
+def _read_entries(encoded: bytes) -> dict[str, object]:
     """The options that are numbers or texts."""
     root = flexbuffers.GetRoot(encoded)
     if not root.IsMap:
@@ -81,7 +81,7 @@ def _entries(encoded: bytes) -> dict[str, object]:
     }
 
 
-def _convolution_options(options: dict[str, int]) -> dict[str, object]:
+def _translate_convolution(options: dict[str, int]) -> dict[str, object]:
     return {
         "dilation": (options["dilation_height_factor"], options["dilation_width_factor"]),
         "activation": ACTIVATIONS[options["fused_activation_function"]],
@@ -90,5 +90,5 @@ def _convolution_options(options: dict[str, int]) -> dict[str, object]:
     }
 
 
-def _pool_options(options: dict[str, int]) -> dict[str, object]:
+def _translate_pool(options: dict[str, int]) -> dict[str, object]:
     return {"window": (options["filter_height"], options["filter_width"])}

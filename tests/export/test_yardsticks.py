@@ -4,7 +4,7 @@ import tensorflow as tf
 from bad_parts import normalised
 
 import export
-from export.keras_graph.binary_layers import is_binary_convolution, latent_kernel
+from export.keras_graph.binary_layers import get_latent_kernel, is_binary_convolution
 from recu_tf import models
 
 NETWORKS = [
@@ -32,6 +32,6 @@ def test_network_is_binary_and_small_in_the_file(name, dataset, size):
     assert audited.passed
     assert audited.binary == len(audited.expected) == len(convolutions) > 0
 
-    bits = sum(latent_kernel(layer).size for layer in convolutions)
+    bits = sum(get_latent_kernel(layer).size for layer in convolutions)
     others = model.count_params() - bits
     assert len(flatbuffer) <= 1.03 * (bits / 8 + 4 * others) + 20_000

@@ -6,13 +6,13 @@ from export.keras_graph.binary_layers import is_binary_convolution
 from export.keras_graph.building import copy_layer
 from export.keras_graph.graph import Step, Value
 
-__all__ = ["FUSED", "split", "standalone_batch_norm"]
+__all__ = ["FUSED", "replace_batch_norm", "split"]
 
 # The activations that the converter makes part of the operator before them.
 FUSED = ("linear", "relu", "relu6")
 
 
-def pads_with_ones(layer: tf.keras.layers.Conv2D) -> bool:
+def pads_no_zeros(layer: tf.keras.layers.Conv2D) -> bool:
     """Whether no zeros are padded, so that an activation becomes part of a binary convolution."""
     return layer.padding == "valid" or getattr(layer, "pad_values", 0) == 1
 
@@ -29,35 +29,35 @@ def split(step: Step, made: dict[int, list[tf.keras.layers.Layer]]) -> list[Step
     """
     layer = step.layer
     if isinstance(layer, tf.keras.layers.Add) and len(step.inputs) > 2:
-        return _sum_of_pairs(step)
+        return _sum_in_pairs(step)
     if type(layer) is tf.keras.layers.SeparableConv2D:
-        layers = made.setdefault(id(layer), _separated(layer))
+        layers = made.setdefault(id(layer), _separate(layer))
         kernels, rest = step.weights[:1], step.weights[1:]
-        return _in_a_row(step, layers, [kernels, rest, *[[]] * (len(layers) - 2)])
-    if _activation_to_split(layer):
+        return _chain_layers(step, layers, [kernels, rest, *[[]] * (len(layers) - 2)])
+    if _has_activation_to_split(layer):
         if id(layer) not in made:
             linear = type(layer).from_config({**layer.get_config(), "activation": "linear"})
-            made[id(layer)] = [linear, _activation(layer)]
-        return _in_a_row(step, made[id(layer)], [step.weights, []])
+            made[id(layer)] = [linear, _make_activation_layer(layer)]
+        return _chain_layers(step, made[id(layer)], [step.weights, []])
     return [step]
 
 
-def _activation_to_split(layer: tf.keras.layers.Layer) -> bool:
+def _has_activation_to_split(layer: tf.keras.layers.Layer) -> bool:
     if not isinstance(layer, (tf.keras.layers.Conv2D, tf.keras.layers.Dense)):
         return False
     name = getattr(layer.activation, "__name__", None)
     if name == "linear":
         return False
-    return name not in FUSED or (is_binary_convolution(layer) and not pads_with_ones(layer))
+    return name not in FUSED or (is_binary_convolution(layer) and not pads_no_zeros(layer))
 
 
-def _activation(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
+def _make_activation_layer(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
     if isinstance(layer.activation, tf.keras.layers.Layer):
         return copy_layer(layer.activation)
     return tf.keras.layers.Activation(layer.activation, name=f"{layer.name}.activation")
 
 
-def _separated(layer: tf.keras.layers.SeparableConv2D) -> list[tf.keras.layers.Layer]:
+def _separate(layer: tf.keras.layers.SeparableConv2D) -> list[tf.keras.layers.Layer]:
     shared = {name: getattr(layer, name) for name in ("strides", "padding", "dilation_rate")}
     depthwise = tf.keras.layers.DepthwiseConv2D(
         layer.kernel_size,
@@ -74,10 +74,10 @@ def _separated(layer: tf.keras.layers.SeparableConv2D) -> list[tf.keras.layers.L
         activation=layer.activation if fused else None,
         name=f"{layer.name}.pointwise",
     )
-    return [depthwise, pointwise, *([] if fused else [_activation(layer)])]
+    return [depthwise, pointwise, *([] if fused else [_make_activation_layer(layer)])]
 
 
-def _in_a_row(step: Step, layers: list[tf.keras.layers.Layer], weights: list) -> list[Step]:
+def _chain_layers(step: Step, layers: list[tf.keras.layers.Layer], weights: list) -> list[Step]:
     steps = []
     args, kwargs = step.args, step.kwargs
     for layer, its_weights in zip(layers, weights, strict=True):
@@ -88,7 +88,7 @@ def _in_a_row(step: Step, layers: list[tf.keras.layers.Layer], weights: list) ->
     return steps
 
 
-def _sum_of_pairs(step: Step) -> list[Step]:
+def _sum_in_pairs(step: Step) -> list[Step]:
     steps, (total, *terms) = [], step.inputs
     for number, term in enumerate(terms, start=1):
         last = number == len(terms)
@@ -99,7 +99,7 @@ def _sum_of_pairs(step: Step) -> list[Step]:
     return steps
 
 
-def standalone_batch_norm(step: Step) -> Step:
+def replace_batch_norm(step: Step) -> Step:
     """A batch norm on (batch, height, width, channels) as one depthwise 1x1 convolution.
 
     The converter makes MUL and ADD of it, in float32 unless there is a FakeQuant between the two;

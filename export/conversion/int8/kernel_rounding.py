@@ -15,12 +15,12 @@ from export.conversion.int8.placement import is_linear
 from export.keras_graph.graph import Graph, Step
 from recu_tf.layers import ChannelScale, LearnableBias
 
-__all__ = ["round_kernels", "rounded"]
+__all__ = ["round_kernels", "round_to_levels"]
 
 LEVELS = 127
 
 
-def rounded(kernel: np.ndarray, axes: tuple[int, ...] | None) -> np.ndarray:
+def round_to_levels(kernel: np.ndarray, axes: tuple[int, ...] | None) -> np.ndarray:
     """A kernel rounded to multiples of the 127th part of its largest number.
 
     Args:
@@ -44,28 +44,28 @@ def round_kernels(graph: Graph) -> None:
         quantizer = getattr(step.layer, "kernel_quantizer", None)
         if is_linear(step.layer) and isinstance(quantizer, lq.quantizers.NoOp | None):
             kernel, *others = step.weights
-            step.set_weights([_rounded_kernel(step, kernel, graph), *others])
+            step.set_weights([_round_kernel(step, kernel, graph), *others])
 
 
-def _rounded_kernel(step: Step, kernel: np.ndarray, graph: Graph) -> np.ndarray:
+def _round_kernel(step: Step, kernel: np.ndarray, graph: Graph) -> np.ndarray:
     layer = step.layer
     if isinstance(layer, tf.keras.layers.Dense):
-        factors = _factors_behind(step, graph)
+        factors = _collect_factors(step, graph)
         # What is multiplied with 0 may be anything.
         factors = np.where(factors == 0, 1, factors).astype(kernel.dtype)
-        return rounded(kernel * factors, None) / factors
+        return round_to_levels(kernel * factors, None) / factors
     if isinstance(layer, tf.keras.layers.DepthwiseConv2D):
-        return rounded(kernel, (0, 1))
+        return round_to_levels(kernel, (0, 1))
     if isinstance(layer, tf.keras.layers.Conv2DTranspose):
-        return rounded(kernel, (0, 1, 3))
-    return rounded(kernel, (0, 1, 2))
+        return round_to_levels(kernel, (0, 1, 3))
+    return round_to_levels(kernel, (0, 1, 2))
 
 
-def _factors_behind(step: Step, graph: Graph) -> np.ndarray:
+def _collect_factors(step: Step, graph: Graph) -> np.ndarray:
     """What the layers behind a dense layer, which the converter folds into it, multiply with."""
     factors = np.ones(step.output.shape[-1], np.float32)
     while True:
-        readers = graph.readers(step.output)
+        readers = graph.find_readers(step.output)
         activation = getattr(getattr(step.layer, "activation", None), "__name__", "linear")
         if len(readers) != 1 or readers[0] is None or activation != "linear":
             return factors

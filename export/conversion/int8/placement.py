@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import tensorflow as tf
 
-from export.conversion.int8.decompose import FUSED, pads_with_ones, split, standalone_batch_norm
+from export.conversion.int8.decompose import FUSED, pads_no_zeros, replace_batch_norm, split
 from export.keras_graph.binary_layers import is_binary_convolution
 from export.keras_graph.graph import Graph, Step, Value
 from recu_tf.layers import (
@@ -83,24 +83,24 @@ class Placement:
         real = not is_linear(layer) and any(value in self._real for value in step.inputs)
         state = self._next_state(step)
         if state == "other" and not real and _is_batch_norm_of_images(step):
-            step, state = standalone_batch_norm(step), "linear"
+            step, state = replace_batch_norm(step), "linear"
         if is_binary_convolution(layer):
             # Only float32 outputs of zero-padded ones are known to every backend of the engine.
-            real = not pads_with_ones(layer)
+            real = not pads_no_zeros(layer)
         for value in step.values:
             self._state[value] = state
             if real:
                 self._real.add(value)
-            if (name := _activation(layer)) in FIXED_RANGES:
+            if (name := _name_activation(layer)) in FIXED_RANGES:
                 self.fixed[value] = FIXED_RANGES[name]
         return step
 
     def _next_state(self, step: Step) -> str:
         layer = step.layer
         if is_binary_convolution(layer):
-            return BINARY[2] if pads_with_ones(layer) else BINARY[1]
+            return BINARY[2] if pads_no_zeros(layer) else BINARY[1]
         if is_linear(layer):
-            return "linear" if _activation(layer) in (None, "linear") else "closed"
+            return "linear" if _name_activation(layer) in (None, "linear") else "closed"
         if isinstance(layer, SUM):
             return "sum"
         if len(step.inputs) != 1:
@@ -158,7 +158,7 @@ def is_linear(layer: tf.keras.layers.Layer) -> bool:
     return isinstance(layer, LINEAR) and getattr(quantizer, "precision", None) != 1
 
 
-def _activation(layer: tf.keras.layers.Layer) -> str | None:
+def _name_activation(layer: tf.keras.layers.Layer) -> str | None:
     if isinstance(layer, L.Softmax):
         return "softmax"
     return getattr(getattr(layer, "activation", None), "__name__", None)
@@ -169,7 +169,7 @@ def _is_clip(layer: tf.keras.layers.Layer) -> bool:
     if isinstance(layer, L.ReLU):
         return not layer.negative_slope and not layer.threshold and layer.max_value in (None, 6)
     if isinstance(layer, L.Activation):
-        return _activation(layer) in FUSED
+        return _name_activation(layer) in FUSED
     return isinstance(layer, HardTanh)
 
 

@@ -104,7 +104,9 @@ def quantize(model: tf.keras.Model, images: np.ndarray) -> tf.keras.Model:
     check_images(images, graph.inputs[0].shape[1:])
     placement = Placement(graph)
     round_kernels(placement.graph)
-    ranges = _ranges(placement, *_extremes(placement, images.astype(np.float32, copy=False)))
+    ranges = _compute_ranges(
+        placement, *_measure_extremes(placement, images.astype(np.float32, copy=False))
+    )
 
     def after(value: Value, tensor: tf.Tensor) -> tf.Tensor:
         return FakeQuant(*ranges[value])(tensor) if value in ranges else tensor
@@ -123,7 +125,7 @@ def check_images(images: np.ndarray, shape: tuple[int | None, ...]) -> None:
         raise ValueError("`images` must be finite, got infinity or NaN.")
 
 
-def _extremes(
+def _measure_extremes(
     placement: Placement, images: np.ndarray
 ) -> tuple[list[Value], np.ndarray, np.ndarray]:
     """Values that need a range, and the least and the largest number of each in each image."""
@@ -145,7 +147,7 @@ def _extremes(
     return values, lows, highs
 
 
-def _ranges(
+def _compute_ranges(
     placement: Placement, values: list[Value], lows: np.ndarray, highs: np.ndarray
 ) -> Ranges:
     smallest = np.percentile(lows, 100 - PERCENTILE, axis=1)

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from export.conversion.rewriting.float32 import make_float32, other_precision
+from export.conversion.rewriting.float32 import find_other_precisions, make_float32
 from export.conversion.rewriting.freeze import freeze_kernels
 from export.conversion.rewriting.hard_tanh import drop_hard_tanh
-from export.conversion.rewriting.padding import exact_padding
+from export.conversion.rewriting.padding import pad_exactly
 from export.conversion.rewriting.pooling import normalise_before_pools
 from export.conversion.rewriting.wide_kernels import pad_wide_kernels
 from export.keras_graph.building import build_model
-from export.keras_graph.differences import share_within
+from export.keras_graph.differences import compute_share_within
 from export.keras_graph.graph import Graph, is_graph, read_graph
-from export.keras_graph.inputs_outputs import Inputs, first, predict
+from export.keras_graph.inputs_outputs import Inputs, predict, take_first
 from recu_tf.precision import use_precision
 from recu_tf.quantized_scope import preserve_quantized_scope
 
@@ -33,7 +33,7 @@ PASSES: dict[str, Callable[[Graph], list[str]]] = {
     "freeze quantized kernels": freeze_kernels,
     "drop hard tanh before a sign": drop_hard_tanh,
     "normalise before max-pools": normalise_before_pools,
-    "pad strided convolutions exactly": exact_padding,
+    "pad strided convolutions exactly": pad_exactly,
     "pad kernels wider than their map with ones": pad_wide_kernels,
 }
 # The passes move and negate numbers, they do not round: what is left is that TensorFlow may add up
@@ -79,7 +79,7 @@ def float32_model(model: tf.keras.Model) -> tf.keras.Model:
     Raises:
         ValueError: it is of another precision and cannot be rebuilt.
     """
-    policies = other_precision(model)
+    policies = find_other_precisions(model)
     if not policies:
         return model
     inputs = [tensor.dtype.name for tensor in model.inputs or [] if tensor.dtype.is_floating]
@@ -88,7 +88,7 @@ def float32_model(model: tf.keras.Model) -> tf.keras.Model:
     elif is_graph(model):
         try:
             graph = read_graph(model)
-            for inner in graph.graphs():
+            for inner in graph.list_graphs():
                 make_float32(inner)
             return build_model(graph)
         except (NotImplementedError, TypeError, ValueError) as error:
@@ -117,14 +117,14 @@ def rewrite(model: tf.keras.Model, images: Inputs) -> tuple[tf.keras.Model, list
     """
     if not is_graph(model):
         return model, []
-    images = first(images, IMAGES)
+    images = take_first(images, IMAGES)
     expected = predict(model, images)  # Once only, so that tracing would take longer.
     try:
         graph, found = _edit(model, PASSES)
         if not found:
             return model, []
         rewritten = build_model(graph)
-        share = _share_within(predict(rewritten, images), expected)
+        share = _measure_share_within(predict(rewritten, images), expected)
         if share >= SHARE:
             return rewritten, [Rewriting(name, layers, share) for name, layers in found.items()]
         return _rewrite_one_by_one(model, images, expected)
@@ -136,7 +136,7 @@ def _edit(model: tf.keras.Model, passes: Iterable[str]) -> tuple[Graph, dict[str
     """The graph of a model after some passes, and the layers that each of them replaced."""
     graph, found = read_graph(model), {}
     for name in passes:
-        layers = [layer for inner in graph.graphs() for layer in PASSES[name](inner)]
+        layers = [layer for inner in graph.list_graphs() for layer in PASSES[name](inner)]
         if layers:
             found[name] = tuple(layers)
     return graph, found
@@ -153,7 +153,7 @@ def _rewrite_one_by_one(
         if name not in found:
             continue
         candidate = build_model(graph)
-        share = _share_within(predict(candidate, images), expected)
+        share = _measure_share_within(predict(candidate, images), expected)
         rewritings.append(Rewriting(name, found[name], share))
         if rewritings[-1].kept:
             kept.append(name)
@@ -161,16 +161,16 @@ def _rewrite_one_by_one(
     return rewritten if kept else model, rewritings
 
 
-def _share_within(outputs: list[np.ndarray], expected: list[np.ndarray]) -> float:
+def _measure_share_within(outputs: list[np.ndarray], expected: list[np.ndarray]) -> float:
     """The share of images whose output stayed the same; of several outputs the least."""
-    return min(map(_share_unchanged, outputs, expected))
+    return min(map(_measure_share_unchanged, outputs, expected))
 
 
-def _share_unchanged(output: np.ndarray, expected: np.ndarray) -> float:
+def _measure_share_unchanged(output: np.ndarray, expected: np.ndarray) -> float:
     if output.shape != expected.shape:
         return 0.0
     largest = np.abs(expected).max(initial=0.0, where=np.isfinite(expected))
     # What is not finite must stay what it is.
     same = np.isclose(output, expected, rtol=0, atol=0, equal_nan=True)
     output, expected = np.where(same, 0, output), np.where(same, 0, expected)
-    return share_within(output, expected, TOLERANCE * largest)
+    return compute_share_within(output, expected, TOLERANCE * largest)

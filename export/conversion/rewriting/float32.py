@@ -4,10 +4,10 @@ import tensorflow as tf
 
 from export.keras_graph.graph import Graph
 
-__all__ = ["make_float32", "other_precision"]
+__all__ = ["find_other_precisions", "make_float32"]
 
 
-def other_precision(model: tf.keras.Model) -> list[str]:
+def find_other_precisions(model: tf.keras.Model) -> list[str]:
     """The names of the policies in a model, and in those within, that are not float32."""
     layers = [layer for layer in model.submodules if isinstance(layer, tf.keras.layers.Layer)]
     policies = {layer.dtype_policy.name for layer in [model, *layers]}
@@ -15,15 +15,15 @@ def other_precision(model: tf.keras.Model) -> list[str]:
     return sorted(name for name in policies if "float" in name and name != "float32")
 
 
-def _with_float32(config: object) -> object:
+def _replace_policies(config: object) -> object:
     """A configuration with every policy in it replaced, as wrappers hold those of others."""
     if isinstance(config, list | tuple):
         # Keras wraps the lists that layers hold, and its wrappers take nothing but lists.
-        return (tuple if isinstance(config, tuple) else list)(map(_with_float32, config))
+        return (tuple if isinstance(config, tuple) else list)(map(_replace_policies, config))
     if not isinstance(config, dict):
         return config
     return {
-        key: "float32" if key == "dtype" and _is_policy(value) else _with_float32(value)
+        key: "float32" if key == "dtype" and _is_policy(value) else _replace_policies(value)
         for key, value in config.items()
     }
 
@@ -33,7 +33,7 @@ def _is_policy(value: object) -> bool:
     return isinstance(name, str) and "float" in name
 
 
-def _lambda(layer: tf.keras.layers.Lambda) -> tf.keras.layers.Lambda:
+def _copy_lambda(layer: tf.keras.layers.Lambda) -> tf.keras.layers.Lambda:
     return tf.keras.layers.Lambda(
         layer.function,
         mask=layer.mask,
@@ -54,7 +54,7 @@ def make_float32(graph: Graph) -> None:
             continue  # its steps are rewritten by themselves, or it was rewritten at another call
         if isinstance(layer, tf.keras.layers.Lambda):
             # Not of its configuration, in which its code is bytes.
-            graph.replace(layer, _lambda(layer), [])
+            graph.replace(layer, _copy_lambda(layer), [])
         else:
-            new = type(layer).from_config(_with_float32(layer.get_config()))
+            new = type(layer).from_config(_replace_policies(layer.get_config()))
             graph.replace(layer, new, layer.get_weights())

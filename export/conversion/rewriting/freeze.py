@@ -2,7 +2,7 @@
 
 import larq as lq
 
-from export.keras_graph.binary_layers import quantized_kernel
+from export.keras_graph.binary_layers import compute_quantized_kernel
 from export.keras_graph.graph import Graph, Layer
 
 __all__ = ["freeze_kernels"]
@@ -33,7 +33,7 @@ def freeze_kernels(graph: Graph) -> list[str]:
         # It still says of how many bits the kernel is.
         bits = getattr(layer.kernel_quantizer, "precision", None)
         config["kernel_quantizer"] = bits and lq.quantizers.NoOp(precision=bits)
-        weights = [quantized_kernel(layer)]
+        weights = [compute_quantized_kernel(layer)]
         if layer.use_bias:
             weights.append(layer.bias.numpy())
         graph.replace(layer, type(layer).from_config(config), weights)

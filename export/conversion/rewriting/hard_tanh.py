@@ -65,7 +65,7 @@ def drop_hard_tanh(graph: Graph) -> list[str]:
         step
         for step in graph.steps
         if graph.is_called_once(step)
-        and all(reads_sign_only(reader and reader.layer) for reader in _readers(graph, step))
+        and all(reads_sign_only(reader and reader.layer) for reader in _find_readers(graph, step))
         and _is_hard_tanh(step.layer)
     ]
     for step in found:
@@ -73,5 +73,5 @@ def drop_hard_tanh(graph: Graph) -> list[str]:
     return [step.name for step in found]
 
 
-def _readers(graph: Graph, step: Step) -> list[Step | None]:
-    return [reader for value in step.values for reader in graph.readers(value)]
+def _find_readers(graph: Graph, step: Step) -> list[Step | None]:
+    return [reader for value in step.values for reader in graph.find_readers(value)]

@@ -19,12 +19,12 @@ from export.keras_graph.building import copy_layer
 from export.keras_graph.graph import Graph, Layer, Step
 from recu_tf.layers import Rotate180
 
-__all__ = ["RotatedConvolution", "exact_padding", "safe_padding", "same_padding"]
+__all__ = ["RotatedConvolution", "compute_same_padding", "find_safe_padding", "pad_exactly"]
 
 Pair = tuple[int, int]
 
 
-def safe_padding(size: int, padding: Pair, window: int, stride: int) -> Pair | None:
+def find_safe_padding(size: int, padding: Pair, window: int, stride: int) -> Pair | None:
     """A padding of one axis with the same windows that the converter cannot take for SAME.
 
     Args:
@@ -39,14 +39,14 @@ def safe_padding(size: int, padding: Pair, window: int, stride: int) -> Pair | N
     before, behind = padding
     windows = (size + before + behind - window) // stride + 1
     read = (windows - 1) * stride + window - size - before
-    if (before, max(read, 0)) == same_padding(size, window, stride):
+    if (before, max(read, 0)) == compute_same_padding(size, window, stride):
         return None
     # A stride's worth of rows less one may follow that no window reads.
     choices = range(max(read, 0), max(read + stride, 0))
     return next(((before, number) for number in choices if number != before), None)
 
 
-def same_padding(size: int, window: int, stride: int) -> Pair:
+def compute_same_padding(size: int, window: int, stride: int) -> Pair:
     """What SAME pads one axis of this size with, before and behind."""
     total = max((-(-size // stride) - 1) * stride + window - size, 0)
     return total // 2, total - total // 2
@@ -56,7 +56,7 @@ def _is_same_rotated(size: int, padding: Pair, window: int, stride: int) -> bool
     before, behind = padding
     windows = (size + before + behind - window) // stride + 1
     read = (windows - 1) * stride + window - size - before
-    return windows == -(-size // stride) and (max(read, 0), before) == same_padding(
+    return windows == -(-size // stride) and (max(read, 0), before) == compute_same_padding(
         size, window, stride
     )
 
@@ -97,7 +97,7 @@ class RotatedConvolution(tf.keras.layers.Layer):
         return cls(**{**config, **layers})
 
 
-def _axes(
+def _find_mistakable_axes(
     size: tuple[int | None, ...], pad: Layer, convolution: Layer
 ) -> list[tuple[int, Pair, int, int]] | None:
     """Size, padding, window and stride of each axis that the converter could mistake."""
@@ -115,7 +115,7 @@ def _axes(
     return axes
 
 
-def _rotated(step: Step, quantizer: Layer) -> tuple[Layer, list[np.ndarray]]:
+def _rotate(step: Step, quantizer: Layer) -> tuple[Layer, list[np.ndarray]]:
     convolution = step.layer
     config = {**convolution.get_config(), "padding": "same"}
     if "pad_values" in config:
@@ -136,7 +136,7 @@ def _gives_signs(layer: Layer) -> bool:
     return not has_own and not layer.weights and reads_sign_only(layer)
 
 
-def exact_padding(graph: Graph) -> list[str]:
+def pad_exactly(graph: Graph) -> list[str]:
     """Rewrites each padding before a strided convolution that the converter would mistake.
 
     Returns:
@@ -145,20 +145,20 @@ def exact_padding(graph: Graph) -> list[str]:
     found = []
     pads = [step for step in graph.steps if isinstance(step.layer, tf.keras.layers.ZeroPadding2D)]
     for pad in pads:
-        readers = graph.readers(pad.output)
+        readers = graph.find_readers(pad.output)
         if len(readers) != 1 or not graph.is_called_once(pad):
             continue
         (convolution,) = readers
         if convolution is None or not _is_mistaken(graph, convolution):
             continue
-        axes = _axes(pad.input.shape[1:3], pad.layer, convolution.layer)
+        axes = _find_mistakable_axes(pad.input.shape[1:3], pad.layer, convolution.layer)
         if axes is None or pad.layer.data_format != "channels_last":
             continue
-        padding = [safe_padding(*axis) for axis in axes]
+        padding = [find_safe_padding(*axis) for axis in axes]
         if padding == [None, None]:
             continue
         found.append(pad.name)
-        signs = graph.producer(pad.input)
+        signs = graph.find_producer(pad.input)
         is_binary = (
             signs is not None
             and _gives_signs(signs.layer)
@@ -167,9 +167,9 @@ def exact_padding(graph: Graph) -> list[str]:
         )
         if is_binary:
             found.append(convolution.name)
-            convolution.set_layer(*_rotated(convolution, signs.layer))
+            convolution.set_layer(*_rotate(convolution, signs.layer))
             graph.remove(pad)
-            if len(graph.readers(signs.output)) == 1 and graph.is_called_once(signs):
+            if len(graph.find_readers(signs.output)) == 1 and graph.is_called_once(signs):
                 # Else the signs are taken twice, which changes nothing.
                 found.append(signs.name)
                 graph.remove(signs)

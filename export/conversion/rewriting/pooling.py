@@ -18,7 +18,7 @@ from export.keras_graph.graph import Graph, Layer, Step
 __all__ = ["normalise_before_pools"]
 
 
-def _factors(norm: tf.keras.layers.BatchNormalization) -> np.ndarray:
+def _find_factor_signs(norm: tf.keras.layers.BatchNormalization) -> np.ndarray:
     """The signs of the numbers that a batch norm multiplies with."""
     channels = norm.moving_variance.shape[0]
     return np.sign(norm.gamma.numpy()) if norm.scale else np.ones(channels)
@@ -40,7 +40,7 @@ def _can_be_negated(graph: Graph, step: Step | None) -> bool:
     )
 
 
-def _signed_norm(norm: tf.keras.layers.BatchNormalization, signs: np.ndarray) -> list[np.ndarray]:
+def _apply_signs(norm: tf.keras.layers.BatchNormalization, signs: np.ndarray) -> list[np.ndarray]:
     """The weights of a batch norm that gives the values times their channels' signs."""
     weights = {weight.name.split("/")[-1].split(":")[0]: weight.numpy() for weight in norm.weights}
     return [
@@ -66,20 +66,20 @@ def normalise_before_pools(graph: Graph) -> list[str]:
     found = []
     pools = [step for step in graph.steps if isinstance(step.layer, tf.keras.layers.MaxPooling2D)]
     for pool in pools:
-        readers = graph.readers(pool.output)
+        readers = graph.find_readers(pool.output)
         if len(readers) != 1 or readers[0] is None or not graph.is_called_once(pool):
             continue
         (norm,) = readers
         if not _is_batch_norm(norm.layer) or not graph.is_called_once(norm):
             continue
-        signs = np.where(_factors(norm.layer) < 0, -1, 1).astype(np.float32)
+        signs = np.where(_find_factor_signs(norm.layer) < 0, -1, 1).astype(np.float32)
         negated = []
         if (signs < 0).any():
             # Layers that pass on what they get are looked through.
-            negated = _behind(graph, norm)
+            negated = _find_readers(graph, norm)
             if not norm.layer.center or not all(_can_be_negated(graph, step) for step in negated):
                 continue
-        norm.set_weights(_signed_norm(norm.layer, signs))
+        norm.set_weights(_apply_signs(norm.layer, signs))
         graph.exchange(pool, norm)
         for step in negated:
             kernel, *others = step.weights
@@ -88,14 +88,14 @@ def normalise_before_pools(graph: Graph) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _behind(graph: Graph, step: Step) -> list[Step | None]:
+def _find_readers(graph: Graph, step: Step) -> list[Step | None]:
     found = []
-    for reader in graph.readers(step.output):
+    for reader in graph.find_readers(step.output):
         passes_on = (
             reader is not None
             and isinstance(reader.layer, tf.keras.layers.Activation)
             and reader.layer.activation is tf.keras.activations.linear
             and graph.is_called_once(reader)
         )
-        found += _behind(graph, reader) if passes_on else [reader]
+        found += _find_readers(graph, reader) if passes_on else [reader]
     return found

@@ -9,7 +9,7 @@ import larq as lq
 import numpy as np
 import tensorflow as tf
 
-from export.conversion.rewriting.padding import RotatedConvolution, same_padding
+from export.conversion.rewriting.padding import RotatedConvolution, compute_same_padding
 from export.keras_graph.graph import Graph, Layer
 
 __all__ = ["PaddedWithOnes", "is_wide", "pad_wide_kernels"]
@@ -25,7 +25,7 @@ def is_wide(size: int, kernel: int, stride: int, dilation: int) -> bool:
         dilation: of the kernel.
     """
     window = (kernel - 1) * dilation + 1
-    front, _ = same_padding(size, window, stride)
+    front, _ = compute_same_padding(size, window, stride)
     starts = range(-front, -front + -(-size // stride) * stride, stride)
     return window > size and any(start <= 0 and start + window >= size for start in starts)
 
@@ -95,7 +95,7 @@ def pad_wide_kernels(graph: Graph) -> list[str]:
         axes = zip(size, layer.kernel_size, layer.strides, layer.dilation_rate, strict=True)
         if None not in size and any(is_wide(*axis) for axis in axes):
             found.append(step.name)
-            new, weights = _with_ones(layer, step.weights, step.input.shape)
+            new, weights = _pad_with_ones(layer, step.weights, step.input.shape)
             if rotated:
                 new = RotatedConvolution(new, rotated.quantizer, name=rotated.name)
             step.set_layer(new, weights)
@@ -114,7 +114,7 @@ def _is_padded_with_zeros(layer: Layer) -> bool:
     )
 
 
-def _with_ones(
+def _pad_with_ones(
     layer: Layer, weights: list[np.ndarray], shape: tuple[int | None, ...]
 ) -> tuple[Layer, list[np.ndarray]]:
     config = {**layer.get_config(), "pad_values": 1, "use_bias": False, "activation": "linear"}
@@ -125,7 +125,7 @@ def _with_ones(
     zeros = tf.zeros((1, *shape[1:]))
     options = {"strides": layer.strides, "dilations": layer.dilation_rate}
     (top, bottom), (left, right) = (
-        same_padding(length, (taps - 1) * dilation + 1, stride)
+        compute_same_padding(length, (taps - 1) * dilation + 1, stride)
         for length, taps, dilation, stride in zip(
             shape[1:3], layer.kernel_size, layer.dilation_rate, layer.strides, strict=True
         )

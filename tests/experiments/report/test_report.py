@@ -303,7 +303,7 @@ def test_many_classes_are_shown_as_the_pairs_most_often_confused():
     counts[3, 7], counts[7, 3], counts[39, 0] = 9, 10, 1
     run = runs.Run(None, {"class_names": None, "num_classes": 40})
     contents = report_contents.Contents(run, "many", confusion=counts)
-    assert tables.confused_pairs(contents).rows == [
+    assert tables.make_confused_pairs(contents).rows == [
         ["7", "3", "10", "16.7%"],
         ["3", "7", "9", "15.3%"],
         ["39", "0", "1", "2.0%"],

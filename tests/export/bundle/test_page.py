@@ -8,7 +8,7 @@ import tensorflow as tf
 from bundles import small_bundle
 from pages import Page, contrast, measured, opened
 
-from export.bundle.page import report_page
+from export.bundle.page import render_report
 from export.bundle.writer import write
 from export.conversion.rewriting import Rewriting
 from export.proof.auditing import Audit
@@ -19,7 +19,7 @@ HOSTILE = "<script>alert('x')</script>&\"<img src=x onerror=y>"
 
 
 def written(path, **changes):
-    path.write_text(report_page(small_bundle(**changes), CREATED), "utf-8")
+    path.write_text(render_report(small_bundle(**changes), CREATED), "utf-8")
     return Page(path)
 
 
@@ -163,7 +163,7 @@ def test_all_inputs_and_outputs_and_the_backends_are_shown(tmp_path):
     changes = {"file": read(flatbuffer), "verification": verification, "golden": None}
     bundle = small_bundle(class_names=["a", "b", "c", "d"], dataset=None, **changes)
     assert bundle.labels == ["a", "b", "c", "d"]
-    (tmp_path / "all.html").write_text(report_page(bundle, CREATED), "utf-8")
+    (tmp_path / "all.html").write_text(render_report(bundle, CREATED), "utf-8")
     text = Page(tmp_path / "all.html").text
     times = " \N{MULTIPLICATION SIGN} "
     for sizes in ((1, 9, 9, 3), (1, 7), (1, 7, 7, 4), (1, 4)):
@@ -186,7 +186,7 @@ def test_network_without_an_image_is_shown(tmp_path):
     flatbuffer = tf.lite.TFLiteConverter.from_keras_model(model).convert()
     bundle = small_bundle(file=read(flatbuffer), class_names=None, golden=None)
     assert (bundle.values, bundle.resize) == ("unknown", None)
-    (tmp_path / "report.html").write_text(report_page(bundle, CREATED), "utf-8")
+    (tmp_path / "report.html").write_text(render_report(bundle, CREATED), "utf-8")
     assert "float32 1 \N{MULTIPLICATION SIGN} 7" in Page(tmp_path / "report.html").text
 
 

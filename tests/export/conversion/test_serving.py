@@ -4,7 +4,7 @@ import tensorflow as tf
 from conftest import assert_close
 
 import export
-from export.conversion.serving import with_pixel_input, with_softmax
+from export.conversion.serving import add_pixel_input, add_softmax
 from export.tflite.interpreter import run
 from recu_tf.data import DATASETS, Normalization
 from recu_tf.pixel_scaling import denormalize
@@ -28,7 +28,7 @@ def pixels():
 def test_pixels_are_normalised_in_the_model_and_in_the_file(pixels, batch_size):
     model = network(batch_size=batch_size)
     expected = model(NORMALIZATION(pixels)).numpy()
-    served = with_pixel_input(model, NORMALIZATION)
+    served = add_pixel_input(model, NORMALIZATION)
     assert served.input_shape == (batch_size, 8, 8, 3)
     assert served.inputs[0].dtype == tf.uint8
     assert_close(served(pixels).numpy(), expected)
@@ -38,15 +38,15 @@ def test_pixels_are_normalised_in_the_model_and_in_the_file(pixels, batch_size):
 def test_normalization_of_other_images_is_refused():
     gray = Normalization((0.5,), (0.2,))
     with pytest.raises(ValueError, match="must be of 3 channels, as the images are, got 1"):
-        with_pixel_input(network(), gray)
+        add_pixel_input(network(), gray)
 
 
 def test_softmax_makes_probabilities_of_logits(pixels):
     images = NORMALIZATION(pixels)
     model = network()
     expected = tf.nn.softmax(model(images)).numpy()
-    assert_close(with_softmax(model)(images).numpy(), expected)
-    assert_close(run(export.convert(with_softmax(model)), images.numpy()), expected)
+    assert_close(add_softmax(model)(images).numpy(), expected)
+    assert_close(run(export.convert(add_softmax(model)), images.numpy()), expected)
 
 
 @pytest.mark.parametrize("head", [lambda: L.Dense(1), lambda: L.Reshape((2, 2))])
@@ -54,7 +54,7 @@ def test_softmax_of_what_are_no_logits_is_refused(head):
     model = network()
     model = tf.keras.Model(model.inputs, head()(model.outputs[0]))
     with pytest.raises(ValueError, match=r"`softmax` is of logits .* got a model that gives"):
-        with_softmax(model)
+        add_softmax(model)
 
 
 @pytest.mark.parametrize("normalization", [NORMALIZATION, DATASETS["cifar10"].normalization])

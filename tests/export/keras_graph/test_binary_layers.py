@@ -40,11 +40,11 @@ def test_kernel_is_quantized_as_the_layer_does():
     layer = lq.layers.QuantConv2D(4, 3, kernel_quantizer="magnitude_aware_sign")
     layer.build((None, 8, 8, 5))
     latent = layer.get_weights()[0]
-    np.testing.assert_array_equal(binary_layers.latent_kernel(layer), latent)
+    np.testing.assert_array_equal(binary_layers.get_latent_kernel(layer), latent)
     scale = np.abs(latent).mean(axis=(0, 1, 2))
     # A mean of 45 numbers in float32.
     np.testing.assert_allclose(
-        binary_layers.quantized_kernel(layer), np.sign(latent) * scale, rtol=1e-6
+        binary_layers.compute_quantized_kernel(layer), np.sign(latent) * scale, rtol=1e-6
     )
 
 
@@ -59,13 +59,13 @@ def test_kernel_is_quantized_as_the_layer_does():
 )
 def test_filters_are_in_the_order_of_tensorflow_lite(layer, shape):
     layer.build((None, 8, 8, 5))
-    assert binary_layers.filters(layer).shape == shape
+    assert binary_layers.compute_filters(layer).shape == shape
 
 
 def test_layers_without_kernel_have_no_filters():
     layer = K.BatchNormalization()
     layer.build((None, 8, 8, 5))
-    assert binary_layers.filters(layer) is None
+    assert binary_layers.compute_filters(layer) is None
     assert not binary_layers.has_kernel(layer)
 
 
@@ -73,8 +73,8 @@ def test_titles_are_paths_only_where_names_are_alike():
     inputs = tf.keras.Input((4,))
     inner = tf.keras.Sequential([K.Dense(4, name="a"), K.Dense(4, name="b")], name="inner")
     model = tf.keras.Model(inputs, inner(K.Dense(4, name="a")(inputs)))
-    found = binary_layers.paths(model)
-    titles = binary_layers.titles(found)
+    found = binary_layers.list_layers_by_path(model)
+    titles = binary_layers.choose_titles(found)
     assert {path: titles[id(layer)] for path, layer in found.items() if "_" not in path} == {
         "a": "a",
         "inner": "inner",

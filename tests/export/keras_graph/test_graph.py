@@ -23,12 +23,12 @@ def step_named(graph, name):
 def test_readers_and_producers_follow_values():
     graph = read_graph(chain())
     pool, relu = step_named(graph, "pool"), step_named(graph, "relu")
-    assert graph.producer(relu.input) is pool
-    assert graph.producer(graph.inputs[0]) is None
-    assert graph.readers(pool.output) == [relu]
-    flat, product = sorted(graph.readers(relu.output), key=lambda step: step.name)
+    assert graph.find_producer(relu.input) is pool
+    assert graph.find_producer(graph.inputs[0]) is None
+    assert graph.find_readers(pool.output) == [relu]
+    flat, product = sorted(graph.find_readers(relu.output), key=lambda step: step.name)
     assert flat.name == "flat"
-    assert graph.readers(product.output) == [None]
+    assert graph.find_readers(product.output) == [None]
 
 
 def test_removed_step_passes_on_what_it_reads():
@@ -57,7 +57,7 @@ def test_replaced_layer_is_another_in_all_its_calls():
     shared = L.Dense(4, name="shared")
     model = tf.keras.Model(image, shared(shared(image)))
     graph = read_graph(model)
-    assert len(graph.calls(shared)) == 2
+    assert len(graph.find_calls(shared)) == 2
     assert not graph.is_called_once(graph.steps[0])
     graph.replace(shared, L.Dense(4, use_bias=False, name="new"), [2 * np.eye(4)])
     new = build_model(graph)
@@ -70,7 +70,7 @@ def test_model_called_twice_within_is_one_graph():
     image = tf.keras.Input((4,))
     graph = read_graph(tf.keras.Model(image, inner(inner(image))))
     assert graph.steps[0].within is graph.steps[1].within
-    assert len(list(graph.graphs())) == 2
+    assert len(list(graph.list_graphs())) == 2
 
 
 def test_what_is_no_graph_is_refused():

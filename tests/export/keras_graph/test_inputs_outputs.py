@@ -13,10 +13,10 @@ import export
 from experiments import cli
 from export.conversion import rewriting
 from export.conversion.int8.quantize import quantize
-from export.conversion.serving import with_pixel_input
+from export.conversion.serving import add_pixel_input
 from export.keras_graph.building import build_model, flatten_model
 from export.keras_graph.graph import read_graph
-from export.keras_graph.inputs_outputs import as_inputs, input_names, output_names
+from export.keras_graph.inputs_outputs import as_inputs, list_input_names, list_output_names
 from export.tflite.backends import load_in_tensorflow_lite
 from export.tflite.interpreter import run_all
 from recu_tf.data import Normalization
@@ -44,25 +44,25 @@ def test_network_is_exported_with_its_ends_in_their_order(make_model):
 def test_signature_calls_the_ends_as_the_model_does():
     signature = {"z_image", "small", "a_features", "words"}, {"second", "first"}
     model = image_and_features()
-    assert (set(input_names(model)), set(output_names(model))) == signature
+    assert (set(list_input_names(model)), set(list_output_names(model))) == signature
     rewritten = rewriting.rewrite(model, given(model))[0]
-    served = with_pixel_input(rewritten, Normalization((0.5,) * 3, (0.2,) * 3))
+    served = add_pixel_input(rewritten, Normalization((0.5,) * 3, (0.2,) * 3))
     found = load_in_tensorflow_lite(export.convert(served)).get_signature_list()["serving_default"]
     assert (set(found["inputs"]), set(found["outputs"])) == signature
 
 
 def test_keys_of_a_dictionary_are_the_names_of_outputs():
-    assert output_names(detection()) == ["a.score", "boxes", "classes"]
+    assert list_output_names(detection()) == ["a.score", "boxes", "classes"]
     image = tf.keras.Input((4,), name="image")
     nested = {"a/b": [image, K.ReLU()(image)], "a_b.0": K.Softmax()(image)}
-    assert output_names(tf.keras.Model(image, nested)) == ["a_b.0", "a_b.1", "a_b.0_1"]
+    assert list_output_names(tf.keras.Model(image, nested)) == ["a_b.0", "a_b.1", "a_b.0_1"]
 
 
 def test_inputs_taken_by_name_are_taken_in_the_order_of_the_model():
     small, large = tf.keras.Input((4,), name="small"), tf.keras.Input((4,), name="large")
     model = tf.keras.Model({"a": small, "b": large}, small - 3 * large)
     plain = source(model).model
-    assert input_names(plain) == ["small", "large"]
+    assert list_input_names(plain) == ["small", "large"]
     inputs = given(plain)
     expected = model({"a": inputs[0], "b": inputs[1]})
     assert_all_close(run_all(export.convert(plain), inputs), expected)
@@ -73,7 +73,7 @@ def test_pixels_are_taken_beside_other_inputs():
     normalization = Normalization((0.5, 0.4, 0.3), (0.2, 0.3, 0.4))
     inputs = given(model)
     pixels = np.random.default_rng(0).integers(0, 256, inputs[0].shape, dtype=np.uint8)
-    got = run_all(export.convert(with_pixel_input(model, normalization)), [pixels, *inputs[1:]])
+    got = run_all(export.convert(add_pixel_input(model, normalization)), [pixels, *inputs[1:]])
     assert_all_close(got, model([normalization(pixels), *inputs[1:]]))
 
 
@@ -139,7 +139,7 @@ def test_int8_has_all_outputs_and_their_names():
     model = detection()
     (images,) = given(model, 32)
     rounded = quantize(model, images)
-    assert output_names(rounded) == output_names(model)
+    assert list_output_names(rounded) == list_output_names(model)
     got = run_all(export.convert(rounded), images[:8])
     # A level of 255, and what a level that rounds another way does.
     assert_all_close(got, rounded(images[:8]), 1 / 64)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from export.keras_graph.output_kinds import ending, kind_of
+from export.keras_graph.output_kinds import find_last_activation, find_output_kind
 
 L = tf.keras.layers
 
@@ -13,7 +13,7 @@ def model_of(*layers):
 
 def kind(model):
     images = np.random.default_rng(0).normal(size=(8, 4, 4, 3)).astype(np.float32)
-    return kind_of(model, model(images).numpy())
+    return find_output_kind(model, model(images).numpy())
 
 
 @pytest.mark.parametrize(
@@ -60,4 +60,4 @@ def test_each_output_has_its_own_ending():
     image = tf.keras.Input((4, 4, 3))
     x = L.Flatten()(image)
     model = tf.keras.Model(image, [L.Dense(2, "sigmoid")(x), L.Dense(2)(x)])
-    assert [ending(model, number) for number in (0, 1)] == ["sigmoid", "linear"]
+    assert [find_last_activation(model, number) for number in (0, 1)] == ["sigmoid", "linear"]

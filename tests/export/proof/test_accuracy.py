@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from export.proof.accuracy import Bounds, Predictions, fault
+from export.proof.accuracy import Bounds, Predictions, find_fault
 
 
 def predictions(lost, count=1000):
@@ -29,7 +29,7 @@ def predictions(lost, count=1000):
     ],
 )
 def test_loss_of_accuracy_is_judged_by_the_images_at_hand(lost, count, bounds, match):
-    found = fault(predictions(lost, count), bounds, int8=False)
+    found = find_fault(predictions(lost, count), bounds, int8=False)
     assert (found is None) if match is None else (match in found)
 
 
@@ -42,9 +42,9 @@ def test_int8_has_to_keep_the_classes_of_the_network_itself():
         (lost, "keeps too few images of what the network classifies: 0% of class 3"),
     ):
         known = Predictions(classes, file, None)
-        assert expected in fault(known, Bounds(), int8=True)
-        assert fault(known, Bounds(), int8=False) is None
-    assert fault(Predictions(classes, classes, None), Bounds(), int8=True) is None
+        assert expected in find_fault(known, Bounds(), int8=True)
+        assert find_fault(known, Bounds(), int8=False) is None
+    assert find_fault(Predictions(classes, classes, None), Bounds(), int8=True) is None
     # Of five images two may differ.
     few = Predictions(classes[:5], np.array([0, 1, 2, 0, 0]), None)
-    assert fault(few, Bounds(), int8=True) is None
+    assert find_fault(few, Bounds(), int8=True) is None

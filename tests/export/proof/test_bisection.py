@@ -4,9 +4,9 @@ import pytest
 import tensorflow as tf
 
 import export
-from export.keras_graph.differences import share_within
+from export.keras_graph.differences import compute_share_within
 from export.keras_graph.graph import read_graph
-from export.proof.bisection import cut, first_wrong_layer
+from export.proof.bisection import cut, find_first_wrong_layer
 from export.tflite.interpreter import run_all
 from recu_tf.quantizers import ReCU, StandardizedApproxSign
 
@@ -39,14 +39,14 @@ def mistaken_padding():
 
 def test_miscompiled_layer_is_named():
     model = mistaken_padding()
-    assert first_wrong_layer(model, images_for(model), engine, TOLERANCE) == "strided"
+    assert find_first_wrong_layer(model, images_for(model), engine, TOLERANCE) == "strided"
 
 
 def test_right_file_has_no_wrong_layer():
     model = mistaken_padding()
     images = images_for(model)
     rewritten, _ = export.rewrite(model, images)
-    assert first_wrong_layer(rewritten, images, engine, TOLERANCE) is None
+    assert find_first_wrong_layer(rewritten, images, engine, TOLERANCE) is None
 
 
 def binary(x, name):
@@ -76,8 +76,8 @@ def test_signs_within_rounding_of_0_are_distinguished_from_a_wrong_layer():
     file = export.convert(model)
     (got,) = run_all(file, images)
     expected = model(images).numpy()
-    assert share_within(got, expected, TOLERANCE * np.abs(expected).max()) < 0.5
-    # By `first_wrong_layer`, on the files of its segments.
+    assert compute_share_within(got, expected, TOLERANCE * np.abs(expected).max()) < 0.5
+    # By `find_first_wrong_layer`, on the files of its segments.
     verification = export.verify(file, model, images)
     assert verification.taken_apart
     assert verification.wrong_layer is None
@@ -105,8 +105,10 @@ def damaged(layer, model):
 @pytest.mark.parametrize("layer", ["stem", "strided", "head"])
 def test_damaged_layer_is_named(layer):
     model = mistaken_padding()
-    assert first_wrong_layer(model, images_for(model), keras, TOLERANCE) is None
-    assert first_wrong_layer(model, images_for(model), damaged(layer, model), TOLERANCE) == layer
+    assert find_first_wrong_layer(model, images_for(model), keras, TOLERANCE) is None
+    assert (
+        find_first_wrong_layer(model, images_for(model), damaged(layer, model), TOLERANCE) == layer
+    )
 
 
 @pytest.mark.parametrize("layer", ["first", "sum"])
@@ -121,7 +123,7 @@ def test_layer_whose_numbers_are_not_finite_is_named(layer):
         outputs = zip(keras(part, images), behind, strict=True)
         return [np.full_like(array, np.nan) if damaged else array for array, damaged in outputs]
 
-    assert first_wrong_layer(model, images_for(model), run, TOLERANCE) == layer
+    assert find_first_wrong_layer(model, images_for(model), run, TOLERANCE) == layer
 
 
 def test_outputs_of_a_file_come_in_the_order_of_the_model():
@@ -149,7 +151,7 @@ def test_outputs_of_another_file_have_a_wrong_layer():
     model = mistaken_padding()
     images = images_for(model)
     other = keras(tf.keras.models.clone_model(model), images)[0]
-    assert first_wrong_layer(model, images, keras, TOLERANCE, outputs=other) == "head"
+    assert find_first_wrong_layer(model, images, keras, TOLERANCE, outputs=other) == "head"
 
 
 def test_shared_layers_and_models_within_are_taken_apart():
@@ -157,7 +159,7 @@ def test_shared_layers_and_models_within_are_taken_apart():
     image = tf.keras.Input((8, 8, 3))
     shared = L.Conv2D(3, 3, padding="same", name="shared")
     model = tf.keras.Model(image, inner(shared(shared(image))))
-    assert first_wrong_layer(model, images_for(model), engine, TOLERANCE) == inner.name
+    assert find_first_wrong_layer(model, images_for(model), engine, TOLERANCE) == inner.name
 
 
 def test_share_within_counts_images_not_numbers():
@@ -167,8 +169,8 @@ def test_share_within_counts_images_not_numbers():
     got[1, 0] = 0.009
     got[2, 1] = 0.011
     got[3, 2] = np.nan
-    assert share_within(got, expected, 0.01) == 0.5
-    assert share_within(got[:, :2], expected, 0.01) == 0
+    assert compute_share_within(got, expected, 0.01) == 0.5
+    assert compute_share_within(got[:, :2], expected, 0.01) == 0
 
 
 def test_wrong_layer_is_found_behind_which_all_images_have_the_same():
@@ -178,7 +180,7 @@ def test_wrong_layer_is_found_behind_which_all_images_have_the_same():
     model = tf.keras.Model(inputs, L.Dense(2)(L.Flatten()(x)))
     images = images_for(model)
     np.testing.assert_array_equal(engine(model, images)[0], model(images))
-    assert first_wrong_layer(model, images, engine, TOLERANCE) == "conv"
+    assert find_first_wrong_layer(model, images, engine, TOLERANCE) == "conv"
 
 
 def test_model_that_cannot_be_taken_apart_is_refused():
@@ -187,9 +189,9 @@ def test_model_that_cannot_be_taken_apart_is_refused():
             return inputs
 
     with pytest.raises(ValueError, match="`model` must be a graph of layers to be taken apart"):
-        first_wrong_layer(Subclass(), np.zeros((1, 8, 8, 3)), engine, TOLERANCE)
+        find_first_wrong_layer(Subclass(), np.zeros((1, 8, 8, 3)), engine, TOLERANCE)
     image = tf.keras.Input((8, 8, 3))
     with pytest.raises(ValueError, match="must have two layers or more to be taken apart, got one"):
-        first_wrong_layer(
+        find_first_wrong_layer(
             tf.keras.Model(image, L.Conv2D(4, 3)(image)), np.zeros((1, 8, 8, 3)), engine, TOLERANCE
         )

@@ -55,7 +55,7 @@ def test_hash_of_the_sample_is_in_the_description(folder):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_sample_is_repeated_with_every_backend(backend, folder):
-    passed, outcome = predict.self_test(folder, backend=BACKENDS[backend])
+    passed, outcome = predict.run_self_test(folder, backend=BACKENDS[backend])
     assert passed
     assert outcome.startswith("self-test passed: 4 of 4 runs within the tolerance (3 are enough)")
 
@@ -66,12 +66,12 @@ def test_other_numbers_fail(folder):
     changed = outputs.copy()
     changed[:2, 0, 3] += 2 * bundle.golden.tolerances[0]
     write(folder, small_bundle(golden=with_outputs(bundle.golden, changed)))
-    passed, outcome = predict.self_test(folder)
+    passed, outcome = predict.run_self_test(folder)
     assert not passed
     assert outcome.startswith("self-test FAILED: 2 of 4 runs within the tolerance (3 are enough)")
     changed[:] = np.nan
     write(folder, small_bundle(golden=with_outputs(bundle.golden, changed)))
-    assert predict.self_test(folder)[0] is False
+    assert predict.run_self_test(folder)[0] is False
 
 
 def with_outputs(sample, outputs):
@@ -120,7 +120,7 @@ def with_changes(**changes):
 def test_damaged_samples_are_refused(spoil, message, folder):
     spoil(folder)
     with pytest.raises(predict.Refused, match=message) as refused:
-        predict.self_test(folder)
+        predict.run_self_test(folder)
     assert "\n" not in str(refused.value)
 
 
@@ -128,7 +128,7 @@ def test_folder_without_a_sample_says_so(tmp_path):
     write(tmp_path / "export", small_bundle(golden=None))
     assert not (tmp_path / "export" / "golden.bin").exists()
     with pytest.raises(predict.Refused, match="the folder holds no golden sample"):
-        predict.self_test(tmp_path / "export")
+        predict.run_self_test(tmp_path / "export")
     check_free(tmp_path / "export")
 
 
@@ -172,5 +172,5 @@ def test_images_that_backends_differ_on_are_left_out(monkeypatch):
 
 def test_few_images_are_repeated_to_fill_a_batch():
     images = np.arange(3, dtype="float32").reshape(3, 1)
-    np.testing.assert_array_equal(golden._batches(images, (4, 1), 8)[:, :, 0], [[0, 1, 2, 0]])
-    np.testing.assert_array_equal(golden._batches(images, (1, 1), 2)[:, :, 0], [[0], [1]])
+    np.testing.assert_array_equal(golden._take_batches(images, (4, 1), 8)[:, :, 0], [[0, 1, 2, 0]])
+    np.testing.assert_array_equal(golden._take_batches(images, (1, 1), 2)[:, :, 0], [[0], [1]])

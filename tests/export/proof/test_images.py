@@ -4,8 +4,8 @@ import tensorflow as tf
 from PIL import Image
 
 from export import Source
-from export.proof.images import calibration_images, data_set_of, verification_images
-from export.proof.random_images import check_size, random_images
+from export.proof.images import find_data_set, load_calibration_images, load_verification_images
+from export.proof.random_images import check_size, draw_images
 from recu_tf import data
 
 L = tf.keras.layers
@@ -37,7 +37,7 @@ def greys(images):
     ("shape", "count"), [((8, 8, 3), 256), ((224, 224, 3), 256), ((1024, 1024, 3), 12)]
 )
 def test_large_images_are_fewer(shape, count):
-    images = random_images(network(*shape), pixels=False)
+    images = draw_images(network(*shape), pixels=False)
     assert images.shape == (count, *shape)
     assert images.dtype == np.float32
     # Of millions of numbers, a thousandth is more than chance leaves; of the smallest, 49,152.
@@ -63,7 +63,7 @@ def test_each_of_several_inputs_gets_what_it_takes():
     table = L.Embedding(2, 4)(inputs[2])
     rest = [L.Flatten()(tf.cast(tensor, tf.float32)) for tensor in (*inputs[:2], table, inputs[3])]
     model = tf.keras.Model(inputs, L.Concatenate()(rest))
-    vectors, images, rows, bytes_ = random_images(model, pixels=True)
+    vectors, images, rows, bytes_ = draw_images(model, pixels=True)
     assert [array.shape[1:] for array in (vectors, images, rows, bytes_)] == [
         (4,),
         (8, 8, 3),
@@ -81,12 +81,12 @@ def test_each_of_several_inputs_gets_what_it_takes():
     assert set(rows.flatten()) == {0, 1}
     assert bytes_.max() > 250
     with pytest.raises(ValueError, match="`images` is for networks of one input, and a has 4"):
-        verification_images(Source(model, "a", "a"), None, "anywhere")
+        load_verification_images(Source(model, "a", "a"), None, "anywhere")
 
 
 def test_folders_of_classes_are_labelled_in_alphabetical_order(tmp_path):
     save(tmp_path, "dog/a.png", "cat/b.png", "emu/c.png", "cat/d.jpg", ".hidden/e.png")
-    images = verification_images(source(normalization=SCALED), None, tmp_path)
+    images = load_verification_images(source(normalization=SCALED), None, tmp_path)
     assert images.class_names == ("cat", "dog", "emu")
     assert images.source == f"images of {tmp_path}"
     of_class = {number: greys(images.pixels[images.labels == number]) for number in range(3)}
@@ -96,24 +96,24 @@ def test_folders_of_classes_are_labelled_in_alphabetical_order(tmp_path):
 def test_names_of_the_classes_decide_their_order(tmp_path):
     save(tmp_path, "dog/a.png", "cat/b.png")
     known = source(normalization=SCALED, class_names=["emu", "dog", "cat"])
-    images = verification_images(known, None, tmp_path)
+    images = load_verification_images(known, None, tmp_path)
     assert images.class_names is None
     assert greys(images.pixels[images.labels == 1]) == [10]
     assert greys(images.pixels[images.labels == 2]) == [20]
     with pytest.raises(ValueError, match="has folders of 2 classes, the network 3 outputs"):
-        verification_images(source(normalization=SCALED), None, tmp_path)
+        load_verification_images(source(normalization=SCALED), None, tmp_path)
     other = source(normalization=SCALED, class_names=["emu", "dog", "bear"])
     with pytest.raises(
         ValueError, match=r"cat must have the name of one class of the network: emu"
     ):
-        verification_images(other, None, tmp_path)
+        load_verification_images(other, None, tmp_path)
 
 
 def test_images_without_folders_have_no_labels(tmp_path):
     save(tmp_path, "a.png", "b.png", "c.png")
     (tmp_path / "notes.txt").touch()
     with pytest.warns(UserWarning, match=r"left out 1 \.txt"):
-        images = verification_images(source(normalization="pixels"), None, tmp_path)
+        images = load_verification_images(source(normalization="pixels"), None, tmp_path)
     assert images.labels is None
     assert sorted(images.pixels[:, 0, 0, 0].tolist()) == [10, 20, 30]
 
@@ -126,7 +126,9 @@ def test_images_of_a_folder_are_those_that_predict_sees(channels, tmp_path):
     exif = image.getexif()
     exif[0x0112] = 6  # to be turned by 90 degrees to the right
     image.save(tmp_path / "a.png", exif=exif)
-    got = verification_images(source(8, channels, normalization="pixels"), None, tmp_path).pixels
+    got = load_verification_images(
+        source(8, channels, normalization="pixels"), None, tmp_path
+    ).pixels
     upright = Image.fromarray(np.rot90(pixels, -1)).convert("L" if channels == 1 else "RGB")
     expected = np.asarray(upright.resize((8, 8), Image.Resampling.BILINEAR))
     np.testing.assert_array_equal(got[0], expected.reshape(8, 8, channels))
@@ -136,11 +138,11 @@ def test_int8_is_calibrated_on_a_folder_where_no_data_set_is_known(tmp_path):
     names = [f"{number}.png" for number in range(1, 25)]
     save(tmp_path, *names)
     told = source(normalization=SCALED)
-    assert greys(calibration_images(told, None, tmp_path)) == [10 * at for at in range(1, 25)]
+    assert greys(load_calibration_images(told, None, tmp_path)) == [10 * at for at in range(1, 25)]
     with pytest.raises(ValueError, match=r"`int8` is calibrated on .* `images` a folder of some"):
-        calibration_images(told, None)
+        load_calibration_images(told, None)
     digits = Source(network(32, 32, 3, classes=10), "a network", "nowhere", normalization="pixels")
-    images = calibration_images(digits, data_set_of(digits, "digits"), tmp_path)
+    images = load_calibration_images(digits, find_data_set(digits, "digits"), tmp_path)
     assert images.shape == (256, 32, 32, 3)
     # As pixels, since that is what the network takes.
     assert images.max() == 255
@@ -162,4 +164,4 @@ def test_int8_is_calibrated_on_a_folder_where_no_data_set_is_known(tmp_path):
 def test_folder_that_cannot_be_used_is_refused(make, match, told, tmp_path):
     make(tmp_path / "nowhere")
     with pytest.raises((ValueError, OSError), match=match):
-        verification_images(source(normalization=told), None, tmp_path / "nowhere")
+        load_verification_images(source(normalization=told), None, tmp_path / "nowhere")

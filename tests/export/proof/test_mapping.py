@@ -21,7 +21,10 @@ def binary(name, filters=32, **options):
 def layers_with_kernel(model):
     """The layer of each operator with a kernel, by its path."""
     file = read(export.convert(model))
-    names = {id(layer): path for path, layer in reversed(binary_layers.paths(model).items())}
+    names = {
+        id(layer): path
+        for path, layer in reversed(binary_layers.list_layers_by_path(model).items())
+    }
     return [
         names.get(id(owner))
         for operator, owner in zip(file.operators, mapping.map_operators(file, model), strict=True)

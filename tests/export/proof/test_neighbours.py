@@ -1,22 +1,22 @@
 import numpy as np
 import pytest
 
-from export.proof.neighbours import GROUP, grossly_different, with_neighbours
+from export.proof.neighbours import GROUP, add_neighbours, find_grossly_different
 
 
 def test_images_that_differ_the_most_are_chosen():
     badness = np.zeros(100)
-    assert grossly_different(badness).size == 0
+    assert find_grossly_different(badness).size == 0
     badness[[3, 5, 7, 20, 40]] = [1.5, 0.9, np.inf, 1, 8]
-    assert grossly_different(badness).tolist() == [7, 40, 3, 20]
+    assert find_grossly_different(badness).tolist() == [7, 40, 3, 20]
     badness[:60] += 1
-    assert grossly_different(badness).tolist() == [7]
+    assert find_grossly_different(badness).tolist() == [7]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.uint8, np.int32])
 def test_neighbours_hardly_differ_from_their_image(dtype):
     images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype(dtype)
-    copies = with_neighbours(images)
+    copies = add_neighbours(images)
     assert copies.dtype == dtype
     assert len(copies) == 2 * GROUP
     for number, image in enumerate(images):

@@ -10,7 +10,7 @@ from tiny_files import binary_file, binary_model
 
 import export
 from export.proof.verification import Verification
-from export.refusals import explained
+from export.refusals import explain_failure
 from export.tflite import interpreter
 from recu_tf.functional import is_graph
 from recu_tf.quantizers import ReCU, StandardizedApproxSign
@@ -70,7 +70,7 @@ def test_outputs_that_are_not_finite_fail(network, monkeypatch):
     # The name export.verify is the function's.
     module = sys.modules["export.proof.verification"]
     monkeypatch.setattr(module, "run_all", lambda flatbuffer, images: [nothing[: len(images)]])
-    monkeypatch.setattr(module, "first_wrong_layer", lambda *arguments, **options: "head")
+    monkeypatch.setattr(module, "find_first_wrong_layer", lambda *arguments, **options: "head")
     verification = export.verify(flatbuffer, model, images, labels=np.zeros(16, int))
     assert not verification.passed
     assert (verification.share_within, verification.agreement) == (0, 0)
@@ -228,7 +228,7 @@ def test_fault_of_the_engines_backends_is_distinguished_from_one_of_the_converte
     assert not verification.passed
     assert verification.reference_right
     assert "reference" in verification.differing
-    assert "a fault of the engine" in explained(verification)
+    assert "a fault of the engine" in explain_failure(verification)
 
 
 def test_default_backend_with_other_results_fails(network, monkeypatch):
@@ -246,7 +246,7 @@ def test_default_backend_with_other_results_fails(network, monkeypatch):
     assert verification.differing == ("optimized",)
     assert not verification.passed
     assert "optimized gives other results" in str(verification)
-    assert "default backend, which C++ programs and Android take" in explained(verification)
+    assert "default backend, which C++ programs and Android take" in explain_failure(verification)
 
 
 def test_verification_without_images_is_refused(network):

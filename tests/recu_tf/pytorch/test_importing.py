@@ -12,7 +12,7 @@ from published import CHECKPOINT, NETWORKS, Malicious, published_weights
 
 import export
 from experiments import cli
-from export.proof.images import data_set_of, verification_images
+from export.proof.images import find_data_set, load_verification_images
 from recu_tf import data, models, pytorch, runs
 from recu_tf.pytorch import importing
 from recu_tf.pytorch.importing import import_checkpoint
@@ -148,8 +148,8 @@ def test_network_whose_images_are_missing_is_verified_on_random_ones(tmp_path, c
     source = export.load(run.path)
     with pytest.raises(OSError, match="nothing in elsewhere"):
         # With `data_path` given, nothing replaces the images that are missing there.
-        verification_images(source, data_set_of(source, data_path="elsewhere"))
-    images = verification_images(source, data_set_of(source))
+        load_verification_images(source, find_data_set(source, data_path="elsewhere"))
+    images = load_verification_images(source, find_data_set(source))
     assert images.pixels.shape == (256, 32, 32, 3)
     assert images.labels is None
     assert images.source == "random images, for lack of real ones (nothing in None)"

@@ -3,7 +3,7 @@ import numpy as np
 import tensorflow as tf
 from rewritten import images_for, operators, rewritten, wrong_outputs
 
-from export.conversion.rewriting.padding import RotatedConvolution, safe_padding
+from export.conversion.rewriting.padding import RotatedConvolution, find_safe_padding
 from recu_tf.quantizers import ReCU, StandardizedApproxSign
 
 L = tf.keras.layers
@@ -108,7 +108,7 @@ def test_safe_padding_has_the_same_windows_and_is_not_taken_for_same():
                     expected = windows(size, (pad, pad), window, stride)
                     total = max((-(-size // stride) - 1) * stride + window - size, 0)
                     same = windows(size, (total // 2, total - total // 2), window, stride)
-                    safe = safe_padding(size, (pad, pad), window, stride)
+                    safe = find_safe_padding(size, (pad, pad), window, stride)
                     where = (size, pad, window, stride)
                     if safe is None:
                         # What the converter takes it for is right.

@@ -16,7 +16,7 @@ from rewritten import (
 
 import export
 from export.conversion import rewriting
-from export.conversion.rewriting.float32 import other_precision
+from export.conversion.rewriting.float32 import find_other_precisions
 from export.keras_graph.building import build_model
 from recu_tf.quantizers import ReCU
 
@@ -143,8 +143,8 @@ def test_other_precision_is_rebuilt_in_float32(policy):
     model = tf.keras.Model(image, L.Dense(3, dtype="float32")(L.Flatten()(x)))
     # Still in force, as in a process that has just trained.
     new = export.float32_model(model)
-    assert other_precision(model) != []
-    assert other_precision(new) == []
+    assert find_other_precisions(model) != []
+    assert find_other_precisions(new) == []
     assert {weight.dtype for weight in new.weights} == {tf.float32}
     assert new.inputs[0].dtype == new.outputs[0].dtype == tf.float32
     for old, weight in zip(model.get_weights(), new.get_weights(), strict=True):
