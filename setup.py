@@ -61,7 +61,6 @@ setup(
     },
     entry_points={"console_scripts": ["recu=experiments.cli:main"]},
     classifiers=[
-        "License :: OSI Approved :: Apache Software License",
         "Programming Language :: Python :: 3.10",
         "Programming Language :: Python :: 3.11",
         "Programming Language :: Python :: 3.12",
