@@ -226,7 +226,7 @@ def test_export_that_fails_the_verification_leaves_the_earlier_one(
     earlier = tmp_path / "net_export"
     earlier.mkdir()
     (earlier / "model.json").write_text('{"format": 1, "input": 0, "output": 0, "files": 0}')
-    found = {"passed": False, "rows": (), "moved": (), "wide": (), "backends": ()}
+    found = {"passed": False, "rows": (), "shifted": (), "wide": (), "backends": ()}
     found |= {"computed": False, "reference_right": False, "wrong_layer": None}
     found |= {"__str__": lambda self: "the report"}
     failing = type("Failing", (), found)()

@@ -63,7 +63,7 @@ def test_network_is_measured_with_its_baselines(tmp_path, capsys):
 def test_run_is_measured_by_the_file_it_was_exported_to(tmp_path, capsys, monkeypatch):
     # How baselines are made is tested above.
     baselines = {"float32": float_file(), "int8": float_file()}
-    monkeypatch.setattr(benchmark_files, "baselines", lambda model: baselines)
+    monkeypatch.setattr(benchmark_files, "convert_baselines", lambda model: baselines)
     config = {
         "settings": {},
         "num_classes": 3,
