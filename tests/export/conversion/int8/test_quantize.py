@@ -51,9 +51,10 @@ def digits(split, count):
     return images[:count], labels[:count]
 
 
-def trained_on_digits(pad_values):
+@pytest.fixture(scope="module")
+def trained_on_digits():
     tf.keras.utils.set_random_seed(0)
-    model = small_resnet((32, 32, 3), 10, pad_values)
+    model = small_resnet((32, 32, 3), 10, pad_values=1)
     # Down to 0: with a constant rate what the last steps do to a batch norm can cost every class.
     rate = tf.keras.optimizers.schedules.CosineDecay(0.1, decay_steps=10 * 24)
     compile_classifier(model, optimizers.SGD(rate))
@@ -62,9 +63,8 @@ def trained_on_digits(pad_values):
 
 
 @pytest.fixture(scope="module")
-def padded_with_ones():
-    model = trained_on_digits(pad_values=1)
-    return model, convert(quantize(model, digits("train", 256)[0]))
+def padded_with_ones(trained_on_digits):
+    return trained_on_digits, convert(quantize(trained_on_digits, digits("train", 256)[0]))
 
 
 @pytest.mark.slow
@@ -96,8 +96,9 @@ def test_classes_of_real_digits_stay(padded_with_ones):
 
 
 @pytest.mark.slow
-def test_zero_padding_keeps_float32_around_binary_convolutions():
-    model = trained_on_digits(pad_values=0)
+def test_zero_padding_keeps_float32_around_binary_convolutions(trained_on_digits):
+    model = small_resnet((32, 32, 3), 10, pad_values=0)
+    model.set_weights(trained_on_digits.get_weights())
     images, _ = digits("test", 100)
     flatbuffer = convert(quantize(model, digits("train", 256)[0]))
     found = operators(flatbuffer)
