@@ -1,4 +1,4 @@
-"""From a trained network to a TFLite file for Larq Compute Engine that is proved."""
+"""Exports a trained network as a verified TFLite file for Larq Compute Engine."""
 
 import recu_tf  # noqa: F401  (selects legacy Keras before the engine loads TensorFlow's Keras)
 

@@ -1,4 +1,4 @@
-"""What an exported file should be."""
+"""The options of an export."""
 
 from dataclasses import dataclass
 
@@ -10,23 +10,22 @@ __all__ = ["DEFAULTS", "Options"]
 
 @dataclass(frozen=True)
 class Options:
-    """What the file should be.
+    """The options of an export.
 
     Attributes:
-        batch_size: images that it takes at a time.
-        uint8: whether it takes pixels from 0 to 255 and normalises them itself.
-        softmax: whether it gives probabilities for logits.
-        int8: whether what is not binary is in int8.
+        batch_size: images that the file takes at a time.
+        uint8: whether the file takes pixels from 0 to 255 and normalises them itself.
+        softmax: whether the file gives probabilities instead of logits.
+        int8: whether layers that are not binary are in int8.
         target: "arm" or "xcore".
-        strict: whether a layer that should be binary and is not fails the export; None means for
-            networks trained or imported here. So does a file that the engine's default backend
-            refuses to run.
-        max_drop: the share of images that the file may lose of the network's top-1, from 0 to 1;
-            None means 0.02 beyond the noise of the images at hand, see
-            `export.proof.accuracy.Bounds`.
+        strict: whether the export fails if a layer that should be binary is not, or if the engine's
+            default backend refuses to run the file; None means yes for networks trained or imported
+            here, and no for others.
+        max_drop: how far the file's top-1 may fall below the network's, from 0 to 1; None means
+            0.02 beyond the noise of the images at hand, see `export.proof.accuracy.Bounds`.
         min_accuracy: the least top-1 of the file, from 0 to 1; None means better than chance.
-        check_accuracy: whether a file fails whose classes are right no more often than by chance,
-            that loses accuracy, or that in int8 gives other classes than the network.
+        check_accuracy: whether the export fails if the file classifies no better than chance, loses
+            accuracy, or, in int8, gives other classes than the network.
     """
 
     batch_size: int = 1
@@ -44,12 +43,13 @@ class Options:
         bounds = Bounds(self.max_drop, self.min_accuracy)
         if not self.check_accuracy and bounds != Bounds():
             raise ValueError(
-                "`max_drop` and `min_accuracy` need `check_accuracy`, without which none is judged."
+                "`max_drop` and `min_accuracy` need `check_accuracy`: without it, no accuracy is "
+                "checked."
             )
 
     @property
     def bounds(self) -> Bounds | None:
-        """How accurate the file has to be; None where that is not judged."""
+        """How accurate the file has to be; None if that is not checked."""
         return Bounds(self.max_drop, self.min_accuracy) if self.check_accuracy else None
 
 

@@ -37,8 +37,8 @@ class Report:
     Attributes:
         directory: of the bundle.
         exported: the file and its verification.
-        float_size: size of the float32 TFLite file of the same network, in bytes; None where none
-            can be made, as from a SavedModel.
+        float_size: size of the float32 TFLite file of the same network, in bytes; None if it cannot
+            be made, as from a SavedModel.
         latencies: of the file and of its float32 baseline, with each backend.
     """
 
@@ -74,7 +74,7 @@ class Report:
 
     @property
     def verification(self) -> Verification:
-        """The outputs of the file against Keras'."""
+        """The comparison of the file's outputs with Keras."""
         return self.exported.verification
 
     def __str__(self) -> str:
@@ -101,7 +101,7 @@ class Report:
 
     def _size_of_baseline(self) -> str:
         if self.float_size is None:
-            return ", no float32 baseline can be made to compare it with"
+            return " (a float32 baseline of this network cannot be made)"
         times = self.float_size / self.size
         return f", float32 {self.float_size:,} bytes ({times:.1f} times as large)"
 
@@ -123,7 +123,7 @@ def _convert_float_baseline(exported: Exported) -> bytes | None:
 
 
 def _find_path_beside(directory: Path, file: Path | None) -> str | None:
-    """The path of a file as seen from a folder beside it; None where they lie elsewhere."""
+    """Finds the path of a file relative to a folder beside it; None if they lie elsewhere."""
     beside = file is not None and file.resolve().parent == directory.parent
     return f"../{file.name}" if beside else None
 
@@ -139,8 +139,8 @@ def export_bundle(
 ) -> Report:
     """Exports a network, verifies the file, measures its latency and writes the folder.
 
-    The folder of an earlier export is replaced once the new one is whole: a failure leaves it, and
-    its message says so. Where a killed process had renamed it, it gets its name back first.
+    The folder of an earlier export is replaced only when the new one is complete: a failure leaves
+    it, and the message says so. If a killed process had renamed it, it first gets its name back.
 
     Args:
         source: the network, see `export.loading.sources`.
@@ -163,7 +163,7 @@ def export_bundle(
     if find_image_input(source.model) is None:
         shapes = [tuple(tensor.shape) for tensor in source.model.inputs]
         raise ValueError(
-            f"{source.name} must take images (batch, height, width, channels), it takes "
+            f"{source.name} must take images (batch, height, width, channels), but takes "
             f"{', '.join(map(str, shapes))}."
         )
     restore(directory)

@@ -1,4 +1,4 @@
-"""The errors of an export: why a network cannot be exported, or its file is not written."""
+"""The errors of an export: why a network cannot be exported, or why its file is not written."""
 
 from pathlib import Path
 
@@ -13,7 +13,12 @@ from export.proof.auditing import Audit
 from export.proof.images import Images
 from export.proof.verdict import Verification
 from export.tflite.file import File
-from export.tflite.interpreter import choose_backend, find_tensorflow_operators, load_in_engine
+from export.tflite.interpreter import (
+    choose_backend,
+    describe_tensorflow_operators,
+    find_tensorflow_operators,
+    load_in_engine,
+)
 
 __all__ = [
     "ExportError",
@@ -52,28 +57,28 @@ class ExportError(Exception):
 
 
 def describe_earlier_export(directory: Path) -> str:
-    """What a failed export says of the one that was in its folder before."""
-    return f"{directory} still holds the export of an earlier time, of an earlier network."
+    """Says that a failed export has left the earlier one in its folder."""
+    return f"{directory} still holds the earlier export, of the network as it was then."
 
 
 def check_options(model: tf.keras.Model, options: Options) -> None:
     """Raises a ValueError where an option does not fit the number of inputs or outputs."""
     if options.int8 and len(model.inputs) != 1:
         raise ValueError(
-            "`int8` is calibrated on images alone, for networks with one input, got "
+            "`int8` is calibrated on images alone and needs a network with one input, got "
             f"{len(model.inputs)}: {', '.join(list_input_names(model))}."
         )
     if options.uint8:
         require_image_input(model)
     if options.softmax and len(model.outputs) != 1:
         raise ValueError(
-            "`softmax` is of the logits of one output, got a network with "
+            "`softmax` needs a network with one output of logits, got "
             f"{len(model.outputs)}: {', '.join(list_output_names(model))}."
         )
 
 
 def check_labels(source: Source, options: Options, images: Images) -> None:
-    """Raises a ValueError where accuracy cannot be judged for want of classes."""
+    """Raises a ValueError where accuracy cannot be judged because the classes are unknown."""
     for name in ("max_drop", "min_accuracy"):
         if getattr(options, name) is None or images.labels is not None:
             continue
@@ -84,18 +89,15 @@ def check_labels(source: Source, options: Options, images: Images) -> None:
 
 
 def check_softmax(source: Source, kind: str) -> None:
-    """Refuses a softmax of what is no logits, where the shape alone does not show that."""
+    """Refuses a softmax of outputs that are not logits, which their shape alone may not show."""
     if kind == "probabilities":
         raise ValueError(f"`softmax`: {source.name} gives probabilities already.")
     shape = source.model.outputs[0].shape
     if kind == "values" and len(shape) == 2 and shape[1] != 1:
-        what = (
-            f"ends in {find_last_activation(source.model)}"
-            if find_last_activation(source.model)
-            else "gives 0 to 1"
-        )
+        activation = find_last_activation(source.model)
+        what = f"ends in {activation}" if activation else "gives values from 0 to 1"
         raise ValueError(
-            f"`softmax` is of logits; {source.name} {what}, and a softmax of that means nothing."
+            f"`softmax` needs logits; {source.name} {what}, and a softmax of that means nothing."
         )
 
 
@@ -108,15 +110,15 @@ def check_operators(audited: Audit) -> None:
     where = f" (of {', '.join(sorted(named))})" if named else ""
     advice = ""
     if "Erfc" in others:
-        advice = " The GELU of a tanh, tf.nn.gelu(x, approximate=True), needs no Erfc."
+        advice = " tf.nn.gelu(x, approximate=True), which uses tanh, needs no Erfc."
     raise ValueError(
-        f"`model` must be one that Larq Compute Engine can run: it needs {', '.join(others)}"
-        f"{where}, which only TensorFlow has.{advice}"
+        "`model` must be one that Larq Compute Engine can run: "
+        f"{describe_tensorflow_operators(others, where)}{advice}"
     )
 
 
 def check_loads(file: File, audited: Audit) -> None:
-    """Raises an ExportError with what the audit says of a file that the engine cannot load."""
+    """Raises an error if the engine cannot load a file: an ExportError if the audit failed."""
     try:
         load_in_engine(file)
     except ValueError as error:
@@ -126,7 +128,7 @@ def check_loads(file: File, audited: Audit) -> None:
 
 
 def explain_failure(verification: Verification) -> str:
-    """What is wrong with a file, and what to do about it if that is known."""
+    """Explains what is wrong with a file, and what to do about it if that is known."""
     reason = "the file does not compute what the model does"
     if verification.wide:
         return (
@@ -153,8 +155,8 @@ def explain_failure(verification: Verification) -> str:
     if not verification.computed and verification.wrong_layer:
         return (
             f"{reason}: the converted {verification.wrong_layer} gives other numbers. A layer that "
-            "is random, or that is not the same in each call, cannot be converted; another one has "
-            "to be replaced by layers that compute the same"
+            "is random or changes from call to call cannot be converted; any other layer has to be "
+            "replaced by layers that compute the same"
         )
     if not verification.computed:
         return reason

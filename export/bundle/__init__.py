@@ -1,1 +1,1 @@
-"""The folder that an export writes: what lies in it, and its page."""
+"""The folder that an export writes: its contents and its page."""

@@ -49,7 +49,7 @@ class Bundle:
         options: of the export, by name.
         versions: of the packages, by name.
         seconds: duration of the conversion.
-        peak_memory: of the conversion, in bytes; None where the system does not report it.
+        peak_memory: of the conversion, in bytes; None if the system does not report it.
         normalization: of the network's images; None where it takes pixels as they are, where it
             takes none, or where it is unknown.
         takes_pixels: without a normalization: whether the network takes pixels as they are, 0 to
@@ -65,8 +65,8 @@ class Bundle:
             (batch, classes) gives logits, and any other values.
 
     Raises:
-        ValueError: there are not as many names as classes, or a normalization of another number of
-            channels.
+        ValueError: there are not as many names as classes, or the normalization has another number
+            of channels than the images.
     """
 
     name: str
@@ -133,7 +133,7 @@ class Bundle:
 
     @cached_property
     def main_output(self) -> End:
-        """The first output (batch, classes), with as many as there are names; else the first."""
+        """The first output (batch, classes) with a name for each class; else the first output."""
         kinds = self.kinds or [""] * len(self.outputs)
         classes = [
             end
@@ -146,7 +146,7 @@ class Bundle:
 
     @property
     def takes_image(self) -> bool:
-        """Whether `image_input` is one."""
+        """Whether `image_input` takes images."""
         return len(self.input_shape) == 4 and self.input_type in TYPES
 
     @property
@@ -197,7 +197,7 @@ class Bundle:
             return []
         if self.class_names is None:
             return [str(number) for number in range(self.output_shape[-1])]
-        # A name of several lines would give its successors other numbers.
+        # A name of several lines would shift the numbers of the names after it.
         return [" ".join(name.split()) for name in self.class_names]
 
 

@@ -87,7 +87,7 @@ def _format_size(size: int, float_size: int | None) -> str:
 def _make_summary_table(bundle: Bundle) -> Table:
     audit, verification = bundle.audit, bundle.verification
     kept = len(audit.expected) - len(audit.lost)
-    binary = f"{kept} of {_format_count(len(audit.expected), 'layer')} that should be"
+    binary = f"{kept} of {_format_count(len(audit.expected), 'layer')} that should be binary"
     facts = [
         ("Size", _format_size(len(bundle.flatbuffer), bundle.float_size)),
         ("Binary", binary if audit.expected else "no layer, and none should be"),

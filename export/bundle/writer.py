@@ -1,4 +1,4 @@
-"""Writes the folder of an export, which has all that is needed to use the network elsewhere.
+"""Writes the folder of an export, which holds all that is needed to use the network elsewhere.
 
 ```
 model.tflite  the network, for Larq Compute Engine
@@ -27,10 +27,10 @@ input         of the image
               resize  {"exact": [height, width]}, or {"shorter_side": side, "crop": [height,
                       width]}: the shorter side resized to that, then the middle; bilinear,
                       antialiased; null where no input is an image
-output        of the classes, the first that is of some
+output        the first output that gives classes
               name    one of `outputs`
               shape   [batch, classes]
-              kind    "logits", "probabilities" or "values", which are of no classes
+              kind    "logits" or "probabilities" of classes, or other "values"
 inputs        name, shape and type of each, in the order of the file's tensors
 outputs       likewise; a size is -1 where it is open
 kernels       the engine's backends that can run the file, names as in `export.BACKENDS`
@@ -43,9 +43,9 @@ options       of the export, by name
 versions      of the packages, by name
 files         SHA-256 of each other file of the folder, hexadecimal, by name
 source        SHA-256 of the network that was exported; null where it is not one file
-comparison    what repeats the comparison with that network
+comparison    what is needed to repeat the comparison with that network
               dataset        name of its data set, or null
-              own_images     whether images of a folder were taken instead
+              own_images     whether images of a folder were used instead
               normalization  of its images: mean and std, "pixels" for 0 to 255 as they are, or null
 network       path of that file as seen from this folder; null where they do not lie side by side
 golden        what golden.bin holds, see `export.proof.golden`; null without it
@@ -94,9 +94,7 @@ def check_free(directory: str | os.PathLike) -> Path:
         raise FileExistsError(f"{path} is a file; the folder of an export needs another name.")
     names = {entry.name for entry in path.iterdir()} if path.exists() else set()
     if names and not _is_description(path / "model.json"):
-        raise FileExistsError(
-            f"{path} exists and is no export of an earlier time; give another name."
-        )
+        raise FileExistsError(f"{path} exists and is not an earlier export; give another name.")
     others = sorted(names - set(FILES))
     if others:
         raise FileExistsError(

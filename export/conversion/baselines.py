@@ -18,7 +18,7 @@ __all__ = [
     "remove_quantizers",
 ]
 
-# More do not change the ranges by much, and each is run through reference kernels.
+# More do not change the ranges by much, and each runs through slow reference implementations.
 MOST_IMAGES = 32
 
 
@@ -34,15 +34,12 @@ def _explain_failure(name: str) -> Iterator[None]:
 def _copy_without_quantizers(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
     try:
         config = layer.get_config()
-    except NotImplementedError:  # whose message is a page about how to write one
-        raise ValueError(
-            f"`{layer.name}`, {type(layer).__name__}, does not say how it was made"
-        ) from None
+    except NotImplementedError:  # its message is a page about how to write a get_config
+        raise ValueError(f"`{layer.name}`, {type(layer).__name__}, has no get_config") from None
     for quantizer in [key for key in config if key.endswith("_quantizer")]:
         config[quantizer] = None
     if "pad_values" in config:
-        # Anything but zeros is an operator of its own, which a network in real numbers has no
-        # need of.
+        # Padding with anything but zeros needs an operator of its own, for no use in float32.
         config["pad_values"] = 0
     copy = type(layer).from_config(config)
     copy._name = layer.name  # which layers without a get_config of their own may not take
@@ -50,7 +47,7 @@ def _copy_without_quantizers(layer: tf.keras.layers.Layer) -> tf.keras.layers.La
 
 
 def remove_quantizers(model: tf.keras.Model) -> tf.keras.Model:
-    """The same network without its quantizers: the same layers with the latent weights.
+    """Copies a network without its quantizers: the same layers with the latent weights.
 
     Args:
         model: a functional or sequential model.
@@ -70,7 +67,7 @@ def remove_quantizers(model: tf.keras.Model) -> tf.keras.Model:
 def convert_float_baseline(model: tf.keras.Model, batch_size: int = 1) -> bytes:
     """Converts the same network without its quantizers, in float32, with TensorFlow's converter.
 
-    It is what the binary network is compared with in size and latency: the same layers with the
+    The binary network is compared with it in size and latency: it has the same layers with the
     latent weights, and no sign in between. Its predictions mean nothing.
 
     Args:
@@ -104,7 +101,7 @@ def convert_int8_baseline(model: tf.keras.Model, images: Inputs) -> bytes:
         A TFLite file that takes one image at a time, float32 outside and int8 inside.
 
     Raises:
-        ValueError: there are no images, or they have another shape or are not finite; or as
+        ValueError: there are no images, or they have another shape or are not finite; or see
             `convert_float_baseline`.
     """
     for array, tensor in zip(as_list(images), model.inputs, strict=True):
@@ -127,10 +124,10 @@ def convert_int8_baseline(model: tf.keras.Model, images: Inputs) -> bytes:
 
 
 def convert_baselines(model: tf.keras.Model) -> dict[str, bytes]:
-    """The float32 and the int8 TFLite file of a network, for their latency.
+    """Converts the float32 and the int8 baseline of a network, to measure their latency.
 
-    The ranges of the int8 file are those of random images: its operators are what they would be
-    with real ones, its predictions mean nothing.
+    The int8 file is calibrated on random images: its operators are the same as with real images,
+    but its predictions mean nothing.
 
     Args:
         model: a float32 functional or sequential model with inputs of fixed sizes.

@@ -22,8 +22,8 @@ TARGETS = ("arm", "xcore")
 def save_temporarily(model: tf.keras.Model, batch_size: int) -> Iterator[str]:
     """Saves the model's inference for a fixed batch as a SavedModel, for as long as it lasts.
 
-    Only that one function is traced; `model.save` traces every layer's own, five times as slow.
-    It has no gradients.
+    Only this function is traced; `model.save` also traces one for every layer, which takes five
+    times as long. The SavedModel has no gradients.
     """
     names_in, names_out = choose_signature_names(model)
     specs = [
@@ -38,10 +38,10 @@ def save_temporarily(model: tf.keras.Model, batch_size: int) -> Iterator[str]:
 
     function = serve.get_concrete_function()
     module = tf.Module()
-    # Those of the graph: what Larq quantizes is a wrapper, and a loaded graph has its own.
+    # The variables of the traced graph: Larq wraps quantized ones, and a loaded graph has its own.
     module.weights = function.graph.variables
     module.loaded = [layer.module for layer in model.layers if hasattr(layer, "module")]
-    # To trace the gradients of each sign and quantizer takes up to 40 % of a conversion's time.
+    # Tracing the gradients of each sign and quantizer takes up to 40 % of a conversion's time.
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     signatures = {"serving_default": function}
     with tempfile.TemporaryDirectory() as directory:
@@ -50,8 +50,8 @@ def save_temporarily(model: tf.keras.Model, batch_size: int) -> Iterator[str]:
 
 
 def choose_signature_names(model: tf.keras.Model) -> tuple[list[str], list[str]]:
-    """The names of inputs and outputs in a file, in the order of the model."""
-    # One alone is called the same in every file, whatever number Keras gave its layer.
+    """Chooses the names of inputs and outputs in a file, in the order of the model."""
+    # A single one has the same name in every file, whatever number Keras gave its layer.
     names_in = ["image"] if len(model.inputs) == 1 else list_input_names(model)
     return names_in, ["output_000"] if len(model.outputs) == 1 else list_output_names(model)
 
@@ -69,14 +69,12 @@ def _check(model: tf.keras.Model, batch_size: int) -> None:
     for tensor in model.inputs:
         size = tensor.shape[0]
         if size not in (None, batch_size):
-            raise ValueError(
-                f"`batch_size` must be {size}, which the model is for, got {batch_size}."
-            )
+            raise ValueError(f"`batch_size` must be {size}, the model's own, got {batch_size}.")
     policies = find_other_precisions(model)
     if policies:
         raise ValueError(
             f"`model` must be in float32 to be converted, got {', '.join(policies)}; "
-            "export.conversion.rewriting.float32_model rebuilds it."
+            "export.float32_model rebuilds it."
         )
 
 
@@ -89,8 +87,8 @@ def convert(model: tf.keras.Model, batch_size: int = 1, target: str = "arm") -> 
     Args:
         model: a float32 model with inputs of fixed sizes.
         batch_size: images that the file takes at a time.
-        target: what the file is for: "arm", and all else that the engine's interpreter runs on,
-            or "xcore", which has an interpreter of its own.
+        target: "arm" for everything that the engine's interpreter runs on, or "xcore", which has
+            an interpreter of its own.
 
     Returns:
         A TFLite file whose inputs and outputs are in the order of the model's. In its signature, a
@@ -98,7 +96,7 @@ def convert(model: tf.keras.Model, batch_size: int = 1, target: str = "arm") -> 
         `list_input_names` and `list_output_names` of `export.keras_graph.inputs_outputs` return.
 
     Raises:
-        ValueError: an argument is none of these, or a model that the converter cannot take.
+        ValueError: an argument is not as described, or the converter cannot take the model.
     """
     check_file(batch_size, target)
     _check(model, batch_size)
@@ -112,9 +110,9 @@ def convert(model: tf.keras.Model, batch_size: int = 1, target: str = "arm") -> 
 
 
 def _restore_order(flatbuffer: bytes, names_in: list[str], names_out: list[str]) -> bytes:
-    """A file with its inputs and outputs in the order of their names, which the converter shuffles.
+    """Puts the inputs and outputs of a file in order, which the converter shuffles.
 
-    Only numbers are put in other places; nothing in the file moves.
+    Only the indices of tensors are exchanged; nothing in the file moves.
     """
     ordered = bytearray(flatbuffer)
     model = schema.Model.GetRootAs(ordered, 0)
@@ -129,7 +127,7 @@ def _restore_order(flatbuffer: bytes, names_in: list[str], names_out: list[str])
         wanted = [tensors[name] for name in names if name in tensors]
         if sorted(places.tolist()) != sorted(wanted):
             raise ValueError(
-                f"`model` cannot be converted: of {', '.join(names)} the converter has kept "
+                f"`model` cannot be converted: the converter must keep {', '.join(names)}, got "
                 f"{', '.join(tensors)}."
             )
         places[:] = wanted
@@ -137,6 +135,6 @@ def _restore_order(flatbuffer: bytes, names_in: list[str], names_out: list[str])
 
 
 def _extract_reason(error: Exception) -> str:
-    """What a converter says, without the operators and call stacks that it lists behind."""
+    """Extracts a converter's message, without the operators and call stacks that follow it."""
     lines = [line.strip() for line in str(error).splitlines() if "error:" in line]
     return lines[0].split("error:", 1)[1].strip() if lines else str(error).strip().split("\n")[0]

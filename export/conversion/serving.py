@@ -1,4 +1,4 @@
-"""What goes around a network in the file: pixels as a camera gives them in, probabilities out."""
+"""Adds layers around a network: an input of pixels as from a camera, an output of probabilities."""
 
 import numpy as np
 import tensorflow as tf
@@ -11,10 +11,10 @@ __all__ = ["add_pixel_input", "add_softmax", "require_image_input"]
 
 
 def require_image_input(model: tf.keras.Model) -> int:
-    """The number of the one input that takes images, see `recu_tf.image_input`.
+    """Finds the number of the only input that can take images, see `recu_tf.image_input`.
 
     Raises:
-        ValueError: no input may take them, or several.
+        ValueError: no input can take images, or several can.
     """
     shapes = [tuple(tensor.shape) for tensor in model.inputs]
     numbers = find_image_inputs(shapes, [tensor.dtype.name for tensor in model.inputs])
@@ -27,26 +27,25 @@ def require_image_input(model: tf.keras.Model) -> int:
 
 
 def add_pixel_input(model: tf.keras.Model, normalization: Normalization) -> tf.keras.Model:
-    """A model that takes pixels, uint8 from 0 to 255, and normalises them itself.
+    """Makes a model that takes pixels, uint8 from 0 to 255, and normalises them itself.
 
     Args:
         model: from normalised images (batch, height, width, channels), and other inputs.
-        normalization: of these.
+        normalization: of the images.
 
     Returns:
         A model from uint8 images of the same shape, and the other inputs, to the same outputs.
 
     Raises:
-        ValueError: the images have another number of channels than the normalisation, or it is
-            not clear which input takes them.
+        ValueError: the images have another number of channels than the normalisation, or the input
+            that takes them is not known.
     """
     mean, std = np.array(normalization.mean), np.array(normalization.std)
     place = require_image_input(model)
     inputs = model.inputs[place]
     if inputs.shape[-1] != len(mean):
         raise ValueError(
-            f"`normalization` must be of {inputs.shape[-1]} channels, as the images are, got "
-            f"{len(mean)}."
+            f"`normalization` must have the images' {inputs.shape[-1]} channels, got {len(mean)}."
         )
     name = "pixels" if len(model.inputs) == 1 else model.input_names[place]
     pixels = tf.keras.Input(inputs.shape[1:], inputs.shape[0], dtype=tf.uint8, name=name)
@@ -66,22 +65,22 @@ def add_pixel_input(model: tf.keras.Model, normalization: Normalization) -> tf.k
 
 
 def add_softmax(model: tf.keras.Model) -> tf.keras.Model:
-    """A model that gives the softmax of what another gives.
+    """Adds a softmax behind the logits of a model.
 
     Args:
         model: from images to logits (batch, classes).
 
     Raises:
-        ValueError: it has several outputs, or one that is no logits by its shape.
+        ValueError: it has several outputs, or the shape of its output is not that of logits.
     """
     if len(model.outputs) != 1:
         raise ValueError(
-            f"`softmax` is of the logits of one output, got a model with {len(model.outputs)}."
+            f"`softmax` needs a model with one output of logits, got {len(model.outputs)}."
         )
     shape = tuple(model.outputs[0].shape)
     if len(shape) != 2 or shape[1] in (None, 1):
         raise ValueError(
-            f"`softmax` is of logits (batch, classes), got a model that gives {shape}."
+            f"`softmax` needs logits (batch, classes), got a model that gives {shape}."
         )
     softmax = tf.keras.layers.Softmax(name="softmax")
     return tf.keras.Model(model.inputs, softmax(model.outputs[0]), name="probabilities")

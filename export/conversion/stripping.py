@@ -1,9 +1,9 @@
 """Removes what no interpreter reads from a TFLite file: a third of a small binary network's.
 
-Those are the names of the tensors within, of which the converter joins those of all that it fused,
-the tables of tensors that are not quantized, buffers and lists of numbers that another holds too, a
-description and the version of TensorFlow that the file would need. The names of inputs and outputs
-stay, and so do signatures, metadata of other kinds, and all numbers.
+That is: the names of inner tensors (the converter joins the names of everything that it fused), the
+quantization tables of tensors that are not quantized, duplicates of buffers and of lists of
+numbers, a description, and the version of TensorFlow that the file would need. The names of inputs
+and outputs stay, and so do signatures, metadata of other kinds, and all numbers.
 """
 
 import flatbuffers
@@ -15,22 +15,22 @@ from export.tflite.flatbuffer import read
 
 __all__ = ["strip"]
 
-# What a converter writes about itself.
+# Metadata that a converter writes about itself.
 UNREAD = (b"min_runtime_version", b"CONVERSION_METADATA")
-# Of a buffer's bytes, which interpreters read where they lie. The schema asks for it, and the code
-# that writes a file in Python does not heed it.
+# Of a buffer's bytes, which interpreters read in place. The schema asks for this alignment, but the
+# code that writes a file in Python ignores it.
 ALIGNMENT = 16
 
 
 class _Builder(flatbuffers.Builder):
-    """Writes each list of numbers once: of shapes and options there are few different ones."""
+    """Writes each list of numbers once: many shapes and options are the same."""
 
     def __init__(self, size: int):
         super().__init__(size)
         self.written: dict[tuple[str, bytes], int] = {}
 
     def CreateNumpyVector(self, x: np.ndarray) -> int:
-        """Writes a list of numbers if there is none like it, and returns where it is."""
+        """Writes a list of numbers unless the same was written, and returns where it is."""
         key = (x.dtype.str, x.tobytes())
         if key not in self.written:
             self.written[key] = super().CreateNumpyVector(x)
@@ -41,7 +41,7 @@ class _Buffer(schema.BufferT):
     """A buffer whose bytes begin at a multiple of 16."""
 
     def Pack(self, builder: flatbuffers.Builder) -> int:
-        """Writes it, and returns where."""
+        """Writes the buffer, and returns where it is."""
         length = 0 if self.data is None else len(self.data)
         if length:
             builder.StartVector(1, length, ALIGNMENT)
@@ -57,7 +57,7 @@ class _Buffer(schema.BufferT):
 def strip(flatbuffer: bytes | File) -> bytes:
     """Removes from a TFLite file what no interpreter reads.
 
-    Operators can no longer be mapped to layers by name: audit a file before.
+    Operators can then no longer be mapped to layers by name, so audit a file before.
 
     Args:
         flatbuffer: the file, such as `export.convert` makes.
@@ -69,7 +69,7 @@ def strip(flatbuffer: bytes | File) -> bytes:
     Raises:
         ValueError: the bytes are not a TFLite file, or a damaged one.
     """
-    content = read(flatbuffer).content  # which checks what the schema's object API trusts
+    content = read(flatbuffer).content  # `read` checks what the schema's object API trusts
     file = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
     if any(buffer.offset > 1 for buffer in file.buffers):
         return content
@@ -114,5 +114,5 @@ def _share_buffers(file: schema.ModelT) -> None:
     for metadata in file.metadata or []:
         metadata.buffer = found[metadata.buffer]
     file.buffers = kept
-    # A list of buffers of metadata that nothing has read since metadata have names.
+    # An old list of the buffers of metadata, which nothing reads since metadata have names.
     file.metadataBuffer = None

@@ -1,4 +1,4 @@
-"""Images of a folder as `predict.py` reads them, for networks whose data set is not known here."""
+"""Reads images of a folder as `predict.py` does, for networks whose data set is not known here."""
 
 import os
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ __all__ = ["choose_resizing", "list_images", "map_classes", "read_images"]
 
 
 def choose_resizing(size: tuple[int, int], dataset: str | None) -> dict[str, object]:
-    """How an image is brought to the input's size, as in the tests of the network.
+    """Chooses how an image is resized to the input, as for the test images of the network.
 
     Args:
         size: height and width of the input.
-        dataset: one of `recu_tf.data.DATASETS`. None where no data set tells: what is usual for
-            ImageNet is taken for its size.
+        dataset: one of `recu_tf.data.DATASETS`. None where no data set is known: images of
+            ImageNet's size are then resized and cropped as is usual for ImageNet.
 
     Returns:
         {"exact": [height, width]}, or {"shorter_side": side, "crop": [height, width]} for the
@@ -33,12 +33,12 @@ def choose_resizing(size: tuple[int, int], dataset: str | None) -> dict[str, obj
 
 
 def list_images(folder: str | os.PathLike) -> ImageFiles:
-    """The images of a folder, as `recu_tf.data.disk.files.list_image_files` lists them.
+    """Lists the images of a folder as `recu_tf.data.disk.files.list_image_files` does.
 
-    In an order of chance, the same each time, so that some of them are of all classes.
+    They are shuffled, in the same way each time, so that the first few contain every class.
 
     Raises:
-        OSError: it is no folder, or holds no images; it begins with `images`.
+        OSError: it is no folder, or holds no images; the message begins with `images`.
     """
     try:
         paths, labels, names = list_image_files(folder)
@@ -53,7 +53,7 @@ def list_images(folder: str | os.PathLike) -> ImageFiles:
 def map_classes(
     folder: str | os.PathLike, found: Sequence[str], known: Sequence[str] | None, count: int
 ) -> list[int]:
-    """The number of each class of a folder among a network's outputs.
+    """Maps each class of a folder to the number of the network's output.
 
     Args:
         folder: for the error.
@@ -62,14 +62,14 @@ def map_classes(
         count: of the network's outputs.
 
     Raises:
-        ValueError: a folder is none of the known classes, or there are not as many folders as
-            outputs, so that names of the classes are needed.
+        ValueError: a folder is not named after a known class, or the names are not given and there
+            are not as many folders as outputs.
     """
     if known is None:
         if len(found) != count:
             raise ValueError(
-                f"`images`: {folder} has folders of {len(found)} classes, the network {count} "
-                "outputs; `labels` must tell the classes in their order."
+                f"`images`: {folder} has folders for {len(found)} classes, the network has {count} "
+                "outputs; `labels` must name the classes in the order of the outputs."
             )
         return list(range(count))
     known = list(known)
@@ -100,7 +100,7 @@ def read_images(
         float32 (count, height, width, channels), normalised.
 
     Raises:
-        ValueError: an image cannot be read, or images have other channels.
+        ValueError: an image cannot be read, or the network takes other than 1 or 3 channels.
     """
     if shape[-1] not in predict.MODES:
         raise ValueError(f"`images` have 1 or 3 channels, the network takes {shape[-1]}.")

@@ -12,7 +12,14 @@ from export.tflite.file import ENGINE_PREFIX, File
 from export.tflite.flatbuffer import read
 from recu_tf.networks.classifiers import split_into_batches
 
-__all__ = ["choose_backend", "find_tensorflow_operators", "load_in_engine", "run", "run_all"]
+__all__ = [
+    "choose_backend",
+    "describe_tensorflow_operators",
+    "find_tensorflow_operators",
+    "load_in_engine",
+    "run",
+    "run_all",
+]
 
 ARM = ("aarch64", "arm64")
 
@@ -35,20 +42,20 @@ def load_in_engine(flatbuffer: bytes | File, backend: str | None = None):
         return Interpreter(file.content, num_threads=1, **options).interpreter
     except (ValueError, RuntimeError) as error:
         operators = find_tensorflow_operators(operator.name for operator in file.operators)
-        why = f"it needs {', '.join(operators)}, which only TensorFlow has." if operators else error
+        why = describe_tensorflow_operators(operators) if operators else error
         raise ValueError(
             f"`flatbuffer` must be a TFLite file that Larq Compute Engine can run: {why}"
         ) from error
 
 
 def choose_backend() -> str:
-    """The name of the backend that files are verified with: the faster one on this machine."""
-    # Three to four times as fast as the other on x86, which "optimized" has no assembly for.
+    """Chooses the backend that files are verified with: the faster one on this machine."""
+    # "optimized" has no assembly for x86, where "indirect bgemm" is three to four times as fast.
     return "optimized" if platform.machine() in ARM else "indirect bgemm"
 
 
 def find_tensorflow_operators(names: Iterable[str]) -> list[str]:
-    """Finds the operators that only TensorFlow has: neither the engine nor TensorFlow Lite does.
+    """Finds the operators that only TensorFlow has, not the engine and not TensorFlow Lite.
 
     Args:
         names: of operators.
@@ -62,6 +69,16 @@ def find_tensorflow_operators(names: Iterable[str]) -> list[str]:
     )
 
 
+def describe_tensorflow_operators(operators: Iterable[str], where: str = "") -> str:
+    """Describes the operators that `find_tensorflow_operators` found, in a sentence.
+
+    Args:
+        operators: their names.
+        where: the layers that need them, in words; "" where they are unknown.
+    """
+    return f"it needs {', '.join(operators)}{where}, which only TensorFlow has."
+
+
 def run_all(
     flatbuffer: bytes | File, images: Inputs, backend: str | None = None
 ) -> list[np.ndarray]:
@@ -70,11 +87,11 @@ def run_all(
     Args:
         flatbuffer: a TFLite file for a fixed number of images.
         images: (count, ...) of the type that the file takes; any count. For several inputs a list
-            of such arrays, in the order of the file, which `export.convert` makes the model's.
+            of such arrays in the order of the file, which `export.convert` keeps as in the model.
         backend: see `load_in_engine`.
 
     Returns:
-        Its outputs, each (count, ...), in the order of the file, which is the model's as well.
+        The outputs, each (count, ...), in the order of the file, which is that of the model.
 
     Raises:
         ValueError: as for `load_in_engine`.

@@ -236,7 +236,7 @@ def test_export_that_fails_the_verification_leaves_the_earlier_one(
     error = capsys.readouterr().err
     assert error.startswith("recu: export failed, no file was written: ")
     assert "the report\n" in error
-    assert f"{earlier} still holds the export of an earlier time, of an earlier network." in error
+    assert f"{earlier} still holds the earlier export, of the network as it was then." in error
     assert [path.name for path in earlier.iterdir()] == ["model.json"]
     assert not list(tmp_path.glob(".*partial*"))
 

@@ -70,7 +70,7 @@ REFUSED = {
     "double_precision": "must be in float32 to be converted, got float64.* input is in float64",
     "dynamic_size": r"must have a fixed input size, got input shape \(None, None, 32\)",
     "no_pixels": r"must take images of a pixel or more, got \(0, 16, 3\)",
-    "fixed_batch": "`batch_size` must be 4, which the model is for, got 1",
+    "fixed_batch": "`batch_size` must be 4, the model's own, got 1",
     "one_size_of_two_is_dynamic": r"input size, got input shape \(None, None, 32\) of `large`",
     "words_of_text": "or whole ones as bool, .* got an input in string of `text`",
     "pixels_beside_features": "normalised images in float32, got an input in uint8 of `image`; ",
@@ -228,7 +228,7 @@ def test_bad_model_that_is_miscompiled_is_refused(name):
         ("no_binary_layer", {"batch_size": 0}, "`batch_size` must be a whole number from 1"),
         ("no_binary_layer", {"target": "x86"}, "`target` must be one of arm, xcore, got 'x86'"),
         ("ends_in_softmax", {"softmax": True}, "`softmax`: .* gives probabilities already"),
-        ("images_as_outputs", {"softmax": True}, r"`softmax` is of logits \(batch, classes\)"),
+        ("images_as_outputs", {"softmax": True}, r"`softmax` needs logits \(batch, classes\)"),
     ],
 )
 def test_option_that_does_not_fit_is_refused(name, options, message):

@@ -172,7 +172,7 @@ def test_softmax_of_probabilities_is_refused():
 @pytest.mark.parametrize("head", ["sigmoid", "tanh"])
 def test_softmax_of_what_is_no_logits_is_refused(head):
     """Values of the sigmoid that happen to add up to 1 are no probabilities of classes either."""
-    with pytest.raises(ValueError, match=f"`softmax` is of logits; a network ends in {head}"):
+    with pytest.raises(ValueError, match=f"`softmax` needs logits; a network ends in {head}"):
         export_network(source(network(head=head)), Options(softmax=True))
 
 

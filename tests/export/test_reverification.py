@@ -238,7 +238,7 @@ def test_failed_export_leaves_the_earlier_one(place, capsys, monkeypatch):
     assert cli.main(["export", str(place / "a.keras")]) == 2
     error = capsys.readouterr().err
     assert "which only TensorFlow has" in error
-    assert "a_export still holds the export of an earlier time, of an earlier network." in error
+    assert "a_export still holds the earlier export, of the network as it was then." in error
     assert {path.name: path.read_bytes() for path in (place / "a_export").iterdir()} == before
 
 

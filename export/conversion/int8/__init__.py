@@ -1,1 +1,1 @@
-"""int8 for the layers of a binary network that are not binary."""
+"""Quantizes the layers of a binary network that are not binary to int8."""

@@ -1,4 +1,4 @@
-"""Layers that compute several operators, as one layer for each, so that each can be quantized."""
+"""Splits layers that compute several operators into one layer per operator, to quantize each."""
 
 import tensorflow as tf
 
@@ -13,14 +13,14 @@ FUSED = ("linear", "relu", "relu6")
 
 
 def pads_no_zeros(layer: tf.keras.layers.Conv2D) -> bool:
-    """Whether no zeros are padded, so that an activation becomes part of a binary convolution."""
+    """Whether a layer pads no zeros, so that its activation is fused into a binary convolution."""
     return layer.padding == "valid" or getattr(layer, "pad_values", 0) == 1
 
 
 def split(step: Step, made: dict[int, list[tf.keras.layers.Layer]]) -> list[Step]:
-    """The same as several steps, or the step alone where there is nothing to split.
+    """Splits a step into several that compute the same; returns it alone if it needs no splitting.
 
-    Split are activations within a layer that the converter would not fuse, separable convolutions
+    It splits activations within a layer that the converter would not fuse, separable convolutions
     and sums of more than two terms.
 
     Args:
@@ -100,10 +100,11 @@ def _sum_in_pairs(step: Step) -> list[Step]:
 
 
 def replace_batch_norm(step: Step) -> Step:
-    """A batch norm on (batch, height, width, channels) as one depthwise 1x1 convolution.
+    """Replaces a batch norm on (batch, height, width, channels) by a depthwise 1x1 convolution.
 
-    The converter makes MUL and ADD of it, in float32 unless there is a FakeQuant between the two;
-    a depthwise convolution is one int8 operator with a factor per channel and an int32 bias.
+    The converter turns a batch norm into MUL and ADD, in float32 unless a FakeQuant stands between
+    the two; a depthwise convolution is one int8 operator with a factor per channel and an int32
+    bias.
     """
     layer = step.layer
     weights = iter(step.weights)

@@ -1,10 +1,10 @@
 """Rounds float kernels to the 255 levels that the converter gives them in an int8 file.
 
-What the converter rounds is the kernel with the factors of the batch norms and scales behind it
-folded in, symmetrically, the largest to 127: for each output channel of a convolution, and so the
-factors do not matter; for the whole kernel of a dense layer, and there they do. A kernel that is
-rounded already it leaves as it is. Then a model in Keras has the kernels of its file, and the two
-can be compared to the rounding of the activations.
+The converter first folds the factors of the batch norms and scales behind a kernel into it. Then it
+rounds symmetrically, the largest number to 127: a convolution for each output channel, so that the
+factors do not matter, but a dense layer's kernel as a whole, where they do. A kernel that is
+already rounded stays as it is. So a model whose kernels are rounded beforehand has the kernels of
+its file, and the outputs of the two differ only by the rounding of activations.
 """
 
 import larq as lq
@@ -21,11 +21,11 @@ LEVELS = 127
 
 
 def round_to_levels(kernel: np.ndarray, axes: tuple[int, ...] | None) -> np.ndarray:
-    """A kernel rounded to multiples of the 127th part of its largest number.
+    """Rounds a kernel to multiples of a 127th of its largest number.
 
     Args:
         kernel: float32.
-        axes: over which the largest is looked for; None means all.
+        axes: the axes over which the largest number is taken; None means all.
 
     Returns:
         float32 of the same shape. Zeros stay zeros.
@@ -36,9 +36,9 @@ def round_to_levels(kernel: np.ndarray, axes: tuple[int, ...] | None) -> np.ndar
 
 
 def round_kernels(graph: Graph) -> None:
-    """Rounds the kernels of a graph's layers that the converter makes int8, in its steps.
+    """Rounds the kernels that the converter makes int8, in the steps of a graph.
 
-    Kernels of a quantizer of their own stay: theirs is another rounding.
+    A kernel that has a quantizer keeps that quantizer's rounding.
     """
     for step in graph.steps:
         quantizer = getattr(step.layer, "kernel_quantizer", None)
@@ -51,7 +51,7 @@ def _round_kernel(step: Step, kernel: np.ndarray, graph: Graph) -> np.ndarray:
     layer = step.layer
     if isinstance(layer, tf.keras.layers.Dense):
         factors = _collect_factors(step, graph)
-        # What is multiplied with 0 may be anything.
+        # A weight that is multiplied by 0 may be anything.
         factors = np.where(factors == 0, 1, factors).astype(kernel.dtype)
         return round_to_levels(kernel * factors, None) / factors
     if isinstance(layer, tf.keras.layers.DepthwiseConv2D):
@@ -62,7 +62,7 @@ def _round_kernel(step: Step, kernel: np.ndarray, graph: Graph) -> np.ndarray:
 
 
 def _collect_factors(step: Step, graph: Graph) -> np.ndarray:
-    """What the layers behind a dense layer, which the converter folds into it, multiply with."""
+    """Multiplies the factors of layers behind a dense layer that the converter folds into it."""
     factors = np.ones(step.output.shape[-1], np.float32)
     while True:
         readers = graph.find_readers(step.output)

@@ -1,7 +1,7 @@
-"""Which tensors of a graph get a FakeQuant, so that the converter makes its operators int8.
+"""Decides which tensors of a graph get a FakeQuant, so that the converter makes operators int8.
 
-It does so where all float32 inputs and outputs of an operator have one. What is one operator to
-the converter is several layers in Keras, and a FakeQuant between them would tear them apart.
+An operator becomes int8 if all its float32 inputs and outputs have a FakeQuant. Several layers in
+Keras can be one operator to the converter; a FakeQuant between them would tear it apart.
 """
 
 from collections import defaultdict
@@ -27,21 +27,21 @@ L = tf.keras.layers
 LINEAR = (L.Conv2D, L.DepthwiseConv2D, L.Conv2DTranspose, L.Dense)
 AFFINE = (L.BatchNormalization, ChannelScale, LearnableBias)
 SUM = (L.Add, L.Subtract, L.Multiply)
-# Operators that TensorFlow Lite wants the same range before and behind. Another range costs an
-# operator more, and of a maximum fails to convert.
+# Operators for which TensorFlow Lite wants the same range before and behind. Different ranges cost
+# one more operator, and a maximum with different ranges fails to convert.
 SAME_RANGE = (
     *(L.MaxPooling2D, L.AveragePooling2D, L.GlobalMaxPooling2D, L.UpSampling2D),
     *(L.Flatten, L.Reshape, L.Permute, L.ZeroPadding2D, L.Cropping2D, L.Concatenate),
     *(L.Maximum, L.Minimum, L.Dropout, L.SpatialDropout2D, L.GaussianNoise, L.GaussianDropout),
     *(PadChannels, Rotate180, Subsample),
 )
-# Operators whose int8 output has a range of TensorFlow Lite's own.
+# Operators whose int8 output has a range that TensorFlow Lite prescribes.
 FIXED_RANGES = {
     "softmax": (0.0, 255 / 256),
     "sigmoid": (0.0, 255 / 256),
     "tanh": (-1.0, 127 / 128),
 }
-# What ends in a value: the states in which a binary convolution can still take up a layer.
+# The states of a value in which the binary convolution before it can still take up a layer.
 BINARY = ("binary", "binary convolution", "binary convolution without zeros")
 
 
@@ -52,15 +52,16 @@ class Placement:
         graph: of a float32 model.
 
     Attributes:
-        graph: the same with every layer split that is several operators.
-        group: the values that get a FakeQuant, each with the one that stands for all of its range.
-        sources: those of them whose numbers are not just passed on from others.
+        graph: the same, with each layer split that computes several operators.
+        group: from each value that gets a FakeQuant to the value that represents all those of the
+            same range.
+        sources: the values in `group` that are computed, not just passed on from others.
         fixed: ranges that TensorFlow Lite prescribes.
     """
 
     def __init__(self, graph: Graph):
         made = {}
-        steps = [part for step in graph.steps for part in split(step, made)]
+        steps = [single for step in graph.steps for single in split(step, made)]
         self._users: dict[Value, list[Step]] = defaultdict(list)
         for step in steps:
             for value in step.inputs:
@@ -78,14 +79,14 @@ class Placement:
         self._join()
 
     def _placed(self, step: Step) -> Step:
-        """Follows what the converter makes one operator of, and what stays in float32."""
+        """Records what the converter fuses into one operator, and what stays in float32."""
         layer = step.layer
         real = not is_linear(layer) and any(value in self._real for value in step.inputs)
         state = self._next_state(step)
         if state == "other" and not real and _is_batch_norm_of_images(step):
             step, state = replace_batch_norm(step), "linear"
         if is_binary_convolution(layer):
-            # Only float32 outputs of zero-padded ones are known to every backend of the engine.
+            # If padded with zeros, only a float32 output can be computed by every backend.
             real = not pads_no_zeros(layer)
         for value in step.values:
             self._state[value] = state
@@ -135,7 +136,7 @@ class Placement:
         return not (self._state.get(value) in BINARY and self._only_signs(value))
 
     def _join(self) -> None:
-        """Gives one range to all that TensorFlow Lite wants one range for."""
+        """Gives one range to all values for which TensorFlow Lite wants the same."""
         for step in self.graph.steps:
             outputs = [value for value in step.values if value not in self._real]
             if isinstance(step.layer, SAME_RANGE) and outputs:
@@ -153,7 +154,7 @@ class Placement:
 
 
 def is_linear(layer: tf.keras.layers.Layer) -> bool:
-    """Whether it has a kernel that the converter makes int8."""
+    """Whether a layer has a kernel that the converter makes int8."""
     quantizer = getattr(layer, "input_quantizer", None)
     return isinstance(layer, LINEAR) and getattr(quantizer, "precision", None) != 1
 
@@ -165,7 +166,7 @@ def _name_activation(layer: tf.keras.layers.Layer) -> str | None:
 
 
 def _is_clip(layer: tf.keras.layers.Layer) -> bool:
-    """Whether it is an activation that becomes part of the operator before it."""
+    """Whether a layer is an activation that is fused into the operator before it."""
     if isinstance(layer, L.ReLU):
         return not layer.negative_slope and not layer.threshold and layer.max_value in (None, 6)
     if isinstance(layer, L.Activation):
@@ -174,7 +175,7 @@ def _is_clip(layer: tf.keras.layers.Layer) -> bool:
 
 
 def _is_batch_norm_of_images(step: Step) -> bool:
-    """Whether it is a batch norm on the last axis of (batch, height, width, channels)."""
+    """Whether a step is a batch norm on the last axis of (batch, height, width, channels)."""
     return (
         isinstance(step.layer, L.BatchNormalization)
         and len(step.output.shape) == 4

@@ -1,34 +1,36 @@
-"""int8 for what of a binary network is not binary.
+"""Quantizes the layers of a binary network that are not binary to int8.
 
-Larq Compute Engine's converter takes no images to calibrate with. It makes an operator int8 when
-all its inputs and outputs went through a FakeQuant in Keras. Measured with version 0.16.0, one
-small model each:
+Larq Compute Engine's converter takes no images to calibrate with. It makes an operator int8 if all
+its inputs and outputs pass through a FakeQuant in Keras. The following was measured with version
+0.16.0, on a small model for each:
 
-- Kernels need no FakeQuant: the converter folds batch norms and rounds the kernels itself, of
-  convolutions symmetrically for each output channel, of dense layers for the whole (a FakeQuant
-  for each channel there does not convert), biases to int32. They are rounded beforehand all the
-  same, as `export.conversion.int8.kernel_rounding` says, so that Keras computes with the kernels
-  of the file.
+- Kernels need no FakeQuant: the converter folds batch norms and rounds the kernels itself,
+  symmetrically: convolutions per output channel, dense layers as a whole (a FakeQuant per channel
+  does not convert there); biases become int32. Kernels are rounded beforehand all the same, see
+  `export.conversion.int8.kernel_rounding`, so that Keras computes with the kernels of the file.
 - Convolutions of every kind with batch norm, scale, bias, ReLU, ReLU6 or hard tanh behind them are
   one int8 operator if the FakeQuant stands behind the last of them; so are sums with such an
-  activation. Pools, pads, slices, turns, reshapes, means, PReLU and concatenations are int8
-  between two FakeQuants, those that only move numbers with the same range in both.
-- A batch norm on its own becomes a float32 MUL and ADD, and so is written as a depthwise 1x1
-  convolution, which is int8. A sum of three would be float32 in between, and is written as two.
+  activation. Pools, pads, slices, rotations, reshapes, means, PReLU and concatenations are int8
+  between two FakeQuants; those that only move numbers need the same range in both.
+- A batch norm on its own would become a float32 MUL and ADD, so it is replaced by a depthwise 1x1
+  convolution, which is int8. A sum of three terms would be float32 in between, so it is split into
+  two sums.
 - Of two FakeQuants in a row the first is lost, with its clipping.
 - A binary convolution reads int8 and writes int8 through its factors in float32. But one that is
   padded with zeros and writes int8 fails in all backends except the reference one ("Zero-padding is
-  only supported by the reference kernel ... or when using float output"). So what follows it stays
-  float32 up to the next kernel that is not binary; networks with `pad_values=1` become int8 whole.
-- Where only signs are read of a binary convolution, it keeps its float32 or bit-packed output,
-  which is exact. int8 turns the signs of what lies within half a level of 0.
-- In float32 remain: layer normalisation, GELU, `Average`, a batch norm on vectors with no dense
-  layer around it, dense and depthwise layers with binary inputs, which the engine has no operator
-  for.
+  only supported by the reference kernel ... or when using float output"). So the layers behind it
+  stay float32 up to the next kernel that is not binary; networks with `pad_values=1` become int8
+  as a whole.
+- A binary convolution of which only the signs are read keeps its float32 or bit-packed output,
+  which is exact. int8 would flip the signs of values within half a level of 0.
+- The following stay in float32: layer normalisation, GELU, `Average`, a batch norm on vectors with
+  no dense layer around it, and dense and depthwise layers with binary inputs, for which the engine
+  has no operator.
 
-Ranges are from the 1st percentile of the images' smallest to the 99th of their largest activation.
-On a ResNet-20 all in int8 88 % of 1,000 CIFAR-10 test images kept their class (accuracy 70.0 % in
-float32, 71.4 % in int8), with the means of the extremes 85 %; the logits keep their whole range.
+A range reaches from the 1st percentile of the images' smallest activations to the 99th percentile
+of their largest; only the logits keep their whole range. With a ResNet-20 in int8 as a whole, 88 %
+of 1,000 CIFAR-10 test images kept their class (accuracy 70.0 % in float32, 71.4 % in int8); with
+ranges between the means of the extremes, 85 % did.
 """
 
 import numpy as np
@@ -77,16 +79,16 @@ class FakeQuant(tf.keras.layers.Layer):
 
 @preserve_quantized_scope()
 def quantize(model: tf.keras.Model, images: np.ndarray) -> tf.keras.Model:
-    """Puts a FakeQuant wherever the converter needs one to make int8 of what is not binary.
+    """Puts a FakeQuant wherever the converter needs one to make a layer int8 that is not binary.
 
     Args:
         model: a float32 functional or sequential model with one input.
-        images: float32 (count, height, width, channels), normalised: training images, a hundred
-            or more. The ranges are those of the activations they cause.
+        images: float32 (count, height, width, channels), normalised: a hundred or more training
+            images. The ranges are measured on their activations.
 
     Returns:
-        A model with the same input and outputs, of new layers. It computes what an exact file of
-        it computes, but for activations that lie between two levels.
+        A model of new layers with the same input and outputs. A file converted from it computes
+        the same, except where an activation lies between two levels.
 
     Raises:
         ValueError: there are no images, or they have another shape or are not finite; the model is
@@ -98,7 +100,7 @@ def quantize(model: tf.keras.Model, images: np.ndarray) -> tf.keras.Model:
         raise ValueError(f"`model` must be in float32, got {model.dtype_policy.name}.")
     if len(graph.inputs) != 1:
         raise ValueError(
-            "`model` must have one input, since int8 is calibrated on images alone, got "
+            "`model` must have one input, because int8 is calibrated on images alone, got "
             f"{len(graph.inputs)}: {', '.join(graph.input_names)}."
         )
     check_images(images, graph.inputs[0].shape[1:])
@@ -128,21 +130,25 @@ def check_images(images: np.ndarray, shape: tuple[int | None, ...]) -> None:
 def _measure_extremes(
     placement: Placement, images: np.ndarray
 ) -> tuple[list[Value], np.ndarray, np.ndarray]:
-    """Values that need a range, and the least and the largest number of each in each image."""
+    """Finds the values that need a range, and measures their extremes in each image.
+
+    Returns:
+        The values, their smallest and their largest numbers, both (values, images).
+    """
     values = [value for value in placement.group if value in placement.sources]
     tensors = {}
     model = build_model(placement.graph, lambda value, tensor: tensors.setdefault(value, tensor))
     recorder = tf.keras.Model(model.inputs, [tensors[value] for value in values])
 
     @tf.function(input_signature=[tf.TensorSpec([None, *images.shape[1:]], tf.float32)])
-    def extremes(batch):
+    def measure(batch):
         # Reduced at once, so that no more than a few activations are in memory.
         found = tf.nest.flatten(recorder(batch))
         rows = [tf.reshape(tensor, [tf.shape(batch)[0], -1]) for tensor in found]
         return tf.stack([[tf.reduce_min(row, 1), tf.reduce_max(row, 1)] for row in rows])
 
     starts = range(0, len(images), BATCH)
-    found = [extremes(images[start : start + BATCH]) for start in starts]
+    found = [measure(images[start : start + BATCH]) for start in starts]
     lows, highs = np.moveaxis(np.concatenate(found, axis=2), 1, 0)
     return values, lows, highs
 

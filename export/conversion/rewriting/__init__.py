@@ -1,8 +1,8 @@
-"""Rewrites a model before it is converted, in passes that are verified to keep its outputs.
+"""Rewrites a model before the conversion, in passes that are verified to keep its outputs.
 
-The passes change a model so that Larq Compute Engine's converter makes a better file of it, or one
-that is right. None changes what the model computes: its outputs on real images are compared with
-those before, and a pass that changes them is left out.
+The passes change a model so that Larq Compute Engine's converter makes a correct file of it, or a
+better one. None may change what the model computes: the outputs on real images are compared before
+and after, and a pass that changes them is left out.
 """
 
 from collections.abc import Callable, Iterable
@@ -36,9 +36,9 @@ PASSES: dict[str, Callable[[Graph], list[str]]] = {
     "pad strided convolutions exactly": pad_exactly,
     "pad kernels wider than their map with ones": pad_wide_kernels,
 }
-# The passes move and negate numbers, they do not round: what is left is that TensorFlow may add up
-# a float convolution in another order. That may flip a sign that is within rounding of 0, and so
-# may change an image now and then, while a wrong pass changes them all.
+# The passes move and negate numbers and do not round, but TensorFlow may add up a float convolution
+# in another order. That may flip a sign of a value within rounding of 0 and change the outputs of
+# an image now and then, while a wrong pass changes those of all images.
 TOLERANCE = 1e-5
 SHARE = 0.75
 IMAGES = 8
@@ -51,8 +51,8 @@ class Rewriting:
     Attributes:
         name: what it does.
         layers: the names of the layers that it replaced.
-        share_within: share of images whose outputs are within 1e-5 of the largest, behind this
-            pass and those before it; of several outputs that with the least.
+        share_within: share of images whose outputs changed by at most 1e-5 of the largest, after
+            this pass and those before it; the least share of several outputs.
     """
 
     name: str
@@ -74,10 +74,10 @@ class Rewriting:
 @preserve_quantized_scope()
 @use_precision("float32")
 def float32_model(model: tf.keras.Model) -> tf.keras.Model:
-    """The model itself, or the same in float32 if its precision is another.
+    """Rebuilds a model in float32; returns the model itself if it is in float32 already.
 
     Raises:
-        ValueError: it is of another precision and cannot be rebuilt.
+        ValueError: it has another precision and cannot be rebuilt.
     """
     policies = find_other_precisions(model)
     if not policies:
@@ -107,18 +107,18 @@ def rewrite(model: tf.keras.Model, images: Inputs) -> tuple[tf.keras.Model, list
     """Rewrites a model for the converter.
 
     Args:
-        model: in float32. One that is no graph of layers, or has a layer that cannot be copied, is
-            left as it is.
-        images: (count, height, width, channels), what it takes, or a list of arrays for several
-            inputs; the outputs are compared on the first few rows.
+        model: in float32. A model that is no graph of layers, or has a layer that cannot be copied,
+            is returned as it is.
+        images: (count, height, width, channels), inputs of the model, or a list of arrays for
+            several inputs; the outputs are compared on the first few rows.
 
     Returns:
-        The rewritten model, and what the passes that found something to do did.
+        The rewritten model, and a `Rewriting` for each pass that found something to do.
     """
     if not is_graph(model):
         return model, []
     images = take_first(images, IMAGES)
-    expected = predict(model, images)  # Once only, so that tracing would take longer.
+    expected = predict(model, images)  # without tracing, which would take longer for one call
     try:
         graph, found = _edit(model, PASSES)
         if not found:
@@ -133,7 +133,11 @@ def rewrite(model: tf.keras.Model, images: Inputs) -> tuple[tf.keras.Model, list
 
 
 def _edit(model: tf.keras.Model, passes: Iterable[str]) -> tuple[Graph, dict[str, tuple[str, ...]]]:
-    """The graph of a model after some passes, and the layers that each of them replaced."""
+    """Applies some passes to the graph of a model.
+
+    Returns:
+        The graph, and the names of the layers that each pass replaced.
+    """
     graph, found = read_graph(model), {}
     for name in passes:
         layers = [layer for inner in graph.list_graphs() for layer in PASSES[name](inner)]
@@ -145,7 +149,7 @@ def _edit(model: tf.keras.Model, passes: Iterable[str]) -> tuple[Graph, dict[str
 def _rewrite_one_by_one(
     model: tf.keras.Model, images: Inputs, expected: list[np.ndarray]
 ) -> tuple[tf.keras.Model, list[Rewriting]]:
-    """Rewrites without the passes that change the outputs."""
+    """Rewrites a model pass by pass, without the passes that change the outputs."""
     kept: list[str] = []
     rewritings = []
     for name in PASSES:
@@ -162,7 +166,7 @@ def _rewrite_one_by_one(
 
 
 def _measure_share_within(outputs: list[np.ndarray], expected: list[np.ndarray]) -> float:
-    """The share of images whose output stayed the same; of several outputs the least."""
+    """Measures the share of images whose output stayed the same; the least of several outputs."""
     return min(map(_measure_share_unchanged, outputs, expected))
 
 
@@ -170,7 +174,7 @@ def _measure_share_unchanged(output: np.ndarray, expected: np.ndarray) -> float:
     if output.shape != expected.shape:
         return 0.0
     largest = np.abs(expected).max(initial=0.0, where=np.isfinite(expected))
-    # What is not finite must stay what it is.
+    # Numbers that are not finite must stay the same.
     same = np.isclose(output, expected, rtol=0, atol=0, equal_nan=True)
     output, expected = np.where(same, 0, output), np.where(same, 0, expected)
     return compute_share_within(output, expected, TOLERANCE * largest)

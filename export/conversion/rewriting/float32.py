@@ -1,4 +1,4 @@
-"""Rebuilds a model of another precision in float32, which is what the converter takes."""
+"""Rebuilds a model of another precision in float32, which the converter needs."""
 
 import tensorflow as tf
 
@@ -8,7 +8,7 @@ __all__ = ["find_other_precisions", "make_float32"]
 
 
 def find_other_precisions(model: tf.keras.Model) -> list[str]:
-    """The names of the policies in a model, and in those within, that are not float32."""
+    """Finds the names of all precision policies in a model, nested ones included, but float32."""
     layers = [layer for layer in model.submodules if isinstance(layer, tf.keras.layers.Layer)]
     policies = {layer.dtype_policy.name for layer in [model, *layers]}
     # Layers of whole numbers compute nothing that could be rounded.
@@ -16,7 +16,7 @@ def find_other_precisions(model: tf.keras.Model) -> list[str]:
 
 
 def _replace_policies(config: object) -> object:
-    """A configuration with every policy in it replaced, as wrappers hold those of others."""
+    """Replaces every policy in a configuration, also those of layers that a wrapper holds."""
     if isinstance(config, list | tuple):
         # Keras wraps the lists that layers hold, and its wrappers take nothing but lists.
         return (tuple if isinstance(config, tuple) else list)(map(_replace_policies, config))
@@ -53,7 +53,7 @@ def make_float32(graph: Graph) -> None:
         if step.within is not None or not layer.inbound_nodes:
             continue  # its steps are rewritten by themselves, or it was rewritten at another call
         if isinstance(layer, tf.keras.layers.Lambda):
-            # Not of its configuration, in which its code is bytes.
+            # Not from its configuration, which holds its code as bytes.
             graph.replace(layer, _copy_lambda(layer), [])
         else:
             new = type(layer).from_config(_replace_policies(layer.get_config()))

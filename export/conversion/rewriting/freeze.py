@@ -1,4 +1,4 @@
-"""Puts the numbers that kernel quantizers give in the place of the latent weights."""
+"""Replaces latent weights by the quantized kernels."""
 
 import larq as lq
 
@@ -9,7 +9,7 @@ __all__ = ["freeze_kernels"]
 
 
 def _has_one_quantized_kernel(layer: Layer) -> bool:
-    """Whether a layer has one quantized kernel, and nothing else that is quantized, as weights."""
+    """Whether a layer's only quantized weight is one kernel."""
     return (
         isinstance(layer, lq.layers.QuantConv2D | lq.layers.QuantDense)
         and layer.kernel_quantizer is not None
@@ -20,8 +20,8 @@ def _has_one_quantized_kernel(layer: Layer) -> bool:
 def freeze_kernels(graph: Graph) -> list[str]:
     """Freezes the kernels of convolutions and dense layers as they are quantized now.
 
-    The converter then need not work them out, which takes half the time of a conversion, and a
-    kernel that depends on more than its latent weights cannot change under way.
+    The converter then need not compute them, which takes half the time of a conversion, and a
+    kernel that depends on more than its latent weights cannot change meanwhile.
 
     Returns:
         The names of the layers that were replaced.
@@ -30,7 +30,7 @@ def freeze_kernels(graph: Graph) -> list[str]:
     found = list(filter(_has_one_quantized_kernel, layers))
     for layer in found:
         config = layer.get_config()
-        # It still says of how many bits the kernel is.
+        # Its precision still states how many bits the kernel has.
         bits = getattr(layer.kernel_quantizer, "precision", None)
         config["kernel_quantizer"] = bits and lq.quantizers.NoOp(precision=bits)
         weights = [compute_quantized_kernel(layer)]

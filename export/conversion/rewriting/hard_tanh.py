@@ -18,13 +18,13 @@ def _are_equal(tensor: tf.Tensor, other: tf.Tensor) -> bool:
 
 
 def reads_sign_only(layer: Layer | None) -> bool:
-    """Whether all that a layer makes of its input is the sign of each number.
+    """Whether a layer uses only the sign of each number of its input.
 
-    That is tried out with the layer's own quantizer: the values must be -1 and 1, and those of
-    x, of hard_tanh(x) and of 2 x the same.
+    The layer's own quantizer is tried: it must return -1 and 1, and the same for x, for
+    hard_tanh(x) and for 2 x.
 
     Args:
-        layer: one with an `input_quantizer`, or a quantizer itself; None is no layer.
+        layer: a layer with an `input_quantizer`, or a quantizer itself; None is no layer.
     """
     quantizer = getattr(layer, "input_quantizer", None)
     if quantizer is None and getattr(layer, "precision", None) == 1:
@@ -39,7 +39,7 @@ def reads_sign_only(layer: Layer | None) -> bool:
             and _are_equal(signs, quantizer(2 * PROBE))
         )
     except (TypeError, ValueError, tf.errors.OpError):
-        # A quantizer of something else than images says nothing about them.
+        # A quantizer that does not take images cannot be tried on them.
         return False
 
 

@@ -1,13 +1,13 @@
-"""Writes a padding before a strided convolution so that the converter leaves its meaning alone.
+"""Rewrites a padding before a strided convolution so that the converter keeps its meaning.
 
-Larq Compute Engine's converter takes an explicit padding that is the same on both sides for the
-padding SAME. With strides, SAME pads less in front where the size is even, and each window sees
+Larq Compute Engine's converter mistakes an explicit padding that is the same on both sides for the
+padding SAME. With strides, SAME pads less in front if the size is even, and each window then reads
 other pixels. Two forms are exact:
 
-- Only what the last window reads is padded behind, or one row or column more. That is not the same
-  on both sides, and is left alone. It keeps a convolution from being binary, though.
-- With image and kernel rotated by 180 degrees, SAME is the padding wanted. A binary convolution
-  stays one, between two layers that rotate, if the sign comes after the first of them.
+- Pad behind only as far as the last window reads, or one row or column more. That padding is not
+  the same on both sides, so the converter leaves it alone, but the convolution cannot be binary.
+- Rotate image and kernel by 180 degrees: then SAME is the padding wanted. A binary convolution
+  stays binary between two layers that rotate, if the sign comes after the first of them.
 """
 
 import larq as lq
@@ -25,7 +25,7 @@ Pair = tuple[int, int]
 
 
 def find_safe_padding(size: int, padding: Pair, window: int, stride: int) -> Pair | None:
-    """A padding of one axis with the same windows that the converter cannot take for SAME.
+    """Finds a padding of one axis with the same windows that the converter cannot take for SAME.
 
     Args:
         size: of the input, in pixels.
@@ -34,20 +34,20 @@ def find_safe_padding(size: int, padding: Pair, window: int, stride: int) -> Pai
         stride: of the windows.
 
     Returns:
-        The padding before and behind; None where each would be taken for SAME, or is SAME.
+        The padding before and behind; None where every such padding is SAME or is taken for it.
     """
     before, behind = padding
     windows = (size + before + behind - window) // stride + 1
     read = (windows - 1) * stride + window - size - before
     if (before, max(read, 0)) == compute_same_padding(size, window, stride):
         return None
-    # A stride's worth of rows less one may follow that no window reads.
+    # Behind the last window, fewer rows than a stride may follow that no window reads.
     choices = range(max(read, 0), max(read + stride, 0))
     return next(((before, number) for number in choices if number != before), None)
 
 
 def compute_same_padding(size: int, window: int, stride: int) -> Pair:
-    """What SAME pads one axis of this size with, before and behind."""
+    """Computes how much SAME pads one axis of this size, before and behind."""
     total = max((-(-size // stride) - 1) * stride + window - size, 0)
     return total // 2, total - total // 2
 
@@ -65,12 +65,12 @@ def _is_same_rotated(size: int, padding: Pair, window: int, stride: int) -> bool
 class RotatedConvolution(tf.keras.layers.Layer):
     """A convolution of signs between two rotations by 180 degrees.
 
-    Shape: (batch, height, width, channels) to what the convolution gives.
+    Shape: (batch, height, width, channels) to the output shape of the convolution.
 
     Args:
-        convolution: a layer of images.
-        quantizer: the layer that gives the signs. The converter wants nothing between it and the
-            convolution.
+        convolution: a convolution of images.
+        quantizer: the layer that takes the signs. For the converter, nothing may stand between it
+            and the convolution.
     """
 
     def __init__(self, convolution: Layer, quantizer: Layer, **kwargs):
@@ -100,13 +100,13 @@ class RotatedConvolution(tf.keras.layers.Layer):
 def _find_mistakable_axes(
     size: tuple[int | None, ...], pad: Layer, convolution: Layer
 ) -> list[tuple[int, Pair, int, int]] | None:
-    """Size, padding, window and stride of each axis that the converter could mistake."""
+    """Finds size, padding, window and stride of each axis; None where no mistake is possible."""
     windows = [
         (kernel - 1) * dilation + 1
         for kernel, dilation in zip(convolution.kernel_size, convolution.dilation_rate, strict=True)
     ]
     axes = list(zip(size, pad.padding, windows, convolution.strides, strict=True))
-    # It looks for an output as large as that of SAME, and a padding that is the same on both sides.
+    # The converter checks that the output is as large as with SAME and the padding symmetric.
     for pixels, (before, behind), window, stride in axes:
         if pixels is None or before != behind:
             return None
@@ -119,7 +119,7 @@ def _rotate(step: Step, quantizer: Layer) -> tuple[Layer, list[np.ndarray]]:
     convolution = step.layer
     config = {**convolution.get_config(), "padding": "same"}
     if "pad_values" in config:
-        # Whatever it says for VALID, which pads nothing.
+        # Any value may be set for VALID, which pads nothing.
         config["pad_values"] = 0
     kernel, *others = step.weights
     layer = RotatedConvolution(
@@ -131,7 +131,7 @@ def _rotate(step: Step, quantizer: Layer) -> tuple[Layer, list[np.ndarray]]:
 
 
 def _gives_signs(layer: Layer) -> bool:
-    """Whether it is a quantizer itself, not a layer that has one."""
+    """Whether a layer is itself a quantizer of signs, not a layer that has a quantizer."""
     has_own = getattr(layer, "input_quantizer", None) is not None
     return not has_own and not layer.weights and reads_sign_only(layer)
 
@@ -170,7 +170,7 @@ def pad_exactly(graph: Graph) -> list[str]:
             convolution.set_layer(*_rotate(convolution, signs.layer))
             graph.remove(pad)
             if len(graph.find_readers(signs.output)) == 1 and graph.is_called_once(signs):
-                # Else the signs are taken twice, which changes nothing.
+                # Otherwise the signs are taken twice, which changes nothing.
                 found.append(signs.name)
                 graph.remove(signs)
         else:
@@ -183,7 +183,7 @@ def pad_exactly(graph: Graph) -> list[str]:
 
 def _is_mistaken(graph: Graph, step: Step) -> bool:
     """Whether a step is a strided convolution that reads the padding itself."""
-    # Only the depthwise part of a separable one reads it, and is shifted.
+    # In a separable convolution, only the depthwise one reads the padding.
     kinds = (
         tf.keras.layers.Conv2D | tf.keras.layers.DepthwiseConv2D | tf.keras.layers.SeparableConv2D
     )

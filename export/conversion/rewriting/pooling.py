@@ -1,11 +1,11 @@
-"""Takes batch norms before the max-pools in front of them, where the converter folds them.
+"""Exchanges max-pools with the batch norms behind them, so that the converter can fold these.
 
-Between a binary convolution and its batch norm, a max-pool leaves three operators in float32:
-MAX_POOL_2D, MUL and ADD. A batch norm whose factors are positive may as well come first, and then
-folds into the convolution; and where a sign follows, the engine pools bits. A batch norm's factor
-that is negative turns the largest value into the smallest. But where only signs of binary
-convolutions read what it gives, the channel may be negated, with the weights of the convolutions
-that read it: sign(-x) w = sign(x) (-w).
+A max-pool between a binary convolution and its batch norm leaves three operators in float32:
+MAX_POOL_2D, MUL and ADD. A batch norm whose factors are positive may as well come first; it is then
+folded into the convolution, and if a sign follows, the engine pools bits. A negative factor turns
+the largest value into the smallest. But if only signs of binary convolutions read the batch norm's
+output, the channel can be negated together with the weights of these convolutions:
+sign(-x) w = sign(x) (-w).
 """
 
 import larq as lq
@@ -19,7 +19,7 @@ __all__ = ["normalise_before_pools"]
 
 
 def _find_factor_signs(norm: tf.keras.layers.BatchNormalization) -> np.ndarray:
-    """The signs of the numbers that a batch norm multiplies with."""
+    """Finds the signs of the factors of a batch norm."""
     channels = norm.moving_variance.shape[0]
     return np.sign(norm.gamma.numpy()) if norm.scale else np.ones(channels)
 
@@ -27,7 +27,7 @@ def _find_factor_signs(norm: tf.keras.layers.BatchNormalization) -> np.ndarray:
 def _can_be_negated(graph: Graph, step: Step | None) -> bool:
     """Whether a step is a frozen convolution of signs in which input channels can be negated.
 
-    A padding with ones would be negated as well, one with zeros or none is the same.
+    A padding with ones would have to be negated too; zeros or no padding stay the same.
     """
     return (
         step is not None
@@ -41,7 +41,7 @@ def _can_be_negated(graph: Graph, step: Step | None) -> bool:
 
 
 def _apply_signs(norm: tf.keras.layers.BatchNormalization, signs: np.ndarray) -> list[np.ndarray]:
-    """The weights of a batch norm that gives the values times their channels' signs."""
+    """Computes the weights of a batch norm whose outputs are multiplied by a sign per channel."""
     weights = {weight.name.split("/")[-1].split(":")[0]: weight.numpy() for weight in norm.weights}
     return [
         value * signs if name in ("gamma", "beta") else value for name, value in weights.items()
@@ -75,7 +75,7 @@ def normalise_before_pools(graph: Graph) -> list[str]:
         signs = np.where(_find_factor_signs(norm.layer) < 0, -1, 1).astype(np.float32)
         negated = []
         if (signs < 0).any():
-            # Layers that pass on what they get are looked through.
+            # Layers that pass on their input unchanged are looked through.
             negated = _find_readers(graph, norm)
             if not norm.layer.center or not all(_can_be_negated(graph, step) for step in negated):
                 continue

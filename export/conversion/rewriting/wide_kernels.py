@@ -1,8 +1,8 @@
 """Pads with ones where Larq Compute Engine would compute a padding with zeros wrongly.
 
-Bits have no zero. The engine pads with ones and takes away what these added, wrongly where a window
-holds the whole map and more (see MISCOMPILATION.md). So that is done here, in numbers that are
-known: a convolution padded with ones, less what the ones at each place add.
+Bits have no zero. The engine pads with ones and subtracts their contribution, but wrongly if a
+window covers the whole map and more (see MISCOMPILATION.md). So the model itself pads with ones and
+subtracts their contribution, a known number at each position.
 """
 
 import larq as lq
@@ -16,11 +16,11 @@ __all__ = ["PaddedWithOnes", "is_wide", "pad_wide_kernels"]
 
 
 def is_wide(size: int, kernel: int, stride: int, dilation: int) -> bool:
-    """Whether a window of a convolution padded by SAME holds one axis of its map and more.
+    """Whether a window of a convolution padded by SAME covers one axis of its map and more.
 
     Args:
         size: of the map, in pixels.
-        kernel: of the window, in numbers of the kernel.
+        kernel: size of the kernel, without dilation.
         stride: of the windows.
         dilation: of the kernel.
     """
@@ -32,13 +32,13 @@ def is_wide(size: int, kernel: int, stride: int, dilation: int) -> bool:
 
 @tf.keras.utils.register_keras_serializable(package="export")
 class PaddedWithOnes(tf.keras.layers.Layer):
-    """A convolution padded with ones, less what these add: one padded with zeros.
+    """A convolution padded with ones, minus their contribution: the same as padded with zeros.
 
     Shape: (batch, height, width, channels) to (batch, new height, new width, filters).
 
     Args:
         convolution: a layer without bias and activation, padded with ones.
-        activation: what comes last.
+        activation: the layer that comes last.
     """
 
     def __init__(self, convolution: Layer, activation: Layer, **kwargs):
@@ -47,13 +47,13 @@ class PaddedWithOnes(tf.keras.layers.Layer):
         self.activation = activation
 
     def build(self, input_shape: tf.TensorShape) -> None:
-        """Makes what is added: the bias less what the ones add, at each place."""
+        """Makes the weight that is added: the bias minus the contribution of the ones."""
         shape = self.convolution.compute_output_shape(input_shape)[1:]
         self.added = self.add_weight("added", shape, trainable=False)
         super().build(input_shape)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Convolves, and adds."""
+        """Convolves, adds the weight and activates."""
         outputs = self.convolution(inputs)
         height, width, filters = self.added.shape
         if height == width == 1:
@@ -79,14 +79,14 @@ class PaddedWithOnes(tf.keras.layers.Layer):
 
 
 def pad_wide_kernels(graph: Graph) -> list[str]:
-    """Pads binary convolutions with ones where a window holds the whole map and more.
+    """Pads binary convolutions with ones where a window covers the whole map and more.
 
     Returns:
         The names of the layers that were replaced.
     """
     found = []
     for step in filter(graph.is_called_once, graph.steps):
-        # What a convolution between two rotations reads has the size of what these rotate.
+        # A rotation does not change the size that the convolution behind it reads.
         rotated = step.layer if isinstance(step.layer, RotatedConvolution) else None
         layer = rotated.convolution if rotated else step.layer
         if not _is_padded_with_zeros(layer):
@@ -121,7 +121,7 @@ def _pad_with_ones(
     activation = tf.keras.layers.Activation(layer.activation, name=f"{layer.name}.activation")
     convolution = type(layer).from_config(config)
     kernel, *bias = weights
-    # Zeros, in a map of ones: what the padding alone adds.
+    # A map of zeros padded with ones: the convolution gives the contribution of the padding alone.
     zeros = tf.zeros((1, *shape[1:]))
     options = {"strides": layer.strides, "dilations": layer.dilation_rate}
     (top, bottom), (left, right) = (

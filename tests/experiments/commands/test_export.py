@@ -162,11 +162,11 @@ def test_graph_of_a_saved_model_is_exported_without_a_baseline(network, tmp_path
     out = tmp_path / "bundle"
     assert cli.main(["export", str(tmp_path / "saved"), "--out", str(out)]) == 0
     printed = capsys.readouterr().out
-    assert "bytes, no float32 baseline can be made to compare it with" in printed
+    assert "bytes (a float32 baseline of this network cannot be made)" in printed
     assert "256 random images, for lack of real ones" in printed
     assert (out / "report.html").exists()
     assert cli.main(["benchmark", str(tmp_path / "saved")]) == 2
-    assert "`saved_model`, SavedFunction, does not say how it was made" in capsys.readouterr().err
+    assert "`saved_model`, SavedFunction, has no get_config" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_page_shows_all_of_an_export(page):
     for text in (
         "Export of a small network",
         f"{len(bundle.flatbuffer):,} bytes, {24_328 / len(bundle.flatbuffer):.1f} times smaller",
-        "4 of 4 layers that should be",
+        "4 of 4 layers that should be binary",
         "passed, on 16 random images",
         "exported 0.71 ms, float32 1.42 ms",
         f"{bundle.verification.share_within:.1%}",
@@ -82,7 +82,7 @@ def test_layers_that_are_not_binary_have_their_reasons(tmp_path):
     page = written(
         tmp_path / "report.html", audit=Audit(bundle.audit.rows, bundle.audit.expected, lost)
     )
-    assert "2 of 4 layers that should be" in page.text
+    assert "2 of 4 layers that should be binary" in page.text
     assert "2 layers not binary, and why" in page.text
     assert page.text.count("its kernel holds only zeros.") == 1
     assert ", ".join(layers) in page.text

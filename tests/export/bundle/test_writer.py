@@ -177,8 +177,8 @@ def an_export_and_notes(path):
     ("make", "message"),
     [
         (a_file, "export is a file; the folder of an export needs another name"),
-        (a_folder_of_photos, "exists and is no export of an earlier time"),
-        (another_json, "exists and is no export of an earlier time"),
+        (a_folder_of_photos, "exists and is not an earlier export"),
+        (another_json, "exists and is not an earlier export"),
         (an_export_and_notes, r"more than an earlier export, which would be lost: notes\.txt"),
     ],
 )
@@ -281,7 +281,7 @@ def test_export_that_fails_after_a_kill_leaves_the_earlier_one(failure, tmp_path
 
     monkeypatch.setattr(exporter, "export_network", fail)
     model = small_network()[0]
-    with pytest.raises(type(failure), match="export still holds the export of an earlier time"):
+    with pytest.raises(type(failure), match="export still holds the earlier export"):
         exporter.export_bundle(Source(model, "small", str(directory)))
     assert description(directory)["name"] == "first"
 

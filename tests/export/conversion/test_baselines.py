@@ -42,9 +42,7 @@ def test_network_that_cannot_be_cloned_is_refused():
     inputs = tf.keras.Input((8, 8, 3))
     layer = Own(lambda: 2.0)
     model = tf.keras.Model(inputs, layer(inputs))
-    message = (
-        f"the float32 baseline cannot be made: `{layer.name}`, Own, does not say how it was made"
-    )
+    message = f"the float32 baseline cannot be made: `{layer.name}`, Own, has no get_config"
     with pytest.raises(ValueError, match=message):
         convert_baselines(model)
 

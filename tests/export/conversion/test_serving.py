@@ -37,7 +37,7 @@ def test_pixels_are_normalised_in_the_model_and_in_the_file(pixels, batch_size):
 
 def test_normalization_of_other_images_is_refused():
     gray = Normalization((0.5,), (0.2,))
-    with pytest.raises(ValueError, match="must be of 3 channels, as the images are, got 1"):
+    with pytest.raises(ValueError, match="must have the images' 3 channels, got 1"):
         add_pixel_input(network(), gray)
 
 
@@ -53,7 +53,7 @@ def test_softmax_makes_probabilities_of_logits(pixels):
 def test_softmax_of_what_are_no_logits_is_refused(head):
     model = network()
     model = tf.keras.Model(model.inputs, head()(model.outputs[0]))
-    with pytest.raises(ValueError, match=r"`softmax` is of logits .* got a model that gives"):
+    with pytest.raises(ValueError, match=r"`softmax` needs logits .* got a model that gives"):
         add_softmax(model)
 
 

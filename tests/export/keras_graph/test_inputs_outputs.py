@@ -125,8 +125,8 @@ def test_windows_that_are_moved_in_front_of_the_second_output_fail():
     ("make_model", "options", "message"),
     [
         (image_and_features, {"int8": True}, "one input, got 4: z_image, small, a_features, words"),
-        (image_and_features, {"softmax": True}, "of one output, got a network with 2: second, f"),
-        (detection, {"softmax": True}, "`softmax` .* with 3: a.score, boxes, classes"),
+        (image_and_features, {"softmax": True}, "with one output of logits, got 2: second, f"),
+        (detection, {"softmax": True}, "`softmax` needs .* got 3: a.score, boxes, classes"),
         (two_inputs, {"uint8": True}, r"one input \(batch, height, width, 1 or 3\), got 2"),
     ],
 )

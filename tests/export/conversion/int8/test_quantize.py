@@ -289,7 +289,10 @@ def without_config():
         (Subclassed, "`model` must be functional or sequential .* got Subclassed"),
         (subclass_within, "functional or sequential .* and so must `inner` in it, got Subclassed"),
         (lambda: tf.keras.Sequential([L.Dense(2)]), "with a known input shape, got Sequential"),
-        (two_inputs, "must have one input, since int8 is calibrated on images alone, got 2: a, b"),
+        (
+            two_inputs,
+            "must have one input, because int8 is calibrated on images alone, got 2: a, b",
+        ),
         (half_precision, "`model` must be in float32, got mixed_float16"),
         (
             without_config,

@@ -95,7 +95,7 @@ class Factor:
 
 
 class Nameless(L.Layer):
-    """A layer that does not say how it was made."""
+    """A layer without a get_config."""
 
     def __init__(self, factor):
         super().__init__()
