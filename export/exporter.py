@@ -117,7 +117,7 @@ class Report:
 
 def _convert_float_baseline(exported: Exported) -> bytes | None:
     try:
-        return convert_float_baseline(exported.model, exported.options.batch_size)
+        return convert_float_baseline(exported.model, batch_size=exported.options.batch_size)
     except ValueError:
         return None
 

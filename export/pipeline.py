@@ -53,10 +53,10 @@ logger = logging.getLogger(__name__)
 __all__ = ["DEFAULTS", "ExportError", "Exported", "Options", "export_network"]
 
 # Keras computes with the kernels of the file and with its levels, 255 to a range: see
-# `export.conversion.int8.quantize`. What is left are values between two levels, which each may
-# round its own way. That moves a number by one level, 1/127.5 of the largest where the range is
-# symmetric and the images fill it, and by 1/64 where they fill half of it. A level that turns a
-# sign is found by taking the model apart.
+# `export.conversion.int8.quantize`. Only values between two levels may be rounded differently by
+# the two. That changes a number by one level: by 1/127.5 of the largest if the range is symmetric
+# and the images fill it, and by 1/64 if they fill half of it. If a level flips a sign, comparing
+# the layers one by one shows it.
 INT8_TOLERANCE = 1 / 64
 
 
@@ -66,18 +66,18 @@ class Exported:
 
     Attributes:
         file: the TFLite file.
-        source: the network, with the names of its classes where the images name them.
+        source: the network, with the names of its classes if the folders of the images name them.
         model: the network in float32, which the file was compared with unless it is in int8.
-        options: what the file should be.
+        options: of the export.
         dataset: of the images; None where no data set is known.
         steps: of the rewriting.
-        audit: its operators.
-        verification: its outputs against Keras.
+        audit: of the file's operators.
+        verification: of the file's outputs against Keras.
         kinds: of each output, "logits", "probabilities" or "values".
         seconds: of the conversion alone.
         peak_memory: of the whole process until then, in bytes.
-        golden: what the file gives for the first images; None without a sample.
-        normalization: of the images, for the network; None where that is unknown.
+        golden: the outputs of the file for the first images; None without a sample.
+        normalization: of the images, for the network; None where it is unknown.
     """
 
     file: File
@@ -103,7 +103,7 @@ class Exported:
 def _serve(
     model: tf.keras.Model, options: Options, normalization: Normalization | None
 ) -> tf.keras.Model:
-    """The model with what the file does before and behind it."""
+    """Adds to the model what the file does in front of it and behind it."""
     if options.softmax:
         model = add_softmax(model)
     if options.uint8:
@@ -117,7 +117,7 @@ def _convert_inputs(
     options: Options,
     normalization: Normalization | None,
 ) -> Inputs:
-    """What the file takes for what the model takes."""
+    """Converts inputs of the model to inputs of the file."""
     if not options.uint8:
         return inputs
     arrays, place = as_list(inputs), require_image_input(model)
@@ -126,7 +126,7 @@ def _convert_inputs(
 
 
 def _flatten_if_possible(model: tf.keras.Model) -> tf.keras.Model:
-    """The model with the layers of those within, so that each can be compared, where possible."""
+    """Flattens nested models, where possible, so that each layer can be compared."""
     if not any(isinstance(layer, tf.keras.Model) for layer in model.layers):
         return model
     try:
@@ -156,23 +156,23 @@ def export_network(
 
     Args:
         source: the network, see `export.loading.sources`.
-        options: what the file should be.
-        dataset: name of the data set the images come from, one of `recu_tf.data.DATASETS`; None
-            means that of the network's run.
+        options: of the export.
+        dataset: name of the data set that the images come from, one of `recu_tf.data.DATASETS`;
+            None means that of the network's run.
         data_path: where the data set lies, if not where the training found it.
-        images_path: of a folder of images to verify the file on instead, and to calibrate int8 with
-            where no data set is known: in a folder for each class, or all in one.
-        written: a file of an earlier export of the network, with these options. It is verified in
-            the place of the one that is made now, of which only the operators are looked at: they
-            can be traced to layers, those of a stripped file no longer.
+        images_path: a folder of images to verify the file on instead, in a folder for each class or
+            all in one. If no data set is known, int8 is calibrated on it, too.
+        written: a file of an earlier export of the network with these options. It is verified
+            instead of the file that is made now. Only the operators of the new file are audited,
+            because those of a stripped file cannot be traced to layers.
 
     Returns:
         The file and what the verification showed. Nothing is written.
 
     Raises:
         ExportError: a layer that should be binary is not, or the outputs differ.
-        ValueError: the network has an input of no fixed size, it cannot be converted, or an option
-            does not fit it.
+        ValueError: an input of the network has no fixed size, the network cannot be converted, or
+            an option does not fit it.
         ImportError, OSError: the images cannot be read.
     """
     check_network(source.model)
@@ -182,7 +182,7 @@ def export_network(
     normalization = choose_normalization(source, known)
     if options.uint8 and normalization is None:
         raise ValueError(
-            "`input` uint8 needs to know how images are normalised: give `mean`, `std` or `scale`, "
+            "`input` uint8 needs the normalisation of the images: give `mean`, `std` or `scale`, "
             "or the network's `dataset`."
         )
     logger.info("Reading images")
@@ -204,9 +204,9 @@ def export_network(
     start = time.perf_counter()
     reference = _serve(model, options, normalization)
     converted = _serve(rewritten, options, normalization)
-    file = read(convert(converted, options.batch_size, options.target))
+    file = read(convert(converted, batch_size=options.batch_size, target=options.target))
     seconds = time.perf_counter() - start
-    audited = audit(file, reference, options.target)
+    audited = audit(file, reference, target=options.target)
     check_operators(audited)
     strict = source.is_from_library if options.strict is None else options.strict
     if strict and not audited.passed:
@@ -228,14 +228,14 @@ def export_network(
         bounds=options.bounds,
     )
     if verification.wide:
-        # Only its names identify what is no layer, as in the graph of a SavedModel.
+        # Convolutions that are no layers, as in the graph of a SavedModel, have names only there.
         wide = find_wide_kernels(named, rewritten)
         verification = replace(verification, wide=tuple(wide), wrong_layer=wide[0])
     if not verification.passed:
         raise ExportError(explain_failure(verification), verification)
     if strict and not verification.runs_by_default:
         raise ExportError(
-            f"{verification.warning}. `strict=False` (`--no-strict`) exports it for those",
+            f"{verification.warning}. `strict=False` (`--no-strict`) exports the file for those",
             verification,
         )
     return Exported(

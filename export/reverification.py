@@ -23,7 +23,7 @@ __all__ = ["Reverification", "ReverificationError", "reverify"]
 
 
 class ReverificationError(Exception):
-    """A folder is not the export that it says it is, or does not compute what the network does."""
+    """A folder differs from its description, or does not compute what the network does."""
 
     exit_code = 1
 
@@ -37,7 +37,7 @@ class Reverification:
         self_tests: for each backend of the engine that can run the file, the result of the golden
             sample in words; empty without a sample.
         verification: against Keras; None where the network is not at hand.
-        compared: in words, which network that was, or why none was compared.
+        compared: the network that it was compared with, or why there was none, in words.
     """
 
     files: int
@@ -62,6 +62,7 @@ class Reverification:
 
 def reverify(
     directory: str | os.PathLike,
+    *,
     network: str | os.PathLike | None = None,
     dataset: str | None = None,
     data_path: str | None = None,
@@ -105,13 +106,13 @@ def reverify(
     source = sources.load(path)
     same = source.file is not None and _hash_file(source.file) == description["source"]
     if not same and not given:
-        compared = f"{path} is no longer the one that was exported: nothing was compared with it"
+        compared = f"{path} has changed since it was exported: nothing was compared with it"
         return Reverification(files, self_tests, None, compared)
     own_images = (description.get("comparison") or {}).get("own_images")
     if own_images and images_path is None and dataset is None:
         compared = (
-            f"{path}, but the export was verified on images of a folder, which --images names "
-            "again: nothing was compared with it"
+            f"{path}, but the export was verified on images of a folder: nothing was compared with "
+            "it (--images DIR names the folder)"
         )
         return Reverification(files, self_tests, None, compared)
     source, known = _restore_knowledge(source, description)
@@ -141,11 +142,11 @@ def _read_description(directory: Path) -> dict:
     try:
         description = json_text.parse(path.read_text("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
-        raise FileNotFoundError(f"{directory} is no export: it has no model.json.") from None
+        raise FileNotFoundError(f"{directory} is not an export: it has no model.json.") from None
     except ValueError as error:
         raise ValueError(f"{path} is damaged: {error}.") from None
     if not isinstance(description, dict) or description.get("format") != FORMAT:
-        raise ValueError(f"{path} must be that of an export, with format {FORMAT}.")
+        raise ValueError(f"{path} must describe an export, in format {FORMAT}.")
     kinds = {"files": dict, "options": dict, "golden": dict | None}
     kinds |= {"source": str | None, "network": str | None, "comparison": dict | None}
     wrong = [name for name, kind in kinds.items() if not isinstance(description.get(name), kind)]
@@ -164,7 +165,7 @@ def _check_files(directory: Path, hashes: dict) -> int:
     others = sorted(set(hashes) - set(FILES))
     if others:
         raise ValueError(
-            f"{directory / 'model.json'} is damaged: {', '.join(map(repr, others))} is no file of "
+            f"{directory / 'model.json'} is damaged: {', '.join(map(repr, others))} cannot be in "
             "an export."
         )
     wrong = []
@@ -180,7 +181,7 @@ def _check_files(directory: Path, hashes: dict) -> int:
 
 
 def _run_self_tests(directory: Path, description: dict) -> dict[str, str]:
-    """The result of the golden sample with each backend that can run the file."""
+    """Runs the golden sample with each backend that can run the file."""
     try:
         network = predict.read_network(directory / "model.json")
         if network.golden is None:
@@ -199,7 +200,7 @@ def _run_self_tests(directory: Path, description: dict) -> dict[str, str]:
 
 
 def _find_recorded_network(directory: Path, description: dict) -> Path | None:
-    """The network beside the folder that its description names, if it is there."""
+    """Finds the network that the description names beside the folder; None if it is not there."""
     name = (description["network"] or "").removeprefix("../")
     if not name or name != Path(name).name:
         return None
@@ -208,7 +209,11 @@ def _find_recorded_network(directory: Path, description: dict) -> Path | None:
 
 
 def _restore_knowledge(source: Source, description: dict) -> tuple[Source, str | None]:
-    """A network with the normalisation and classes of its export, and the name of its data set."""
+    """Gives a network the normalisation and classes of its export.
+
+    Returns:
+        The network, and the name of the export's data set.
+    """
     comparison = description.get("comparison") or {}
     kept, dataset = comparison.get("normalization"), comparison.get("dataset")
     changes = {}
@@ -251,7 +256,7 @@ def _check_description(directory: Path, description: dict, exported: Exported) -
 
 
 def _read_options(description: dict) -> Options:
-    """The options of the export; those that this version does not know are ignored."""
+    """Reads the options of the export; options that this version does not know are ignored."""
     names = {field.name for field in fields(Options)}
     try:
         return Options(

@@ -24,7 +24,7 @@ NAMES = [f"class {number}" for number in range(10)]
 def exported(model, images, batch_size=1, **changes):
     """A bundle of a model, verified on images; `changes` are of the bundle's attributes."""
     rewritten, steps = rewrite(model, images)
-    file = read(export.convert(rewritten, batch_size))
+    file = read(export.convert(rewritten, batch_size=batch_size))
     labels = np.arange(len(images)) % model.output_shape[-1]
     values = {
         "name": "a small network",

@@ -53,9 +53,9 @@ def run(options: argparse.Namespace) -> None:
     with quiet_standard_error():
         found = reverification.reverify(
             options.bundle,
-            options.network,
-            options.dataset,
-            options.data_path,
-            options.images,
+            network=options.network,
+            dataset=options.dataset,
+            data_path=options.data_path,
+            images_path=options.images,
         )
     print(found)

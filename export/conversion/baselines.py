@@ -64,7 +64,7 @@ def remove_quantizers(model: tf.keras.Model) -> tf.keras.Model:
 
 
 @preserve_quantized_scope()
-def convert_float_baseline(model: tf.keras.Model, batch_size: int = 1) -> bytes:
+def convert_float_baseline(model: tf.keras.Model, *, batch_size: int = 1) -> bytes:
     """Converts the same network without its quantizers, in float32, with TensorFlow's converter.
 
     The binary network is compared with it in size and latency: it has the same layers with the

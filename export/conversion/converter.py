@@ -79,7 +79,7 @@ def _check(model: tf.keras.Model, batch_size: int) -> None:
 
 
 @preserve_quantized_scope()
-def convert(model: tf.keras.Model, batch_size: int = 1, target: str = "arm") -> bytes:
+def convert(model: tf.keras.Model, *, batch_size: int = 1, target: str = "arm") -> bytes:
     """Converts a Keras model for Larq Compute Engine.
 
     The result is not verified: `export.audit` and `export.verify` do that.

@@ -1,4 +1,4 @@
-"""The layers of a model as an exporter sees them: their paths, quantizers and kernels."""
+"""The layers of a model for the export: their paths, quantizers and kernels."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -29,10 +29,10 @@ KERNEL_QUANTIZERS = ("kernel_quantizer", "depthwise_quantizer", "pointwise_quant
 
 
 def list_layers_by_path(model: tf.keras.Model) -> dict[str, Layer]:
-    """Every layer by its path below the model, such as "inner/conv" in a nested model.
+    """Lists every layer by its path below the model, such as "inner/conv" in a nested model.
 
-    So the graph's names have it, in which a layer's operators are called path/operator. Where two
-    layers share a path, the first is given.
+    TensorFlow's graph names a layer's operators path/operator. If two layers share a path, the
+    first is listed.
     """
     found: dict[str, Layer] = {}
     for path, layer in _walk(model, ""):
@@ -41,18 +41,18 @@ def list_layers_by_path(model: tf.keras.Model) -> dict[str, Layer]:
 
 
 def _walk(layer: Layer, prefix: str) -> Iterator[tuple[str, Layer]]:
-    for part in layer._flatten_layers(recursive=False, include_self=False):
+    for inner in layer._flatten_layers(recursive=False, include_self=False):
         # To Keras, Larq's quantizers are layers within a layer.
-        if not isinstance(part, lq.quantizers.Quantizer):
-            yield prefix + part.name, part
-            yield from _walk(part, f"{prefix}{part.name}/")
+        if not isinstance(inner, lq.quantizers.Quantizer):
+            yield prefix + inner.name, inner
+            yield from _walk(inner, f"{prefix}{inner.name}/")
 
 
 def choose_titles(layers: dict[str, Layer]) -> dict[int, str]:
-    """What to call each layer, by its id: its name where that is unique, else its path.
+    """Chooses a title for each layer, by its id: its name if that is unique, else its path.
 
     Args:
-        layers: as `paths` gives them.
+        layers: from `list_layers_by_path`.
     """
     first = {}
     for path, layer in layers.items():
@@ -88,7 +88,7 @@ def is_binary_convolution(layer: Layer) -> bool:
 
 
 def has_kernel(layer: Layer) -> bool:
-    """Whether a layer is a convolution, dense, or something of the kind."""
+    """Whether a layer has a kernel, as convolutions and dense layers have."""
     return any(getattr(layer, name, None) is not None for name in KERNELS)
 
 
@@ -111,7 +111,7 @@ def compute_quantized_kernel(layer: Layer) -> np.ndarray | None:
 
 
 def compute_filters(layer: Layer) -> np.ndarray | None:
-    """The filters of a layer that is a convolution or dense, in the order of TensorFlow Lite.
+    """Computes the filters of a convolution or dense layer, in the order of TensorFlow Lite.
 
     Returns:
         (filters, height, width, channels), where those of a depthwise convolution have one channel

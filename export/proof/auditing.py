@@ -132,15 +132,15 @@ def _list_cells(row: OperatorSummary) -> tuple[str, ...]:
 
 
 def audit(
-    flatbuffer: bytes | File, model: tf.keras.Model | None = None, target: str = "arm"
+    flatbuffer: bytes | File, model: tf.keras.Model | None = None, *, target: str = "arm"
 ) -> Audit:
     """Lists the operators of a TFLite file and looks for each layer that should be binary.
 
     Args:
         flatbuffer: the file, such as `export.convert` makes.
         model: the Keras model that it was converted from. Without it, layers have the names that
-            the file gives them, none is expected to be binary, and none can be lost.
-        target: that it was converted for.
+            the file gives them, no layer is expected to be binary, and none can be lost.
+        target: for which it was converted, "arm" or "xcore".
 
     Returns:
         The audit.

@@ -25,9 +25,9 @@ __all__ = [
     "load_verification_images",
 ]
 
-# Enough to see a miscompilation, which shows in every image, and to measure a top-1 agreement;
-# all 10,000 of CIFAR-10 would take minutes with kernels that x86 has no fast version of, and so
-# would more than a few hundred of ImageNet's.
+# Enough to see a miscompilation, which shows in every image, and to measure a top-1 agreement.
+# All 10,000 of CIFAR-10, or more than a few hundred of ImageNet's, would take minutes with a
+# backend that is slow on x86.
 MOST_SMALL_IMAGES = 1000
 SMALL = 64
 CALIBRATION_IMAGES = 256
@@ -42,7 +42,7 @@ class DataSet:
         name: one of `recu_tf.data.DATASETS`.
         data_path: where it lies; None means the usual place.
         normalization: of its images, for the network.
-        promised: whether someone said where it lies, so that it must be there.
+        promised: whether the user named it or its path, so that it must be readable.
     """
 
     name: str
@@ -53,15 +53,15 @@ class DataSet:
 
 @dataclass(frozen=True)
 class Images:
-    """What a file is verified on.
+    """The images that a file is verified on.
 
     Attributes:
-        pixels: (count, height, width, channels), float32 and normalised as the network takes them;
-            where it has several inputs, a list of an array for each.
-        labels: int (count,); None for random images, and for others whose classes are unknown.
-        source: what they are, in words.
-        class_names: of the labels, in the order of the network's outputs, where only the folders of
-            the images name them; None else.
+        pixels: (count, height, width, channels), float32 and normalised for the network; for
+            several inputs a list with an array for each.
+        labels: int (count,); None for random images and where the classes are unknown.
+        source: where the images come from, in words.
+        class_names: in the order of the network's outputs, if only the folders of the images name
+            the classes; None otherwise.
     """
 
     pixels: Inputs
@@ -73,10 +73,10 @@ class Images:
 def find_data_set(
     source: Source, dataset: str | None = None, data_path: str | None = None
 ) -> DataSet | None:
-    """The data set that a network is for, as given, or as its run records it.
+    """Finds the data set of a network, as given or as its run records it.
 
     Args:
-        source: the network. Where it states a normalisation, the data set's own does not count.
+        source: the network. Its own normalisation takes precedence over the data set's.
         dataset: one of `recu_tf.data.DATASETS`; None means that of the run or of the checkpoint.
         data_path: where it lies, if not where the training found it.
 
@@ -84,7 +84,7 @@ def find_data_set(
         The data set; None where neither names one.
 
     Raises:
-        ValueError: the run's data set is another one, or `data_path` is of none.
+        ValueError: the run's data set is another one, or `data_path` is given without a data set.
     """
     if source.run is None:
         name = dataset or source.dataset
@@ -103,7 +103,7 @@ def find_data_set(
 
 
 def choose_normalization(source: Source, known: DataSet | None) -> Normalization | None:
-    """How the images of a network are normalised; None where that is unknown.
+    """Chooses the normalisation of a network's images; None where it is unknown.
 
     Args:
         source: the network.
@@ -113,7 +113,7 @@ def choose_normalization(source: Source, known: DataSet | None) -> Normalization
 
 
 def _count_images(model: tf.keras.Model) -> int:
-    """How many images a file is verified on."""
+    """Counts the images that a file is to be verified on."""
     small = max(model.input_shape[1:3]) <= SMALL
     return limit_images(model, MOST_SMALL_IMAGES if small else MOST_IMAGES)
 
@@ -121,23 +121,23 @@ def _count_images(model: tf.keras.Model) -> int:
 def load_verification_images(
     source: Source, known: DataSet | None, folder: str | os.PathLike | None = None
 ) -> Images:
-    """Images of a folder, or test images of a network's data set; random ones where there are none.
+    """Loads images of a folder, or test images of a network's data set, or draws random ones.
 
     Args:
         source: the network.
         known: its data set, if it is known.
-        folder: of images, in folders named after their classes or all in one; they go before the
-            data set's.
+        folder: of images, in folders named after their classes or all in one; it takes precedence
+            over the data set.
 
     Raises:
-        ImportError, OSError, ValueError: the data set cannot be read, although its path is known,
-            or its images or classes are not the network's; the folder likewise.
+        ImportError, OSError, ValueError: the folder or the data set that the user named cannot be
+            read, or its images or classes do not fit the network.
     """
     several = len(source.model.inputs) > 1
     if several and (folder is not None or (known and known.promised)):
         name = "dataset" if folder is None else "images"
         raise ValueError(
-            f"`{name}` is for networks of one input, and {source.name} has "
+            f"`{name}` is for networks with one input, and {source.name} has "
             f"{len(source.model.inputs)}."
         )
     if folder is not None:
@@ -145,7 +145,7 @@ def load_verification_images(
     if known is None:
         return _draw_images(source, "no data set is known")
     if several:
-        return _draw_images(source, f"{known.name} has images alone")
+        return _draw_images(source, f"{known.name} has no data for the other inputs")
     try:
         return _load_test_images(source, known)
     except (ImportError, OSError) as error:
@@ -175,12 +175,12 @@ def _load_folder_images(source: Source, known: DataSet | None, folder: str | os.
 
 
 def _read_images(source: Source, known: DataSet | None, paths: list[str]) -> np.ndarray:
-    """Images of a folder, in the way of the network."""
+    """Reads images as the network takes them."""
     normalization = choose_normalization(source, known)
     if normalization is None:
         raise ValueError(
-            "`images` need to be normalised as the network's were: give `mean`, `std` or `scale`, "
-            "or `dataset`."
+            "`images` must be normalised as the network's training images were: give `mean`, `std` "
+            "or `scale`, or `dataset`."
         )
     shape = tuple(source.model.input_shape[1:])
     if len(shape) != 3:
@@ -214,10 +214,10 @@ def _load_test_images(source: Source, known: DataSet) -> Images:
 def load_calibration_images(
     source: Source, known: DataSet | None, folder: str | os.PathLike | None = None
 ) -> np.ndarray:
-    """Training images of a data set, augmented and normalised as a training sees them.
+    """Loads training images of a data set, augmented and normalised as in training.
 
-    Where no data set is known, images of the folder: others than the file is verified on, as far
-    as there are enough.
+    If no data set is known, it loads images of the folder: not those that the file is verified on,
+    if there are enough.
 
     Args:
         source: the network.
@@ -225,16 +225,16 @@ def load_calibration_images(
         folder: see `load_verification_images`.
 
     Returns:
-        float32 (256, height, width, channels), or as many as there are and memory is for.
+        float32 (256, height, width, channels); fewer if there are fewer, or if they are large.
 
     Raises:
-        ValueError: there is neither, or an image cannot be read.
+        ValueError: there is neither data set nor folder, or an image cannot be read.
         ImportError, OSError: they cannot be read.
     """
     if known is None and folder is None:
         raise ValueError(
-            "`int8` is calibrated on real training images: `dataset` must name the network's, or "
-            "`images` a folder of some."
+            "`int8` is calibrated on real training images: `dataset` must name the network's data "
+            "set, or `images` a folder of images."
         )
     if known is None:
         paths = list_images(folder).paths[::-1]

@@ -1,9 +1,9 @@
-"""Images that differ grossly, with others so near to them that they take the same way.
+"""Images that differ grossly, with neighbours that are almost equal to them.
 
-A few images of a data set can be the only ones that a wrong layer shows in: a branch may wake in
-one of a hundred. But a sign that turned, of a value within rounding of 0, shows in a few as well.
-Images that hardly differ from such a one tell the two apart: they wake the branch too, while their
-values no longer lie within rounding of 0.
+A wrong layer may show in only a few images of a data set: some branch may be active in one of a
+hundred. But a flipped sign, of a value within rounding of 0, also shows in a few images only.
+Neighbours, which are almost equal to such an image, distinguish the two cases: they activate the
+branch too, but their values no longer lie within rounding of 0.
 """
 
 import numpy as np
@@ -12,19 +12,19 @@ __all__ = ["GROUP", "add_neighbours", "find_grossly_different"]
 
 MOST = 4
 MANY = 0.25
-# The image itself and its neighbours: one or two of eight may have turned signs of their own.
+# The image itself and its neighbours: one or two of eight may have flipped signs of their own.
 GROUP = 8
 # Of the standard deviation of an image: far beyond rounding, far below what can be seen.
 NOISE = 1e-3
 
 
 def find_grossly_different(badness: np.ndarray) -> np.ndarray:
-    """The numbers of up to four images that differ the most, if any differ grossly.
+    """Finds the numbers of up to four images that differ grossly, the worst first.
 
-    Where more than a quarter of all do, it is one image: any image then shows what is wrong.
+    If more than a quarter of all images do, one is enough: any image then shows what is wrong.
 
     Args:
-        badness: (images,), from 1 on for those that differ grossly.
+        badness: (images,), 1 or more for images that differ grossly.
     """
     most = MOST if np.mean(badness >= 1) <= MANY else 1
     worst = np.argsort(-badness, kind="stable")[:most]
@@ -32,11 +32,14 @@ def find_grossly_different(badness: np.ndarray) -> np.ndarray:
 
 
 def add_neighbours(images: np.ndarray) -> np.ndarray:
-    """Each image with seven that hardly differ from it, eight after eight.
+    """Adds to each image seven neighbours that are almost equal to it.
 
     Args:
-        images: (count, ...), of real numbers, or pixels from 0 to 255 as uint8, of which a tenth
-            move by 1; of another type they are repeated as they are.
+        images: (count, ...), real numbers, or pixels from 0 to 255 as uint8, a tenth of which
+            change by 1. Images of another type are repeated unchanged.
+
+    Returns:
+        (8 * count, ...): each image, followed by its neighbours.
     """
     rng = np.random.default_rng(0)
     copies = np.repeat(images, GROUP, axis=0)

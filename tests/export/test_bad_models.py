@@ -88,7 +88,8 @@ REFUSED = {
 NOT_CONVERTED = {
     "python_in_the_graph": "can run: it needs EnsureShape, PyFunc .*, which only TensorFlow has",
     "operator_that_tflite_lacks": r"run: it needs Igamma \(of igamma\), which only TensorFlow has",
-    "exact_gelu": r"it needs Erfc \(of gelu\), .* tf\.nn\.gelu\(x, approximate=True\), needs no",
+    "exact_gelu": r"it needs Erfc \(of gelu\), which only TensorFlow has\. "
+    r"tf\.nn\.gelu\(x, approximate=True\), .* no Erfc",
 }
 
 FUSED = 'stands a padding, which the converter has fused .* pad with padding="same" in the layer'
@@ -224,7 +225,7 @@ def test_bad_model_that_is_miscompiled_is_refused(name):
     ("name", "options", "message"),
     [
         ("no_binary_layer", {"int8": True}, "`int8` is calibrated on real training images"),
-        ("no_binary_layer", {"uint8": True}, "`input` uint8 needs to know how images are norm"),
+        ("no_binary_layer", {"uint8": True}, "`input` uint8 needs the normalisation of the images"),
         ("no_binary_layer", {"batch_size": 0}, "`batch_size` must be a whole number from 1"),
         ("no_binary_layer", {"target": "x86"}, "`target` must be one of arm, xcore, got 'x86'"),
         ("ends_in_softmax", {"softmax": True}, "`softmax`: .* gives probabilities already"),

@@ -128,12 +128,12 @@ def test_int8_is_verified_on_real_images():
 def test_miscompiled_int8_fails(monkeypatch):
     """A converter that mirrors one kernel, in every file that it makes."""
 
-    def mirroring(model, *arguments):
+    def mirroring(model, **options):
         stems = [layer for layer in model.submodules if layer.name == "stem"]
         kernels = [layer.get_weights() for layer in stems]
         for layer in stems:
             layer.set_weights([layer.get_weights()[0][::-1, ::-1]])
-        flatbuffer = export.convert(model, *arguments)
+        flatbuffer = export.convert(model, **options)
         for layer, kernel in zip(stems, kernels, strict=True):
             layer.set_weights(kernel)
         return flatbuffer
@@ -153,7 +153,7 @@ def test_xcore_is_a_target():
     ("options", "arguments", "match"),
     [
         ({}, {"data_path": "somewhere"}, "`data_path` needs `dataset`, which a network"),
-        ({"uint8": True}, {}, "`input` uint8 needs to know how images are normalised"),
+        ({"uint8": True}, {}, "`input` uint8 needs the normalisation of the images"),
         ({"int8": True}, {}, "`int8` is calibrated on real training images: `dataset` must"),
         ({"batch_size": 0}, {}, "`batch_size` must be a whole number from 1, got 0"),
         ({"target": "mips"}, {}, "`target` must be one of arm, xcore, got 'mips'"),

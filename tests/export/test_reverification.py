@@ -86,7 +86,7 @@ def test_network_that_is_gone_or_changed_is_not_compared(place, capsys):
     (place / "other.keras").replace(place / "a.keras")
     code, out, _ = verified(capsys, place / "a_export")
     assert code == 0
-    assert f"{place / 'a.keras'} is no longer the one that was exported" in out
+    assert f"{place / 'a.keras'} has changed since it was exported" in out
     assert out.endswith("Outcome: passed, without a comparison with the network\n")
     (place / "a.keras").unlink()
     code, out, _ = verified(capsys, place / "a_export")
@@ -133,7 +133,7 @@ def test_golden_sample_that_comes_out_otherwise_fails(place, capsys):
     [
         (
             lambda description: description.update(format=7),
-            "must be that of an export, with format 1",
+            "must describe an export, in format 1",
         ),
         (
             lambda description: description.update(files=[]),
@@ -145,7 +145,7 @@ def test_golden_sample_that_comes_out_otherwise_fails(place, capsys):
         ),
         (
             lambda description: description["files"].update({"../a.keras": ""}),
-            "'../a.keras' is no file of an",
+            "'../a.keras' cannot be in an",
         ),
         (
             lambda description: description.update(golden=3),
@@ -177,8 +177,8 @@ def test_damaged_descriptions_are_refused_in_one_line(change, message, place, ca
 
 
 def test_what_is_no_export_is_refused_in_one_line(place, capsys):
-    assert "is no export: it has no model.json" in complaint(capsys, place)
-    assert "is no export: it has no model.json" in complaint(capsys, place / "nowhere")
+    assert "is not an export: it has no model.json" in complaint(capsys, place)
+    assert "is not an export: it has no model.json" in complaint(capsys, place / "nowhere")
     missing = place / "nowhere.keras"
     assert "does not exist" in complaint(capsys, place / "a_export", "--network", missing)
     (place / "a_export" / "model.json").write_text("[" * 100_000)
@@ -198,7 +198,7 @@ def test_comparison_is_repeated_with_the_options_of_the_export(more, place, caps
     assert re.search(r"Verification on 6 images .*passed", out)
     code, out, _ = verified(capsys, place / "a_export")
     assert code == 0
-    assert "images of a folder, which --images names again: nothing was compared with it" in out
+    assert "images of a folder: nothing was compared with it (--images DIR names the folder)" in out
     wrong = {"mean": [0.0] * 3, "std": [1.0] * 3}
     describe(
         place / "a_export",

@@ -283,7 +283,7 @@ def test_wrong_labels_and_numbers_are_refused_in_one_line(network, tmp_path, cap
     ):
         assert message in complaint(capsys, network, "--labels", tmp_path / name)
     assert "`mean` must be one number, or one" in complaint(capsys, network, "--mean", "1,2")
-    assert "`images` need to be normalised" in complaint(
+    assert "`images` must be normalised as" in complaint(
         capsys, network, "--images", save_digits(tmp_path / "images")[0].parent
     )
     assert not (tmp_path / "a_export").exists()

@@ -32,7 +32,7 @@ def test_pixels_are_normalised_in_the_model_and_in_the_file(pixels, batch_size):
     assert served.input_shape == (batch_size, 8, 8, 3)
     assert served.inputs[0].dtype == tf.uint8
     assert_close(served(pixels).numpy(), expected)
-    assert_close(run(export.convert(served, batch_size or 1), pixels), expected)
+    assert_close(run(export.convert(served, batch_size=batch_size or 1), pixels), expected)
 
 
 def test_normalization_of_other_images_is_refused():

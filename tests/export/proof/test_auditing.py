@@ -112,7 +112,7 @@ def test_a_reason_of_several_layers_is_printed_once():
         x = lq.layers.QuantConv2D(32, 3, padding="same", **signs, name=f"conv{number}")(x)
     model = tf.keras.Model(inputs, x)
     # Padded with zeros, of which the target has no binary convolution.
-    audited = export.audit(export.convert(model, target="xcore"), model, "xcore")
+    audited = export.audit(export.convert(model, target="xcore"), model, target="xcore")
     reason = audited.lost["conv0"]
     assert audited.lost == dict.fromkeys(("conv0", "conv1", "conv2"), reason)
     text = str(audited)

@@ -17,8 +17,8 @@ def network(*shape, classes=3):
     return tf.keras.Model(image, L.Dense(classes)(L.GlobalAveragePooling2D()(image)))
 
 
-def source(size=8, channels=3, **told):
-    return Source(network(size, size, channels), "a network", "nowhere", **told)
+def source(size=8, channels=3, **known):
+    return Source(network(size, size, channels), "a network", "nowhere", **known)
 
 
 def save(folder, *names, size=(8, 8)):
@@ -80,7 +80,7 @@ def test_each_of_several_inputs_gets_what_it_takes():
     assert (images.min(), images.max()) == (0, 255)
     assert set(rows.flatten()) == {0, 1}
     assert bytes_.max() > 250
-    with pytest.raises(ValueError, match="`images` is for networks of one input, and a has 4"):
+    with pytest.raises(ValueError, match="`images` is for networks with one input, and a has 4"):
         load_verification_images(Source(model, "a", "a"), None, "anywhere")
 
 
@@ -100,7 +100,7 @@ def test_names_of_the_classes_decide_their_order(tmp_path):
     assert images.class_names is None
     assert greys(images.pixels[images.labels == 1]) == [10]
     assert greys(images.pixels[images.labels == 2]) == [20]
-    with pytest.raises(ValueError, match="has folders of 2 classes, the network 3 outputs"):
+    with pytest.raises(ValueError, match="has folders for 2 classes, the network has 3 outputs"):
         load_verification_images(source(normalization=SCALED), None, tmp_path)
     other = source(normalization=SCALED, class_names=["emu", "dog", "bear"])
     with pytest.raises(
@@ -137,10 +137,10 @@ def test_images_of_a_folder_are_those_that_predict_sees(channels, tmp_path):
 def test_int8_is_calibrated_on_a_folder_where_no_data_set_is_known(tmp_path):
     names = [f"{number}.png" for number in range(1, 25)]
     save(tmp_path, *names)
-    told = source(normalization=SCALED)
-    assert greys(load_calibration_images(told, None, tmp_path)) == [10 * at for at in range(1, 25)]
-    with pytest.raises(ValueError, match=r"`int8` is calibrated on .* `images` a folder of some"):
-        load_calibration_images(told, None)
+    known = source(normalization=SCALED)
+    assert greys(load_calibration_images(known, None, tmp_path)) == [10 * at for at in range(1, 25)]
+    with pytest.raises(ValueError, match=r"`int8` is calibrated on .* `images` a folder of images"):
+        load_calibration_images(known, None)
     digits = Source(network(32, 32, 3, classes=10), "a network", "nowhere", normalization="pixels")
     images = load_calibration_images(digits, find_data_set(digits, "digits"), tmp_path)
     assert images.shape == (256, 32, 32, 3)
@@ -149,11 +149,11 @@ def test_int8_is_calibrated_on_a_folder_where_no_data_set_is_known(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("make", "match", "told"),
+    ("make", "match", "known"),
     [
         (lambda path: None, "`images`: .*nowhere must be a folder of images", SCALED),
         (lambda path: path.mkdir(), "`images`: .*nowhere must hold images .* has none", SCALED),
-        (lambda path: save(path, "a.png"), "`images` need to be normalised as", None),
+        (lambda path: save(path, "a.png"), "`images` must be normalised as", None),
         (
             lambda path: (path.mkdir(), (path / "a.png").write_text("no image")),
             r"`images`: .*a\.png cannot be read as an image",
@@ -161,7 +161,7 @@ def test_int8_is_calibrated_on_a_folder_where_no_data_set_is_known(tmp_path):
         ),
     ],
 )
-def test_folder_that_cannot_be_used_is_refused(make, match, told, tmp_path):
+def test_folder_that_cannot_be_used_is_refused(make, match, known, tmp_path):
     make(tmp_path / "nowhere")
     with pytest.raises((ValueError, OSError), match=match):
-        load_verification_images(source(normalization=told), None, tmp_path / "nowhere")
+        load_verification_images(source(normalization=known), None, tmp_path / "nowhere")
