@@ -29,16 +29,16 @@ class Source:
     """A trained network to export.
 
     Attributes:
-        model: from images to outputs; inputs that it takes by name it takes here as a list, in the
-            order of `model.inputs`, or alone where there is one.
+        model: from images to outputs. A model that takes its inputs by name is wrapped to take them
+            as a list in the order of `model.inputs`, or as a single tensor if there is one input.
         name: of what it was read from, for people.
         directory: of its bundle unless another one is given.
         run: the run directory that it lies in, if any.
         file: that it was read from; None where it is no file.
-        normalization: of its images; "pixels" where it takes these from 0 to 255 unchanged. None
-            means as a `Rescaling` or `Normalization` layer of Keras in it says, or else its run; it
-            stays None where neither does, and the data set that the export names decides. A value
-            that is given takes precedence over all of them.
+        normalization: of its images; "pixels" if it takes pixels from 0 to 255 unchanged. None
+            means that of its Keras layer `Rescaling` or `Normalization`, or else that of its run;
+            if there is neither, it stays None, and the data set that the export names decides. A
+            given value takes precedence over all of them.
         class_names: in the order of its outputs; None means those of its run, if it has one.
         dataset: of its images, if it is a published checkpoint: one of `recu_tf.data.DATASETS`.
 

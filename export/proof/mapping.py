@@ -25,7 +25,7 @@ LONGEST_NAME = 50
 # name of a layer at its other end.
 CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
 
-# Where these have their kernel among their inputs.
+# The position of the kernel among the inputs of each operator.
 KERNEL_INPUT = {
     BINARY_CONVOLUTION: 1,
     "CONV_2D": 1,

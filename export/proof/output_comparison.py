@@ -138,7 +138,7 @@ def compare(
 
 
 def compute_chance_of_fewer(share: float, count: int, of: int) -> float:
-    """How likely it is to count so few, or fewer, where each counts with a probability.
+    """Computes the probability of a count or a smaller one in a binomial distribution.
 
     Args:
         share: the probability, from 0 to 1.
@@ -159,10 +159,11 @@ def compute_chance_of_fewer(share: float, count: int, of: int) -> float:
 
 
 def find_lost_classes(classes: np.ndarray, same: np.ndarray, kept: float) -> tuple[int, ...]:
-    """The classes of which too few images keep their class.
+    """Finds the classes of which too few images keep their class.
 
-    A class is lost if a file that keeps `kept` of its images would keep so few in less than one
-    case of a thousand. So two lost images of a class of two are no evidence, and all of three are.
+    A class is lost if a file that keeps the share `kept` of its images would keep this few in less
+    than one case in a thousand. So losing both images of a class of two is no evidence, and losing
+    all images of a class of three is.
 
     Args:
         classes: int (images,), what the model gives.
