@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from conftest import few_digits, shared, tiny_resnet
+from network_formats import skip_without_torch, use_small_network
 
 from experiments import cli
 from experiments.commands.parser import command_parser
@@ -145,19 +146,18 @@ def test_training_is_evaluated_resumed_and_started_from(trained_run, monkeypatch
 
 
 @pytest.mark.slow
-def test_published_checkpoint_is_trained_again(monkeypatch, tmp_path, capsys):
-    checkpoint = shared("checkpoints", "resnet20_1w1a_cifar10.pth.tar")
-    images = ["--dataset", "digits", "--epochs", "1", "-b", "64", "-bt", "64"]
-    # Ten classes are ten classes: the digits take the place of CIFAR's images, which take minutes.
-    read = few_read(monkeypatch)
-    where = ["--results_dir", str(tmp_path), "--save", "run"]
-    start = ["-a", "resnet20_1w1a", "--init-from", str(checkpoint), "--lr", "1e-9"]
-    assert cli.main(["train", *images, *start, "--weight_decay", "0", *where]) == 0
-    assert read == ["train", "test"]
-    run = runs.Run.open(tmp_path / "run")
-    names = [layer.name for layer in run.load_model("last").layers]
-    assert "rotate180" in names
+def test_published_checkpoint_is_trained_again(written_formats, monkeypatch, tmp_path, capsys):
+    skip_without_torch("checkpoint")
+    use_small_network(monkeypatch)
+    model, paths = written_formats
+    where = ["--epochs", "1", "--results_dir", str(tmp_path), "--save", "run"]
+    start = ["--init-from", str(paths["checkpoint"]), "--lr", "1e-9", "--weight_decay", "0"]
+    assert cli.main(["train", *SMALL.split(), *start, *where]) == 0
     assert "Best epoch 1" in capsys.readouterr().out
+    trained = runs.Run.open(tmp_path / "run").load_model("last")
+    assert "rotate180" in [layer.name for layer in trained.layers]
+    kernels = [network.get_layer("layer1.0.conv1").get_weights()[0] for network in (model, trained)]
+    assert abs(kernels[0] - kernels[1]).max() < 1e-6
 
 
 def test_checkpoint_of_another_network_is_refused_by_name(tmp_path, capsys):
@@ -167,18 +167,3 @@ def test_checkpoint_of_another_network_is_refused_by_name(tmp_path, capsys):
     error = capsys.readouterr().err
     assert "`init_from` must be a checkpoint of resnet18_1w1a" in error
     assert f"{checkpoint} is one of resnet20_1w1a." in error
-
-
-def few_read(monkeypatch):
-    """The real digits, but few of them; the names of the splits as they are read."""
-    from recu_tf import data
-
-    digits, splits = data.DATASETS["digits"], []
-
-    def read(split, data_path):
-        splits.append(split)
-        return tuple(array[:64] for array in digits.read(split, data_path))
-
-    few = data.Dataset(digits.class_names, digits.normalization, digits.flip, read)
-    monkeypatch.setitem(data.DATASETS, "digits", few)
-    return splits

@@ -1,3 +1,5 @@
+import re
+
 import larq as lq
 import numpy as np
 import pytest
@@ -122,7 +124,9 @@ def test_every_kind_of_convolution_is_checked(padding, odd, shifted):
     convolutions = zip(KINDS.values(), images, strict=True)
     outputs = [convolve(image, padding) for convolve, image in convolutions]
     model = tf.keras.Model(images, outputs)
-    assert sorted(find_shifted_windows(export.convert(model), model)) == shifted
+    found = find_shifted_windows(export.convert(model), model)
+    # Keras numbers the layers that it makes of functions.
+    assert sorted(re.sub(r"_\d+$", "", name) for name in found) == shifted
 
 
 def test_dilated_convolutions_are_right():

@@ -4,7 +4,7 @@ import larq as lq
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import small_resnet
+from conftest import tiny_resnet
 from rewritten import with_uneven_norms
 from tiny_files import binary_file, binary_model
 
@@ -27,7 +27,7 @@ def images_for(model, count=16):
 def network():
     """A network with batch norms as training leaves them, images and its file."""
     tf.keras.utils.set_random_seed(0)
-    model = with_uneven_norms(small_resnet((16, 16, 3), 10))
+    model = with_uneven_norms(tiny_resnet((16, 16, 3), 10))
     return model, images_for(model), export.convert(model)
 
 

@@ -2,7 +2,7 @@ import larq as lq
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import small_resnet
+from conftest import tiny_resnet
 from rewritten import (
     binary,
     hard_tanh_between_norm_and_signs,
@@ -125,7 +125,7 @@ def test_models_that_cannot_be_copied_stay_as_they_are():
 
 
 def test_rewriting_leaves_the_model_alone():
-    model = with_uneven_norms(small_resnet((16, 16, 3), 4))
+    model = with_uneven_norms(tiny_resnet((16, 16, 3), 4))
     before = model.get_weights()
     rewritten(model)
     for old, new in zip(before, model.get_weights(), strict=True):

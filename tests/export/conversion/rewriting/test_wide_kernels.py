@@ -4,7 +4,16 @@ import larq as lq
 import numpy as np
 import pytest
 import tensorflow as tf
-from rewritten import binary, images_for, operators, rewritten, right, with_uneven_norms
+from rewritten import (
+    binary,
+    converted,
+    images_for,
+    operators,
+    rewritten,
+    right,
+    with_uneven_norms,
+    wrong_outputs,
+)
 
 import export
 from export import ExportError, Source, export_network
@@ -12,6 +21,7 @@ from export.conversion.rewriting.wide_kernels import PaddedWithOnes, is_wide
 from export.proof.engine_faults import find_wide_kernels
 
 L = tf.keras.layers
+SIGNS = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign"}
 WIDE = "pad kernels wider than their map with ones"
 
 
@@ -36,30 +46,37 @@ def test_kernel_is_wide_where_a_window_holds_the_map_and_more(size, kernel, stri
     assert is_wide(size, kernel, stride, dilation) == wide
 
 
-@pytest.mark.parametrize(
-    ("size", "options"),
-    [
-        ((1, 1), {}),
-        ((2, 8), {"use_bias": True, "bias_initializer": "normal", "activation": "relu"}),
-        ((4, 4), {"dilation_rate": 2}),
-        ((3, 4), {"kernel_size": 7, "strides": (2, 3)}),
-        ((2, 2), {"groups": 2}),
-    ],
-)
-def test_wide_kernels_are_padded_with_ones_and_stay_binary(size, options):
+# The size of each map, and the options of the convolution on it.
+WIDE_CONVOLUTIONS = [
+    ((1, 1), {}),
+    ((2, 8), {"use_bias": True, "bias_initializer": "normal", "activation": "relu"}),
+    ((4, 4), {"dilation_rate": 2}),
+    ((3, 4), {"kernel_size": 7, "strides": (2, 3)}),
+    ((2, 2), {"groups": 2}),
+]
+
+
+def test_wide_kernels_are_padded_with_ones_and_stay_binary():
     tf.keras.utils.set_random_seed(0)
-    signs = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign"}
-    options = {"kernel_size": 3, "padding": "same", "use_bias": False, **signs, **options}
-    model = behind(lq.layers.QuantConv2D(32, name="conv", **options), size, channels=64)
+    options = {"kernel_size": 3, "padding": "same", "use_bias": False, **SIGNS}
+    maps = [tf.keras.Input((*size, 64)) for size, _ in WIDE_CONVOLUTIONS]
+    names = [f"conv{number}" for number in range(len(maps))]
+    outputs = [
+        L.BatchNormalization(name=f"{name}.norm")(
+            lq.layers.QuantConv2D(32, name=name, **{**options, **more})(image)
+        )
+        for name, image, (_, more) in zip(names, maps, WIDE_CONVOLUTIONS, strict=True)
+    ]
+    model = with_uneven_norms(tf.keras.Model(maps, outputs))
     new, steps = rewritten(model)
-    assert steps[WIDE].layers == ("conv",)
-    file = export.convert(new)
+    assert sorted(steps[WIDE].layers) == names
+    file = converted(new)
     assert find_wide_kernels(file, model) == []
     assert export.verify(file, model, images_for(model)).passed
     audited = export.audit(file, model)
-    assert (audited.binary, audited.lost) == (1, {})
-    # The engine gets wrong what is rewritten: else there is no need for it.
-    assert not right(model)
+    assert (audited.binary, audited.lost) == (len(names), {})
+    # The engine gets each wrong that is rewritten: else there is no need for it.
+    assert wrong_outputs(model) == model.output_names
 
 
 def test_what_is_not_wide_or_pads_with_ones_is_left_alone():
@@ -67,7 +84,7 @@ def test_what_is_not_wide_or_pads_with_ones_is_left_alone():
         model = behind(layer, size)
         assert WIDE not in rewritten(model)[1]
         assert right(model)
-        assert find_wide_kernels(export.convert(model), model) == []
+        assert find_wide_kernels(converted(model), model) == []
 
 
 def test_turned_convolution_that_is_wide_is_padded_with_ones():
