@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,7 +69,7 @@ def _table(report: export.Report, seconds: float) -> str:
         ("binary operators", f"{audit.binary} of {operators}"),
         ("binary convolutions", f"{audit.binary} of {len(audit.expected)} that should be"),
         ("training", format_duration(seconds)),
-        ("file", str(report.path)),
+        ("file", os.path.relpath(report.path)),
     ]
     return tabulate(rows, tablefmt="outline", disable_numparse=True)
 
