@@ -131,7 +131,7 @@ def test_options_that_do_not_fit_are_refused_in_one_line(network, tmp_path, caps
     error = complaint(capsys, network, "--which", "best")
     assert "`which` is for run directories" in error
     assert "`data_path` needs `dataset`" in complaint(capsys, network, "--data_path", tmp_path)
-    assert "`input` uint8 needs to know" in complaint(capsys, network, "--input", "uint8")
+    assert "`input` uint8 needs the normalisation" in complaint(capsys, network, "--input", "uint8")
     assert "does not exist" in complaint(capsys, tmp_path / "nowhere")
     assert not (tmp_path / "a_export").exists()
 

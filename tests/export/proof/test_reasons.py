@@ -309,6 +309,6 @@ def test_target_xcore_wants_ones_or_no_padding():
     x = convolution("zeros", 32)(inputs)
     x = convolution("ones", 32, pad_values=1)(x)
     model = tf.keras.Model(inputs, convolution("unpadded", 32, padding="valid")(x))
-    audited = export.audit(export.convert(model, target="xcore"), model, "xcore")
+    audited = export.audit(export.convert(model, target="xcore"), model, target="xcore")
     assert list(audited.lost) == ["zeros"]
     assert "padded with zeros, with which the target xcore has no binary conv" in str(audited)
