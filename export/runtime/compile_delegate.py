@@ -1,0 +1,116 @@
+"""Compiles the delegate: `python export/runtime/compile_delegate.py`, or during the installation.
+
+It needs a C++17 compiler (GCC or Clang). Only the standard library is imported: `setup.py` runs
+this file before anything is installed.
+"""
+
+import argparse
+import concurrent.futures
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+__all__ = ["LIBRARY", "compile_delegate"]
+
+SOURCES = Path(__file__).with_name("source")
+LIBRARY = "librecu_delegate.so"
+FLAGS = (
+    *("-std=c++17", "-O3", "-fPIC", "-fvisibility=hidden", "-pthread"),
+    # The engine rounds after each multiplication and each addition, on every processor.
+    *("-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"),
+)
+# Each of these is compiled for its processor, and chosen when the delegate is created.
+PROCESSOR_FLAGS = {
+    "backend_avx2.cc": ("x86_64", ("-mavx2",)),
+    "backend_avx512.cc": (
+        "x86_64",
+        (
+            *("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512"),
+            # GCC 12 takes its own intrinsics' undefined values for mistakes.
+            *("-Wno-uninitialized", "-Wno-maybe-uninitialized"),
+        ),
+    ),
+    "backend_neon.cc": ("aarch64", ()),
+}
+
+
+def find_compiler() -> list[str]:
+    """The command of the C++ compiler: `$CXX`, or the first of c++, g++ and clang++.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    named = shlex.split(os.environ.get("CXX", ""))
+    for command in [named] if named else [["c++"], ["g++"], ["clang++"]]:
+        if shutil.which(command[0]):
+            return command
+    raise FileNotFoundError(
+        "no C++ compiler was found (c++, g++ or clang++; CXX names another): install one, such as "
+        "Debian's package g++"
+    )
+
+
+def compile_delegate(path: str | os.PathLike, flags: tuple[str, ...] = ()) -> Path:
+    """Compiles the delegate for the compiler's processor.
+
+    Args:
+        path: of the shared library to write.
+        flags: more of them for the compiler, such as ("-fsanitize=address",).
+
+    Returns:
+        `path`.
+
+    Raises:
+        FileNotFoundError: there is no compiler.
+        subprocess.CalledProcessError: the compiler failed; its messages are in `stderr`.
+    """
+    compiler = find_compiler()
+    machine = _run([*compiler, "-dumpmachine"]).split("-")[0]
+    path = Path(path)
+    with tempfile.TemporaryDirectory() as directory:
+        commands, objects = [], []
+        for source in sorted(SOURCES.glob("*.cc")):
+            processor, more = PROCESSOR_FLAGS.get(source.name, (machine, ()))
+            if processor != machine:
+                continue
+            objects.append(f"{directory}/{source.stem}.o")
+            commands.append(
+                [*compiler, *FLAGS, *more, *flags, "-c", str(source), "-o", objects[-1]]
+            )
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(_run, commands))
+        library = f"{directory}/{LIBRARY}"
+        _run([*compiler, "-shared", "-pthread", *flags, "-o", library, *objects])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A program that has the old library open keeps it.
+        aside = path.with_name(f".{path.name}.partial")
+        shutil.copyfile(library, aside)
+        os.replace(aside, path)
+    return path
+
+
+def _run(command: list[str]) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def main() -> int:
+    """Compiles the delegate into the package, or where `--out` says."""
+    parser = argparse.ArgumentParser(description="Compiles the delegate for TensorFlow Lite.")
+    parser.add_argument("--out", metavar="FILE", default=Path(__file__).with_name(LIBRARY))
+    try:
+        print(f"Wrote {compile_delegate(parser.parse_args().out)}")
+    except FileNotFoundError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except subprocess.CalledProcessError as error:
+        print(f"error: the compiler failed:\n{error.stderr}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

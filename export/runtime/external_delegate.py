@@ -1,0 +1,118 @@
+"""Interpreters of TensorFlow Lite and LiteRT with the delegate in them."""
+
+import ctypes
+import importlib.util
+import os
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+from export.runtime import compile_delegate
+
+__all__ = ["StepTime", "delegate", "load", "profile"]
+
+PATH = Path(__file__).with_name(compile_delegate.LIBRARY)
+
+
+class StepTime(NamedTuple):
+    """What a step of the delegate takes: an operator with those that are fused into it.
+
+    Attributes:
+        name: of the operators, with the sizes of a convolution.
+        microseconds: of a run, on average.
+        macs: binary multiply-accumulates of a run.
+    """
+
+    name: str
+    microseconds: float
+    macs: int
+
+
+def _interpreter_and_loader():
+    """The interpreter and the loader of delegates, of LiteRT if installed, else of TensorFlow."""
+    if importlib.util.find_spec("ai_edge_litert"):
+        from ai_edge_litert.interpreter import Interpreter, load_delegate
+
+        return Interpreter, load_delegate
+    import tensorflow as tf
+
+    return tf.lite.Interpreter, tf.lite.experimental.load_delegate
+
+
+def delegate(num_threads: int = 1, *, backend: str | None = None, measure: bool = False):
+    """Creates the delegate, for an interpreter of your own.
+
+    It runs the operators of Larq Compute Engine (`LceQuantize`, `LceBconv2d`, `LceBMaxPool2d`,
+    `LceDequantize`) and the float32 operators between them. The interpreter runs all others.
+
+    Args:
+        num_threads: threads that share the work of each operator, 1 to 256.
+        backend: "AVX-512", "AVX2", "NEON" or "portable"; None selects the fastest one that this
+            processor has.
+        measure: whether to measure the time of each step, for `profile`.
+
+    Returns:
+        A delegate for `Interpreter(experimental_delegates=[...])` of LiteRT or TensorFlow.
+
+    Raises:
+        FileNotFoundError: the library was not compiled at installation.
+        ValueError: `num_threads` is out of range, or this processor has no such backend.
+    """
+    if not PATH.exists():
+        raise FileNotFoundError(
+            f"{PATH} does not exist: there was no C++ compiler when the package was installed. "
+            "Install one, such as Debian's package g++, and run "
+            f"python {compile_delegate.__file__}"
+        )
+    options = {"num_threads": str(num_threads), "profile": str(int(measure))}
+    if backend is not None:
+        options["backend"] = backend
+    _, load_delegate = _interpreter_and_loader()
+    return load_delegate(os.fspath(PATH), options)
+
+
+def load(path: str | os.PathLike | bytes, num_threads: int = 1, *, with_delegate=None):
+    """Loads a TFLite file into an interpreter with the delegate.
+
+    Args:
+        path: of the file, or its bytes.
+        num_threads: threads of the interpreter, and of the delegate.
+        with_delegate: from `delegate`; None creates one.
+
+    Returns:
+        An interpreter with allocated tensors, of LiteRT (ai-edge-litert) if that is installed, else
+        of TensorFlow.
+
+    Raises:
+        FileNotFoundError: there is no such file, or no library, see `delegate`.
+        RuntimeError: the file is damaged, or has a binary operator that the delegate cannot run.
+        ValueError: as for `delegate`.
+    """
+    content = path if isinstance(path, bytes) else Path(path).read_bytes()
+    if with_delegate is None:
+        with_delegate = delegate(num_threads)
+    interpreter_class, _ = _interpreter_and_loader()
+    with warnings.catch_warnings():
+        # LiteRT replaces it, and is what runs where it is installed.
+        warnings.filterwarnings("ignore", "(?s).*tf.lite.Interpreter is deprecated")
+        interpreter = interpreter_class(
+            model_content=content,
+            num_threads=num_threads,
+            experimental_delegates=[with_delegate],
+        )
+    interpreter.allocate_tensors()
+    return interpreter
+
+
+def profile(measured) -> list[StepTime]:
+    """The times of all steps that ran since a delegate was created.
+
+    Args:
+        measured: from `delegate(measure=True)`, in an interpreter that still exists.
+    """
+    library = ctypes.CDLL(os.fspath(PATH))
+    library.recu_profile.restype = ctypes.c_char_p
+    library.recu_profile.argtypes = [ctypes.c_void_p]
+    lines = library.recu_profile(measured._get_native_delegate_pointer()).decode()
+    steps = (line.split("\t") for line in lines.splitlines())
+    return [StepTime(name, float(time), int(macs)) for name, time, macs in steps]
