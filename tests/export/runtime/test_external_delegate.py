@@ -81,7 +81,7 @@ def test_operators_compute_what_numpy_computes(name, every, backend):
 @pytest.mark.parametrize("sweep_name", sweep.SWEEPS)
 def test_operators_compute_what_numpy_computes_in_many_sizes(sweep_name):
     backends = [name for (name,) in (mark.values for mark in BACKENDS) if available(name)]
-    for number, case in enumerate(sample(sweep_name, 10)):
+    for number, case in enumerate(sample(sweep_name, 1)):
         check(case, backends[number % len(backends)], 1 + number % 3)
 
 
