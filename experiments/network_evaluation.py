@@ -127,6 +127,7 @@ def _check_shape(
 
 def evaluate(
     path: str | Path,
+    *,
     which: str | None = None,
     model: str | None = None,
     dataset: str | None = None,

@@ -33,11 +33,11 @@ def resolve(options: argparse.Namespace) -> tuple[Settings, Path]:
         FileNotFoundError: there is no run to start from.
     """
     recipe = RECIPES[options.recipe] if options.recipe else None
-    given = {**(recipe.settings if recipe else {}), **_given(options)}
-    inherited = _inherited(options.init_from)
+    given = {**(recipe.settings if recipe else {}), **_list_given(options)}
+    inherited = _inherit(options.init_from)
     dataset = {**DEFAULTS, **inherited, **given}["dataset"]
     chosen = {**DEFAULTS, **DATASET_DEFAULTS.get(dataset, {}), **inherited, **given}
-    directory = _directory(options, chosen)
+    directory = _choose_directory(options, chosen)
     if options.resume and has_run(directory):
         recorded = vars(Settings.of_run(Run.open(directory)))
         # A recipe does not undo an extension of the run: only options change its schedules.
@@ -56,7 +56,7 @@ def has_run(directory: Path) -> bool:
     return (directory / "config.json").exists()
 
 
-def _given(options: argparse.Namespace) -> dict:
+def _list_given(options: argparse.Namespace) -> dict:
     """The settings that were given, by name."""
     given = {name: getattr(options, name) for name in DEFAULTS if hasattr(options, name)}
     if "lr_decay_step" in given:
@@ -68,7 +68,7 @@ def _given(options: argparse.Namespace) -> dict:
     return given
 
 
-def _inherited(init_from: str | None) -> dict:
+def _inherit(init_from: str | None) -> dict:
     """What the run to start from decides; nothing if it is a file."""
     if init_from is None or not Path(init_from).is_dir():
         return {}
@@ -76,7 +76,7 @@ def _inherited(init_from: str | None) -> dict:
     return {name: getattr(settings, name) for name in INHERITED}
 
 
-def _directory(options: argparse.Namespace, chosen: dict) -> Path:
+def _choose_directory(options: argparse.Namespace, chosen: dict) -> Path:
     name = options.save
     if name is None:
         name = options.recipe or f"{chosen['model']}_{chosen['dataset']}"

@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from export.bundle.writer import FILES, FORMAT
+from export.bundle.writer import FILES, FORMAT, restore
 from export.export_options import Options
 from export.loading import sources
 from export.loading.sources import Source
@@ -70,6 +70,9 @@ def reverify(
 ) -> Reverification:
     """Checks the folder of an export again.
 
+    An earlier export that was left aside, because a process was killed while it replaced it, is
+    put back first.
+
     Args:
         directory: of the export.
         network: path of the exported network, as `export.load` takes it; None means the file
@@ -90,6 +93,7 @@ def reverify(
         ImportError, OSError: something cannot be read.
     """
     directory = Path(directory)
+    restore(directory)
     description = _read_description(directory)
     files = _check_files(directory, description["files"])
     flatbuffer = (directory / "model.tflite").read_bytes()

@@ -58,6 +58,7 @@ def exponential_tau(
 def learning_rate(
     epoch: int,
     epochs: int,
+    *,
     lr: float = 0.1,
     lr_type: str = "cos",
     warm_up: bool = False,

@@ -22,7 +22,7 @@ COMPONENTS = {
         export_options refusals pipeline bundle exporter reverification
     """,
     "experiments": """
-        quiet machine recipes declarations options published report benchmarks
+        quiet machine recipes declarations options published_flags report benchmarks
         network_evaluation tflite_benchmark training_settings visible_gpus dry_run commands cli
     """,
 }
@@ -100,10 +100,10 @@ def test_files_import_each_other_in_no_circle():
 
 def test_no_file_name_stands_twice():
     paths = defaultdict(list)
-    for name, path in MODULES.items():
+    for path in (*MODULES.values(), *(TREE / "tests").rglob("*.py")):
         if path.name != "__init__.py":
-            paths[path.name].append(name)
-    assert {name: twice for name, twice in paths.items() if len(twice) > 1} == {}
+            paths[path.name].append(path)
+    assert {name: same for name, same in paths.items() if len(same) > 1} == {}
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def add_arguments(parser: Parser) -> None:
     """Adds the options of `recu benchmark`."""
     parser.add_argument(
         "files",
-        metavar="FILE",
+        metavar="NETWORK",
         nargs="+",
         help=f"a folder with a model.tflite in it, {NETWORK_OR_TFLITE}",
     )

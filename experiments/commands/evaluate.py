@@ -21,7 +21,7 @@ def add_arguments(parser: Parser) -> None:
     """Adds the options of `recu evaluate`."""
     parser.add_argument(
         "path",
-        metavar="PATH",
+        metavar="NETWORK",
         help=NETWORK_OR_TFLITE,
     )
     parser.which()

@@ -28,7 +28,7 @@ def add_arguments(parser: Parser) -> None:
     """Adds the options of `recu export`."""
     parser.add_argument(
         "path",
-        metavar="PATH",
+        metavar="NETWORK",
         help=NETWORK,
     )
     parser.which()

@@ -28,7 +28,7 @@ def add_arguments(parser: Parser) -> None:
     """Adds the options of `recu summary`."""
     parser.add_argument(
         "path",
-        metavar="MODEL",
+        metavar="NETWORK",
         help=f"{NETWORK_OR_TFLITE}, or the name of a network: {', '.join(MODELS)}",
     )
     parser.which()
@@ -68,14 +68,14 @@ def _load(path: str, which: str | None, model: str | None, dataset: str | None) 
     format = networks.find_format(path)
     if format is None:
         raise ValueError(
-            f"MODEL must be {NETWORK_OR_TFLITE}, or one of {', '.join(MODELS)}, got {path!r}."
+            f"NETWORK must be {NETWORK_OR_TFLITE}, or one of {', '.join(MODELS)}, got {path!r}."
         )
     if dataset is not None and format != "checkpoint":
         raise ValueError(f"`dataset` is for published checkpoints, {path} defines its own.")
     network = networks.load(path, which=which, model=model, dataset=dataset)
     if not network.has_layers:
         raise ValueError(
-            f"{path} holds a graph, and layers that cannot be read: there are none to report on. "
+            f"{path} holds a graph and no Keras layers to report on. "
             f"recu export {path} reports which of its operators become binary."
         )
     return network.model

@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments import published
+from experiments import published_flags
 from experiments.declarations import NETWORK, SETTINGS
 from experiments.options import Parser
 from experiments.recipes import RECIPES
@@ -93,15 +93,15 @@ def add_arguments(parser: Parser) -> None:
     )
     for field in SETTINGS.values():
         parser.setting(field)
-    published.add_arguments(parser)
+    published_flags.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> None:
     """Trains, or with --evaluate or --dry_run evaluates or measures."""
     from experiments.visible_gpus import choose_gpus
 
-    published.check(options)
-    for line in published.notes(options):
+    published_flags.check(options)
+    for line in published_flags.notes(options):
         print(line)
     choose_gpus(options.gpus)
     if options.evaluate is not None:

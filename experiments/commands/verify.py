@@ -19,10 +19,10 @@ DESCRIPTION = (
 
 def add_arguments(parser: Parser) -> None:
     """Adds the options of `recu verify`."""
-    parser.add_argument("bundle", metavar="BUNDLE", help="a folder that `recu export` wrote")
+    parser.add_argument("bundle", metavar="FOLDER", help="a folder that `recu export` wrote")
     parser.option(
         "--network",
-        metavar="PATH",
+        metavar="NETWORK",
         help=f"the network that was exported: {NETWORK}",
         if_omitted="the one beside the folder, if it is still the same",
     )

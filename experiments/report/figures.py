@@ -68,7 +68,9 @@ def choose_run_colour(number: int) -> str:
 
 def draw_ticks(axis, count: int, *, integer: bool = False) -> None:
     """Gives an axis about `count` round numbers, written with as many decimals as they need."""
-    axis.set_major_locator(MaxNLocator(count, steps=[1, 2, 5, 10], integer=integer))
+    # A single epoch has one integer tick; the default asks for two, and finds fractions.
+    locator = MaxNLocator(count, steps=[1, 2, 5, 10], integer=integer, min_n_ticks=1)
+    axis.set_major_locator(locator)
     formatter = ScalarFormatter(useOffset=False)
     formatter.set_scientific(False)
     axis.set_major_formatter(formatter)

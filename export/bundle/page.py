@@ -185,7 +185,7 @@ def _make_verification_table(verification: Verification) -> Table:
         f"The file against {verification.reference} on {verification.images:,} "
         f"{verification.source}: {verification.outcome}"
     )
-    return Table(caption, ("", "Found", "Enough"), rows)
+    return Table(caption, ("", "Measured", "Required"), rows)
 
 
 def _make_latency_sections(latencies: Sequence[Latency], *, images: int) -> list[Section]:
@@ -203,7 +203,15 @@ def _make_latency_sections(latencies: Sequence[Latency], *, images: int) -> list
         ]
         for latency in ranked
     ]
-    header = ("File", "Backend", "Threads", "Median", "95th percentile", "Least", "Times the first")
+    header = (
+        "File",
+        "Backend",
+        "Threads",
+        "Median",
+        "95th percentile",
+        "Minimum",
+        "Relative to the first",
+    )
     caption = (
         f"Milliseconds for {_format_count(images, 'image')}, on the machine of the export; "
         "measured in turns"

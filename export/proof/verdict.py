@@ -166,7 +166,8 @@ class Verification:
         if self.keras_agreement is not None:
             lines.insert(3, f"  same top-1 as Keras itself: {self.keras_agreement:.1%}")
         if self.gross:
-            lines.append(f"  grossly different: {self.gross:,} images")
+            noun = "image" if self.gross == 1 else "images"
+            lines.append(f"  grossly different: {self.gross:,} {noun}")
         if self.lost:
             lines.append(f"  classes that the file loses: {', '.join(map(str, self.lost))}")
         if len(self.outputs) > 1:

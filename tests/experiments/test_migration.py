@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments import cli, published
+from experiments import cli, published_flags
 from experiments.commands.parser import command_parser
 from experiments.declarations import NETWORK
 from experiments.training_settings import resolve
@@ -72,12 +72,12 @@ def test_published_flag_does_what_the_table_says(example, here, capsys):
     parser = command_parser()
     options = parser.parse_args(["train", *shlex.split(example)])
     plain = parser.parse_args(["train"])
-    published.check(options)
+    published_flags.check(options)
     if here.startswith("changes nothing"):
-        assert [line.split()[0] for line in published.notes(options)] == [example.split()[0]]
+        assert [line.split()[0] for line in published_flags.notes(options)] == [example.split()[0]]
         assert resolve(options) == resolve(plain)
         return
-    assert not published.notes(options)
+    assert not published_flags.notes(options)
     before = vars(plain)
     changed = {name: value for name, value in vars(options).items() if before.get(name) != value}
     assert changed

@@ -71,6 +71,14 @@ def test_export_is_compared_with_the_network_beside_it(place, capsys):
     assert out.endswith("Outcome: passed\n")
 
 
+def test_export_that_a_killed_process_left_aside_is_put_back(place, capsys):
+    """As `write` renames it, just before the new one gets its name."""
+    (place / "a_export").rename(place / ".a_export.earlier")
+    code, out, _ = verified(capsys, place / "a_export")
+    assert (code, out.splitlines()[0]) == (0, "Files: 5 as model.json says")
+    assert not (place / ".a_export.earlier").exists()
+
+
 def test_golden_sample_runs_with_each_backend_that_can(place, capsys):
     names = ["reference", "indirect bgemm"]
     describe(

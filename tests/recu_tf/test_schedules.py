@@ -23,10 +23,10 @@ def test_schedules_match_the_published_implementation():
             learning_rate(
                 epoch,
                 epochs,
-                case["lr"],
-                case["lr_type"],
-                case["warm_up"],
-                case["lr_decay_step"] or (),
+                lr=case["lr"],
+                lr_type=case["lr_type"],
+                warm_up=case["warm_up"],
+                lr_decay_step=case["lr_decay_step"] or (),
             )
             for epoch in range(epochs)
         ]
@@ -45,7 +45,8 @@ def test_tau_runs_from_its_minimum_to_its_maximum():
 
 @pytest.mark.parametrize("lr_type", ["cos", "linear", "step"])
 def test_warm_up_joins_the_schedule_at_its_start(lr_type):
-    rates = [learning_rate(e, 30, 0.4, lr_type, True, (10,)) for e in range(30)]
+    schedule = {"lr": 0.4, "lr_type": lr_type, "warm_up": True, "lr_decay_step": (10,)}
+    rates = [learning_rate(epoch, 30, **schedule) for epoch in range(30)]
     np.testing.assert_allclose(rates[:5], [0.08, 0.16, 0.24, 0.32, 0.4])
     assert rates[5] <= 0.4
     assert rates[13] > rates[14]  # the step of 10 epochs after the warm-up's last

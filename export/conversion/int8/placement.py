@@ -71,14 +71,14 @@ class Placement:
         self._real: set[Value] = set()  # stays in float32
         self._state: dict[Value, str] = {}
         self.fixed: dict[Value, tuple[float, float]] = {}
-        placed = [self._placed(step) for step in steps]
+        placed = [self._place(step) for step in steps]
         self.graph = replace(graph, steps=placed)
         values = [*graph.inputs, *(value for step in self.graph.steps for value in step.values)]
         self.group = {value: value for value in values if self._quantizable(value)}
         self.sources = set(self.group)
         self._join()
 
-    def _placed(self, step: Step) -> Step:
+    def _place(self, step: Step) -> Step:
         """Records what the converter fuses into one operator, and what stays in float32."""
         layer = step.layer
         real = not is_linear(layer) and any(value in self._real for value in step.inputs)

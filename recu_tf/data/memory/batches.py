@@ -50,6 +50,7 @@ def augment(
     size: tuple[int, int],
     indices: tf.Tensor,
     seed: tf.Tensor,
+    *,
     flip: bool,
     rows: tf.Tensor | None = None,
 ) -> tf.Tensor:
@@ -120,7 +121,7 @@ def make_training_batches(
     def make_batch(step, begin, end, indices):
         rows = tf.range(begin, begin + sampler.shard_size)
         rows = tf.minimum(tf.ensure_shape(rows, [sampler.shard_size]), sampler.batch_size - 1)
-        pixels = augment(padded, size, indices, sampler.derive_seed(step), flip, rows)
+        pixels = augment(padded, size, indices, sampler.derive_seed(step), flip=flip, rows=rows)
         targets = tf.gather(labels, tf.gather(indices, rows))
         return normalization(pixels)[: end - begin], targets[: end - begin]
 

@@ -95,7 +95,7 @@ class Doubling(tf.keras.layers.Layer):
         ("net.keras", "--which best", "`which` is for run directories, "),
         ("net.keras", "--model resnet20_1w1a", "`model` is for published checkpoints, "),
         ("net.keras", "--dataset cifar10", "`dataset` is for published checkpoints, "),
-        ("net.png", "", "MODEL must be a .tflite file, a run directory, a .keras file, a .h5 "),
+        ("net.png", "", "NETWORK must be a .tflite file, a run directory, a .keras file, a .h5 "),
         ("net.h5", "", "is damaged or no .h5 file"),
     ],
 )
@@ -112,7 +112,7 @@ def test_saved_model_without_layers_is_refused(tmp_path, capsys):
     tf.keras.Model(inputs, Doubling()(tf.keras.layers.Dense(2)(inputs))).save(tmp_path / "saved")
     capsys.readouterr()
     assert cli.main(["summary", str(tmp_path / "saved")]) == 2
-    assert "holds a graph, and layers that cannot be read" in capsys.readouterr().err
+    assert "holds a graph and no Keras layers to report on" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

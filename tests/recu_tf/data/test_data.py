@@ -36,7 +36,7 @@ def test_augmentation_gives_exact_crops_of_each_kind(flip, size, inside_data_pip
     seed = tf.constant([3, 4])
 
     def run(indices):
-        return augment(padded, size, indices, seed, flip)
+        return augment(padded, size, indices, seed, flip=flip)
 
     if inside_data_pipeline:
         batches = tf.data.Dataset.from_tensor_slices(indices).batch(count).map(run)

@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 from conftest import shared
-from published import CHECKPOINT, Malicious
+from published_weights import CHECKPOINT, Malicious
 
 from recu_tf import pytorch
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from published import NETWORKS, published_weights
+from published_weights import NETWORKS, published_weights
 
 from recu_tf import pytorch
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 from complaints import complaint
 from conftest import shared, tiny_resnet
 from larq_compute_engine.tflite.python.interpreter import Interpreter
-from published import CHECKPOINT, NETWORKS, Malicious, published_weights
+from published_weights import CHECKPOINT, NETWORKS, Malicious, published_weights
 
 import export
 from experiments import cli

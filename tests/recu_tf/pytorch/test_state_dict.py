@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import shared
-from published import CHECKPOINT, NETWORKS, images, published_weights, vectors
+from published_weights import CHECKPOINT, NETWORKS, images, published_weights, vectors
 
 from recu_tf import data, optimizers, pytorch
 from recu_tf.layers import Rotate180

@@ -41,7 +41,7 @@ def test_finished_run_is_extended_by_the_schedules_of_its_new_length(
     lines = finished_copy.metrics()
     assert [line["epoch"] for line in lines] == [0, 1, 2, 3, 4, 5]
     for line in lines[4:]:
-        rate = schedules.learning_rate(line["epoch"], 6, 0.01, warm_up=True)
+        rate = schedules.learning_rate(line["epoch"], 6, lr=0.01, warm_up=True)
         assert line["lr"] == pytest.approx(rate)
         assert line["tau"] == pytest.approx(schedules.exponential_tau(line["epoch"], 6))
     run = runs.Run.open(finished_copy.path)
