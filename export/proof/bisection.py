@@ -1,12 +1,12 @@
 """The first layer at which a converted file differs from the model, if there is one.
 
-A value that lies within rounding of 0 may have one sign in Keras and the other in the engine, and
-all behind it differs, although nothing is wrong. So the model is cut into segments. The cut points
-are the values in front of its convolutions and dense layers, and those that several layers read.
-The model up to a cut point is converted by itself, and the file's numbers there are compared with
-what Keras makes of the *file's* numbers at the cut points before. A segment that is right cannot be
-blamed for a sign that flipped before it. Where one is wrong, its layers are compared in the same
-way, one after the other.
+A value within rounding of 0 may have one sign in Keras and the other in the engine. Then every
+layer behind it differs, although nothing is wrong. So the model is cut into segments. The cut
+points are the values before its convolutions and dense layers, and those that several layers read.
+The model up to a cut point is converted by itself, and the file's values there are compared with
+what Keras computes from the *file's* values at the cut points before. So a correct segment is not
+blamed for a sign that flipped before it. In a wrong segment, the layers are compared in the same
+way, one by one.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,9 +33,9 @@ def cut(graph: Graph) -> list[tuple[list[Step], bool]]:
     """Cuts a graph into segments, from front to back.
 
     Returns:
-        The steps of each segment, of which the last gives the value at the cut point, and whether
-        several steps read that: then the converter fuses it with none, and one more reader changes
-        nothing.
+        The steps of each segment, the last of which computes the value at the cut point, and
+        whether several steps read that value. If so, the converter does not fuse it with a reader,
+        and an additional reader changes nothing.
     """
     found: list[tuple[list[Step], bool]] = []
     segment: list[Step] = []
@@ -52,7 +52,7 @@ def cut(graph: Graph) -> list[tuple[list[Step], bool]]:
 
 
 class _Segments:
-    """The numbers at the values of a graph, as the files of its segments give them."""
+    """The values of a graph, as the converted files of its segments compute them."""
 
     def __init__(
         self, graph: Graph, images: Inputs, run: Run, tolerance: float, groups: Sequence[slice]
@@ -63,11 +63,11 @@ class _Segments:
         self.groups = groups
         self.producers = {value: step for step in graph.steps for value in step.values}
         self.numbers = dict(zip(graph.inputs, as_list(images), strict=True))
-        # Values that no fusion crosses, so that a file may begin there.
+        # Values that the converter does not fuse across, so that a file can begin there.
         self.beginnings = set(graph.inputs)
 
     def compute(self, start: list[Value], ends: list[Value]) -> None:
-        """Finds the numbers at some values by the file of the layers from others to them."""
+        """Computes the values `ends` with a file of the layers from `start` to them."""
         start = self.find_needed(start, ends)
         found = self.run(
             _build_model(start, ends), as_inputs([self.numbers[value] for value in start])
@@ -75,7 +75,7 @@ class _Segments:
         self.numbers |= zip(ends, found, strict=True)
 
     def find_needed(self, start: list[Value], ends: list[Value]) -> list[Value]:
-        """Those of some values, in their order, that others are made of or are themselves."""
+        """The values of `start`, in their order, from which `ends` are computed."""
         found, seen, left = set(), set(), list(ends)
         while left:
             value = left.pop()
@@ -87,7 +87,7 @@ class _Segments:
         return [value for value in start if value in found]
 
     def compute_in_keras(self, start: list[Value], end: Value) -> np.ndarray:
-        """What Keras makes of the file's numbers at some values."""
+        """The value `end` as Keras computes it from the file's values at `start`."""
         if end in start:
             return self.numbers[end]
         start = self.find_needed(start, [end])
@@ -95,7 +95,7 @@ class _Segments:
         return _build_model(start, [end])(as_inputs(numbers), training=False).numpy()
 
     def is_right(self, start: list[Value], end: Value) -> bool:
-        """Whether the file leads from some values to another as Keras does."""
+        """Whether the file computes `end` from `start` as Keras does."""
         for value in start:
             if value not in self.numbers:
                 self.compute(self.graph.inputs, [value])
@@ -109,7 +109,7 @@ class _Segments:
             for group in self.groups
         ):
             return True
-        # What is left where numbers cancel is their rounding. A sum with a kernel is not spared.
+        # Cancellation leaves rounding errors. Layers with a kernel get no such allowance.
         producer = self.producers[end]
         if has_kernel(producer.layer) or got.shape != expected.shape:
             return False
@@ -118,12 +118,12 @@ class _Segments:
         return bool(np.abs(got - expected).max(initial=0) <= ROUNDING * largest)
 
     def is_constant(self, value: Value) -> bool:
-        """Whether the numbers at a value are the same for all of several images."""
+        """Whether a value is the same for all images, if there are several."""
         numbers = self.numbers[value]
         return len(numbers) > 1 and bool((numbers == numbers[:1]).all())
 
     def find_wrong_layer(self, segment: list[Step]) -> str | None:
-        """The name of the first layer in a segment whose own step is wrong."""
+        """The name of the first wrong layer in a segment; None if there is none."""
         for step in segment:
             if not all(self.is_right(_find_starts([step]), value) for value in step.values):
                 return step.name
@@ -131,21 +131,21 @@ class _Segments:
 
 
 def _build_model(start: list[Value], ends: list[Value]) -> tf.keras.Model:
-    """The layers from some values to others as a model."""
+    """A model of the layers from `start` to `ends`."""
     return tf.keras.Model(
         as_inputs([value.tensor for value in start]), [value.tensor for value in ends]
     )
 
 
 def _find_starts(segment: list[Step]) -> list[Value]:
-    """The values that the steps of a segment read and do not give."""
+    """The values that the steps of a segment read but do not compute."""
     given = {value for step in segment for value in step.values}
     read = dict.fromkeys(value for step in segment for value in step.inputs)
     return [value for value in read if value not in given]
 
 
 def _find_ends(segment: list[Step], graph: Graph) -> list[Value]:
-    """The values of a segment that are read behind it."""
+    """The values of a segment that are read outside it."""
     return [
         value
         for step in segment
@@ -168,18 +168,18 @@ def find_first_wrong_layer(
 
     Args:
         model: functional or sequential.
-        images: what it takes, an array or a list of one for each input; the first 16 rows are used
-            if there are no groups.
-        run: converts some layers of the model and runs the file: from a model of these layers and
-            what it takes, an array or a list, to a list of its outputs.
-        tolerance: the allowed difference, as a share of the largest number at a value.
-        outputs: what the whole file gives for the images, if it was run already: an array, or a
-            list of one for each output.
-        groups: of images, if a layer has to be right on most of each, not only on most of all.
+        images: its input, an array or a list with an array for each input; without groups the first
+            16 rows are used.
+        run: converts a model of some of the layers and runs the file: takes the model and its input
+            and returns a list of its outputs.
+        tolerance: the allowed difference, as a share of the largest number of a value.
+        outputs: the outputs of the whole file for the images, if it was run already: an array, or a
+            list with an array for each output.
+        groups: of images; a layer has to be right on most images of each group.
 
     Returns:
-        Its name; None where every layer is right, so that what differs at the end are signs of
-        values within rounding of 0.
+        Its name; None if every layer is right by itself, so that the outputs differ only by signs
+        of values within rounding of 0.
 
     Raises:
         ValueError: the model is no graph of layers, or a graph of one, and cannot be taken apart.
@@ -206,7 +206,7 @@ def find_first_wrong_layer(
     for segment, _ in found:
         ends = _find_ends(segment, graph)
         right = all(segments.is_right(_find_starts(segment), end) for end in ends)
-        # What is the same for all images hides what led to it.
+        # A value that is the same for all images can hide a wrong layer before it.
         if not right or all(map(segments.is_constant, ends)):
             wrong = segments.find_wrong_layer(segment)
             if wrong is not None:

@@ -1,26 +1,25 @@
-"""A golden sample: what a file gave for a few inputs, for other runtimes to repeat.
+"""A golden sample: a few inputs and the outputs of a file for them, for other runtimes to repeat.
 
-`golden.bin` holds the numbers alone: little-endian, the last axis fastest, one tensor behind the
-other. `model.json` says of each where it begins:
+`golden.bin` holds only numbers: little-endian, the last axis fastest, one tensor after the other.
+`model.json` describes them:
 
 ```
 golden  file     "golden.bin"
-        runs     times that the file was run, each with one batch for every input
-        enough   runs that have to come out right: every number of every output no further from
-                 the golden one than the tolerance. The others may be those in which a value that
-                 lies within rounding of 0 got another sign, which changes all behind it
+        runs     number of runs of the file, each with one batch for every input
+        enough   number of runs that must agree: every number of every output within the tolerance
+                 of the golden one. In the other runs, a value within rounding of 0 may have another
+                 sign, which changes every layer behind it
         kernel   the backend of the engine that gave the outputs, see `export.BACKENDS`
-        source   of the inputs, in words
-        inputs   of each of the file's inputs, in its order
+        source   where the inputs come from, in words
+        inputs   for each input of the file, in its order
                  name, type
-                 shape   [runs, the input's own ...]
-                 offset  of its first byte in the file
-        outputs  of each of the file's outputs, in its order: likewise, and
+                 shape   [runs, shape of the input ...]
+                 offset  first byte in golden.bin
+        outputs  for each output of the file, in its order: the same, and
                  tolerance  in units of the output
 ```
 
-So a run takes `shape[1] * shape[2] * ...` numbers of each input, as they are, and no image has to
-be read for it.
+So each run takes `shape[1] * shape[2] * ...` numbers of each input, and no image has to be read.
 """
 
 import math
@@ -40,11 +39,11 @@ __all__ = ["FILE", "YARDSTICK", "Golden", "describe", "encode", "make_golden_sam
 
 FILE = "golden.bin"
 MOST_RUNS = 4
-# Of a sample with several runs; one run may be larger.
+# The size of a sample with several runs. A single run may be larger.
 MOST_BYTES = 2**18
 # An image of 1024 by 1024 in float32 takes 12 MiB.
 LARGEST_RUN = 2**24
-# Alone it has no code for any processor, and no way of its own to lay out the weights.
+# It alone has no code for particular processors and does not rearrange the weights.
 YARDSTICK = "reference"
 
 
@@ -53,12 +52,12 @@ class Golden:
     """A golden sample.
 
     Attributes:
-        inputs: for each input of the file (runs, the input's own shape ...).
-        outputs: for each output of the file (runs, the output's own shape ...).
+        inputs: for each input of the file, (runs, shape of the input ...).
+        outputs: for each output of the file, (runs, shape of the output ...).
         tolerances: for each output, the allowed distance, in its units.
-        enough: runs that have to come out right.
-        backend: of the engine that gave the outputs, one of `export.BACKENDS`.
-        source: of the inputs, in words.
+        enough: number of runs that must agree.
+        backend: that computed the outputs, one of `export.BACKENDS`.
+        source: where the inputs come from, in words.
     """
 
     inputs: tuple[np.ndarray, ...]
@@ -70,7 +69,7 @@ class Golden:
 
     @property
     def runs(self) -> int:
-        """Times that the file was run."""
+        """The number of runs."""
         return len(self.inputs[0])
 
 
@@ -83,19 +82,19 @@ def make_golden_sample(
 ) -> Golden | None:
     """Runs a file on the first images on which all backends of the engine agree.
 
-    Images on which they do not are no measure of another runtime: somewhere in them a value lies
-    within rounding of 0 in front of a sign.
+    Other images cannot judge another runtime: in them, some value before a sign lies within
+    rounding of 0.
 
     Args:
         flatbuffer: a TFLite file, verified.
-        images: (count, ...) of the type that the file takes; a list of these in the order of the
-            model's inputs where it has several.
-        source: what they are, in words.
-        tolerance: in parts of the outputs' spread, as for `export.verify`.
+        images: (count, ...) of the type that the file takes; for several inputs a list, in the
+            order of the model's inputs.
+        source: where they come from, in words.
+        tolerance: as a share of the outputs' spread, as for `export.verify`.
 
     Returns:
-        The sample, of 1 to 4 runs and no more than 256 KiB unless a single run takes more; None
-        where one takes more than 16 MiB, or the backends agree on no image.
+        The sample, with 1 to 4 runs and at most 256 KiB, unless a single run takes more. None if
+        one run takes more than 16 MiB, or the backends agree on no image.
     """
     arrays = [np.asarray(array) for array in as_list(images)]
     engines = _load_engines(read(flatbuffer))
@@ -147,7 +146,7 @@ def _load_engines(file: File) -> dict[str, object]:
 
 
 def _take_batches(images: np.ndarray, shape: tuple[int, ...], most: int) -> np.ndarray:
-    """The first batches (count, *shape), `most` at most; few images are repeated to fill one."""
+    """The first batches (count, *shape), at most `most`; too few images are repeated."""
     size = shape[0]
     count = min(most, max(1, len(images) // size))
     return images[np.arange(count * size) % len(images)].reshape(count, *shape)
@@ -162,7 +161,7 @@ def _run(engine, inputs: list[np.ndarray]) -> list[np.ndarray]:
 
 
 def _compute_tolerance(values: np.ndarray, tolerance: float) -> float:
-    """As in a verification: in parts of how far images move an output, not below rounding."""
+    """As in a verification: a share of how far images move an output, but not below rounding."""
     images = values.astype(np.float64)
     spread = np.abs(images - images.mean(axis=0) if len(images) > 1 else images).max(initial=0)
     return float(max(tolerance * spread, ROUNDING * np.abs(images).max(initial=0)))

@@ -1,4 +1,4 @@
-"""How the outputs of a file and those of a model compare: numbers alone, no network."""
+"""Compares the outputs of a file with those of a model, as arrays."""
 
 from dataclasses import dataclass
 
@@ -17,19 +17,19 @@ __all__ = [
     "measure_loss",
 ]
 
-# A step that may turn signs of its own is right on most images all the same.
+# A step that may flip signs by itself is still right on most images.
 SHARE_WITHIN = 0.75
 # A few roundings of float32.
 ROUNDING = 2.0**-20
-# Of the largest output. Where images change less, rounding hides what a wrong layer would change.
+# As a share of the largest output. Below it, rounding hides what a wrong layer would change.
 LEAST_SPREAD = 20 * ROUNDING
-# A few images that reach further than the others may not hide what happens to those.
+# A few images with far larger outputs must not hide differences in the others.
 OUTLYING = 10
-# Of the spread. A sign that turns moves outputs too, but in most networks by less.
+# As a share of the spread. A flipped sign also moves outputs, but in most networks by less.
 GROSS = 0.1
-# How unlikely what was counted must be before it counts against a file.
+# How improbable a count must be before it counts against a file.
 UNLIKELY = 1e-3
-# To call a network no better than chance takes less evidence, as a report has to say either.
+# Calling a network no better than chance takes less evidence: a report has to say one or the other.
 LIKELY = 0.01
 STANDARD_ERRORS = 2.33  # of a normal distribution, of which 1 % lies beyond
 LEAST_OTHERS = 5
@@ -44,10 +44,10 @@ class OutputComparison:
         share_within: share of images whose every number lies within the tolerance.
         largest_difference: of all numbers; infinite where the shapes differ.
         tolerance: the allowed difference, in units of the output.
-        gross: how many images differ by a tenth of the outputs' spread or more.
-        constant: whether all images have the same, but for rounding.
-        agreement: share of images with the same top-1; None where the output is no classes.
-        lost: classes of the model's of which the file keeps too few images.
+        gross: number of images that differ by a tenth of the outputs' spread or more.
+        constant: whether the output is the same for all images, except for rounding.
+        agreement: share of images with the same top-1; None if the output is not classes.
+        lost: classes of the model of which the file keeps too few images.
     """
 
     name: str
@@ -61,10 +61,10 @@ class OutputComparison:
 
 
 def measure_spread(outputs: np.ndarray) -> float:
-    """How far images move an output from its mean; of a single image, how far it is from 0.
+    """Measures how far images move an output from its mean; of a single image, from 0.
 
-    It is the largest distance of all, but no more than ten times that of the median image: else
-    one image with outputs of another order would let the others differ as they like.
+    The largest distance counts, but at most ten times that of the median image. Otherwise one image
+    with far larger outputs would allow any difference in the others.
 
     Args:
         outputs: (images, ...).
@@ -103,18 +103,18 @@ def compare(
         got: of the file, (images, ...).
         expected: of the model, (images, ...).
         tolerance: the allowed difference, as a share of the spread, see `measure_spread`.
-        are_classes: whether it is of classes, (images, classes).
-        kept: the share of the images of a class that the file has to keep.
+        are_classes: whether the output holds classes, (images, classes).
+        kept: the share of the images of each class that the file has to keep.
 
     Returns:
-        The comparison, and how badly each image differs, (images,): from 1 on, grossly; infinite
-        for those of a class that is lost.
+        The comparison, and how much each image differs, (images,): 1 or more is gross; infinite
+        for the images of a lost class.
     """
     spread = measure_spread(expected)
     rounding = ROUNDING * float(np.abs(expected).max(initial=0))
     allowed = max(tolerance * spread, rounding)
     apart = compute_differences(got, expected)
-    # Where the tolerance is wide, as in int8, what is gross lies well beyond it.
+    # If the tolerance is wide, as in int8, a gross difference lies well beyond it.
     gross = max(GROSS * spread, OUTLYING * allowed, np.finfo(float).tiny)
     badness = apart / gross
     agreement, lost = None, ()
@@ -166,9 +166,9 @@ def find_lost_classes(classes: np.ndarray, same: np.ndarray, kept: float) -> tup
     all images of a class of three is.
 
     Args:
-        classes: int (images,), what the model gives.
-        same: bool (images,), whether the file gives the same.
-        kept: the share that it has to keep, from 0 to 1.
+        classes: int (images,), as the model predicts them.
+        same: bool (images,), whether the file predicts the same.
+        kept: the share that the file has to keep, from 0 to 1.
     """
     found = []
     for number in np.unique(classes):
@@ -181,15 +181,15 @@ def find_lost_classes(classes: np.ndarray, same: np.ndarray, kept: float) -> tup
 
 
 def measure_loss(model_right: np.ndarray, file_right: np.ndarray) -> tuple[float, float]:
-    """How much accuracy a file loses on the same images, and how much of it may be noise.
+    """Measures how much accuracy a file loses on the same images, and how much may be noise.
 
     Args:
         model_right: bool (images,), of the model.
         file_right: bool (images,), of the file.
 
     Returns:
-        The share of images lost (negative if more are won than lost), and two standard errors of
-        it, which come from the images that only one of them gets right.
+        The net loss of accuracy (a gain is negative), and two standard errors of it, from the
+        images that only one of the two gets right.
     """
     count = len(model_right)
     only_one = int((model_right != file_right).sum())
@@ -197,18 +197,18 @@ def measure_loss(model_right: np.ndarray, file_right: np.ndarray) -> tuple[float
 
 
 def is_at_chance(classes: np.ndarray, labels: np.ndarray) -> bool:
-    """Whether classes have no more to do with the true ones than a guess has, as far as is known.
+    """Whether classes are no better than a guess, as far as the images can show.
 
-    Two things have to be so: the classes are right no more often than the same classes dealt out
-    to the images at random would be (a permutation test at 1 %), and so seldom that a network
-    halfway between that and no mistakes would be so seldom right in less than 1 % of cases. With
-    few images the second is not so, and nothing is said. Nor is it where fewer than five images
-    have another label than the commonest, as a network that is right and one that always gives
-    that label are then alike.
+    Two conditions must hold. The classes are right no more often than the same classes assigned to
+    the images at random (a permutation test at 1 %). And a network halfway between that and no
+    mistakes would be right this rarely in less than 1 % of cases; with few images this does not
+    hold, and nothing is claimed. Nothing is claimed either if fewer than five images have another
+    label than the most frequent one: a correct network and one that always returns that label then
+    look the same.
 
     Args:
-        classes: int (images,), what a network gives.
-        labels: int (images,), the true ones.
+        classes: int (images,), as a network predicts them.
+        labels: int (images,), the true classes.
     """
     count = len(labels)
     width = int(max(classes.max(), labels.max())) + 1

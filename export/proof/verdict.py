@@ -1,4 +1,4 @@
-"""What comparing a file with its model showed, and whether that is enough."""
+"""The result of comparing a file with its model, and whether the file passes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,41 +15,41 @@ AGREEMENT = 0.98
 class Verification:
     """How the outputs of a TFLite file and of the Keras model compare.
 
-    Of several outputs the worst speaks for all, and for classes the first that is of classes.
+    If there are several outputs, the numbers are those of the worst one, and classes are those of
+    the first output that has classes.
 
     Attributes:
         images: number of images compared.
-        share_within: share of images whose every output lies within the tolerance. A value that
-            lies within rounding of 0 before a sign can flip, and a flip changes all behind it;
-            so a few images may differ, while a miscompilation shows in every one.
-        agreement: share of images with the same top-1; None where the outputs are no classes.
+        share_within: share of images with every output within the tolerance. A value within
+            rounding of 0 can change its sign, and every layer behind it follows. So a few images
+            may differ, while a miscompilation shows in every image.
+        agreement: share of images with the same top-1; None if the outputs are not classes.
         largest_difference: of all outputs.
         tolerance: the allowed difference, in units of the outputs.
-        keras_accuracy: top-1 of the Keras model, from 0 to 1; None where labels are unknown.
-        tflite_accuracy: top-1 of the file, from 0 to 1; None where labels are unknown.
+        keras_accuracy: top-1 of the Keras model, from 0 to 1; None if labels are unknown.
+        tflite_accuracy: top-1 of the file, from 0 to 1; None if labels are unknown.
         source: what the images are, in words.
         reference: what the file is compared with, in words.
-        keras_agreement: share of images with the same top-1 as the model itself, where the file is
-            compared with another; None else.
-        taken_apart: whether every layer's own step was looked at, since more images differ than
-            may.
-        wrong_layer: the first layer whose own step is wrong; None where none is, or none was
-            looked for.
-        not_taken_apart: why no layer could be looked at, in words; None where it could.
-        alike_images: whether the images all have the same at some output, but for rounding, so
-            that comparing them shows nothing, and each layer has to be compared by itself.
-        shifted: layers whose convolution reads other windows, by sizes alone.
-        wide: layers whose binary convolution the engine computes wrongly, by sizes alone.
+        keras_agreement: share of images with the same top-1 as the model itself, if the file is
+            compared with a rounded model; None otherwise.
+        taken_apart: whether every layer was compared by itself, because too many images differ.
+        wrong_layer: the first layer that is wrong by itself; None if there is none, or the layers
+            were not compared.
+        not_taken_apart: why the layers could not be compared, in words; None if they could.
+        alike_images: whether some output is the same for all images, except for rounding. Comparing
+            the images then shows nothing, and each layer has to be compared by itself.
+        shifted: layers whose convolution reads other windows, found by sizes.
+        wide: layers whose binary convolution the engine computes wrongly, found by sizes.
         outputs: the comparison of each output.
         gross: how many images differ grossly: by a tenth of the outputs' spread or more.
-        lost: classes of the model's of which the file keeps too few images.
-        fault: why the file is not accurate enough, although it may compute what it should, in
-            words; None where it is, or where it was not asked.
-        backends: names of `export.tflite.backends.BACKENDS` that run the file and give the same.
-        refusing: the other backends that do not run it, with why.
-        differing: the other backends that run it and give something else.
-        reference_right: whether the engine's reference backend gives what the model gives for
-            images that the verified backend gets wrong.
+        lost: classes of the model of which the file keeps too few images.
+        fault: why the file is not accurate enough, although it may be computed correctly, in words;
+            None if it is accurate enough, or accuracy is not judged.
+        backends: names of `export.tflite.backends.BACKENDS` that run the file with equal outputs.
+        refusing: the backends that cannot run it, and why.
+        differing: the backends that run it with other outputs.
+        reference_right: whether the engine's reference backend agrees with the model on images that
+            the verified backend gets wrong.
     """
 
     images: int
@@ -88,18 +88,18 @@ class Verification:
 
     @property
     def computed(self) -> bool:
-        """Whether the outputs are alike, or what differs are signs within rounding of 0."""
+        """Whether the outputs agree, or differ only by signs of values within rounding of 0."""
         outputs_suffice = self.alike and not self.alike_images
         return (outputs_suffice or self.taken_apart) and self.wrong_layer is None
 
     @property
     def passed(self) -> bool:
-        """Whether the file computes what it should, accurately enough, with the default backend."""
+        """Whether the file is correct, with the default backend too, and accurate enough."""
         return self.computed and self.fault is None and DEFAULT not in self.differing
 
     @property
     def runs_by_default(self) -> bool:
-        """Whether the backend runs the file that C++ programs take by default."""
+        """Whether the engine's default backend, which C++ programs use, can run the file."""
         return DEFAULT not in self.refusing
 
     @property
@@ -111,31 +111,31 @@ class Verification:
 
     @property
     def note(self) -> str | None:
-        """What looking at each layer said, in words; None where there was no need to."""
+        """The result of comparing each layer, in words; None if that was not necessary."""
         if self.wrong_layer is not None:
             return f"first wrong layer: {self.wrong_layer}"
         if self.taken_apart and self.alike_images:
             return (
-                "the model gives the same for all of these images, so every layer's own step was "
-                "looked at: each is right"
+                "the model's outputs are the same for all of these images, so every layer was "
+                "compared by itself: each is right"
             )
         if self.taken_apart:
             return (
-                "every layer's own step is right: what differs are signs of values within rounding "
-                "of 0"
+                "every layer is right by itself: the differences come from signs of values within "
+                "rounding of 0"
             )
         if self.not_taken_apart is None:
             return None
         if self.alike_images:
             return (
-                "nothing is verified: the model gives the same for all of these images, and "
-                f"{self.not_taken_apart} The data set that it is for may show more"
+                "nothing is verified: the model's outputs are the same for all of these images, "
+                f"and {self.not_taken_apart} Images of the network's own data set may show more"
             )
         return f"first wrong layer: not known, {self.not_taken_apart}"
 
     @property
     def runnable(self) -> str | None:
-        """Which backends run the file, in words; None where it was not asked."""
+        """Which backends run the file, in words; None if they were not tried."""
         if not (self.backends or self.refusing or self.differing):
             return None
         clauses = [", ".join(self.backends) or "none"]
@@ -145,7 +145,7 @@ class Verification:
 
     @property
     def warning(self) -> str | None:
-        """What someone has to know who takes the file to a phone, in words; None if nothing."""
+        """What to know before the file is used on a phone, in words; None if nothing."""
         if self.runs_by_default:
             return None
         return (

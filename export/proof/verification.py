@@ -1,4 +1,4 @@
-"""Does the file compute what the model computes? Image by image, on real images."""
+"""Compares a file with its model, image by image."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ from recu_tf.quantized_scope import preserve_quantized_scope
 __all__ = ["AGREEMENT", "TOLERANCE", "Verification", "verify"]
 
 TOLERANCE = 1e-3  # of the outputs' spread
-# Of the images of one class. The whole has to keep more; a class of few images varies more.
+# Share of the images of one class. All images together have to keep more; small classes vary.
 KEPT_OF_A_CLASS = 0.9
 # Some backends are slow on x86.
 BACKEND_IMAGES = 16
@@ -48,31 +48,29 @@ def verify(
 ) -> Verification:
     """Runs the file with the Larq Compute Engine interpreter and compares it with the model.
 
-    Convolutions that look through other windows than the model's are found by sizes, see
+    Convolutions that read other windows than the model's are found by their sizes, see
     `export.proof.shifted_windows`, and so are those that the engine computes wrongly, see
-    `export.proof.engine_faults`.
-    Where too many images differ, one differs grossly, a class is lost or all images give the same,
-    the layers are compared to find the first that is wrong, see `export.proof.bisection`:
-    on the first images, and on those that differ grossly with their neighbours, see
-    `export.proof.neighbours`.
-    A few images are run with the engine's other backends as well.
+    `export.proof.engine_faults`. If too many images differ, one differs grossly, a class is lost or
+    all images have the same outputs, the layers are compared one by one to find the first wrong
+    one (`export.proof.bisection`): on the first images, and on those that differ grossly, with
+    neighbours of each (`export.proof.neighbours`). The engine's other backends run a few images.
 
     Args:
         flatbuffer: the TFLite file that `export.convert` made of the model.
         model: the model.
         images: (count, height, width, channels), of the type that the model takes; for several
             inputs a list, in the order of `model.inputs`.
-        labels: int (count,), the true classes, if they are known. They are of the first output
-            that is of classes.
+        labels: int (count,), the true classes, if they are known, for the first output that has
+            classes.
         source: what the images are, in words, for the report.
         tolerance: as a share of the outputs' spread, the largest distance of one from its mean over
             the images; of the largest output, if there is one image.
-        rounded: the model with its activations rounded to int8, where the file is in int8 by
-            intention: its outputs are what the file's are compared with.
+        rounded: of an int8 file, the model with activations rounded to int8; the outputs of the
+            file are compared with its outputs.
         converted: the model that was converted, if it is another one: the one whose layers are
             compared.
-        bounds: how accurate the file has to be, by its labels and, in int8, next to the model
-            itself; None means that accuracy is reported and not judged.
+        bounds: how accurate the file has to be: by its labels and, for int8, compared with the
+            model itself. None means that accuracy is reported but not judged.
 
     Returns:
         The comparison. Outputs that are not finite count as different.

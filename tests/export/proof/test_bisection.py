@@ -82,7 +82,7 @@ def test_signs_within_rounding_of_0_are_distinguished_from_a_wrong_layer():
     assert verification.taken_apart
     assert verification.wrong_layer is None
     assert verification.passed
-    assert "what differs are signs of values within rounding of 0" in str(verification)
+    assert "the differences come from signs of values within rounding of 0" in str(verification)
 
 
 def damaged(layer, model):

@@ -299,7 +299,7 @@ def test_layers_are_looked_at_where_images_all_give_the_same():
     assert verification.alike
     assert verification.taken_apart
     assert verification.passed
-    assert "the model gives the same for all of these images, so every layer" in str(verification)
+    assert "outputs are the same for all of these images, so every layer" in str(verification)
     assert "passed, layer by layer" in str(verification)
     for count in (1, len(images)):
         verification = export.verify(flatbuffer, model, 100 * images[:count])
@@ -320,7 +320,7 @@ def test_nothing_is_verified_where_images_give_the_same_and_layers_are_hidden():
     verification = export.verify(export.convert(around), around, images_for(inner), converted=model)
     assert verification.alike
     assert not verification.passed
-    assert "nothing is verified: the model gives the same for all" in str(verification)
+    assert "nothing is verified: the model's outputs are the same for all" in str(verification)
 
 
 def test_moved_windows_are_found_where_images_all_give_the_same():
