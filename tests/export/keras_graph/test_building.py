@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from rewritten import pool_before_norm
+from tiny_networks import WithoutConfig
 
 from export.keras_graph.building import build_model, flatten_model
 from export.keras_graph.graph import read_graph
@@ -50,15 +51,6 @@ def test_model_called_twice_within_shares_its_layers():
     for copy in (build_model(read_graph(model)), flatten_model(model)):
         assert len(copy.weights) == 2
         np.testing.assert_array_equal(copy(np.ones((1, 4))), model(np.ones((1, 4))))
-
-
-class WithoutConfig(L.Layer):
-    def __init__(self, function):
-        super().__init__(name="nameless")
-        self.function = function
-
-    def call(self, inputs):
-        return self.function(inputs)
 
 
 def test_layer_that_cannot_be_copied_is_named():

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from tiny_networks import dense
 
 from recu_tf import networks
 
@@ -8,13 +9,6 @@ from recu_tf import networks
 @pytest.fixture
 def images():
     return np.random.default_rng(0).normal(size=(5, 8, 8, 3)).astype("float32")
-
-
-def dense(batch_size=None, dtype="float32"):
-    """A network whose output depends on every pixel."""
-    inputs = tf.keras.Input((8, 8, 3), batch_size, dtype=dtype)
-    flat = tf.keras.layers.Flatten()(tf.cast(inputs, "float32"))
-    return tf.keras.Model(inputs, tf.keras.layers.Dense(4)(flat))
 
 
 def test_keras_classifier_takes_any_number_of_images(images):

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from conftest import compile_classifier, small_resnet
 from larq_compute_engine.mlir.python import tflite_schema as schema
+from tiny_networks import WithoutConfig
 
 from export import BACKENDS, audit, convert
 from export.conversion.baselines import convert_int8_baseline
@@ -266,15 +267,6 @@ def two_inputs():
 def half_precision():
     tf.keras.mixed_precision.set_global_policy("mixed_float16")
     return dense()
-
-
-class WithoutConfig(L.Layer):
-    def __init__(self, function):
-        super().__init__(name="nameless")
-        self.function = function
-
-    def call(self, inputs):
-        return self.function(inputs)
 
 
 def without_config():
