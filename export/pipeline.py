@@ -19,7 +19,6 @@ from export.keras_graph.building import flatten_model
 from export.keras_graph.checks import check_network, check_outputs
 from export.keras_graph.inputs_outputs import Inputs, as_inputs, as_list, take_first
 from export.keras_graph.output_kinds import find_output_kind
-from export.loading.image_folders import list_images
 from export.loading.sources import Source
 from export.proof.auditing import Audit, audit
 from export.proof.engine_faults import find_wide_kernels
@@ -186,8 +185,6 @@ def export_network(
             "`input` uint8 needs the normalisation of the images: give `mean`, `std` or `scale`, "
             "or the network's `dataset`."
         )
-    if images_path is not None:
-        list_images(images_path)  # refuses a folder without images before anything is reported
     logger.info("Reading images")
     images = load_verification_images(source, known, images_path)
     if images.class_names:

@@ -91,8 +91,9 @@ def makefile():
 def test_editable_install_wins_where_the_clone_has_the_package_s_name(tmp_path):
     pytest.importorskip("setuptools")
     clone = tmp_path / "folder" / "recu_tf"
-    (clone / "recu_tf").mkdir(parents=True)
-    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE", "recu_tf/__init__.py"):
+    files = ("setup.py", "pyproject.toml", "README.md", "LICENSE", "recu_tf/__init__.py")
+    for name in (*files, "export/runtime/compile_delegate.py"):
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(TREE / name, clone / name)
     # The call that `pip install -e .` makes; pip then unpacks the wheel.
     build = "import sys; from setuptools import build_meta; build_meta.build_editable(sys.argv[1])"
