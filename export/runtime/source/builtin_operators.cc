@@ -158,10 +158,9 @@ class BuiltinReader : public NodeReader {
 
 }  // namespace
 
-std::optional<Operator> read_builtin_operator(const TfLiteContext& context, int number,
-                                              const TfLiteNode& node,
+std::optional<Operator> read_builtin_operator(const TfLiteContext& context, const TfLiteNode& node,
                                               const TfLiteRegistration& registration) {
-  return BuiltinReader(context, number, node, registration).read();
+  return BuiltinReader(context, node, registration).read();
 }
 
 }  // namespace recu

@@ -50,7 +50,7 @@ void* init(TfLiteContext* context, const char* buffer, size_t) {
     TfLiteRegistration* registration;
     std::string reason;
     if (!read_node(context, number, &node, &registration)) return nullptr;
-    auto read = read_operator(*context, number, *node, *registration, reason);
+    auto read = read_operator(*context, *node, *registration, reason);
     if (!read) return nullptr;  // it was read before
     operators.push_back(std::move(*read));
   }
@@ -107,7 +107,7 @@ TfLiteStatus prepare(TfLiteContext* context, TfLiteDelegate* interface) {
     TfLiteRegistration* registration;
     if (!read_node(context, plan->data[i], &node, &registration)) return kTfLiteError;
     std::string reason;
-    if (read_operator(*context, plan->data[i], *node, *registration, reason)) {
+    if (read_operator(*context, *node, *registration, reason)) {
       chosen.push_back(plan->data[i]);
       any_of_engine = any_of_engine || is_engine_operator(*registration);
     } else if (is_engine_operator(*registration)) {

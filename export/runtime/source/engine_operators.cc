@@ -184,11 +184,10 @@ class EngineReader : public NodeReader {
 
 }  // namespace
 
-std::optional<Operator> read_engine_operator(const TfLiteContext& context, int number,
-                                             const TfLiteNode& node,
+std::optional<Operator> read_engine_operator(const TfLiteContext& context, const TfLiteNode& node,
                                              const TfLiteRegistration& registration,
                                              std::string& reason) {
-  EngineReader reader(context, number, node, registration);
+  EngineReader reader(context, node, registration);
   auto found = reader.read();
   reason = reader.reason();
   return found;

@@ -1,6 +1,5 @@
 // What a binary convolution makes of its weights and parameters, once.
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 #include "convolution.h"

@@ -14,7 +14,7 @@ constexpr int kLargestSize = 1 << 20;
 
 class NodeReader {
  public:
-  NodeReader(const TfLiteContext& context, int number, const TfLiteNode& node,
+  NodeReader(const TfLiteContext& context, const TfLiteNode& node,
              const TfLiteRegistration& registration);
   virtual ~NodeReader() = default;
 
@@ -60,12 +60,10 @@ class NodeReader {
 };
 
 // The two kinds of nodes.
-std::optional<Operator> read_engine_operator(const TfLiteContext& context, int number,
-                                             const TfLiteNode& node,
+std::optional<Operator> read_engine_operator(const TfLiteContext& context, const TfLiteNode& node,
                                              const TfLiteRegistration& registration,
                                              std::string& reason);
-std::optional<Operator> read_builtin_operator(const TfLiteContext& context, int number,
-                                              const TfLiteNode& node,
+std::optional<Operator> read_builtin_operator(const TfLiteContext& context, const TfLiteNode& node,
                                               const TfLiteRegistration& registration);
 
 }  // namespace recu

@@ -6,11 +6,10 @@
 
 namespace recu {
 
-NodeReader::NodeReader(const TfLiteContext& context, int number, const TfLiteNode& node,
+NodeReader::NodeReader(const TfLiteContext& context, const TfLiteNode& node,
                        const TfLiteRegistration& registration)
     : context_(context), node_(node), registration_(registration) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  operator_.node = number;
   operator_.clamp = {-kInfinity, kInfinity};
 }
 
@@ -99,14 +98,13 @@ bool is_engine_operator(const TfLiteRegistration& registration) {
          std::strncmp(registration.custom_name, "Lce", 3) == 0;
 }
 
-std::optional<Operator> read_operator(const TfLiteContext& context, int number,
-                                      const TfLiteNode& node,
+std::optional<Operator> read_operator(const TfLiteContext& context, const TfLiteNode& node,
                                       const TfLiteRegistration& registration, std::string& reason) {
   reason.clear();
   if (is_engine_operator(registration)) {
-    return read_engine_operator(context, number, node, registration, reason);
+    return read_engine_operator(context, node, registration, reason);
   }
-  return read_builtin_operator(context, number, node, registration);
+  return read_builtin_operator(context, node, registration);
 }
 
 }  // namespace recu

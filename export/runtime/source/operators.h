@@ -34,7 +34,6 @@ struct Clamp {
 
 struct Operator {
   Kind kind;
-  int node;
   std::vector<int> inputs;  // tensors that other operators, or the caller, fill
   int output;
   int images = 1;
@@ -52,8 +51,7 @@ struct Operator {
 
 // What a node says, if the delegate runs it. Otherwise nothing, with a reason where the node is one of
 // the engine's, which nobody else runs.
-std::optional<Operator> read_operator(const TfLiteContext& context, int number,
-                                      const TfLiteNode& node,
+std::optional<Operator> read_operator(const TfLiteContext& context, const TfLiteNode& node,
                                       const TfLiteRegistration& registration, std::string& reason);
 
 bool is_engine_operator(const TfLiteRegistration& registration);

@@ -80,9 +80,9 @@ Program::Program(const TfLiteContext& context, std::vector<Operator> operators,
   outside_.insert(inputs.data, inputs.data + inputs.size);
   outside_.insert(outputs.data, outputs.data + outputs.size);
   outputs_.insert(outputs.data, outputs.data + outputs.size);
-  for (const Operator& one : operators) {
-    for (const int tensor : one.inputs) shapes_[tensor] = shape_of(context.tensors[tensor]);
-    shapes_[one.output] = shape_of(context.tensors[one.output]);
+  for (const Operator& read : operators) {
+    for (const int tensor : read.inputs) shapes_[tensor] = shape_of(context.tensors[tensor]);
+    shapes_[read.output] = shape_of(context.tensors[read.output]);
   }
   make_steps(context, operators);
   place_tensors(context);
@@ -278,7 +278,9 @@ void Program::place_tensors(const TfLiteContext& context) {
 std::string Program::fault(const TfLiteContext& context) const {
   for (const auto& [tensor, shape] : shapes_) {
     const TfLiteTensor& now = context.tensors[tensor];
-    if (now.dims == nullptr || shape_of(now) != shape) {
+    // Before every run, so nothing is allocated here.
+    if (now.dims == nullptr || !std::equal(shape.begin(), shape.end(), now.dims->data,
+                                           now.dims->data + now.dims->size)) {
       return "a tensor has another shape than in the file: resize inputs in the conversion";
     }
     if (outside_.count(tensor) != 0 && (now.data == nullptr || !is_whole(now))) {

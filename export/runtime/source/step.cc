@@ -166,10 +166,10 @@ void run_dequantize(const Step& step, const Memory& memory, const Types& types) 
     unpack(step.first, bits, 1.0f, -1.0f, static_cast<float*>(memory.values));
     return;
   }
-  const float one = std::min(std::round(1.0f / types.scale), 1000.0f);
-  const int8_t positive = static_cast<int8_t>(std::min(127, types.zero_point + static_cast<int>(one)));
+  const float unit = std::min(std::round(1.0f / types.scale), 1000.0f);
+  const int8_t positive = static_cast<int8_t>(std::min(127, types.zero_point + static_cast<int>(unit)));
   const int8_t negative =
-      static_cast<int8_t>(std::max(-128, types.zero_point - static_cast<int>(one)));
+      static_cast<int8_t>(std::max(-128, types.zero_point - static_cast<int>(unit)));
   unpack(step.first, bits, positive, negative, static_cast<int8_t*>(memory.values));
 }
 
