@@ -17,7 +17,7 @@ COMPONENTS = {
         runs settings html evaluation pytorch networks training
     """,
     "export": """
-        keras_graph tflite runtime
+        keras_graph runtime tflite
         loading conversion proof measurement
         export_options refusals pipeline bundle exporter reverification
     """,

@@ -4,6 +4,6 @@ The delegate (`source/`, C++) runs the binary operators of Larq Compute Engine i
 interpreter of TensorFlow Lite or LiteRT. `predict.py` is copied into the folder of an export.
 """
 
-from export.runtime.external_delegate import delegate, load, profile
+from export.runtime.external_delegate import delegate, find_problem, load, profile
 
-__all__ = ["delegate", "load", "profile"]
+__all__ = ["delegate", "find_problem", "load", "profile"]

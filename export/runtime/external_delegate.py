@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from export.runtime import compile_delegate
 
-__all__ = ["StepTime", "delegate", "load", "profile"]
+__all__ = ["StepTime", "delegate", "find_problem", "load", "profile"]
 
 PATH = Path(__file__).with_name(compile_delegate.LIBRARY)
 
@@ -39,6 +39,22 @@ def _interpreter_and_loader():
     return tf.lite.Interpreter, tf.lite.experimental.load_delegate
 
 
+def find_problem() -> str | None:
+    """Says why the delegate cannot be used here, and how to get it; None if it can."""
+    if not PATH.exists():
+        problem = "does not exist: there was no C++ compiler when the package was installed"
+    else:
+        try:
+            ctypes.CDLL(os.fspath(PATH))
+            return None
+        except OSError as error:
+            problem = f"cannot be loaded: {error}"
+    return (
+        f"{PATH} {problem}. Install a C++ compiler, such as Debian's package g++, and run "
+        f"python {compile_delegate.__file__}"
+    )
+
+
 def delegate(num_threads: int = 1, *, backend: str | None = None, measure: bool = False):
     """Creates the delegate, for an interpreter of your own.
 
@@ -55,15 +71,12 @@ def delegate(num_threads: int = 1, *, backend: str | None = None, measure: bool 
         A delegate for `Interpreter(experimental_delegates=[...])` of LiteRT or TensorFlow.
 
     Raises:
-        FileNotFoundError: the library was not compiled at installation.
+        FileNotFoundError: the library was not compiled at installation, or is of another machine.
         ValueError: `num_threads` is out of range, or this processor has no such backend.
     """
-    if not PATH.exists():
-        raise FileNotFoundError(
-            f"{PATH} does not exist: there was no C++ compiler when the package was installed. "
-            "Install one, such as Debian's package g++, and run "
-            f"python {compile_delegate.__file__}"
-        )
+    problem = find_problem()
+    if problem is not None:
+        raise FileNotFoundError(problem)
     options = {"num_threads": str(num_threads), "profile": str(int(measure))}
     if backend is not None:
         options["backend"] = backend

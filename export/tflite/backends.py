@@ -1,20 +1,23 @@
 """The interpreters of TFLite files that Python has, and the backends that each can run with."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 from larq_compute_engine.tflite.python.interpreter import Interpreter
 
+from export import runtime
 from export.tflite.file import File
 from export.tflite.flatbuffer import read
 
 __all__ = [
     "BACKENDS",
+    "DELEGATE",
     "FLOAT_BACKENDS",
     "find_backends",
     "load_in_tensorflow_lite",
+    "make_predict",
     "make_runner",
 ]
 
@@ -30,6 +33,8 @@ BACKENDS = {
 }
 # Without binary operators these differ in XNNPACK alone.
 FLOAT_BACKENDS = {"engine": {}, "engine with XNNPACK": {"use_xnnpack": True}}
+# `export.runtime` in TensorFlow Lite or LiteRT, whose XNNPACK runs the other operators.
+DELEGATE = "delegate"
 RESOLVERS = {
     "TFLite": tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
     "TFLite with XNNPACK": tf.lite.experimental.OpResolverType.AUTO,
@@ -72,14 +77,33 @@ def find_backends(flatbuffer: bytes | File) -> list[str]:
         flatbuffer: the file.
 
     Returns:
-        `BACKENDS` for a file with binary operators, which TensorFlow Lite cannot run; for any other
-        file the two of TensorFlow Lite and `FLOAT_BACKENDS`.
+        `DELEGATE`, where it was compiled, and `BACKENDS` for a file with binary operators, which
+        TensorFlow Lite alone cannot run; for any other file the two of TensorFlow Lite and
+        `FLOAT_BACKENDS`.
 
     Raises:
         ValueError: the file is damaged.
     """
-    binary = read(flatbuffer).has_binary_operators
-    return list(BACKENDS) if binary else [*RESOLVERS, *FLOAT_BACKENDS]
+    if not read(flatbuffer).has_binary_operators:
+        return [*RESOLVERS, *FLOAT_BACKENDS]
+    return [*([] if runtime.find_problem() else [DELEGATE]), *BACKENDS]
+
+
+def make_predict(interpreter: tf.lite.Interpreter) -> Callable[[Sequence], list[np.ndarray]]:
+    """Makes a function from the inputs of an interpreter, arrays, to its outputs, copies.
+
+    Args:
+        interpreter: of TensorFlow Lite or LiteRT, with allocated tensors.
+    """
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+
+    def predict(values: Sequence[np.ndarray]) -> list[np.ndarray]:
+        for tensor, value in zip(inputs, values, strict=True):
+            interpreter.set_tensor(tensor["index"], value)
+        interpreter.invoke()
+        return [interpreter.get_tensor(tensor["index"]) for tensor in outputs]
+
+    return predict
 
 
 def fill_input(shape: tuple[int, ...], dtype: type, rng: np.random.Generator) -> np.ndarray:
@@ -113,30 +137,24 @@ def make_runner(
         threads: number of threads.
 
     Raises:
+        FileNotFoundError: the delegate was not compiled.
         RuntimeError, ValueError: the backend lacks an operator of the file, or cannot prepare it.
     """
     file = read(flatbuffer)
     rng = np.random.default_rng(0)
-    if backend in RESOLVERS:
-        interpreter = load_in_tensorflow_lite(file, threads=threads, resolver=RESOLVERS[backend])
-        interpreter.allocate_tensors()
-        inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-        values = [
-            (tensor["index"], fill_input(tensor["shape"], tensor["dtype"], rng))
-            for tensor in inputs
-        ]
-
-        def run():
-            for index, value in values:
-                interpreter.set_tensor(index, value)
-            interpreter.invoke()
-            return [interpreter.get_tensor(tensor["index"]) for tensor in outputs]
-
-        return run
-    options = {**BACKENDS, **FLOAT_BACKENDS}[backend]
-    engine = Interpreter(file.content, num_threads=threads, **options).interpreter
-    values = [
-        fill_input(shape, dtype, rng)
-        for shape, dtype in zip(engine.input_shapes, engine.input_types, strict=True)
-    ]
-    return lambda: engine.predict(values)
+    if backend in (DELEGATE, *RESOLVERS):
+        if backend == DELEGATE:
+            interpreter = runtime.load(file.content, threads)
+        else:
+            resolver = RESOLVERS[backend]
+            interpreter = load_in_tensorflow_lite(file, threads=threads, resolver=resolver)
+            interpreter.allocate_tensors()
+        ends = [(tensor["shape"], tensor["dtype"]) for tensor in interpreter.get_input_details()]
+        predict = make_predict(interpreter)
+    else:
+        options = {**BACKENDS, **FLOAT_BACKENDS}[backend]
+        engine = Interpreter(file.content, num_threads=threads, **options).interpreter
+        ends = zip(engine.input_shapes, engine.input_types, strict=True)
+        predict = engine.predict
+    values = [fill_input(shape, dtype, rng) for shape, dtype in ends]
+    return lambda: predict(values)

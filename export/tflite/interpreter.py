@@ -1,13 +1,14 @@
-"""Runs TFLite files with the interpreter of Larq Compute Engine, batch after batch."""
+"""Runs TFLite files, with Larq Compute Engine or with the delegate, batch after batch."""
 
 import platform
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from larq_compute_engine.tflite.python.interpreter import Interpreter
 
+from export import runtime
 from export.keras_graph.inputs_outputs import Inputs, as_list
-from export.tflite.backends import BACKENDS, load_in_tensorflow_lite
+from export.tflite.backends import BACKENDS, DELEGATE, load_in_tensorflow_lite, make_predict
 from export.tflite.file import ENGINE_PREFIX, File
 from export.tflite.flatbuffer import read
 from recu_tf.networks.classifiers import split_into_batches
@@ -88,20 +89,40 @@ def run_all(
         flatbuffer: a TFLite file for a fixed number of images.
         images: (count, ...) of the type that the file takes; any count. For several inputs a list
             of such arrays in the order of the file, which `export.convert` keeps as in the model.
-        backend: see `load_in_engine`.
+        backend: "delegate" (`export.runtime`), or see `load_in_engine`.
 
     Returns:
         The outputs, each (count, ...), in the order of the file, which is that of the model.
 
     Raises:
-        ValueError: as for `load_in_engine`.
+        FileNotFoundError: the delegate was not compiled.
+        ValueError: as for `load_in_engine`, or the delegate cannot run the file.
     """
-    interpreter = load_in_engine(flatbuffer, backend)
+    if backend == DELEGATE:
+        size, predict = _load_with_delegate(flatbuffer)
+    else:
+        engine = load_in_engine(flatbuffer, backend)
+        size, predict = engine.input_shapes[0][0], engine.predict
     arrays = as_list(images)
-    size, count = interpreter.input_shapes[0][0], len(arrays[0])
+    count = len(arrays[0])
     filled = [split_into_batches(size, array) for array in arrays]
-    batches = [interpreter.predict(list(batch)) for batch in zip(*filled, strict=True)]
+    batches = [predict(list(batch)) for batch in zip(*filled, strict=True)]
     return [np.concatenate(output)[:count] for output in zip(*batches, strict=True)]
+
+
+def _load_with_delegate(
+    flatbuffer: bytes | File,
+) -> tuple[int, Callable[[Sequence[np.ndarray]], list[np.ndarray]]]:
+    """The images of a batch, and the function that runs one."""
+    file = read(flatbuffer)
+    try:
+        interpreter = runtime.load(file.content)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"`flatbuffer` must be a TFLite file that the delegate can run: {reason}"
+        ) from error
+    return int(interpreter.get_input_details()[0]["shape"][0]), make_predict(interpreter)
 
 
 def run(flatbuffer: bytes | File, images: Inputs) -> np.ndarray:

@@ -37,13 +37,14 @@ def test_files_are_measured_compared_and_written_as_json(files, tmp_path, capsys
     assert [file["bytes"] for file in values["files"]] == [len(binary_file()), len(float_file())]
     assert [file["binary"] for file in values["files"]] == [True, False]
     assert list(values["files"][0]["memory_bytes"]) == list(BACKENDS)
-    assert len(values["latencies"]) == 2 * (len(BACKENDS) + len(find_backends(float_file())))
+    count = sum(len(find_backends(flatbuffer)) for flatbuffer in (binary_file(), float_file()))
+    assert len(values["latencies"]) == 2 * count
     threads = [comparison["binary"]["threads"] for comparison in values["comparisons"]]
     assert threads == [1, 2]
     (breakdown,) = values["breakdowns"]
     for latency in [values["comparisons"][0]["other"], *values["latencies"]]:
         assert list(latency) == ["name", "kernel", "threads", "median_ms", "p95_ms", "min_ms"]
-    assert breakdown["kernel"] in BACKENDS
+    assert breakdown["kernel"] in find_backends(binary_file())
     assert sum(sum(part["operators"].values()) for part in breakdown["parts"]) > 4
     assert not list(tmp_path.glob("*partial*"))
 
@@ -102,7 +103,7 @@ def test_backend_that_cannot_run_a_file_is_listed(tmp_path, capsys):
     assert "\n  optimized cannot run it: " in printed
     assert "Grouped binary convolutions are not supported with this kernel" in printed
     (row,) = [line for line in printed.splitlines() if line.startswith("  reference ")]
-    assert row.endswith("fastest") or "indirect bgemm with XNNPACK" in printed
+    assert row.endswith("fastest") or printed.count("  fastest\n") == 1
 
 
 def test_help_names_all_that_can_be_measured():

@@ -178,3 +178,12 @@ def test_operator_that_cannot_be_run_is_named_with_the_reason():
     content = build_file(case, draw_numbers(case)).replace(b"LceBconv2d", b"LceBconv9d")
     with pytest.raises(RuntimeError, match=r"node 1, LceBconv9d, cannot be run: .*unknown"):
         runtime.load(content)
+
+
+def test_library_of_another_machine_is_named_with_the_remedy(monkeypatch, tmp_path):
+    path = tmp_path / "librecu_delegate.so"
+    path.write_bytes(b"MZ")
+    monkeypatch.setattr(external_delegate, "PATH", path)
+    assert "cannot be loaded: " in runtime.find_problem()
+    with pytest.raises(FileNotFoundError, match=r"cannot be loaded: .*compile_delegate"):
+        runtime.load(b"")

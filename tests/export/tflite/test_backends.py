@@ -5,17 +5,27 @@ from conftest import assert_close
 from larq_compute_engine.mlir.python import tflite_schema as schema
 from tiny_files import binary_file, damaged, dense_file, float_file
 
+from export import runtime
+from export.runtime import external_delegate
 from export.tflite import backends
 
 
 def test_files_have_backends_by_their_operators():
-    assert backends.find_backends(binary_file()) == list(backends.BACKENDS)
+    first = [] if runtime.find_problem() else [backends.DELEGATE]
+    assert backends.find_backends(binary_file()) == [*first, *backends.BACKENDS]
     assert backends.find_backends(float_file()) == [
         "TFLite",
         "TFLite with XNNPACK",
         "engine",
         "engine with XNNPACK",
     ]
+
+
+def test_delegate_that_was_not_compiled_is_no_backend(monkeypatch, tmp_path):
+    monkeypatch.setattr(external_delegate, "PATH", tmp_path / "librecu_delegate.so")
+    assert backends.find_backends(binary_file()) == list(backends.BACKENDS)
+    with pytest.raises(FileNotFoundError, match=r"no C\+\+ compiler.*compile_delegate"):
+        backends.make_runner(binary_file(), backends.DELEGATE)
 
 
 @pytest.mark.parametrize("convert", [binary_file, float_file])

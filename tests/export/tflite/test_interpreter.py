@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+from conftest import assert_close
+from tiny_files import binary_file, binary_model
+
+import export
+from export import runtime
+from export.runtime import external_delegate
+from export.tflite.interpreter import run_all
+
+needs_delegate = pytest.mark.skipif(
+    runtime.find_problem() is not None, reason="needs the delegate, which was not compiled"
+)
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(0).normal(size=(5, 8, 8, 3)).astype("float32")
+
+
+@needs_delegate
+def test_delegate_runs_batches_as_the_engine_does(images):
+    flatbuffer = export.convert(binary_model(), batch_size=3)
+    (expected,), (got,) = run_all(flatbuffer, images), run_all(flatbuffer, images, "delegate")
+    assert got.shape == (5, 3)
+    assert_close(got, expected)
+
+
+@needs_delegate
+def test_file_that_the_delegate_refuses_is_refused_with_its_reason(images):
+    flatbuffer = binary_file().replace(b"LceBconv2d", b"LceBconv9d")
+    with pytest.raises(ValueError, match="that the delegate can run: .* LceBconv9d, cannot be run"):
+        run_all(flatbuffer, images, "delegate")
+
+
+def test_delegate_that_was_not_compiled_is_asked_for_in_words(images, monkeypatch, tmp_path):
+    monkeypatch.setattr(external_delegate, "PATH", tmp_path / "librecu_delegate.so")
+    with pytest.raises(FileNotFoundError, match=r"no C\+\+ compiler.*compile_delegate"):
+        run_all(binary_file(), images, "delegate")
