@@ -29,7 +29,9 @@ def test_delegate_runs_batches_as_the_engine_does(images):
 @needs_delegate
 def test_file_that_the_delegate_refuses_is_refused_with_its_reason(images):
     flatbuffer = binary_file().replace(b"LceBconv2d", b"LceBconv9d")
-    with pytest.raises(ValueError, match="that the delegate can run: .* LceBconv9d, cannot be run"):
+    with pytest.raises(
+        ValueError, match=r"that the delegate can run: .* LceBconv9d, cannot be run"
+    ):
         run_all(flatbuffer, images, "delegate")
 
 
