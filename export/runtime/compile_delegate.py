@@ -18,24 +18,6 @@ __all__ = ["LIBRARY", "compile_delegate"]
 
 SOURCES = Path(__file__).with_name("source")
 LIBRARY = "librecu_delegate.so"
-FLAGS = (
-    *("-std=c++17", "-O3", "-fPIC", "-fvisibility=hidden", "-pthread"),
-    # The engine rounds after each multiplication and each addition, on every processor.
-    *("-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"),
-)
-# Each of these is compiled for its processor, and chosen when the delegate is created.
-PROCESSOR_FLAGS = {
-    "backend_avx2.cc": ("x86_64", ("-mavx2",)),
-    "backend_avx512.cc": (
-        "x86_64",
-        (
-            *("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512"),
-            # GCC 12 takes its own intrinsics' undefined values for mistakes.
-            *("-Wno-uninitialized", "-Wno-maybe-uninitialized"),
-        ),
-    ),
-    "backend_neon.cc": ("aarch64", ()),
-}
 
 
 def find_compiler() -> list[str]:
@@ -52,6 +34,24 @@ def find_compiler() -> list[str]:
         "no C++ compiler was found (c++, g++ or clang++; CXX names another): install one, such as "
         "Debian's package g++"
     )
+
+
+def list_sources(processor: str) -> dict[Path, list[str]]:
+    """The source files for a processor, each with its flags, from `source/compiler_flags.txt`.
+
+    Args:
+        processor: as compilers name it, such as "x86_64" or "aarch64".
+    """
+    sources: dict[Path, list[str]] = {path: [] for path in sorted(SOURCES.glob("*.cc"))}
+    for line in (SOURCES / "compiler_flags.txt").read_text("utf-8").splitlines():
+        if words := shlex.split(line, comments=True):
+            name, wanted, *flags = words
+            for path in [path for path in sources if path.match(name)]:
+                if wanted in ("*", processor):
+                    sources[path] += flags
+                else:
+                    del sources[path]
+    return sources
 
 
 def compile_delegate(path: str | os.PathLike, flags: tuple[str, ...] = ()) -> Path:
@@ -73,14 +73,9 @@ def compile_delegate(path: str | os.PathLike, flags: tuple[str, ...] = ()) -> Pa
     path = Path(path)
     with tempfile.TemporaryDirectory() as directory:
         commands, objects = [], []
-        for source in sorted(SOURCES.glob("*.cc")):
-            processor, more = PROCESSOR_FLAGS.get(source.name, (machine, ()))
-            if processor != machine:
-                continue
+        for source, own in list_sources(machine).items():
             objects.append(f"{directory}/{source.stem}.o")
-            commands.append(
-                [*compiler, *FLAGS, *more, *flags, "-c", str(source), "-o", objects[-1]]
-            )
+            commands.append([*compiler, *own, *flags, "-c", str(source), "-o", objects[-1]])
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(_run, commands))
         library = f"{directory}/{LIBRARY}"
