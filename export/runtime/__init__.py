@@ -2,8 +2,13 @@
 
 The delegate (`source/`, C++) runs the binary operators of Larq Compute Engine inside the stock
 interpreter of TensorFlow Lite or LiteRT. `predict.py` is copied into the folder of an export.
+
+This folder is installed under two names: as `export.runtime` with the whole project, and as
+`recu_runtime` by itself (`setup.py` beside this file). So its files import each other by relative
+imports, which the rest of the project does not have.
 """
 
-from export.runtime.external_delegate import delegate, find_problem, load, profile
+from .external_delegate import delegate, find_problem, load, profile
 
 __all__ = ["delegate", "find_problem", "load", "profile"]
+__version__ = "0.1.0"

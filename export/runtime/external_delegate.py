@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 from typing import NamedTuple
 
-from export.runtime import compile_delegate
+from . import compile_delegate
 
 __all__ = ["StepTime", "delegate", "find_problem", "load", "profile"]
 
