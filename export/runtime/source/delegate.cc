@@ -22,6 +22,8 @@ struct Delegate {
   bool measures = false;
   std::vector<Program*> programs;  // those that live
   std::string profile;
+  bool is_prepared = false;  // for a first graph
+  std::string nodes;         // of that graph, that it runs
 };
 
 Delegate& delegate_of(TfLiteDelegate* interface) {
@@ -99,6 +101,9 @@ TfLiteStatus invoke(TfLiteContext* context, TfLiteNode* node) {
 TfLiteStatus prepare(TfLiteContext* context, TfLiteDelegate* interface) {
   TfLiteIntArray* plan;
   if (context->GetExecutionPlan(context, &plan) != kTfLiteOk) return kTfLiteError;
+  Delegate& delegate = delegate_of(interface);
+  const bool is_first = !delegate.is_prepared;
+  delegate.is_prepared = true;
   // A TfLiteIntArray: its size, then the numbers of the nodes.
   std::vector<int> chosen{0};
   bool any_of_engine = false;
@@ -119,6 +124,9 @@ TfLiteStatus prepare(TfLiteContext* context, TfLiteDelegate* interface) {
   // The float operators of a network without binary ones are the interpreter's.
   if (!any_of_engine) return kTfLiteOk;
   chosen[0] = static_cast<int>(chosen.size()) - 1;
+  if (is_first) {
+    for (size_t i = 1; i < chosen.size(); ++i) delegate.nodes += std::to_string(chosen[i]) + "\n";
+  }
   TfLiteRegistration registration{};
   registration.init = init;
   registration.free = release;
@@ -203,4 +211,9 @@ RECU_EXPORT const char* recu_profile(TfLiteDelegate* interface) {
   delegate.profile.clear();
   for (const recu::Program* program : delegate.programs) delegate.profile += program->profile();
   return delegate.profile.c_str();
+}
+
+// The numbers of the nodes that it runs in the main graph of the first interpreter it was given to.
+RECU_EXPORT const char* recu_nodes(TfLiteDelegate* interface) {
+  return recu::delegate_of(interface).nodes.c_str();
 }

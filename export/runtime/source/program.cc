@@ -24,6 +24,10 @@ const float* floats(const TfLiteContext& context, int tensor) {
   return static_cast<const float*>(context.tensors[tensor].data);
 }
 
+double bytes_of(const TfLiteContext& context, int tensor) {
+  return tensor < 0 ? 0 : static_cast<double>(context.tensors[tensor].bytes);
+}
+
 // The place of an operator in the order in which a step does things; 0 where it does not end one.
 int stage_of(Kind kind) {
   switch (kind) {
@@ -231,6 +235,10 @@ void Program::make_steps(const TfLiteContext& context, const std::vector<Operato
     types.zero_point = int8.params.zero_point;
     types.scale = int8.params.scale;
     types_.push_back(types);
+    for (const int tensor : step.inputs) step.bytes += bytes_of(context, tensor);
+    for (const int tensor : {step.residual, step.values, step.bits, step.first.weights}) {
+      step.bytes += bytes_of(context, tensor);
+    }
     steps_.push_back(std::move(step));
   }
 }
@@ -316,6 +324,7 @@ void Program::run(const TfLiteContext& context, Threads& threads) {
       const std::chrono::duration<double, std::nano> passed =
           std::chrono::steady_clock::now() - start;
       steps_[at].nanoseconds += passed.count();
+      steps_[at].last_nanoseconds = passed.count();
     }
   }
 }
@@ -330,9 +339,10 @@ std::string Program::profile() const {
              options.filters * options.rows.size * options.columns.size *
              (options.channels / options.groups);
     }
-    char numbers[96];
-    std::snprintf(numbers, sizeof numbers, "\t%.3f\t%.0f\n",
-                  runs_ == 0 ? 0 : step.nanoseconds / runs_ / 1e3, macs);
+    char numbers[128];
+    std::snprintf(numbers, sizeof numbers, "\t%.3f\t%.3f\t%.0f\t%.0f\n",
+                  runs_ == 0 ? 0 : step.nanoseconds / runs_ / 1e3, step.last_nanoseconds / 1e3,
+                  macs, step.bytes);
     lines += step.name + numbers;
   }
   return lines;

@@ -22,7 +22,8 @@ class Program {
 
   void run(const TfLiteContext& context, Threads& threads);
 
-  // A line for each step: its name, the mean microseconds of a run, multiply-accumulates.
+  // A line for each step: its name, the mean microseconds of a run, those of the last one,
+  // multiply-accumulates, and bytes that are read and written.
   std::string profile() const;
 
  private:

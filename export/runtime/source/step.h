@@ -26,7 +26,10 @@ struct Step {
   std::vector<float> slopes;  // of a PReLU
   std::unique_ptr<Convolution> convolution;
   std::string name;
-  double nanoseconds = 0;  // of all runs, where they are measured
+  double bytes = 0;        // of what it reads and writes, as the file stores it
+  // Where they are measured: of all runs, and of the last one.
+  double nanoseconds = 0;
+  double last_nanoseconds = 0;
 };
 
 // Where the tensors of a step lie.
