@@ -12,7 +12,13 @@ from export.tflite.backends import load_in_tensorflow_lite
 from export.tflite.file import BINARY_CONVOLUTION, File, Operator
 from export.tflite.flatbuffer import read
 
-__all__ = ["OTHER", "Subgraph", "count_multiply_accumulates", "extract_subgraphs"]
+__all__ = [
+    "OTHER",
+    "Subgraph",
+    "count_multiply_accumulates",
+    "extract_subgraphs",
+    "keep_operators",
+]
 
 OTHER = "other operators"
 # The engine packs the signs of 32 channels into a word; on 64-bit ARM it takes 128 bits at a time.
@@ -67,8 +73,13 @@ def _name_group(operator: Operator) -> str:
     return f"binary convolutions of more than {WIDTHS[-1]} channels"
 
 
-def _keep_operators(file: File, chosen: list[int]) -> File:
-    """A file with some operators of a file; tensors that others would compute become variables."""
+def keep_operators(file: File, chosen: list[int]) -> File:
+    """A file with some operators of a file; tensors that others would compute become variables.
+
+    Args:
+        file: the file, which `load_in_tensorflow_lite` has checked.
+        chosen: numbers of operators in its first graph.
+    """
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(file.content, 0))
     graph = model.subgraphs[0]
     graph.operators = [graph.operators[index] for index in chosen]
@@ -116,7 +127,7 @@ def extract_subgraphs(flatbuffer: bytes | File) -> list[Subgraph]:
             dict(Counter(operators[index].name for index in indices).most_common()),
             sum(count_macs(operators[index]) for index in indices),
             FEW_WORDS.get(name, ""),
-            _keep_operators(file, sorted(indices)),
+            keep_operators(file, sorted(indices)),
         )
         for name, indices in merged.items()
     ]

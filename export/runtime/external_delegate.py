@@ -20,12 +20,16 @@ class StepTime(NamedTuple):
     Attributes:
         name: of the operators, with the sizes of a convolution.
         microseconds: of a run, on average.
+        last_microseconds: of the last run.
         macs: binary multiply-accumulates of a run.
+        bytes: that a run reads and writes: inputs, outputs and the weights as the file stores them.
     """
 
     name: str
     microseconds: float
+    last_microseconds: float
     macs: int
+    bytes: int
 
 
 def _interpreter_and_loader():
@@ -128,4 +132,7 @@ def profile(measured) -> list[StepTime]:
     library.recu_profile.argtypes = [ctypes.c_void_p]
     lines = library.recu_profile(measured._get_native_delegate_pointer()).decode()
     steps = (line.split("\t") for line in lines.splitlines())
-    return [StepTime(name, float(time), int(macs)) for name, time, macs in steps]
+    return [
+        StepTime(name, float(mean), float(last), int(macs), int(moved))
+        for name, mean, last, macs, moved in steps
+    ]
