@@ -7,6 +7,10 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.10 python3 python;
 	$$python -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' \
 	2>/dev/null && echo $$python && break; done)
 
+CHECK_PYTHON = @test -n "$(PYTHON)" || { \
+	echo "Python 3.10, 3.11 or 3.12 is needed, but none was found. Choose one with make PYTHON=..."; \
+	exit 1; }
+
 # Two test files at a time: most tests use one thread, and each process takes up to 3 GB.
 PYTEST_OPTIONS := -n 2 --dist loadfile
 PYTEST := $(BIN)/python -m pytest $(PYTEST_OPTIONS)
@@ -17,7 +21,7 @@ VERSION_TESTS := tests/recu_tf tests/export/conversion tests/export/proof \
 	tests/export/test_pipeline.py tests/experiments/test_cli.py
 ENVIRONMENTS := $(VENV) $(VERSIONS:%=$(VENV)-%)
 
-.PHONY: demo test test-slow test-all test-versions $(VERSIONS:%=test-tensorflow-%) lint clean
+.PHONY: demo test test-slow test-all test-versions $(VERSIONS:%=test-tensorflow-%) lint wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/recu demo
@@ -39,13 +43,27 @@ lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+# The project and its runtime by itself, each built in an environment of pip's own. The runtime comes
+# first: it cannot be built without a compiler, and the project's wheel is of no use without one.
+wheel: $(VENV)-wheel/bin/pip
+	@for project in export/runtime .; do \
+		rm -rf $$project/build; \
+		$(VENV)-wheel/bin/pip wheel --quiet --no-deps --wheel-dir dist ./$$project || exit 1; \
+	done
+	@ls dist/*.whl
+
 clean:
-	rm -rf $(ENVIRONMENTS) *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(ENVIRONMENTS) $(VENV)-wheel dist .pytest_cache .ruff_cache
+	rm -rf build *.egg-info export/runtime/build export/runtime/*.egg-info
+
+$(VENV)-wheel/bin/pip:
+	$(CHECK_PYTHON)
+	$(PYTHON) -m venv $(VENV)-wheel
 
 # The file `installed` is written last, so that an interrupted installation is repeated.
 # The pip of Python 3.10 takes many minutes to find releases that go together; a newer one does not.
 $(ENVIRONMENTS:%=%/installed): setup.py
-	@test -n "$(PYTHON)" || { echo "Python 3.10, 3.11 or 3.12 is needed, but none was found. Choose one with make PYTHON=..."; exit 1; }
+	$(CHECK_PYTHON)
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --editable $(PACKAGES)

@@ -2,13 +2,9 @@
 
 import re
 import runpy
-import subprocess
 from pathlib import Path
 
 from setuptools import Extension, find_packages, setup
-from setuptools.command.bdist_wheel import bdist_wheel
-from setuptools.command.build_ext import build_ext
-from setuptools.errors import CompileError
 
 here = Path(__file__).parent
 version = re.search(
@@ -16,32 +12,7 @@ version = re.search(
 ).group(1)
 
 # By its path: importing the package would need what is about to be installed.
-delegate = runpy.run_path(str(here / "export/runtime/compile_delegate.py"))
-
-
-class BuildDelegate(build_ext):
-    """Compiles the delegate as a plain shared library, which no Python version is needed for."""
-
-    def get_ext_filename(self, name):
-        """The path of the library, without the suffix of a Python version."""
-        return f"{name.replace('.', '/')}.so"
-
-    def build_extension(self, extension):
-        """Compiles the library to its path."""
-        try:
-            delegate["compile_delegate"](self.get_ext_fullpath(extension.name))
-        except (FileNotFoundError, subprocess.CalledProcessError) as error:
-            # The one kind of error that an optional extension may end with.
-            raise CompileError(f"The delegate was not compiled: {error}") from error
-
-
-class PlatformWheel(bdist_wheel):
-    """A wheel for any Python 3 on this platform."""
-
-    def get_tag(self):
-        """Python 3, no ABI, and this platform."""
-        return "py3", "none", super().get_tag()[2]
-
+commands = runpy.run_path(str(here / "export/runtime/build_commands.py"))
 
 setup(
     name="recu_tf",
@@ -61,7 +32,11 @@ setup(
     },
     # Optional: without a compiler everything but the delegate is installed, and works.
     ext_modules=[Extension("export.runtime.librecu_delegate", sources=[], optional=True)],
-    cmdclass={"build_ext": BuildDelegate, "bdist_wheel": PlatformWheel},
+    cmdclass={
+        "build_ext": commands["BuildDelegate"],
+        "build_py": commands["BuildModules"],
+        "bdist_wheel": commands["PlatformWheel"],
+    },
     # Makes an editable install put the folder itself on the path. By default it installs a
     # finder, which Python asks last: beside a clone named recu_tf, `import recu_tf` would then
     # import the clone's folder instead of the package in it.

@@ -92,7 +92,8 @@ def test_editable_install_wins_where_the_clone_has_the_package_s_name(tmp_path):
     pytest.importorskip("setuptools")
     clone = tmp_path / "folder" / "recu_tf"
     files = ("setup.py", "pyproject.toml", "README.md", "LICENSE", "recu_tf/__init__.py")
-    for name in (*files, "export/runtime/compile_delegate.py"):
+    scripts = ("build_commands.py", "compile_delegate.py")
+    for name in (*files, *(f"export/runtime/{script}" for script in scripts)):
         (clone / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(TREE / name, clone / name)
     # The call that `pip install -e .` makes; pip then unpacks the wheel.
