@@ -38,10 +38,8 @@ def compile_program(name, path, flags=(), compiler=None):
         commands, objects = [], []
         for source, own in sources.items():
             objects.append(f"{directory}/{len(objects)}.o")
-            commands.append(
-                [*compiler, *own, *flags, f"-I{compile_delegate.SOURCES}"]
-                + ["-c", str(source), "-o", objects[-1]]
-            )
+            own = [*own, *flags, f"-I{compile_delegate.SOURCES}"]
+            commands.append([*compiler, *own, "-c", str(source), "-o", objects[-1]])
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             list(pool.map(run, commands))
         run([*compiler, "-pthread", *flags, "-o", str(path), *objects])

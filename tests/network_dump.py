@@ -1,4 +1,4 @@
-"""Writes what a TFLite file holds as the C++ host of the delegate reads it (runtime/host/network.h).
+"""Writes what a TFLite file holds as the delegate's C++ host reads it, see runtime/host/network.h.
 
 All numbers are 32 bits, little-endian; lists and bytes stand behind their length. A file has its
 tensors, its nodes, the numbers of its inputs and those of its outputs.
