@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from . import compile_delegate
 
-__all__ = ["StepTime", "delegate", "find_problem", "load", "profile"]
+__all__ = ["StepTime", "backends", "delegate", "find_problem", "load", "profile"]
 
 PATH = Path(__file__).with_name(compile_delegate.LIBRARY)
 
@@ -59,6 +59,24 @@ def find_problem() -> str | None:
     )
 
 
+def _raise_problem() -> None:
+    problem = find_problem()
+    if problem is not None:
+        raise FileNotFoundError(problem)
+
+
+def backends() -> tuple[str, ...]:
+    """The backends of the delegate that this processor can run, the fastest first.
+
+    Raises:
+        FileNotFoundError: the library was not compiled at installation, or is of another machine.
+    """
+    _raise_problem()
+    library = ctypes.CDLL(os.fspath(PATH))
+    library.recu_backends.restype = ctypes.c_char_p
+    return tuple(library.recu_backends().decode().splitlines())
+
+
 def delegate(num_threads: int = 1, *, backend: str | None = None, measure: bool = False):
     """Creates the delegate, for an interpreter of your own.
 
@@ -67,8 +85,7 @@ def delegate(num_threads: int = 1, *, backend: str | None = None, measure: bool 
 
     Args:
         num_threads: threads that share the work of each operator, 1 to 256.
-        backend: "AVX-512", "AVX2", "NEON" or "portable"; None selects the fastest one that this
-            processor has.
+        backend: one of `backends()`; None selects the first, which is the fastest.
         measure: whether to measure the time of each step, for `profile`.
 
     Returns:
@@ -78,9 +95,7 @@ def delegate(num_threads: int = 1, *, backend: str | None = None, measure: bool 
         FileNotFoundError: the library was not compiled at installation, or is of another machine.
         ValueError: `num_threads` is out of range, or this processor has no such backend.
     """
-    problem = find_problem()
-    if problem is not None:
-        raise FileNotFoundError(problem)
+    _raise_problem()
     options = {"num_threads": str(num_threads), "profile": str(int(measure))}
     if backend is not None:
         options["backend"] = backend

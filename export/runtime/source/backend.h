@@ -34,13 +34,14 @@ struct Finish {
   size_t input_stride;   // between pixels, in values
   size_t output_stride;  // of `residual` and `values`
   size_t bits_stride;    // in words
+  const float* const* corrections = nullptr; // of each pixel, per channel, added to the counts; may be
+                                             // null for a pixel
   // An activation that is fused before the multiplier, as a clamp of counts.
   bool clamps_count = false;
   float lowest_count = 0;
   float highest_count = 0;
   const float* multiplier = nullptr;         // per channel
   const float* bias = nullptr;               // per channel
-  const float* const* corrections = nullptr; // of each pixel, per channel; may be null for a pixel
   const float* residual = nullptr;           // per value, added
   float lowest;                              // clamps the sum
   float highest;
@@ -61,7 +62,8 @@ struct Backend {
   void (*finish_counts)(const uint16_t* counts, const Finish& finish);
   void (*finish_values)(const float* values, const Finish& finish);
 
-  // Bit of a channel: whether its count is above the threshold. Uses only sizes and `bits` of `finish`.
+  // Bit of a channel: whether its count is above the threshold. Uses only sizes, `corrections` and `bits`
+  // of `finish`.
   void (*compare)(const uint16_t* counts, const int32_t* thresholds, const Finish& finish);
 
   // Four bits to the upper half of a byte each, in their order.

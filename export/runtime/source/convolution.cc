@@ -8,10 +8,11 @@
 namespace recu {
 namespace {
 
-// Halves away from zero, as the engine rounds.
+// Halves away from zero, as the engine rounds. What is not a number becomes 0, as there.
 int8_t round_to_int8(float value) {
-  const float rounded = std::round(std::min(std::max(value, -200.0f), 200.0f));
-  return static_cast<int8_t>(std::min(std::max(rounded, -128.0f), 127.0f));
+  if (std::isnan(value)) return 0;
+  if (value <= -128.0f) return -128;
+  return value < 127.0f ? static_cast<int8_t>(std::round(value)) : 127;
 }
 
 }  // namespace
@@ -123,6 +124,14 @@ void Convolution::finish_tile(const uint16_t* counts, const Block& block, const 
       }
     }
   };
+  const float* corrections[kTilePixels];
+  if (!corrections_.empty()) {
+    for (int i = 0; i < pixels; ++i) {
+      const float* correction = correction_of(first + i);
+      corrections[i] = correction == nullptr ? nullptr : correction + block.first;
+    }
+    finish.corrections = corrections;
+  }
   if (options_.output == Output::kBits) {
     backend_.compare(counts, thresholds_.data() + block.first, finish);
     merge();
@@ -133,14 +142,6 @@ void Convolution::finish_tile(const uint16_t* counts, const Block& block, const 
   finish.highest_count = highest_count_;
   finish.multiplier = multiplier_.data() + block.first;
   finish.bias = bias_.data() + block.first;
-  const float* corrections[kTilePixels];
-  if (!corrections_.empty()) {
-    for (int i = 0; i < pixels; ++i) {
-      const float* correction = correction_of(first + i);
-      corrections[i] = correction == nullptr ? nullptr : correction + block.first;
-    }
-    finish.corrections = corrections;
-  }
   if (residual != nullptr) finish.residual = residual + at;
   finish.lowest = lowest;
   finish.highest = highest;

@@ -71,7 +71,7 @@ class Convolution {
   std::vector<Step> lay_out_steps();
   void lay_out_weights(const std::vector<Step>& steps, const uint32_t* weights);
   void prepare_finish(const float* multiplier, const float* bias, const int32_t* thresholds);
-  void prepare_corrections(const uint32_t* weights, const float* multiplier);
+  void prepare_corrections(const uint32_t* weights);
 
   // In convolution.cc: what is done for each image.
   void expand_row(const uint32_t* image, uint8_t* padded, int row) const;

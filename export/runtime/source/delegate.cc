@@ -200,6 +200,18 @@ RECU_EXPORT void tflite_plugin_destroy_delegate(TfLiteDelegate* interface) {
   if (interface != nullptr) delete &recu::delegate_of(interface);
 }
 
+// The names of the backends that this processor can run, a line for each, the fastest first.
+RECU_EXPORT const char* recu_backends() {
+  static const std::string names = [] {
+    const recu::Backend* found[recu::kMostBackends];
+    const int count = recu::find_backends(found);
+    std::string lines;
+    for (int i = 0; i < count; ++i) lines += std::string(found[i]->name) + "\n";
+    return lines;
+  }();
+  return names.c_str();
+}
+
 // The name of the backend that a delegate uses.
 RECU_EXPORT const char* recu_backend(TfLiteDelegate* interface) {
   return recu::delegate_of(interface).backend->name;

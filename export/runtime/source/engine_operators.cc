@@ -137,9 +137,6 @@ class EngineReader : public NodeReader {
     const double padded = double(options.rows.padded()) * options.columns.padded();
     if (padded * options.channels > kMostPadded) return refuse("its padded image is too large");
     options.pads_with_zeros = same && pad_values == 0;
-    if (options.pads_with_zeros && (options.output != Output::kFloat || options.activation != 0)) {
-      return refuse("zero padding with an activation, or an output that is not float32");
-    }
     const int64_t bits = int64_t{options.rows.size} * options.columns.size *
                          (options.channels / options.groups);
     if (bits > Convolution::kMostBits) return refuse("its window has more than 65535 bits");

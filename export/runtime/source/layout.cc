@@ -48,7 +48,7 @@ Convolution::Convolution(const ConvolutionOptions& options, const Backend& backe
   padded_columns_ = options.columns.padded();
   lay_out_weights(lay_out_steps(), weights);
   prepare_finish(multiplier, bias, thresholds);
-  if (options.pads_with_zeros) prepare_corrections(weights, multiplier);
+  if (options.pads_with_zeros) prepare_corrections(weights);
 }
 
 // Runs of bytes that are next to each other in the padded image, cut so that no sum of differences
@@ -163,8 +163,9 @@ void Convolution::prepare_finish(const float* multiplier, const float* bias,
   highest_count_ = (bits - lowest) * 0.5f;
 }
 
-// Bits beyond the edge count as +1; what these taps add is taken off again.
-void Convolution::prepare_corrections(const uint32_t* weights, const float* multiplier) {
+// Bits beyond the edge count as +1. To be zero, half of a tap's bits have to differ from its weights,
+// whatever these are: what is missing is added to the counts, as integers or halves, without rounding.
+void Convolution::prepare_corrections(const uint32_t* weights) {
   const Axis &rows = options_.rows, &columns = options_.columns;
   const auto row_patterns = number_patterns(taps_outside(rows), rows.size, row_kinds_);
   const auto column_patterns = number_patterns(taps_outside(columns), columns.size, column_kinds_);
@@ -176,15 +177,15 @@ void Convolution::prepare_corrections(const uint32_t* weights, const float* mult
     for (const auto& column_outside : column_patterns) {
       const uint32_t* word = weights;
       for (int filter = 0; filter < options_.filters; ++filter) {
-        float sum = 0;
+        float missing = 0;
         for (int row = 0; row < rows.size; ++row) {
           for (int column = 0; column < columns.size; ++column) {
             int negative = 0;
             for (int i = 0; i < words; ++i) negative += count_bits(*word++);
-            if (row_outside[row] || column_outside[column]) sum += group_channels_ - 2 * negative;
+            if (row_outside[row] || column_outside[column]) missing += group_channels_ * 0.5f - negative;
           }
         }
-        *correction++ = -1.0f * multiplier[filter] * sum;
+        *correction++ = missing;
       }
     }
   }

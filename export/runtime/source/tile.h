@@ -92,6 +92,7 @@ inline uint32_t finish_channels(const Input* inputs, const Finish& finish, int c
   float results[kChannels];
   for (int i = 0; i < kChannels; ++i) {
     float x = static_cast<float>(inputs[channel + i]);
+    if (kCorrect) x = x + correction[channel + i];
     if (kClampCount) {
       x = x < finish.highest_count ? x : finish.highest_count;
       x = x > finish.lowest_count ? x : finish.lowest_count;
@@ -100,7 +101,6 @@ inline uint32_t finish_channels(const Input* inputs, const Finish& finish, int c
       x = x * finish.multiplier[channel + i];
       x = x + finish.bias[channel + i];
     }
-    if (kCorrect) x = x + correction[channel + i];
     if (kResidual) x = x + residual[channel + i];
     x = x < finish.lowest ? finish.lowest : x;  // what is not a number stays that
     x = x > finish.highest ? finish.highest : x;
@@ -149,9 +149,8 @@ inline void finish_pixel(const Input* inputs, const Finish& finish, size_t pixel
 template <class Vector, class Input, bool kClampCount, bool kScale, bool kResidual>
 void finish_all(const Input* inputs, const Finish& finish) {
   for (int pixel = 0; pixel < finish.pixels; ++pixel) {
-    if (!kClampCount && kScale && finish.corrections != nullptr &&
-        finish.corrections[pixel] != nullptr) {
-      finish_pixel<Vector, Input, false, true, true, kResidual>(inputs, finish, pixel);
+    if (kScale && finish.corrections != nullptr && finish.corrections[pixel] != nullptr) {
+      finish_pixel<Vector, Input, kClampCount, true, true, kResidual>(inputs, finish, pixel);
     } else {
       finish_pixel<Vector, Input, kClampCount, kScale, false, kResidual>(inputs, finish, pixel);
     }
@@ -187,10 +186,16 @@ void compare(const uint16_t* counts, const int32_t* thresholds, const Finish& fi
   for (int pixel = 0; pixel < finish.pixels; ++pixel) {
     const uint16_t* of_pixel = counts + pixel * finish.input_stride;
     uint32_t* bits = finish.bits + pixel * finish.bits_stride;
+    const float* correction =
+        finish.corrections == nullptr ? nullptr : finish.corrections[pixel];
     for_channels(finish.channels, bits, [&](int channel, auto some) {
       float below_zero[some.value];
       for (int i = 0; i < some.value; ++i) {
         below_zero[i] = of_pixel[channel + i] > thresholds[channel + i] ? -1.0f : 1.0f;
+      }
+      for (int i = 0; correction != nullptr && i < some.value; ++i) {
+        const float count = static_cast<float>(of_pixel[channel + i]) + correction[channel + i];
+        below_zero[i] = count > static_cast<float>(thresholds[channel + i]) ? -1.0f : 1.0f;
       }
       return Vector::template signs<some.value>(below_zero);
     });
