@@ -1,33 +1,36 @@
-"""Builds TFLite files of one binary operator of any sizes, and computes its outputs in NumPy."""
+"""Files of one binary operator of any sizes; `operator_oracle` says what they compute."""
 
 from typing import NamedTuple
 
-import flatbuffers
 import numpy as np
-from flatbuffers import flexbuffers
 from larq_compute_engine.mlir.python import tflite_schema as schema
 
-from export.conversion.rewriting.padding import compute_same_padding
+from export.proof.file_builder import FileBuilder
 
 __all__ = [
+    "ACTIVATIONS",
+    "INT8",
     "Case",
     "Convolution",
     "Pool",
+    "Signs",
     "build_file",
-    "compute_expected",
+    "count_bits",
+    "count_windows",
     "draw_numbers",
     "has_windows",
 ]
 
 WORD = 32
-CUSTOM = schema.BuiltinOperator.CUSTOM
 PADDINGS = {"SAME": schema.Padding.SAME, "VALID": schema.Padding.VALID}
 # By their numbers in the schema.
 ACTIVATIONS = {
     "NONE": (0, (-np.inf, np.inf)),
     "RELU": (1, (0, np.inf)),
+    "RELU_N1_TO_1": (2, (-1, 1)),
     "RELU6": (3, (0, 6)),
 }
+INT8 = np.iinfo(np.int8)
 
 Pair = tuple[int, int]
 
@@ -44,8 +47,9 @@ class Convolution(NamedTuple):
         filters: channels of its output.
         groups: of both.
         batch: images at a time.
-        bits: whether it writes bits instead of real numbers.
-        activation: "NONE", "RELU" or "RELU6".
+        output: what it writes: "FLOAT", "INT8" or "BITS".
+        activation: "NONE", "RELU", "RELU_N1_TO_1" or "RELU6".
+        output_scale, zero_point: of an output in int8.
     """
 
     size: Pair
@@ -58,8 +62,10 @@ class Convolution(NamedTuple):
     filters: int = 8
     groups: int = 1
     batch: int = 1
-    bits: bool = False
+    output: str = "FLOAT"
     activation: str = "NONE"
+    output_scale: float = 0.5
+    zero_point: int = 0
 
 
 class Pool(NamedTuple):
@@ -79,10 +85,31 @@ class Pool(NamedTuple):
         return self.channels
 
 
-Case = Convolution | Pool
+class Signs(NamedTuple):
+    """Numbers that become bits, which become numbers.
+
+    Attributes:
+        size: height and width.
+        channels: of both.
+        batch: images at a time.
+        source, target: types of the numbers, "FLOAT" or "INT8".
+        scale: of what is in int8.
+        zero_point: the integer that stands for 0.
+    """
+
+    size: Pair
+    channels: int = 32
+    batch: int = 1
+    source: str = "FLOAT"
+    target: str = "FLOAT"
+    scale: float = 0.25
+    zero_point: int = 0
 
 
-def _count_windows(case: Case) -> Pair:
+Case = Convolution | Pool | Signs
+
+
+def count_windows(case: Convolution | Pool) -> Pair:
     """How many windows there are, in height and width."""
     sizes = zip(case.size, case.kernel, case.strides, case.dilation, strict=True)
     if case.padding == "SAME":
@@ -95,24 +122,34 @@ def _count_windows(case: Case) -> Pair:
 
 def has_windows(case: Case) -> bool:
     """Whether there is a window at all."""
-    return min(_count_windows(case)) > 0
+    return isinstance(case, Signs) or min(count_windows(case)) > 0
+
+
+def count_bits(case: Convolution) -> int:
+    """How many bits a filter has, and the largest sum that it gives."""
+    return case.kernel[0] * case.kernel[1] * (case.channels // case.groups)
 
 
 def draw_numbers(case: Case, seed: int = 0) -> dict[str, np.ndarray]:
     """Draws an input and constants for a case.
 
     Returns:
-        `images` (batch, height, width, channels) float32; for a convolution also `kernel` (filters,
-        height, width, channels of a group) of -1 and 1, `scale` and `bias` (filters,) float32 and
-        `threshold` (filters,) int32, the number of different bits above which -1 comes out.
+        `images` (batch, height, width, channels), float32 or int8; for a convolution also `kernel`
+        (filters, height, width, channels of a group) of -1 and 1, `scale` and `bias` (filters,)
+        float32 and `threshold` (filters,) int32, the number of different bits above which -1 comes
+        out.
     """
     rng = np.random.default_rng(seed)
-    numbers = {"images": rng.normal(size=(case.batch, *case.size, case.channels))}
+    shape = (case.batch, *case.size, case.channels)
+    if isinstance(case, Signs) and case.source == "INT8":
+        return {"images": rng.integers(INT8.min, INT8.max, shape, np.int8, endpoint=True)}
+    numbers = {"images": rng.normal(size=shape)}
     if isinstance(case, Convolution):
-        shape = (case.filters, *case.kernel, case.channels // case.groups)
-        half = int(np.prod(shape[1:])) // 2
+        half = count_bits(case) // 2
         numbers |= {
-            "kernel": rng.choice([-1.0, 1.0], shape),
+            "kernel": rng.choice(
+                [-1.0, 1.0], (case.filters, *case.kernel, case.channels // case.groups)
+            ),
             "scale": rng.uniform(0.5, 1.5, case.filters) * rng.choice([-1, 1], case.filters),
             "bias": rng.normal(size=case.filters),
         }
@@ -121,46 +158,6 @@ def draw_numbers(case: Case, seed: int = 0) -> dict[str, np.ndarray]:
         numbers = {name: value.astype(np.float32) for name, value in numbers.items()}
         return {**numbers, "threshold": threshold}
     return {name: value.astype(np.float32) for name, value in numbers.items()}
-
-
-def compute_expected(case: Case, numbers: dict[str, np.ndarray]) -> np.ndarray:
-    """Computes what the operator must give: (batch, height, width, filters), float64."""
-    signs = np.where(numbers["images"] >= 0, 1.0, -1.0)
-    pads = [
-        compute_same_padding(size, (kernel - 1) * dilation + 1, stride)
-        for size, kernel, stride, dilation in zip(
-            case.size, case.kernel, case.strides, case.dilation, strict=True
-        )
-    ]
-    if case.padding == "VALID":
-        pads = [(0, 0), (0, 0)]
-    value = case.pad_values if isinstance(case, Convolution) else -1.0
-    signs = np.pad(signs, [(0, 0), *pads, (0, 0)], constant_values=value)
-    height, width = _count_windows(case)
-
-    def view_place(row: int, column: int) -> np.ndarray:
-        """What one place of the kernel meets, in all windows."""
-        starts = (row * case.dilation[0], column * case.dilation[1])
-        rows, columns = (
-            slice(start, start + (count - 1) * stride + 1, stride)
-            for start, count, stride in zip(starts, (height, width), case.strides, strict=True)
-        )
-        return signs[:, rows, columns]
-
-    places = list(np.ndindex(*case.kernel))
-    if isinstance(case, Pool):
-        return np.max([view_place(*place) for place in places], axis=0)
-    sums = np.zeros((case.batch, height, width, case.filters))
-    channels, filters = case.channels // case.groups, case.filters // case.groups
-    for group in range(case.groups):
-        of_group = slice(group * filters, (group + 1) * filters)
-        for place in places:
-            met = view_place(*place)[..., group * channels : (group + 1) * channels]
-            sums[..., of_group] += met @ numbers["kernel"][of_group, place[0], place[1]].T
-    if case.bits:
-        different = (len(places) * channels - sums) / 2
-        return np.where(different > numbers["threshold"], -1.0, 1.0)
-    return numbers["scale"] * np.clip(sums, *ACTIVATIONS[case.activation][1]) + numbers["bias"]
 
 
 def _count_words(channels: int) -> int:
@@ -174,91 +171,76 @@ def _pack(signs: np.ndarray) -> np.ndarray:
     return np.packbits(bits, axis=-1, bitorder="little").view(np.int32)
 
 
-class _Graph:
-    """A file that is being built."""
-
-    def __init__(self):
-        self.file = schema.ModelT()
-        self.file.version = 3
-        self.file.buffers = [schema.BufferT()]
-        self.file.operatorCodes = []
-        self.graph = schema.SubGraphT()
-        self.graph.tensors, self.graph.operators = [], []
-        self.file.subgraphs = [self.graph]
-
-    def add_tensor(
-        self, shape: tuple[int, ...], dtype: int, constant: np.ndarray | None = None
-    ) -> int:
-        tensor = schema.TensorT()
-        tensor.shape, tensor.type, tensor.buffer = np.array(shape, np.int32), dtype, 0
-        if constant is not None:
-            buffer = schema.BufferT()
-            buffer.data = np.ascontiguousarray(constant).view(np.uint8).reshape(-1)
-            tensor.buffer = len(self.file.buffers)
-            self.file.buffers.append(buffer)
-        self.graph.tensors.append(tensor)
-        return len(self.graph.tensors) - 1
-
-    def add_operator(self, name: str, inputs: list[int], output: int, options: dict | None = None):
-        code = schema.OperatorCodeT()
-        code.builtinCode = code.deprecatedBuiltinCode = CUSTOM
-        code.customCode, code.version = name, 1
-        operator = schema.OperatorT()
-        operator.opcodeIndex = len(self.file.operatorCodes)
-        operator.inputs = np.array(inputs, np.int32)
-        operator.outputs = np.array([output], np.int32)
-        if options:
-            operator.customOptions = np.frombuffer(bytes(flexbuffers.Dumps(options)), np.uint8)
-        self.file.operatorCodes.append(code)
-        self.graph.operators.append(operator)
-
-    def finish(self, start: int, end: int) -> bytes:
-        self.graph.inputs, self.graph.outputs = np.array([[start], [end]], np.int32)
-        builder = flatbuffers.Builder(1024)
-        builder.Finish(self.file.Pack(builder), b"TFL3")
-        return bytes(builder.Output())
-
-
 def build_file(case: Case, numbers: dict[str, np.ndarray]) -> bytes:
-    """Builds a file that turns real numbers into bits, runs the operator and gives real numbers."""
-    real, integers = schema.TensorType.FLOAT32, schema.TensorType.INT32
-    graph = _Graph()
-    images = graph.add_tensor((case.batch, *case.size, case.channels), real)
-    signs = graph.add_tensor((case.batch, *case.size, _count_words(case.channels)), integers)
-    graph.add_operator("LceQuantize", [images], signs)
-    shape = (case.batch, *_count_windows(case), case.filters)
-    packed_shape = (*shape[:-1], _count_words(case.filters))
-    options = {
+    """Builds a file that turns numbers into bits, runs the operator and gives numbers."""
+    builder = FileBuilder()
+    scaled = {}
+    if isinstance(case, Signs):
+        scaled = {"scale": case.scale, "zero_point": case.zero_point}
+    shape = (case.batch, *case.size, case.channels)
+    dtype = numbers["images"].dtype.name
+    images = builder.add_tensor(shape, dtype, **(scaled if dtype == "int8" else {}))
+    packed = builder.add_tensor((*shape[:-1], _count_words(case.channels)), "int32")
+    builder.add_custom("LceQuantize", [images], packed)
+    if isinstance(case, Convolution):
+        output = _add_convolution(builder, case, numbers, packed)
+        if case.output != "BITS":
+            return builder.finish([images], [output])
+        packed = output
+    elif isinstance(case, Pool):
+        packed = _add_pool(builder, case, packed)
+    if not isinstance(case, Signs):
+        shape = (case.batch, *count_windows(case), case.filters)
+    if isinstance(case, Signs) and case.target == "INT8":
+        output = builder.add_tensor(shape, "int8", **scaled)
+    else:
+        output = builder.add_tensor(shape)
+    builder.add_custom("LceDequantize", [packed], output)
+    return builder.finish([images], [output])
+
+
+def _give_window_options(case: Convolution | Pool) -> dict[str, int]:
+    return {
         "padding": PADDINGS[case.padding],
         "stride_height": case.strides[0],
         "stride_width": case.strides[1],
     }
-    if isinstance(case, Pool):
-        options |= {"filter_height": case.kernel[0], "filter_width": case.kernel[1]}
-        packed = graph.add_tensor(packed_shape, integers)
-        graph.add_operator("LceBMaxPool2d", [signs], packed, options)
+
+
+def _add_packed(builder: FileBuilder, case: Convolution | Pool) -> int:
+    shape = (case.batch, *count_windows(case), _count_words(case.filters))
+    return builder.add_tensor(shape, "int32")
+
+
+def _add_pool(builder: FileBuilder, case: Pool, packed: int) -> int:
+    options = {"filter_height": case.kernel[0], "filter_width": case.kernel[1]}
+    output = _add_packed(builder, case)
+    builder.add_custom("LceBMaxPool2d", [packed], output, _give_window_options(case) | options)
+    return output
+
+
+def _add_convolution(
+    builder: FileBuilder, case: Convolution, numbers: dict[str, np.ndarray], packed: int
+) -> int:
+    options = {
+        **_give_window_options(case),
+        "channels_in": case.channels,
+        "dilation_height_factor": case.dilation[0],
+        "dilation_width_factor": case.dilation[1],
+        "fused_activation_function": ACTIVATIONS[case.activation][0],
+        "pad_values": case.pad_values,
+    }
+    inputs = [packed, builder.add_constant(_pack(numbers["kernel"]))]
+    if case.output == "BITS":
+        inputs += [-1, -1, builder.add_constant(numbers["threshold"])]
+        output = _add_packed(builder, case)
     else:
-        kernel = _pack(numbers["kernel"])
-        inputs = [signs, graph.add_tensor(kernel.shape, integers, kernel)]
-        options |= {
-            "channels_in": case.channels,
-            "dilation_height_factor": case.dilation[0],
-            "dilation_width_factor": case.dilation[1],
-            "fused_activation_function": ACTIVATIONS[case.activation][0],
-            "pad_values": case.pad_values,
-        }
-        per_filter = (case.filters,)
-        if case.bits:
-            threshold = graph.add_tensor(per_filter, integers, numbers["threshold"])
-            packed = graph.add_tensor(packed_shape, integers)
-            graph.add_operator("LceBconv2d", [*inputs, -1, -1, threshold], packed, options)
+        inputs += [*(builder.add_constant(numbers[name]) for name in ("scale", "bias")), -1]
+        shape = (case.batch, *count_windows(case), case.filters)
+        if case.output == "INT8":
+            scaled = {"scale": case.output_scale, "zero_point": case.zero_point}
+            output = builder.add_tensor(shape, "int8", **scaled)
         else:
-            inputs += [
-                graph.add_tensor(per_filter, real, numbers[name]) for name in ("scale", "bias")
-            ]
-            output = graph.add_tensor(shape, real)
-            graph.add_operator("LceBconv2d", [*inputs, -1], output, options)
-            return graph.finish(images, output)
-    output = graph.add_tensor(shape, real)
-    graph.add_operator("LceDequantize", [packed], output)
-    return graph.finish(images, output)
+            output = builder.add_tensor(shape)
+    builder.add_custom("LceBconv2d", inputs, output, options)
+    return output

@@ -12,12 +12,13 @@ import numpy as np
 from larq_compute_engine.tflite.python.interpreter import Interpreter
 
 from export.conversion.rewriting.wide_kernels import is_wide
+from export.proof.operator_oracle import compute_expected
 from export.proof.single_operator import (
     Case,
     Convolution,
     Pool,
     build_file,
-    compute_expected,
+    count_bits,
     draw_numbers,
     has_windows,
 )
@@ -56,6 +57,15 @@ def is_known(case: Case) -> bool:
     return any(is_wide(*axis) for axis in axes)
 
 
+def _tolerance(case: Case) -> float:
+    if not isinstance(case, Convolution):
+        return ROUNDING
+    largest = 1.5 * count_bits(case) + 5
+    if case.output == "INT8":
+        return 0.5 + ROUNDING * (largest / case.output_scale + abs(case.zero_point))
+    return ROUNDING * largest
+
+
 def run_case(case: Case, backend: str) -> str:
     """Runs a case with a backend of `export.BACKENDS` and returns the attribute of `Outcome`."""
     numbers = draw_numbers(case)
@@ -67,10 +77,7 @@ def run_case(case: Case, backend: str) -> str:
         return "refused"
     (got,) = engine.predict([numbers["images"]])
     wanted = compute_expected(case, numbers)
-    largest = 1.0
-    if isinstance(case, Convolution):
-        largest = 1.5 * case.kernel[0] * case.kernel[1] * case.channels + 5
-    right = got.shape == wanted.shape and np.abs(got - wanted).max() <= ROUNDING * largest
+    right = got.shape == wanted.shape and np.abs(got - wanted).max() <= _tolerance(case)
     # The reference backend is right where the others are known to be wrong.
     known = is_known(case) and backend != "reference"
     return ("harmless" if known else "right") if right else ("known" if known else "unknown")
@@ -119,7 +126,16 @@ def _list_bits() -> Iterator[Convolution]:
     # The engine writes no bits where it pads with zeros, and the converter asks for none.
     for case in itertools.chain(_list_channels(), _list_square()):
         if case.padding == "VALID" or case.pad_values:
-            yield case._replace(bits=True)
+            yield case._replace(output="BITS")
+
+
+def _list_int8() -> Iterator[Convolution]:
+    # Scales from one that saturates to one that leaves few levels; every pair of both occurs.
+    scales, zero_points = itertools.cycle((0.5, 0.03, 2.0, 300.0)), itertools.cycle((0, -128, 127))
+    for case in itertools.chain(_list_channels(), _list_activations()):
+        if case.padding == "VALID" or case.pad_values:
+            scaled = {"output_scale": next(scales), "zero_point": next(zero_points)}
+            yield case._replace(output="INT8", **scaled)
 
 
 def _list_groups() -> Iterator[Convolution]:
@@ -134,7 +150,8 @@ def _list_groups() -> Iterator[Convolution]:
 
 
 def _list_activations() -> Iterator[Convolution]:
-    rest = itertools.product(("RELU", "RELU6"), (32, 40, 64), (5, 8, 32), PADDINGS[1:])
+    activations = ("RELU", "RELU_N1_TO_1", "RELU6")
+    rest = itertools.product(activations, (32, 40, 64), (5, 8, 32), PADDINGS[1:])
     for activation, channels, filters, padding in rest:
         yield Convolution(
             *((5, 4), (3, 3), (1, 1), (1, 1), *padding, channels, filters), activation=activation
@@ -162,6 +179,7 @@ SWEEPS = {
     "oblong kernels, strides, dilations": _list_oblong,
     "channels, filters, batch": _list_channels,
     "output of bits": _list_bits,
+    "output of int8": _list_int8,
     "groups": _list_groups,
     "activations": _list_activations,
     "large maps, many channels": _list_large,

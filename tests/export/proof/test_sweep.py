@@ -33,7 +33,7 @@ def test_wrong_results_that_sizes_do_not_tell_are_counted(monkeypatch):
 
 def test_bits_and_pools_are_swept():
     cases = [
-        Convolution((5, 4), (3, 3), (2, 1), (1, 2), pad_values=1, filters=33, bits=True),
+        Convolution((5, 4), (3, 3), (2, 1), (1, 2), pad_values=1, filters=33, output="BITS"),
         Pool((5, 4), (2, 3), (2, 1), channels=33, batch=2),
     ]
     assert all(found == (2, 0, 0, 0, 0) for found in sweep.sweep(cases).values())
