@@ -1,0 +1,48 @@
+"""Runs files with the delegate, with the engine and with TensorFlow Lite alone."""
+
+import pytest
+from larq_compute_engine.tflite.python.interpreter import Interpreter
+
+from export import runtime
+from export.runtime import external_delegate
+from export.tflite.backends import BACKENDS as ENGINE_BACKENDS
+from export.tflite.backends import RESOLVERS, load_in_tensorflow_lite
+
+COMPILED = external_delegate.PATH.exists()
+# Those of this processor.
+BACKENDS = runtime.backends() if COMPILED else ()
+
+
+def need_delegate():
+    """Skips a module's tests where the delegate was not compiled."""
+    if not COMPILED:
+        pytest.skip("needs the delegate, which was not compiled", allow_module_level=True)
+
+
+def run_interpreter(interpreter, *images):
+    """The outputs of an interpreter of TensorFlow Lite with allocated tensors."""
+    for details, values in zip(interpreter.get_input_details(), images, strict=True):
+        interpreter.set_tensor(details["index"], values)
+    interpreter.invoke()
+    return [
+        interpreter.get_tensor(details["index"]) for details in interpreter.get_output_details()
+    ]
+
+
+def run_delegate(flatbuffer, *images, backend=None, num_threads=1):
+    """The outputs of a file, by one of `BACKENDS`."""
+    delegate = runtime.delegate(num_threads, backend=backend)
+    return run_interpreter(runtime.load(flatbuffer, with_delegate=delegate), *images)
+
+
+def run_engine(flatbuffer, *images, backend="reference"):
+    """The outputs of a file in Larq Compute Engine, without XNNPACK unless the backend says so."""
+    options = ENGINE_BACKENDS[backend]
+    return Interpreter(flatbuffer, num_threads=1, **options).interpreter.predict(list(images))
+
+
+def run_tflite(flatbuffer, *images):
+    """The outputs of a file of float operators in TensorFlow Lite, without XNNPACK."""
+    interpreter = load_in_tensorflow_lite(flatbuffer, resolver=RESOLVERS["TFLite"])
+    interpreter.allocate_tensors()
+    return run_interpreter(interpreter, *images)

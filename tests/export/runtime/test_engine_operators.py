@@ -1,0 +1,157 @@
+"""The operators of Larq Compute Engine, bit for bit: the delegate, NumPy and the engine."""
+
+import itertools
+
+import numpy as np
+import pytest
+from delegates import BACKENDS, need_delegate, run_delegate, run_engine
+
+from export.proof import sweep
+from export.proof.operator_oracle import compute_rounded
+from export.proof.single_operator import (
+    Convolution,
+    Signs,
+    build_file,
+    draw_numbers,
+    has_windows,
+)
+
+need_delegate()
+
+SIGNS = [
+    Signs((3, 4), channels, 2, source, target, scale, zero_point)
+    for source, target in itertools.product(("FLOAT", "INT8"), repeat=2)
+    for scale, zero_point, channels in (
+        *((0.25, 0, 33), (1.0, 5, 32), (0.004, -128, 1), (3.0, 127, 70)),
+        *((1 / 64, -3, 64), (2 / 3, 100, 31), (1e-8, 0, 8), (2.0, -100, 257)),
+    )
+]
+ZERO_PADDED = [
+    Convolution(
+        *((5, 4), (3, 2), strides, (1, 1), "SAME", 0, channels, filters, groups),
+        output=output,
+        activation=activation,
+        output_scale=0.3,
+        zero_point=11,
+    )
+    for strides in ((1, 1), (2, 2))
+    for channels, filters, groups in ((2, 3, 1), (40, 33, 1), (33, 8, 1), (64, 34, 2))
+    for output in ("FLOAT", "INT8", "BITS")
+    for activation in ("NONE", "RELU", "RELU_N1_TO_1", "RELU6")
+    if output != "BITS" or activation == "NONE"
+]
+
+
+def sample(name, every):
+    """One in `every` cases of a sweep, always the same ones."""
+    return sweep.sample_cases(filter(has_windows, sweep.SWEEPS[name]()), every)
+
+
+def assert_same_bits(got, wanted, case):
+    """Fails unless both have the same type, shape and bits, signs of zeros included."""
+    assert (got.dtype, got.shape) == (wanted.dtype, wanted.shape), case
+    assert got.tobytes() == wanted.tobytes(), case
+
+
+def check(case, backends=BACKENDS, num_threads=1, numbers=None):
+    """Compares one operator with NumPy, and with the engine where that runs it."""
+    numbers = numbers or draw_numbers(case)
+    flatbuffer, wanted = build_file(case, numbers), compute_rounded(case, numbers)
+    for backend in backends:
+        (got,) = run_delegate(
+            flatbuffer, numbers["images"], backend=backend, num_threads=num_threads
+        )
+        assert_same_bits(got, wanted, (backend, case))
+    if runs_in_engine(case):
+        (of_engine,) = run_engine(flatbuffer, numbers["images"])
+        assert_same_bits(wanted, of_engine, case)
+
+
+def runs_in_engine(case):
+    """Whether its reference backend runs a case: with zeros it pads no odd numbers of channels, and
+    where it has to write bits it crashes.
+    """
+    if not isinstance(case, Convolution) or case.padding == "VALID" or case.pad_values:
+        return True
+    return case.output != "BITS" and case.channels % 2 == 0
+
+
+@pytest.mark.parametrize("name", sweep.SWEEPS)
+def test_operators_have_the_bits_of_numpy_and_of_the_engine(name):
+    every = 4 if name == "activations" else 300
+    for number, case in enumerate(sample(name, every)):
+        check(case, num_threads=1 + number % 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sweep.SWEEPS)
+def test_operators_have_the_bits_of_numpy_and_of_the_engine_in_all_sizes(name):
+    for number, case in enumerate(sample(name, 1)):
+        check(case, [BACKENDS[number % len(BACKENDS)]], 1 + number % 3)
+
+
+def test_signs_of_all_types_have_the_bits_of_the_engine():
+    for case in SIGNS:
+        check(case)
+
+
+def test_zero_padding_has_every_output_and_activation():
+    for case in ZERO_PADDED:
+        check(case)
+
+
+# Not those below 1.2e-38, which the engine's interpreter takes for 0, unlike TensorFlow Lite's.
+SPECIAL = np.array([-np.inf, -1, -0.0, 0.0, 1, np.inf, np.nan, -np.nan], np.float32)
+
+
+@pytest.mark.parametrize("channels", [1, 7, 32, 40, 96])
+def test_signs_of_special_numbers_are_those_of_the_engine(channels):
+    case = Signs((10, 10), channels)
+    images = np.resize(SPECIAL, (1, 10, 10, channels))
+    images = np.random.default_rng(0).permutation(images.reshape(-1)).reshape(images.shape)
+    check(case, numbers={"images": images})
+
+
+@pytest.mark.parametrize("multiplier", [1, -1, 0.5, -3])
+@pytest.mark.parametrize(("output_scale", "zero_point"), [(4, 0), (4, -1), (2, 100), (0.25, -128)])
+def test_halves_round_away_from_zero_and_saturate(multiplier, output_scale, zero_point):
+    case = Convolution(
+        *((6, 6), (3, 3), (1, 1), (1, 1), "SAME", 1, 32, 40),
+        output="INT8",
+        output_scale=output_scale,
+        zero_point=zero_point,
+    )
+    numbers = draw_numbers(case)
+    numbers["scale"][:] = multiplier
+    numbers["bias"][:] = np.resize([0, 1, -1, 2, 1000, -1000], 40)
+    levels = compute_rounded(case, numbers)
+    assert {-128, 127} <= set(levels.flat)
+    check(case, numbers=numbers)
+
+
+def test_what_is_not_a_number_stays_that_and_becomes_0_in_int8():
+    """Infinite sums saturate, whereas the engine's rounding is undefined above 2^31 levels."""
+    saturated = {np.inf: 127, -np.inf: -128}
+    for output, special in itertools.product(("FLOAT", "INT8"), (np.nan, -np.inf, np.inf)):
+        case = Convolution((4, 4), (3, 3), pad_values=1, filters=9, output=output)
+        numbers = draw_numbers(case)
+        numbers["bias"][::2] = special
+        flatbuffer = build_file(case, numbers)
+        (of_engine,) = run_engine(flatbuffer, numbers["images"])
+        if output == "INT8" and special in saturated:
+            of_engine[..., ::2] = saturated[special]
+        for backend in BACKENDS:
+            (got,) = run_delegate(flatbuffer, numbers["images"], backend=backend)
+            np.testing.assert_array_equal(got, of_engine)
+
+
+def test_fast_kernels_of_the_engine_round_once_more_where_they_pad_with_zeros():
+    """They add a correction in float32; the delegate adds it to the counts, as the reference."""
+    case = Convolution((12, 12), (3, 3), channels=64, filters=64)
+    numbers = draw_numbers(case)
+    flatbuffer = build_file(case, numbers)
+    (got,) = run_delegate(flatbuffer, numbers["images"])
+    (fast,) = run_engine(flatbuffer, numbers["images"], backend="indirect bgemm")
+    assert_same_bits(got[:, 1:-1, 1:-1], fast[:, 1:-1, 1:-1], case)
+    # Three roundings of numbers up to the sum of all weights, 1.5 for each.
+    np.testing.assert_allclose(got, fast, rtol=0, atol=1.5 * 9 * 64 * 2**-23)
