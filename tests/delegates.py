@@ -4,11 +4,10 @@ import pytest
 from larq_compute_engine.tflite.python.interpreter import Interpreter
 
 from export import runtime
-from export.runtime import external_delegate
 from export.tflite.backends import BACKENDS as ENGINE_BACKENDS
 from export.tflite.backends import RESOLVERS, load_in_tensorflow_lite
 
-COMPILED = external_delegate.PATH.exists()
+COMPILED = runtime.find_problem() is None
 # Those of this processor.
 BACKENDS = runtime.backends() if COMPILED else ()
 
