@@ -5,18 +5,35 @@ namespace recu {
 extern const Backend portable_backend;
 extern const Backend avx2_backend;
 extern const Backend avx512_backend;
+extern const Backend popcount_backend;
 extern const Backend neon_backend;
 
-#define ROW(a)                                                                                    \
-  BITS(a ^ 0), BITS(a ^ 1), BITS(a ^ 2), BITS(a ^ 3), BITS(a ^ 4), BITS(a ^ 5), BITS(a ^ 6),      \
-      BITS(a ^ 7), BITS(a ^ 8), BITS(a ^ 9), BITS(a ^ 10), BITS(a ^ 11), BITS(a ^ 12),            \
-      BITS(a ^ 13), BITS(a ^ 14), BITS(a ^ 15)
-#define BITS(x) (((x) & 1) + ((x) >> 1 & 1) + ((x) >> 2 & 1) + ((x) >> 3 & 1))
-alignas(64) const uint8_t difference_table[256] = {
-    ROW(0), ROW(1), ROW(2),  ROW(3),  ROW(4),  ROW(5),  ROW(6),  ROW(7),
-    ROW(8), ROW(9), ROW(10), ROW(11), ROW(12), ROW(13), ROW(14), ROW(15)};
-#undef BITS
-#undef ROW
+namespace {
+
+struct PairTable {
+  alignas(64) uint8_t rows[256][16];
+};
+
+constexpr int count_of_four(int bits) {
+  return (bits & 1) + (bits >> 1 & 1) + (bits >> 2 & 1) + (bits >> 3 & 1);
+}
+
+constexpr PairTable make_table() {
+  PairTable table{};
+  for (int row = 0; row < 256; ++row) {
+    for (int weights = 0; weights < 16; ++weights) {
+      table.rows[row][weights] = static_cast<uint8_t>(count_of_four((row & 15) ^ weights) +
+                                                      16 * count_of_four(row >> 4 ^ weights));
+    }
+  }
+  return table;
+}
+
+constexpr PairTable table = make_table();
+
+}  // namespace
+
+const uint8_t* const pair_table = table.rows[0];
 
 int find_backends(const Backend* found[kMostBackends]) {
   int count = 0;
@@ -24,6 +41,7 @@ int find_backends(const Backend* found[kMostBackends]) {
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+    if (__builtin_cpu_supports("avx512vpopcntdq")) found[count++] = &popcount_backend;
     found[count++] = &avx512_backend;
   }
   if (__builtin_cpu_supports("avx2")) found[count++] = &avx2_backend;

@@ -1,67 +1,66 @@
 // The backend for x86-64 processors with AVX-512 F, BW, DQ and VL.
-#include <immintrin.h>
-
-#include "tile.h"
+#include "vectors_avx512.h"
 
 namespace recu {
 namespace {
 
 struct Avx512Vector {
-  static constexpr int lanes = 64;
-  // Thirty-two registers.
-  static constexpr int pixels_for(int vectors) { return vectors == 1 ? 8 : 4; }
+  static constexpr int lanes = 64, windows = 1;
   using Bytes = __m512i;
 
   static Bytes zero() { return _mm512_setzero_si512(); }
   static Bytes load(const uint8_t* bytes) { return _mm512_loadu_si512(bytes); }
-  static Bytes row(uint8_t nibble) {
-    return _mm512_broadcast_i32x4(
-        _mm_load_si128(reinterpret_cast<const __m128i*>(difference_table + nibble)));
+  static Bytes row(const uint8_t* const* input, int step) {
+    return _mm512_broadcast_i32x4(Avx2Bytes::table_row(input[0][step]));
   }
   static Bytes look_up(Bytes row, Bytes weights) { return _mm512_shuffle_epi8(row, weights); }
   static Bytes add(Bytes a, Bytes b) { return _mm512_add_epi8(a, b); }
-  template <bool kAdd>
-  static void widen(Bytes sums, uint16_t* counts) {
-    __m512i low = _mm512_and_si512(sums, _mm512_set1_epi16(255));
-    __m512i high = _mm512_srli_epi16(sums, 8);
-    if (kAdd) {
-      low = _mm512_add_epi16(low, _mm512_loadu_si512(counts));
-      high = _mm512_add_epi16(high, _mm512_loadu_si512(counts + lanes / 2));
-    }
-    _mm512_storeu_si512(counts, low);
-    _mm512_storeu_si512(counts + lanes / 2, high);
+  static Bytes upper_halves(Bytes a) {
+    return _mm512_and_si512(_mm512_srli_epi16(a, 4), _mm512_set1_epi8(15));
   }
-  template <int kCount>
-  static uint32_t signs(const float* values) {
-    if (kCount == 1) return values[0] < 0;
-    if (kCount == 8) {
-      return _mm256_cmp_ps_mask(_mm256_loadu_ps(values), _mm256_setzero_ps(), _CMP_LT_OQ);
-    }
-    uint32_t bits = 0;
-    for (int i = 0; i < kCount; i += 16) {
-      const __m512 some = _mm512_loadu_ps(values + i);
-      bits |= static_cast<uint32_t>(_mm512_cmp_ps_mask(some, _mm512_setzero_ps(), _CMP_LT_OQ)) << i;
-    }
-    return bits;
+  static Bytes first(Bytes sums, Bytes upper) {
+    const __m512i sixteenfold =
+        _mm512_slli_epi16(_mm512_and_si512(upper, _mm512_set1_epi8(15)), 4);
+    return _mm512_sub_epi8(sums, sixteenfold);
+  }
+  template <bool kAdd>
+  static void store(Bytes sums, uint16_t* counts, size_t) {
+    put<kAdd>(_mm512_and_si512(sums, _mm512_set1_epi16(255)), counts);
+    put<kAdd>(_mm512_srli_epi16(sums, 8), counts + 32);
+  }
+  template <bool kAdd>
+  static void put(__m512i some, uint16_t* counts) {
+    _mm512_storeu_si512(counts, kAdd ? _mm512_add_epi16(some, _mm512_loadu_si512(counts)) : some);
   }
 };
 
-void expand(const uint8_t* bits, size_t bytes, uint8_t* nibbles) {
-  const __m256i upper = _mm256_set1_epi8(static_cast<char>(0xf0));
-  size_t byte = 0;
-  for (; byte + 16 <= bytes; byte += 16) {
-    const __m128i both = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bits + byte));
-    const __m256i wide = _mm256_cvtepu8_epi16(both);
-    const __m256i halves = _mm256_or_si256(_mm256_slli_epi16(wide, 4), _mm256_slli_epi16(wide, 8));
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(nibbles + 2 * byte),
-                        _mm256_and_si256(halves, upper));
-  }
-  expand_bytes(bits + byte, bytes - byte, nibbles + 2 * byte);
+// Thirty-two registers.
+void count(const uint8_t* weights, int width, const uint8_t* const* windows, int window_count,
+           const Segment* segments, size_t segment_count, uint16_t* counts) {
+  const auto count_windows = width == 256   ? count_by_lookup<Avx512Vector, 1, 4>
+                             : width == 128 ? count_by_lookup<Avx512Vector, 2, 2>
+                             : width == 64  ? count_by_lookup<Avx512Vector, 2, 1>
+                             : width == 32  ? count_by_lookup<Avx2Vector, 2, 1>
+                                            : count_by_lookup<Avx2HalfVector, 2, 1>;
+  count_windows(weights, windows, window_count, segments, segment_count, counts);
 }
 
 }  // namespace
 
 extern const Backend avx512_backend;
-const Backend avx512_backend = make_backend<Avx512Vector>("AVX-512", expand);
+const Backend avx512_backend = {"AVX-512",
+                                4,
+                                1,
+                                2,
+                                kMostSteps,
+                                {256, 128, 64, 32, 16},
+                                Avx512Vector::lanes,
+                                spread_to_halves,
+                                pair_halves,
+                                count,
+                                finish_counts<Avx512Floats>,
+                                finish_values<Avx512Floats>,
+                                compare<Avx512Floats>,
+                                pool_row};
 
 }  // namespace recu

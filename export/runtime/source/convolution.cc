@@ -17,118 +17,118 @@ int8_t round_to_int8(float value) {
 
 }  // namespace
 
-void Convolution::run(const uint32_t* image, const float* residual, float lowest, float highest,
-                      void* values, uint32_t* bits, uint8_t* scratch, Threads& threads) const {
-  threads.split(padded_rows_, [&](int, int first, int last) {
-    for (int row = first; row < last; ++row) expand_row(image, scratch, row);
+void Convolution::run(const uint32_t* image, const float* residual, const float* slopes,
+                      float lowest, float highest, void* values, uint32_t* bits, uint8_t* scratch,
+                      Threads& threads) const {
+  threads.split(padded_rows_, [&](int first, int last) {
+    for (int row = first; row < last; ++row) pad_row(image, scratch, row);
   });
-  const int pixels = options_.rows.output * options_.columns.output;
-  const int tiles = (pixels + kTilePixels - 1) / kTilePixels;
-  threads.split(tiles, [&](int, int first, int last) {
-    for (int tile = first; tile < last; ++tile) {
-      const int pixel = tile * kTilePixels;
-      run_tile(scratch, residual, lowest, highest, values, bits, pixel,
-               std::min(kTilePixels, pixels - pixel));
+  const Results results{residual, slopes, lowest, highest, values, bits};
+  const int blocks = static_cast<int>(blocks_.size());
+  // Blocks that write into the same words stay in one thread.
+  const bool shares_words = bits != nullptr && options_.groups > 1 && group_filters_ % 32 != 0;
+  const int parts = shares_words ? 1 : blocks;
+  threads.split(tile_count() * parts, [&](int first, int last) {
+    for (int number = first; number < last; ++number) {
+      const Tile tile = tile_at(number / parts);
+      const int from = shares_words ? 0 : number % parts, to = shares_words ? blocks : from + 1;
+      for (int block = from; block < to; ++block) {
+        run_block(scratch, tile, blocks_[block], results);
+      }
     }
   });
 }
 
-void Convolution::expand_row(const uint32_t* image, uint8_t* padded, int row) const {
+void Convolution::pad_row(const uint32_t* image, uint8_t* padded, int row) const {
   const Axis &rows = options_.rows, &columns = options_.columns;
-  uint8_t* bytes = padded + row * row_bytes();
+  uint8_t* bytes = padded + row * row_bytes_;
   const int from = row - rows.before;
   if (from < 0 || from >= rows.input) {
-    std::memset(bytes, 0, row_bytes());
+    std::memset(bytes, 0, row_bytes_);
     return;
   }
   const size_t before = static_cast<size_t>(columns.before) * pixel_bytes_;
   const size_t inside = static_cast<size_t>(columns.input) * pixel_bytes_;
   std::memset(bytes, 0, before);
-  const uint8_t* packed =
-      reinterpret_cast<const uint8_t*>(image + static_cast<size_t>(from) * columns.input * words_);
-  if (options_.channels % 32 == 0) {
-    backend_.expand(packed, static_cast<size_t>(columns.input) * words_ * 4, bytes + before);
-  } else {
-    const size_t used = (options_.channels + 7) / 8;  // bytes of a pixel that hold channels
-    uint8_t pixel[16];
-    for (int column = 0; column < columns.input; ++column) {
-      uint8_t* out = bytes + before + static_cast<size_t>(column) * pixel_bytes_;
-      const uint8_t* in = packed + static_cast<size_t>(column) * words_ * 4;
-      for (size_t byte = 0; byte < used; byte += 8) {
-        const size_t some = std::min<size_t>(8, used - byte);
-        backend_.expand(in + byte, some, pixel);
-        std::memcpy(out + 2 * byte, pixel, std::min<size_t>(2 * some, pixel_bytes_ - 2 * byte));
-      }
-    }
+  backend_.spread(image + static_cast<size_t>(from) * columns.input * words_, columns.input,
+                  options_.channels, bytes + before);
+  std::memset(bytes + before + inside, 0, row_bytes_ - before - inside);
+  if (backend_.pair != nullptr) {
+    const size_t distance = static_cast<size_t>(columns.stride) * pixel_bytes_;
+    backend_.pair(bytes, static_cast<size_t>(padded_columns_) * pixel_bytes_, distance);
   }
-  std::memset(bytes + before + inside, 0, row_bytes() - before - inside);
 }
 
-void Convolution::run_tile(const uint8_t* padded, const float* residual, float lowest,
-                           float highest, void* values, uint32_t* bits, int first,
-                           int pixels) const {
+Convolution::Tile Convolution::tile_at(int number) const {
+  const int row = number / tiles_in_row_ * tile_rows_;
+  const int column = number % tiles_in_row_ * tile_columns_;
+  return {row, std::min(tile_rows_, options_.rows.output - row), column,
+          std::min(tile_columns_, options_.columns.output - column)};
+}
+
+void Convolution::run_block(const uint8_t* padded, const Tile& tile, const Block& block,
+                            const Results& results) const {
   const Axis &rows = options_.rows, &columns = options_.columns;
+  const int together = backend_.pixels_per_window;
   alignas(64) uint16_t counts[kTilePixels * kMaxBlock];
-  const uint8_t* windows[kTilePixels];
-  // Counted are as many windows as the backend takes at a time: the last one again.
-  const int filled = (pixels + 7) / 8 * 8;
-  for (const Block& block : blocks_) {
-    for (int i = 0; i < filled; ++i) {
-      const int pixel = first + std::min(i, pixels - 1);
-      const size_t row = static_cast<size_t>(pixel / columns.output) * rows.stride;
-      const size_t column = static_cast<size_t>(pixel % columns.output) * columns.stride;
-      windows[i] = padded + row * row_bytes() + column * pixel_bytes_ +
-                   static_cast<size_t>(block.group) * group_channels_ / 4;
-    }
-    backend_.count(weights_.data() + block.at, block.vectors, windows, filled, segments_.data(),
-                   segments_.size(), counts);
-    finish_tile(counts, block, residual, lowest, highest, values, bits, first, pixels);
+  const uint8_t* windows[kTilePixels + kWindowsTogether];
+  const int windows_in_row = (tile.columns - 1) / together + 1;
+  const size_t step = static_cast<size_t>(together) * columns.stride * pixel_bytes_;
+  int count = 0;
+  for (int row = tile.row; row < tile.row + tile.rows; ++row) {
+    const uint8_t* window = padded + static_cast<size_t>(row) * rows.stride * row_bytes_ +
+                            static_cast<size_t>(tile.column) * columns.stride * pixel_bytes_ +
+                            static_cast<size_t>(block.group) * group_channels_ /
+                                backend_.channels_per_byte;
+    for (int i = 0; i < windows_in_row; ++i, window += step) windows[count++] = window;
+  }
+  // As many windows are counted as the backend takes at a time: the last one again.
+  for (int i = 0; i < kWindowsTogether; ++i) windows[count + i] = windows[count - 1];
+  backend_.count(weights_.data() + block.at, block.width, windows, count, segments_.data(),
+                 segments_.size(), counts);
+  for (int row = 0; row < tile.rows; ++row) {
+    finish_row(counts + static_cast<size_t>(row) * windows_in_row * together * block.width, block,
+               results, tile.row + row, tile.column, tile.columns);
   }
 }
 
-const float* Convolution::correction_of(int pixel) const {
-  const int columns = options_.columns.output;
-  const int kind =
-      row_kinds_[pixel / columns] * column_kind_count_ + column_kinds_[pixel % columns];
-  return kind == 0 ? nullptr : corrections_.data() + static_cast<size_t>(kind) * options_.filters;
-}
-
-void Convolution::finish_tile(const uint16_t* counts, const Block& block, const float* residual,
-                              float lowest, float highest, void* values, uint32_t* bits, int first,
-                              int pixels) const {
-  const size_t at = static_cast<size_t>(first) * options_.filters + block.first;
+void Convolution::finish_row(const uint16_t* counts, const Block& block, const Results& results,
+                             int row, int column, int pixels) const {
+  const size_t first = static_cast<size_t>(row) * options_.columns.output + column;
+  const size_t at = first * options_.filters + block.first;
   const size_t words = (options_.filters + 31) / 32;
-  // The filters of a group may begin within a word, into which others write as well.
-  const bool within_word = bits != nullptr && block.first % 32 != 0;
-  std::vector<uint32_t> own_bits;
   Finish finish{};
   finish.pixels = pixels;
   finish.channels = block.filters;
-  finish.input_stride = static_cast<size_t>(block.vectors) * backend_.lanes;
+  finish.input_stride = block.width;
   finish.output_stride = options_.filters;
   finish.bits_stride = words;
+  // The filters of a group may begin within a word, into which others write as well.
+  const bool within_word = results.bits != nullptr && block.first % 32 != 0;
+  uint32_t own_bits[kTilePixels * kMaxBlock / 32];
   if (within_word) {
     finish.bits_stride = (static_cast<size_t>(block.filters) + 31) / 32;
-    own_bits.resize(pixels * finish.bits_stride);
-    finish.bits = own_bits.data();
-  } else if (bits != nullptr) {
-    finish.bits = bits + first * words + block.first / 32;
+    finish.bits = own_bits;
+  } else if (results.bits != nullptr) {
+    finish.bits = results.bits + first * words + block.first / 32;
   }
   const auto merge = [&] {
     for (int i = 0; within_word && i < pixels; ++i) {
-      uint32_t* row = bits + (first + i) * words;
+      uint32_t* of_pixel = results.bits + (first + i) * words;
       for (int filter = 0; filter < block.filters; ++filter) {
         const uint32_t bit = own_bits[i * finish.bits_stride + filter / 32] >> (filter % 32) & 1;
         const int to = block.first + filter;
-        row[to / 32] = (row[to / 32] & ~(1u << to % 32)) | bit << to % 32;
+        of_pixel[to / 32] = (of_pixel[to / 32] & ~(1u << to % 32)) | bit << to % 32;
       }
     }
   };
   const float* corrections[kTilePixels];
   if (!corrections_.empty()) {
     for (int i = 0; i < pixels; ++i) {
-      const float* correction = correction_of(first + i);
-      corrections[i] = correction == nullptr ? nullptr : correction + block.first;
+      const size_t kind =
+          static_cast<size_t>(row_kinds_[row]) * column_kind_count_ + column_kinds_[column + i];
+      corrections[i] =
+          kind == 0 ? nullptr : corrections_.data() + kind * options_.filters + block.first;
     }
     finish.corrections = corrections;
   }
@@ -142,24 +142,25 @@ void Convolution::finish_tile(const uint16_t* counts, const Block& block, const 
   finish.highest_count = highest_count_;
   finish.multiplier = multiplier_.data() + block.first;
   finish.bias = bias_.data() + block.first;
-  if (residual != nullptr) finish.residual = residual + at;
-  finish.lowest = lowest;
-  finish.highest = highest;
+  if (results.residual != nullptr) finish.residual = results.residual + at;
+  if (results.slopes != nullptr) finish.slopes = results.slopes + block.first;
+  finish.lowest = results.lowest;
+  finish.highest = results.highest;
   if (options_.output == Output::kFloat) {
-    if (values != nullptr) finish.values = static_cast<float*>(values) + at;
+    if (results.values != nullptr) finish.values = static_cast<float*>(results.values) + at;
     backend_.finish_counts(counts, finish);
     merge();
     return;
   }
-  std::vector<float> results(static_cast<size_t>(pixels) * block.filters);
+  float rounded[kTilePixels * kMaxBlock];
   finish.output_stride = block.filters;
-  finish.values = results.data();
+  finish.values = rounded;
   backend_.finish_counts(counts, finish);
-  int8_t* out = static_cast<int8_t*>(values) + at;
+  int8_t* out = static_cast<int8_t*>(results.values) + at;
   for (int i = 0; i < pixels; ++i) {
     for (int filter = 0; filter < block.filters; ++filter) {
       out[static_cast<size_t>(i) * options_.filters + filter] =
-          round_to_int8(results[static_cast<size_t>(i) * block.filters + filter]);
+          round_to_int8(rounded[static_cast<size_t>(i) * block.filters + filter]);
     }
   }
 }

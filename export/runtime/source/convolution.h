@@ -43,53 +43,73 @@ class Convolution {
   const ConvolutionOptions& options() const { return options_; }
 
   // Bytes of scratch memory for an image, to be given to `run`.
-  size_t scratch_bytes() const { return padded_rows_ * row_bytes() + kSlack; }
+  size_t scratch_bytes() const { return padded_rows_ * row_bytes_ + kSlack; }
 
   // Convolves one image. Of the results, values are stored where `values` is not null (float32 or int8,
-  // as the options say) and signs where `bits` is not null. `residual` is added before the clamp to
-  // [lowest, highest]; it may be null, and may be `values` itself.
-  void run(const uint32_t* image, const float* residual, float lowest, float highest, void* values,
-           uint32_t* bits, uint8_t* scratch, Threads& threads) const;
+  // as the options say) and signs where `bits` is not null. `residual` is added, it may be null and may
+  // be `values` itself; values below zero are multiplied by `slopes`, one for each filter, or null; and
+  // the result is clamped to [lowest, highest].
+  void run(const uint32_t* image, const float* residual, const float* slopes, float lowest,
+           float highest, void* values, uint32_t* bits, uint8_t* scratch, Threads& threads) const;
 
  private:
-  // Where a step of the weights lies in the kernel: four channels of a group from `channel` on.
-  struct Step {
-    int row;
-    int column;
-    int channel;
+  // Where the channels of a byte lie in the kernel: the first of them, of a group. Bytes that fill up
+  // a step have no row.
+  struct Place {
+    int row = -1;
+    int column = 0;
+    int channel = 0;
   };
   // Filters of one group that are counted together.
   struct Block {
     int first;    // filter
-    int filters;  // without those that fill up the vectors
-    int vectors;
+    int filters;  // without those that fill up the width
+    int width;
     int group;
     size_t at;  // in `weights_`, in bytes
   };
+  // Outputs that are counted together: of several rows, or a part of one.
+  struct Tile {
+    int row, rows;
+    int column, columns;
+  };
+  // Where outputs of a tile go, and what is added on the way.
+  struct Results {
+    const float* residual;
+    const float* slopes;
+    float lowest, highest;
+    void* values;
+    uint32_t* bits;
+  };
 
   // In layout.cc: what is made once.
-  std::vector<Step> lay_out_steps();
-  void lay_out_weights(const std::vector<Step>& steps, const uint32_t* weights);
+  std::vector<Place> lay_out_steps();
+  void lay_out_weights(const std::vector<Place>& places, const uint32_t* weights);
+  void choose_tiles();
   void prepare_finish(const float* multiplier, const float* bias, const int32_t* thresholds);
   void prepare_corrections(const uint32_t* weights);
 
   // In convolution.cc: what is done for each image.
-  void expand_row(const uint32_t* image, uint8_t* padded, int row) const;
-  void run_tile(const uint8_t* padded, const float* residual, float lowest, float highest,
-                void* values, uint32_t* bits, int first, int pixels) const;
-  void finish_tile(const uint16_t* counts, const Block& block, const float* residual, float lowest,
-                   float highest, void* values, uint32_t* bits, int first, int pixels) const;
-  const float* correction_of(int pixel) const;
-  size_t row_bytes() const { return static_cast<size_t>(padded_columns_) * pixel_bytes_; }
+  void pad_row(const uint32_t* image, uint8_t* padded, int row) const;
+  Tile tile_at(int number) const;
+  void run_block(const uint8_t* padded, const Tile& tile, const Block& block,
+                 const Results& results) const;
+  void finish_row(const uint16_t* counts, const Block& block, const Results& results, int row,
+                  int column, int pixels) const;
+  int tile_count() const { return tiles_in_row_ * ((options_.rows.output - 1) / tile_rows_ + 1); }
 
   ConvolutionOptions options_;
   const Backend& backend_;
   int group_channels_;
   int group_filters_;
   int words_;         // of a pixel
-  int pixel_bytes_;   // of a pixel once it is expanded: four channels in a byte
+  int pixel_bytes_;   // of a pixel of the padded image
   int padded_rows_;
   int padded_columns_;
+  size_t row_bytes_;  // of the padded image
+  int tiles_in_row_;
+  int tile_rows_;
+  int tile_columns_;
   std::vector<Segment> segments_;
   std::vector<Block> blocks_;
   std::vector<uint8_t> weights_;

@@ -16,22 +16,24 @@ struct Limit {
 };
 
 // Upper bounds: what the vector instructions of the innermost loop allow, on the widest processor of the
-// kind, if loads and the ends of the convolutions took no time. A byte shuffle looks up four bits of each
-// of its lanes, and an addition follows it.
+// kind, if loads and the ends of the convolutions took no time. Where counts are looked up (lookup.h),
+// three steps of two windows, 24 bits of each filter, take three shuffles, four additions, a shift and a
+// mask.
 constexpr Limit kLimits[] = {
-    // Two shuffles of 64 bytes a cycle, and two additions beside them, on four vector units (Zen 5). Zen 4
-    // and Intel's processors shuffle once: half of it.
-    {"AVX-512", 2 * 64 * 4},
+    // Nine instructions for 64 filters, on four vector units (Zen 5). Intel's processors have two: half
+    // of it, as Zen 4.
+    {"AVX-512", 64 * 24 * 4.0 / 9},
     // An exclusive or, a count and an addition for 512 bits, on four vector units (Zen 5). Intel's
     // processors have two units: half of it.
     {"AVX-512 VPOPCNTDQ", 4.0 / 3 * 512},
-    // Two shuffles of 32 bytes a cycle (Zen, and Intel from Ice Lake on); one before Ice Lake.
-    {"AVX2", 2 * 32 * 4},
-    // A table lookup of 16 bytes and an addition, on four vector units (Cortex-X, Neoverse V, Apple).
+    // Nine instructions for 32 filters, on four vector units (Zen). Intel's processors have three, and
+    // before Ice Lake one that shuffles.
+    {"AVX2", 32 * 24 * 4.0 / 9},
+    // Eight instructions for 16 filters (no mask), on four vector units (Cortex-X, Neoverse V, Apple).
     // Cortex-A and Neoverse N have two: half of it.
-    {"NEON", 2 * 16 * 4},
-    // No shuffle: about nine instructions for 16 bytes of SSE2, on four vector units.
-    {"portable", 4.0 / 9 * 16 * 4},
+    {"NEON", 16 * 24 * 4.0 / 8},
+    // No shuffle: about 36 instructions of SSE2 for 16 filters, on four vector units.
+    {"portable", 16 * 24 * 4.0 / 36},
 };
 
 double measure_rate() {

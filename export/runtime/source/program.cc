@@ -37,8 +37,10 @@ int stage_of(Kind kind) {
       return 2;
     case Kind::kAdd:
       return 3;
-    case Kind::kClamp:
+    case Kind::kPrelu:
       return 4;
+    case Kind::kClamp:
+      return 5;
     default:
       return 0;
   }
@@ -50,7 +52,8 @@ bool clamps(const Clamp& clamp) {
 }
 
 int stage_of(const Step& step) {
-  if (clamps(step.clamp)) return 4;
+  if (clamps(step.clamp)) return 5;
+  if (!step.slopes.empty()) return 4;
   if (step.residual >= 0) return 3;
   if (!step.bias.empty()) return step.first.kind == Kind::kMultiply ? 1 : 2;
   return 0;
@@ -99,10 +102,6 @@ Step Program::begin(const TfLiteContext& context, const Operator& first) const {
   step.clamp = {-std::numeric_limits<float>::infinity(), std::numeric_limits<float>::infinity()};
   step.values = first.output;
   step.name = name_of(first.kind);
-  const auto constants = [&](int tensor) {
-    const float* data = floats(context, tensor);
-    return std::vector<float>(data, data + first.channels);
-  };
   switch (first.kind) {
     case Kind::kConvolution: {
       const ConvolutionOptions& options = first.convolution;
@@ -125,12 +124,10 @@ Step Program::begin(const TfLiteContext& context, const Operator& first) const {
     case Kind::kQuantize:
       std::swap(step.values, step.bits);
       break;
-    case Kind::kPrelu:
-      step.slopes = constants(first.constant);
-      break;
     case Kind::kMultiply:
     case Kind::kAddConstant:
     case Kind::kAdd:
+    case Kind::kPrelu:
     case Kind::kClamp:
       absorb(context, step, first);
       step.name = name_of(first.kind);
@@ -174,6 +171,10 @@ bool Program::absorb(const TfLiteContext& context, Step& step, const Operator& n
     step.residual = swapped ? next.inputs[0] : next.inputs[1];
     if (is_first) step.inputs = {next.inputs[0]};
   }
+  if (next.kind == Kind::kPrelu) {
+    const float* slopes = floats(context, next.constant);
+    step.slopes.assign(slopes, slopes + next.channels);
+  }
   if (clamps(next.clamp)) step.clamp = next.clamp;
   step.values = next.output;
   if (!is_first) step.name += std::string(" + ") + name_of(next.kind);
@@ -203,7 +204,7 @@ void Program::make_steps(const TfLiteContext& context, const std::vector<Operato
       place = next[0];
       done[place] = true;
     }
-    const bool gives_floats = step.values >= 0 && step.bits < 0 && step.slopes.empty() &&
+    const bool gives_floats = step.values >= 0 && step.bits < 0 &&
                               (step.convolution != nullptr || stage_of(step.first.kind) != 0 ||
                                step.first.kind == Kind::kAveragePool ||
                                step.first.kind == Kind::kMaxPool) &&
@@ -261,10 +262,8 @@ void Program::place_tensors(const TfLiteContext& context) {
       const size_t bytes = static_cast<size_t>(element_count(described)) *
                            (described.type == kTfLiteInt8 ? 1 : 4);
       const auto residual = slot_of_.find(step.residual);
-      // A sum may take the place of what is added, which stays in the cache, unless the step reads that
-      // otherwise as well: windows of a pool would meet sums.
+      // A sum may take the place of what is added, which stays in the cache.
       const bool in_place = tensor == step.values && residual != slot_of_.end() &&
-                            std::count(step.inputs.begin(), step.inputs.end(), step.residual) == 0 &&
                             last_use[step.residual] == static_cast<int>(at) &&
                             slots[residual->second].bytes >= bytes;
       size_t best = slots.size();

@@ -22,6 +22,7 @@ Finish finish_of(const Step& step, int pixels, int channels) {
     finish.multiplier = step.multiplier.data();
     finish.bias = step.bias.data();
   }
+  if (!step.slopes.empty()) finish.slopes = step.slopes.data();
   return finish;
 }
 
@@ -48,7 +49,7 @@ void run_convolution(const Step& step, const Memory& memory, Threads& threads) {
     step.convolution->run(
         static_cast<const uint32_t*>(memory.inputs[0]) + image * input,
         memory.residual == nullptr ? nullptr : memory.residual + image * values,
-        step.clamp.lowest, step.clamp.highest,
+        step.slopes.empty() ? nullptr : step.slopes.data(), step.clamp.lowest, step.clamp.highest,
         memory.values == nullptr ? nullptr
                                  : static_cast<char*>(memory.values) + image * values * value_bytes,
         memory.bits == nullptr ? nullptr : memory.bits + image * words, memory.scratch, threads);
@@ -58,37 +59,10 @@ void run_convolution(const Step& step, const Memory& memory, Threads& threads) {
 void run_values(const Step& step, const Memory& memory, const Backend& backend, Threads& threads) {
   const float* inputs = static_cast<const float*>(memory.inputs[0]);
   const int channels = step.first.channels;
-  threads.split(all_pixels(step.first), [&](int, int first, int last) {
+  threads.split(all_pixels(step.first), [&](int first, int last) {
     const Finish finish = finish_at(finish_of(step, last - first, channels), memory, first);
     backend.finish_values(inputs + static_cast<size_t>(first) * channels, finish);
   });
-}
-
-// Largest or mean value of the window at each pixel of a row of outputs.
-void pool_row(const Operator& pool, const float* image, int row, float* out) {
-  const Axis &rows = pool.rows, &columns = pool.columns;
-  const int channels = pool.input_channels;
-  const bool largest = pool.kind == Kind::kMaxPool;
-  const int top = row * rows.stride - rows.before;
-  const int first_row = std::max(top, 0), last_row = std::min(top + rows.size, rows.input);
-  for (int column = 0; column < columns.output; ++column, out += channels) {
-    const int left = column * columns.stride - columns.before;
-    const int first = std::max(left, 0), last = std::min(left + columns.size, columns.input);
-    std::fill(out, out + channels, largest ? -std::numeric_limits<float>::infinity() : 0.0f);
-    for (int y = first_row; y < last_row; ++y) {
-      const float* in = image + (static_cast<size_t>(y) * columns.input + first) * channels;
-      for (int x = first; x < last; ++x, in += channels) {
-        if (largest) {
-          for (int i = 0; i < channels; ++i) out[i] = out[i] < in[i] ? in[i] : out[i];
-        } else {
-          for (int i = 0; i < channels; ++i) out[i] += in[i];
-        }
-      }
-    }
-    if (largest) continue;
-    const float count = static_cast<float>((last_row - first_row) * (last - first));
-    for (int i = 0; i < channels; ++i) out[i] /= count;
-  }
 }
 
 void run_pool(const Step& step, const Memory& memory, const Backend& backend, Threads& threads) {
@@ -96,12 +70,13 @@ void run_pool(const Step& step, const Memory& memory, const Backend& backend, Th
   const int outputs = pool.rows.output, columns = pool.columns.output;
   const size_t image_values =
       static_cast<size_t>(pool.rows.input) * pool.columns.input * pool.input_channels;
-  threads.split(pool.images * outputs, [&](int, int first, int last) {
+  threads.split(pool.images * outputs, [&](int first, int last) {
     std::vector<float> values(static_cast<size_t>(columns) * pool.channels);
     for (int row = first; row < last; ++row) {
       const float* image =
           static_cast<const float*>(memory.inputs[0]) + row / outputs * image_values;
-      pool_row(pool, image, row % outputs, values.data());
+      backend.pool(image, pool.rows, pool.columns, pool.input_channels,
+                   pool.kind == Kind::kMaxPool, row % outputs, values.data());
       const size_t pixel = static_cast<size_t>(row) * columns;
       backend.finish_values(values.data(),
                             finish_at(finish_of(step, columns, pool.channels), memory, pixel));
@@ -115,7 +90,7 @@ void run_binary_pool(const Step& step, const Memory& memory, Threads& threads) {
   const Axis &rows = pool.rows, &columns = pool.columns;
   const size_t words = pool.input_channels;
   const uint32_t* input = static_cast<const uint32_t*>(memory.inputs[0]);
-  threads.split(pool.images * rows.output, [&](int, int first_row, int last_row) {
+  threads.split(pool.images * rows.output, [&](int first_row, int last_row) {
     for (int number = first_row; number < last_row; ++number) {
       const int image = number / rows.output, row = number % rows.output;
       const int top = row * rows.stride - rows.before;
@@ -173,18 +148,6 @@ void run_dequantize(const Step& step, const Memory& memory, const Types& types) 
   unpack(step.first, bits, positive, negative, static_cast<int8_t*>(memory.values));
 }
 
-void run_prelu(const Step& step, const Memory& memory, Threads& threads) {
-  const int channels = step.first.channels;
-  threads.split(all_pixels(step.first), [&](int, int first, int last) {
-    const size_t at = static_cast<size_t>(first) * channels;
-    const float* in = static_cast<const float*>(memory.inputs[0]) + at;
-    float* out = static_cast<float*>(memory.values) + at;
-    for (int pixel = first; pixel < last; ++pixel, in += channels, out += channels) {
-      for (int i = 0; i < channels; ++i) out[i] = in[i] >= 0 ? in[i] : in[i] * step.slopes[i];
-    }
-  });
-}
-
 void run_padding(const Step& step, const Memory& memory) {
   const Operator& padding = step.first;
   const float* in = static_cast<const float*>(memory.inputs[0]);
@@ -224,6 +187,7 @@ void run_step(const Step& step, const Memory& memory, const Types& types, const 
     case Kind::kMultiply:
     case Kind::kAddConstant:
     case Kind::kAdd:
+    case Kind::kPrelu:
     case Kind::kClamp:
       return run_values(step, memory, backend, threads);
     case Kind::kAveragePool:
@@ -233,8 +197,6 @@ void run_step(const Step& step, const Memory& memory, const Types& types, const 
       return run_binary_pool(step, memory, threads);
     case Kind::kDequantize:
       return run_dequantize(step, memory, types);
-    case Kind::kPrelu:
-      return run_prelu(step, memory, threads);
     case Kind::kPadChannels:
       return run_padding(step, memory);
     case Kind::kConcatenate:

@@ -13,7 +13,7 @@
 namespace recu {
 
 // An operator with what follows it: a multiplication and an addition per channel, the addition of
-// another tensor, a clamp, and the packing of signs, in this order.
+// another tensor, a PReLU, a clamp, and the packing of signs, in this order.
 struct Step {
   Operator first;
   std::vector<int> inputs;  // tensors
@@ -23,7 +23,7 @@ struct Step {
   Clamp clamp;
   std::vector<float> multiplier;
   std::vector<float> bias;
-  std::vector<float> slopes;  // of a PReLU
+  std::vector<float> slopes;
   std::unique_ptr<Convolution> convolution;
   std::string name;
   double bytes = 0;        // of what it reads and writes, as the file stores it

@@ -21,7 +21,7 @@ void Threads::run_part(int thread) const {
   const long items = items_;
   const int first = static_cast<int>(items * thread / count());
   const int last = static_cast<int>(items * (thread + 1) / count());
-  if (first < last) (*work_)(thread, first, last);
+  if (first < last) (*work_)(first, last);
 }
 
 void Threads::wait_for_work(int thread) {
@@ -39,9 +39,9 @@ void Threads::wait_for_work(int thread) {
   }
 }
 
-void Threads::split(int items, const std::function<void(int, int, int)>& work) {
+void Threads::split(int items, const std::function<void(int, int)>& work) {
   if (workers_.empty()) {
-    if (items > 0) work(0, 0, items);
+    if (items > 0) work(0, items);
     return;
   }
   {

@@ -19,9 +19,9 @@ class Threads {
 
   int count() const { return static_cast<int>(workers_.size()) + 1; }
 
-  // Calls work(thread, first, last) on about equal parts of 0 ... items, one for each thread, and
+  // Calls work(first, last) on about equal parts of 0 ... items, one for each thread, and
   // returns when all are done. Runs in the caller's thread alone where there is only one.
-  void split(int items, const std::function<void(int, int, int)>& work);
+  void split(int items, const std::function<void(int, int)>& work);
 
  private:
   void wait_for_work(int thread);
@@ -31,7 +31,7 @@ class Threads {
   std::mutex mutex_;
   std::condition_variable begin_;
   std::condition_variable end_;
-  const std::function<void(int, int, int)>* work_ = nullptr;
+  const std::function<void(int, int)>* work_ = nullptr;
   int items_ = 0;
   int running_ = 0;
   long round_ = 0;
