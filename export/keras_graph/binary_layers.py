@@ -12,6 +12,7 @@ from recu_tf.quantized_scope import preserve_quantized_scope
 __all__ = [
     "choose_titles",
     "compute_filters",
+    "compute_joint_filters",
     "compute_quantized_kernel",
     "get_input_quantizer",
     "get_kernel_quantizers",
@@ -114,17 +115,46 @@ def compute_filters(layer: Layer) -> np.ndarray | None:
     """Computes the filters of a convolution or dense layer, in the order of TensorFlow Lite.
 
     Returns:
-        (filters, height, width, channels), where those of a depthwise convolution have one channel
-        and a dense layer's are 1 x 1; None for layers of other kinds.
+        (filters, height, width, channels), where those of a depthwise convolution, also within a
+        separable one, have one channel, a dense layer's are 1 x 1, and those of a one-dimensional
+        convolution one pixel high; None for layers of other kinds.
     """
     kernel = compute_quantized_kernel(layer)
-    if kernel is None or kernel.ndim not in (2, 4):
+    if kernel is None or kernel.ndim not in (2, 3, 4):
         return None
     if kernel.ndim == 2:
         return kernel.T[:, None, None, :]
+    if kernel.ndim == 3:
+        if isinstance(layer, tf.keras.layers.Conv1DTranspose):
+            return None
+        kernel = kernel[None]
     if hasattr(layer, "depthwise_kernel"):
         height, width, channels, multiplier = kernel.shape
         return kernel.reshape(height, width, channels * multiplier).transpose(2, 0, 1)[..., None]
     if isinstance(layer, tf.keras.layers.Conv2DTranspose):
         return kernel.transpose(2, 0, 1, 3)
     return kernel.transpose(3, 0, 1, 2)
+
+
+def compute_joint_filters(layer: Layer) -> np.ndarray | None:
+    """Computes the filters of the single convolution that computes what a layer does.
+
+    Those of a separable convolution are the products of its depthwise and its pointwise weights:
+    sum_c p[c] sum_xy d[x, y, c] i[x, y, c] = sum_xyc (d[x, y, c] p[c]) i[x, y, c]. With a depth
+    multiplier, the convolution reads all input channels once for each depthwise filter.
+
+    Returns:
+        (filters, height, width, channels), of a separable convolution (filters, height, width,
+        depth multiplier * channels); see `compute_filters` for other layers.
+    """
+    pointwise = getattr(layer, "pointwise_kernel", None)
+    if pointwise is None:
+        return compute_filters(layer)
+    with preserve_quantized_scope(), lq.context.quantized_scope(True):
+        pointwise = tf.convert_to_tensor(pointwise).numpy()
+    depthwise = compute_quantized_kernel(layer)
+    depthwise = depthwise if depthwise.ndim == 4 else depthwise[None]
+    *_, channels, multiplier = depthwise.shape
+    pointwise = pointwise.reshape(channels, multiplier, -1)
+    joint = np.einsum("hwcm,cmf->fhwmc", depthwise, pointwise)
+    return joint.reshape(*joint.shape[:3], multiplier * channels)

@@ -25,6 +25,9 @@ LONGEST_NAME = 50
 # name of a layer at its other end.
 CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
 
+# To the names of the layers that the rewriting puts around one of the model.
+ADDED = (".ones", ".rotated", ".map", ".flat", ".repeated")
+
 # The position of the kernel among the inputs of each operator.
 KERNEL_INPUT = {
     BINARY_CONVOLUTION: 1,
@@ -64,15 +67,20 @@ def _compute_fingerprint(kernel: np.ndarray) -> tuple:
     flat = kernel.reshape(len(kernel), -1)
     largest = np.abs(flat).argmax(axis=1)[:, None]
     turned = np.take_along_axis(flat, largest, axis=1) < 0
-    return kernel.shape, np.packbits(np.where(turned, flat > 0, flat < 0)).tobytes()
+    # The kernel of a dense layer can be as large as the map that is flattened before it.
+    return flat.shape, np.packbits(np.where(turned, flat > 0, flat < 0)).tobytes()
+
+
+def _compute_fingerprints(layer: tf.keras.layers.Layer) -> set[tuple]:
+    """Those of the operators that a layer can become, of which a separable one has several."""
+    kernels = (layers.compute_filters(layer), layers.compute_joint_filters(layer))
+    return {_compute_fingerprint(kernel) for kernel in kernels if kernel is not None}
 
 
 def has_filters_of(operator: Operator, layer: tf.keras.layers.Layer) -> bool:
     """Whether an operator's filters are a layer's, but for a factor of each."""
-    kernel, filters = read_kernel(operator), layers.compute_filters(layer)
-    if kernel is None or filters is None:
-        return False
-    return _compute_fingerprint(kernel) == _compute_fingerprint(filters)
+    kernel = read_kernel(operator)
+    return kernel is not None and _compute_fingerprint(kernel) in _compute_fingerprints(layer)
 
 
 def find_layers(name: str, paths: dict[str, tf.keras.layers.Layer]) -> list[tf.keras.layers.Layer]:
@@ -87,6 +95,7 @@ def find_layers(name: str, paths: dict[str, tf.keras.layers.Layer]) -> list[tf.k
         for start in [*range(1, len(pieces)), 0]:
             ends = range(len(pieces), start, -1)
             whole = ["/".join(pieces[start:end]) for end in ends]
+            whole += [path.removesuffix(suffix) for path in whole for suffix in ADDED]
             owner = next((paths[path] for path in whole if path in paths), None)
             if owner is not None:
                 found.append(owner)
@@ -122,7 +131,7 @@ def _find_candidates(
     if named or kernel is None:
         return named
     # A batch norm in front, which the converter multiplied into the kernel, leaves only its shape.
-    alone = spare.get(kernel.shape, [])
+    alone = spare.get((len(kernel), kernel[:1].size), [])
     return alone if len(alone) == 1 else []
 
 
@@ -141,9 +150,8 @@ def map_operators(file: File, model: tf.keras.Model) -> list[tf.keras.layers.Lay
     paths = layers.list_layers_by_path(model)
     kernels = defaultdict(list)
     for layer in {id(layer): layer for layer in paths.values()}.values():
-        filters = layers.compute_filters(layer)
-        if filters is not None:
-            kernels[_compute_fingerprint(filters)].append(layer)
+        for fingerprint in _compute_fingerprints(layer):
+            kernels[fingerprint].append(layer)
     known = {
         _compute_fingerprint(kernel)
         for kernel in map(read_kernel, file.operators)

@@ -6,26 +6,26 @@ a constant kernel of one magnitude in each filter; zeros or ones as padding; and
 groups, multiples of 32 channels in each.
 """
 
-import itertools
-
 import numpy as np
 import tensorflow as tf
 
+from export.conversion.rewriting.equivalents import find_obstacle, has_equivalent
 from export.keras_graph import binary_layers as layers
-from export.proof.kernel_faults import NOT_FINITE, find_kernel_faults
+from export.keras_graph.kernel_faults import NOT_FINITE, find_kernel_faults
+from export.proof.input_reasons import (
+    BITS,
+    check_input,
+    check_quantizer,
+    describe_quantizer,
+    trace_input,
+)
 from export.proof.mapping import KERNEL_INPUT, has_filters_of
-from export.tflite.file import BINARY_CONVOLUTION, File, Operator, Tensor
-from recu_tf.quantized_scope import preserve_quantized_scope
+from export.tflite.file import BINARY_CONVOLUTION, File, Operator
 
 __all__ = ["find_reason"]
 
 Layer = tf.keras.layers.Layer
 
-SIGN_ADVICE = "the converter knows `lq.math.sign`, Larq's quantizers and `tf.where(x >= 0, 1, -1)`"
-PAD_ADVICE = 'pad with padding="same" in the layer instead (pad_values 0 or 1).'
-MOVE_ADVICE = "move it in front of the sign, or behind the convolution."
-PADS = ("PAD", "PADV2", "MIRROR_PAD")
-BITS = ("LceQuantize", "LceDequantize")
 GROUP_CHANNELS = 32
 
 
@@ -64,12 +64,14 @@ def find_reason(
     wrong = [operator for operator in own if operator.name != BINARY_CONVOLUTION]
     if own and not wrong:
         return _check_usable(layer, own)
+    names = [titles.get(id(owner), "") for owner in owners]
+    if has_equivalent(layer):
+        return _explain_equivalent(layer, titles[id(layer)], wrong, file, names, model, target)
     if not _is_convolution(layer):
         kind = type(layer).__name__
         return f"the engine has no binary form of {kind}; only of two-dimensional convolutions."
-    names = [titles.get(id(owner), "") for owner in owners]
     operator = wrong[0]
-    chain = _trace_input(operator, file, names)
+    chain = trace_input(operator, file, names)
     found = [
         *_check_kernel_is_constant(layer, operator),
         *find_kernel_faults(layer),
@@ -79,8 +81,37 @@ def find_reason(
     # Where the sign stands right before the convolution, what was found is enough; to look at the
     # values takes a run of the model.
     if not found or not chain or chain[0][0].name not in BITS:
-        found += _check_input(layer, titles[id(layer)], operator, chain, model)
+        found += check_input(layer, titles[id(layer)], operator, chain, model)
     return " ".join(found) if found else _describe_operators(operator, chain)
+
+
+def _explain_equivalent(
+    layer: Layer,
+    title: str,
+    operators: list[Operator],
+    file: File,
+    names: list[str],
+    model: tf.keras.Model,
+    target: str,
+) -> str:
+    """Explains why a layer is not the binary convolution that it could be."""
+    chains = [trace_input(operator, file, names) for operator in operators]
+    found = [
+        *(
+            reason
+            for operator in operators
+            for reason in _check_kernel_is_constant(layer, operator)
+        ),
+        *filter(None, [find_obstacle(layer)]),
+        *_check_padding(layer, target),
+    ]
+    found = found or check_quantizer(layer, model)
+    if not found and chains and not any(step.name in BITS for step, _ in chains[0]):
+        found += check_input(layer, title, operators[0], chains[0], model)
+    return " ".join(found) or (
+        f"the engine has no binary form of {type(layer).__name__}; `export.rewrite` makes a "
+        "convolution of it before the conversion."
+    )
 
 
 def _is_convolution(layer: Layer) -> bool:
@@ -110,7 +141,7 @@ def _check_kernel_is_constant(layer: Layer, operator: Operator) -> list[str]:
     tensor = operator.inputs[KERNEL_INPUT[operator.name]]
     if tensor is not None and tensor.constant is not None:
         return []
-    quantizer = _describe_quantizer(layers.get_kernel_quantizers(layer)[0])
+    quantizer = describe_quantizer(layers.get_kernel_quantizers(layer)[0])
     return [
         f"its kernel is computed anew in every run; the kernel quantizer {quantizer} may depend on "
         "the kernel alone, on no random numbers and no input."
@@ -119,7 +150,8 @@ def _check_kernel_is_constant(layer: Layer, operator: Operator) -> list[str]:
 
 def _check_padding(layer: Layer, target: str) -> list[str]:
     # Measured: of the same layer, padded with ones or not at all, the converter makes a binary one.
-    if target != "xcore" or layer.padding != "same" or getattr(layer, "pad_values", 0) != 0:
+    padding = getattr(layer, "padding", "valid")
+    if target != "xcore" or padding != "same" or getattr(layer, "pad_values", 0) != 0:
         return []
     return [
         "it is padded with zeros, with which the target xcore has no binary convolution; pad with "
@@ -135,143 +167,6 @@ def _check_groups(layer: Layer) -> list[str]:
         f"it has {channels} input channels in each of its {layer.groups} groups; there must be "
         f"a multiple of {GROUP_CHANNELS}, or one group."
     ]
-
-
-def _trace_input(operator: Operator, file: File, names: list[str]) -> list[tuple[Operator, str]]:
-    """Lists the operators that compute the input of an operator, the nearest first.
-
-    The list ends at a sign, or before another operator with a kernel.
-
-    Returns:
-        The operators, each with the name of its layer.
-    """
-    makers = {
-        (maker.graph, output.index): (maker, name)
-        for maker, name in zip(file.operators, names, strict=True)
-        for output in maker.outputs
-    }
-    chain: list[tuple[Operator, str]] = []
-    tensor = _find_data_input(operator)
-    while tensor is not None and (tensor.graph, tensor.index) in makers:
-        made = makers[tensor.graph, tensor.index]
-        if made[0].name in KERNEL_INPUT or made in chain:
-            break
-        chain.append(made)
-        if made[0].name in ("SIGN", *BITS):
-            break
-        tensor = _find_data_input(made[0])
-    return chain
-
-
-def _find_data_input(operator: Operator) -> Tensor | None:
-    place = 2 if operator.name == "TRANSPOSE_CONV" else 0
-    for tensor in operator.inputs[place:]:
-        if tensor is not None and tensor.constant is None:
-            return tensor
-    return None
-
-
-def _check_input(
-    layer: Layer,
-    title: str,
-    operator: Operator,
-    chain: list[tuple[Operator, str]],
-    model: tf.keras.Model,
-) -> list[str]:
-    quantizer = _describe_quantizer(layers.get_input_quantizer(layer))
-    if layer.data_format == "channels_first":
-        return ["its data format is channels_first, which puts transposes around it; use NHWC."]
-    between = [(step, name) for step, name in chain if step.name not in ("SIGN", *BITS)]
-    sign = next(((step, name) for step, name in chain if step.name in ("SIGN", *BITS)), None)
-    known = sign is not None and sign[0].name in BITS
-    own = [(step, name) for step, name in between if name == title]
-    if any(step.name in PADS for step, _ in own) and getattr(layer, "pad_values", 0) not in (0, 1):
-        return [f"its `pad_values` is {layer.pad_values}; the engine can pad with 0 or 1."]
-    if known and len(own) < len(between):
-        return [
-            f"between the sign and the convolution stands {_list_operators(between, title)}; "
-            + (PAD_ADVICE if any(step.name in PADS for step, _ in between) else MOVE_ADVICE)
-        ]
-    if known and layer.padding == "valid" and operator.options.get("padding") == "SAME":
-        return [
-            "between the sign and the convolution stands a padding, which the converter has fused "
-            f"into the convolution; {PAD_ADVICE}"
-        ]
-    values = _compute_values(layer, model)
-    # Of a sign in which values happen to be 0; one of 0 and 1 alone is another quantizer.
-    if sign is not None and not known and (values is None or _consists_of(values, (-1, 0, 1), -1)):
-        name = sign[1]
-        place = "" if name in ("", title) else f" of layer {name!r}"
-        return [
-            f"its input comes from a bare tf.sign{place} (input quantizer {quantizer}), which "
-            f"gives 0 for 0; {SIGN_ADVICE}."
-        ]
-    if values is not None and not _consists_of(values, (-1, 1)):
-        return [_describe_values(values, quantizer)]
-    if known and between:
-        return [
-            f"between the sign and the convolution stands {_list_operators(between, title)}; the "
-            f"input quantizer {quantizer} must end with the sign."
-        ]
-    if known:
-        return []
-    source = _list_operators(own or between, title) if between else "no operator of its own"
-    return [
-        f"its input comes from {source}, in which the converter finds no sign (input quantizer "
-        f"{quantizer}); {SIGN_ADVICE}."
-    ]
-
-
-def _consists_of(values: np.ndarray, allowed: tuple, *needed: int) -> bool:
-    return bool(np.isin(values, allowed).all() and np.isin(needed, values).all())
-
-
-def _describe_values(values: np.ndarray, quantizer: str) -> str:
-    distinct = np.unique(values)
-    shown = ", ".join(f"{value:.3g}" for value in distinct[:3])
-    more = f", ... ({len(distinct)} values)" if len(distinct) > 3 else ""
-    return (
-        f"what the convolution reads is not -1 and 1 but {shown}{more}, behind the input "
-        f"quantizer {quantizer}; a scale belongs behind the convolution, and what changes the "
-        "values belongs in front of the sign."
-    )
-
-
-@preserve_quantized_scope()
-def _compute_values(layer: Layer, model: tf.keras.Model) -> np.ndarray | None:
-    """What a layer convolves, in an image of random numbers; None where that cannot be computed."""
-    models = [module for module in model.submodules if isinstance(module, tf.keras.Model)]
-    for parent in (model, *models):
-        if any(inner is layer for inner in parent.layers) and getattr(parent, "inputs", None):
-            break
-    else:
-        return None
-    shapes = [[1, *(size or 32 for size in tensor.shape[1:])] for tensor in parent.inputs]
-    rng = np.random.default_rng(0)
-    images = [
-        tf.cast(rng.normal(size=shape).astype(np.float32), tensor.dtype)
-        for shape, tensor in zip(shapes, parent.inputs, strict=True)
-    ]
-    try:
-        before = tf.keras.Model(parent.inputs, layer.get_input_at(0))(images, training=False)
-    except (AttributeError, ValueError, tf.errors.OpError):  # not part of a graph of layers
-        return None
-    return layers.get_input_quantizer(layer)(before).numpy()
-
-
-def _describe_quantizer(quantizer) -> str:
-    name = getattr(quantizer, "name", None) or getattr(quantizer, "__name__", "")
-    return f"{name!r} ({type(quantizer).__name__})"
-
-
-def _list_operators(operators: list[tuple[Operator, str]], title: str) -> str:
-    def describe_place(name):
-        if not name:
-            return ""
-        return " of its input quantizer" if name == title else f" of layer {name!r}"
-
-    groups = itertools.groupby(operators, key=lambda pair: describe_place(pair[1]))
-    return ", ".join(", ".join(step.name for step, _ in group) + where for where, group in groups)
 
 
 def _describe_operators(operator: Operator, chain: list[tuple[Operator, str]]) -> str:

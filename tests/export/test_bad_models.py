@@ -55,6 +55,7 @@ RIGHT = {
     "two_inputs": 2,
     "two_outputs": 1,
     "outputs_with_names": 1,
+    "binary_dense": 1,
 }
 
 SIZE = r"`model` must know the size of its images; begin it with tf\.keras\.Input"
@@ -107,7 +108,6 @@ LOST = {
     "filter_of_two_magnitudes": r"holds more than one magnitude in filter 5 \(of 32\)",
     "grouped_with_16_channels": "has 16 input channels in each of its 2 groups; .* multiple of 32",
     "bare_sign": r"a bare tf\.sign of layer 'bare'.*; the converter knows `lq\.math\.sign`",
-    "binary_dense": "  dense: the engine has no binary form of QuantDense",
 }
 
 MISTAKEN = "converter took the padding in front of {} for SAME.* Pad with a ZeroPadding2D layer"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from export.conversion.rewriting.convolving import make_convolutions
 from export.conversion.rewriting.float32 import find_other_precisions, make_float32
 from export.conversion.rewriting.freeze import freeze_kernels
 from export.conversion.rewriting.hard_tanh import drop_hard_tanh
@@ -26,10 +27,11 @@ from recu_tf.quantized_scope import preserve_quantized_scope
 
 __all__ = ["Rewriting", "float32_model", "rewrite"]
 
-# In this order: the kernels that are negated or rotated are frozen, and a batch norm changes places
-# with a pool only if nothing stands between it and the signs. Each edits a graph and returns the
-# names of the layers that it replaced.
+# In this order: what becomes a convolution is then rewritten like any other, the kernels that are
+# negated or rotated are frozen, and a batch norm changes places with a pool only if nothing stands
+# between it and the signs. Each edits a graph and returns the names of the layers that it replaced.
 PASSES: dict[str, Callable[[Graph], list[str]]] = {
+    "make binary layers convolutions of images": make_convolutions,
     "freeze quantized kernels": freeze_kernels,
     "drop hard tanh before a sign": drop_hard_tanh,
     "normalise before max-pools": normalise_before_pools,

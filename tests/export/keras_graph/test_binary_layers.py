@@ -54,12 +54,36 @@ def test_kernel_is_quantized_as_the_layer_does():
         (K.Conv2D(4, (3, 2)), (4, 3, 2, 5)),
         (K.Conv2DTranspose(4, (3, 2)), (4, 3, 2, 5)),
         (K.DepthwiseConv2D((3, 2), depth_multiplier=2), (10, 3, 2, 1)),
+        (K.SeparableConv2D(4, (3, 2), depth_multiplier=2), (10, 3, 2, 1)),
         (K.Dense(4), (4, 1, 1, 5)),
+        (K.Conv1D(4, 3), (4, 1, 3, 5)),
+        (K.DepthwiseConv1D(3, depth_multiplier=2), (10, 1, 3, 1)),
     ],
 )
 def test_filters_are_in_the_order_of_tensorflow_lite(layer, shape):
-    layer.build((None, 8, 8, 5))
+    layer.build((None, 8, 5) if "1D" in type(layer).__name__ else (None, 8, 8, 5))
     assert binary_layers.compute_filters(layer).shape == shape
+
+
+def test_joint_filters_of_a_separable_convolution_compute_what_it_does():
+    images = np.random.default_rng(0).normal(size=(2, 6, 6, 5)).astype(np.float32)
+    layer = K.SeparableConv2D(4, (3, 2), depth_multiplier=3, use_bias=False)
+    expected = layer(images)
+    filters = binary_layers.compute_joint_filters(layer)
+    assert filters.shape == (4, 3, 2, 15)
+    kernel = filters.transpose(1, 2, 3, 0)
+    got = tf.nn.conv2d(np.concatenate([images] * 3, axis=-1), kernel, 1, "VALID")
+    # Float sums of 18 products of three factors, in another order.
+    np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5)
+
+
+def test_joint_filters_of_other_layers_are_their_own():
+    layer = K.Conv2D(4, 3)
+    layer.build((None, 8, 8, 5))
+    np.testing.assert_array_equal(
+        binary_layers.compute_joint_filters(layer), binary_layers.compute_filters(layer)
+    )
+    assert binary_layers.compute_filters(K.Conv1DTranspose(4, 3)) is None
 
 
 def test_layers_without_kernel_have_no_filters():

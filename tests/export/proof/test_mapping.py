@@ -51,6 +51,15 @@ def test_dense_layer_is_known_although_a_batch_norm_is_multiplied_into_its_kerne
     assert layers_with_kernel(model) == ["conv", "fc"]
 
 
+def test_names_that_the_rewriting_gives_belong_to_the_layers_that_it_replaced():
+    layers = {name: K.Dense(1, name=name) for name in ("conv", "add", "layer.map")}
+    found = {
+        name: [layer.name for layer in mapping.find_layers(name, layers)]
+        for name in ("model/conv.ones/add", "model/conv.flat/Reshape", "model/layer.map/Reshape")
+    }
+    assert list(found.values()) == [["conv"], ["conv"], ["layer.map"]]
+
+
 def test_nested_models_and_layers_called_twice():
     inner_inputs = tf.keras.Input((6, 6, 32))
     inner = tf.keras.Model(inner_inputs, K.BatchNormalization()(binary("conv")(inner_inputs)))

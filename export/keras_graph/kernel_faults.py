@@ -26,7 +26,7 @@ def find_kernel_faults(layer: tf.keras.layers.Layer) -> list[str]:
     Returns:
         A sentence for each kind of fault; none where the kernel can become bits.
     """
-    filters = layers.compute_filters(layer)
+    filters = layers.compute_joint_filters(layer)
     if not np.isfinite(filters).all():
         return [NOT_FINITE]
     flat = np.abs(filters.reshape(len(filters), -1))
