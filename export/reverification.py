@@ -194,7 +194,10 @@ def _run_self_tests(directory: Path, description: dict) -> dict[str, str]:
         names = [name for name in BACKENDS if isinstance(named, list) and name in named]
         # Without a list, the backend that all others are compared with.
         names = names or [YARDSTICK]
-        results = {name: predict.run_self_test(directory, backend=BACKENDS[name]) for name in names}
+        results = {
+            name: predict.run_self_test(directory, name="engine", options=BACKENDS[name])
+            for name in names
+        }
     except predict.Refused as refused:
         raise ValueError(f"{refused}.") from None
     failed = [f"{name}: {words}" for name, (passed, words) in results.items() if not passed]

@@ -8,7 +8,12 @@ from pathlib import Path
 from export.runtime import compile_delegate
 
 HOST = Path(__file__).parent / "export" / "runtime" / "host"
-PROGRAMS = {"run_network": ("run_network", "host", "network", "partition")}
+PLAYING = ("host", "network", "partition")
+MUTATING = ("mutation", "node_mutation", "tensor_mutation", "repair", "option_map")
+PROGRAMS = {
+    "run_network": ("run_network", *PLAYING),
+    "fuzz_delegate": ("fuzz_delegate", *PLAYING, *MUTATING),
+}
 
 
 def compile_program(name, path, flags=(), compiler=None):

@@ -215,7 +215,7 @@ def int8_outputs():
 
 
 def pools_between():
-    """Float operators between binary ones; a pool whose input is added to it."""
+    """Float operators between binary ones."""
     graph = GraphBuilder(4)
     x = graph.convolution(graph.quantize(graph.input(1, 6, 6, 32)), 32, 8)
     y = graph.add(graph.pool("MAX_POOL_2D", x, 3, 1), x)
@@ -224,6 +224,14 @@ def pools_between():
     y = graph.concatenate(y, y, graph.pad_channels(y, 0, 8))
     y = graph.clamp("RELU6", graph.add(y, shortcut))
     return graph.finish(graph.convolution(graph.quantize(y), 32, 16, 1, pad_values=0))
+
+
+def pooled_sum():
+    """A pool whose input is added to it, and read by nobody else."""
+    graph = GraphBuilder(6)
+    x = graph.convolution(graph.quantize(graph.input(1, 6, 6, 32)), 32, 8)
+    y = graph.add(graph.pool("MAX_POOL_2D", x, 3, 1), x)
+    return graph.finish(graph.convolution(graph.quantize(graph.add(y, graph.floats(8))), 8, 16))
 
 
 def many_filters():
@@ -235,4 +243,11 @@ def many_filters():
     return graph.finish(graph.multiply(y, graph.floats(5)), x)
 
 
-SMALL_GRAPHS = (residual_block, grouped_bits, int8_outputs, pools_between, many_filters)
+SMALL_GRAPHS = (
+    residual_block,
+    grouped_bits,
+    int8_outputs,
+    pools_between,
+    pooled_sum,
+    many_filters,
+)

@@ -29,12 +29,14 @@ class File:
         network: the network it was made from, or "" if unknown; files of one network are compared
             with each other.
         binary: whether it has binary operators.
+        quantized: whether it has integers that stand for real numbers.
     """
 
     name: str
     flatbuffer: bytes
     network: str
     binary: bool
+    quantized: bool = False
 
 
 def check_paths(paths: Sequence[str]) -> None:
@@ -90,22 +92,30 @@ def _files(path: Path) -> list[File]:
         else:
             inputs = draw_inputs(model, REWRITING_IMAGES)
             flatbuffer = export.convert(export.rewrite(model, inputs)[0])
-            main = File(network, flatbuffer, network, read(flatbuffer).has_binary_operators)
+            main = _describe(network, flatbuffer, network)
         baselines = convert_baselines(model)
     except ValueError as error:
         raise error if network in str(error) else ValueError(f"{path}: {error}") from error
     return [
         main,
         *(
-            File(f"{network} ({kind})", flatbuffer, network, False)
+            _describe(f"{network} ({kind})", flatbuffer, network)
             for kind, flatbuffer in baselines.items()
         ),
     ]
 
 
 def _read(path: Path, network: str) -> File:
-    flatbuffer = path.read_bytes()
     try:
-        return File(str(path), flatbuffer, network, read(flatbuffer).has_binary_operators)
+        return _describe(str(path), path.read_bytes(), network)
     except ValueError as error:
         raise ValueError(f"{path} is damaged or no TFLite file: {error}") from error
+
+
+def _describe(name: str, flatbuffer: bytes, network: str) -> File:
+    file = read(flatbuffer)
+    tensors = (
+        tensor for operator in file.operators for tensor in (*operator.inputs, *operator.outputs)
+    )
+    quantized = any(tensor is not None and tensor.quantized for tensor in tensors)
+    return File(name, flatbuffer, network, file.has_binary_operators, quantized)

@@ -6,9 +6,13 @@ from dataclasses import asdict, dataclass
 from experiments.machine import describe_machine
 from experiments.quiet import quiet_standard_error
 from experiments.tflite_benchmark.benchmark_files import File, check_paths, find_files
-from export.measurement.comparison import Breakdown, Comparison, break_down, compare
-from export.measurement.latency import Benchmark, Failure, Latency, benchmark, find_fastest
+from experiments.tflite_benchmark.time_shares import TimeShares, find_time_shares
+from export import runtime
+from export.measurement.comparison import Breakdown, Comparison
+from export.measurement.delegate_profile import DelegateProfile
+from export.measurement.latency import Benchmark, Failure, Latency, benchmark
 from export.measurement.memory import measure_loaded_memory
+from export.runtime.delegate_facts import describe_runtime
 from export.tflite.backends import BACKENDS, FLOAT_BACKENDS, find_backends
 
 __all__ = ["Results", "measure"]
@@ -28,8 +32,9 @@ class Results:
         files: the files that were measured.
         memory: bytes by name of the file and backend; None where the system does not state it.
         measured: latencies, and the backends that failed.
-        comparisons: of each binary file with the others of its network.
-        breakdowns: where the time of each binary file goes, on one thread.
+        shares: where the time of the binary files goes.
+        delegate: the delegate's backend and the interpreter it is in; None where it is missing.
+        problem: why the delegate is missing, and how to get it; None where it is not.
     """
 
     machine: dict[str, object]
@@ -38,8 +43,9 @@ class Results:
     files: list[File]
     memory: dict[str, dict[str, int | None]]
     measured: Benchmark
-    comparisons: list[Comparison]
-    breakdowns: list[Breakdown | Failure]
+    shares: TimeShares
+    delegate: str | None
+    problem: str | None
 
     def as_json(self) -> dict[str, object]:
         """All numbers, for a JSON file."""
@@ -61,13 +67,18 @@ class Results:
             "failures": [_as_json(failure) for failure in self.measured.failures],
             "comparisons": [
                 {"speedup": comparison.speedup, **_as_json(comparison)}
-                for comparison in self.comparisons
+                for comparison in self.shares.comparisons
             ],
-            "breakdowns": [_as_json(breakdown) for breakdown in self.breakdowns],
+            "breakdowns": [_as_json(breakdown) for breakdown in self.shares.breakdowns],
+            "delegate": {"runtime": self.delegate, "problem": self.problem},
+            "profiles": [_as_json(profile) for profile in self.shares.profiles],
+            "sentences": self.shares.sentences,
         }
 
 
-def _as_json(measured: Latency | Failure | Comparison | Breakdown) -> dict[str, object]:
+def _as_json(
+    measured: Latency | Failure | Comparison | Breakdown | DelegateProfile,
+) -> dict[str, object]:
     """The attributes by the keys that they have in the JSON."""
     return asdict(
         measured,
@@ -75,7 +86,9 @@ def _as_json(measured: Latency | Failure | Comparison | Breakdown) -> dict[str, 
     )
 
 
-def measure(paths: Sequence[str], threads: Sequence[int], repeats: int = 50) -> Results:
+def measure(
+    paths: Sequence[str], threads: Sequence[int], repeats: int = 50, *, profile: bool = False
+) -> Results:
     """Measures files and networks in one run, all taking turns.
 
     Args:
@@ -85,6 +98,7 @@ def measure(paths: Sequence[str], threads: Sequence[int], repeats: int = 50) -> 
             network.
         threads: numbers of threads.
         repeats: number of timed runs of each.
+        profile: whether to measure the steps of the delegate with each number of threads.
 
     Raises:
         FileNotFoundError: there is nothing at one of `paths`.
@@ -104,18 +118,12 @@ def measure(paths: Sequence[str], threads: Sequence[int], repeats: int = 50) -> 
     with quiet_standard_error():
         files = find_files(paths)
         memory, measured = _memory_and_latency(files, threads, repeats)
-        comparisons, breakdowns = [], []
-        for file in files:
-            if not file.binary:
-                continue
-            others = [
-                other for other in files if not other.binary and other.network == file.network
-            ]
-            for other in others:
-                comparisons += compare(measured.latencies, file.name, other.name)
-            if 1 in threads:
-                breakdowns.append(_break_down(file, others, measured.latencies, repeats))
-    return Results(machine, threads, repeats, files, memory, measured, comparisons, breakdowns)
+        shares = find_time_shares(
+            files, measured.latencies, threads, repeats, each_thread_count=profile
+        )
+        problem = runtime.find_problem()
+        delegate = None if problem else describe_runtime()
+    return Results(machine, threads, repeats, files, memory, measured, shares, delegate, problem)
 
 
 def _memory_and_latency(
@@ -149,17 +157,3 @@ def _memory(file: File) -> tuple[dict[str, int | None], list[Failure]]:
         except RuntimeError as error:
             failures.append(Failure(file.name, backend, str(error)))
     return memory, failures
-
-
-def _break_down(
-    file: File, others: list[File], latencies: list[Latency], repeats: int
-) -> Breakdown | Failure:
-    backend = find_fastest(latencies, file.name).backend
-    compared = {
-        other.name: (other.flatbuffer, find_fastest(latencies, other.name).backend)
-        for other in others
-    }
-    try:
-        return break_down(file.name, file.flatbuffer, backend, compared, repeats=repeats)
-    except (RuntimeError, ValueError) as error:
-        return Failure(f"{file.name} in segments", backend, " ".join(str(error).split()))

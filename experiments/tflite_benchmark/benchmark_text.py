@@ -4,6 +4,7 @@ from tabulate import tabulate
 
 from experiments.tflite_benchmark.benchmark_files import File
 from experiments.tflite_benchmark.benchmark_run import Results
+from export.measurement.delegate_profile import DelegateProfile
 from export.measurement.latency import find_fastest
 
 __all__ = ["UNRELATED", "as_text"]
@@ -13,8 +14,16 @@ HEADERS = ("backend", "memory kB", "threads", "median ms", "p95 ms", "min ms", "
 ALIGNMENT = ("left", *["right"] * 5, "left")
 
 
-def as_text(results: Results) -> str:
-    """A table of latencies and memory for each file, comparisons, and where the time goes."""
+def as_text(results: Results, *, profile: bool = False) -> str:
+    """A table of latencies and memory for each file, comparisons, and where the time goes.
+
+    Args:
+        results: of the benchmark.
+        profile: whether to list each step of the delegate.
+
+    Returns:
+        Lines. The last ones say of each binary file how many times as fast as float32 it is.
+    """
     machine = results.machine
     lines = [
         f"{machine['cpu']}, {machine['cores']} cores, load {machine['load']:.1f} before; "
@@ -22,14 +31,25 @@ def as_text(results: Results) -> str:
     ]
     if machine["load"] > machine["cores"] / 2:
         lines.append("The machine does other work: trust the fastest runs, not the medians.")
+    shares = results.shares
+    if shares.sentences:
+        lines.append(
+            f"The delegate is missing: {results.problem}"
+            if results.problem
+            else f"Stock interpreter: {results.delegate}"
+        )
     for file in results.files:
         lines += _describe(file, results)
-    lines += map(str, results.comparisons)
+    lines += map(str, shares.comparisons)
     unknown = {file.name for file in results.files if not file.network}
-    if any(comparison.binary.name in unknown for comparison in results.comparisons):
+    if any(comparison.binary.name in unknown for comparison in shares.comparisons):
         lines.append(UNRELATED)
-    lines += map(str, results.breakdowns)
-    return "\n".join(lines)
+    lines += map(str, shares.breakdowns)
+    lines += [
+        found.summarize() if isinstance(found, DelegateProfile) and not profile else str(found)
+        for found in shares.profiles
+    ]
+    return "\n".join([*lines, *shares.sentences])
 
 
 def _describe(file: File, results: Results) -> list[str]:

@@ -42,14 +42,14 @@ class Comparison:
         direction = f"times as {'slow' if slow else 'fast'}"
         threads = "1 thread" if binary.threads == 1 else f"{binary.threads} threads"
         return (
-            f"{binary.name} on {threads} is {_format_number(ratio)} {direction} as {other.name}: "
-            f"{_format_number(binary.median_ms)} ms ({binary.backend}) against "
-            f"{_format_number(other.median_ms)} ms ({other.backend}); by their fastest runs "
-            f"{_format_number(best)} {direction}"
+            f"{binary.name} on {threads} is {format_number(ratio)} {direction} as {other.name}: "
+            f"{format_number(binary.median_ms)} ms ({binary.backend}) against "
+            f"{format_number(other.median_ms)} ms ({other.backend}); by their fastest runs "
+            f"{format_number(best)} {direction}"
         )
 
 
-def _format_number(value: float) -> str:
+def format_number(value: float) -> str:
     """Two decimals, or two digits where these would be lost."""
     return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
 

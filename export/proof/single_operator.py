@@ -171,9 +171,19 @@ def _pack(signs: np.ndarray) -> np.ndarray:
     return np.packbits(bits, axis=-1, bitorder="little").view(np.int32)
 
 
-def build_file(case: Case, numbers: dict[str, np.ndarray]) -> bytes:
-    """Builds a file that turns numbers into bits, runs the operator and gives numbers."""
+def build_file(*cases: tuple[Case, dict[str, np.ndarray]]) -> bytes:
+    """Builds a file that turns numbers into bits, runs an operator and gives numbers.
+
+    Args:
+        cases: a case and its numbers; of several, each has an input and an output of its own.
+    """
     builder = FileBuilder()
+    inputs, outputs = zip(*(_add_case(builder, *case) for case in cases), strict=True)
+    return builder.finish(list(inputs), list(outputs))
+
+
+def _add_case(builder: FileBuilder, case: Case, numbers: dict[str, np.ndarray]) -> Pair:
+    """Adds a case to a file; the tensors of its input and its output."""
     scaled = {}
     if isinstance(case, Signs):
         scaled = {"scale": case.scale, "zero_point": case.zero_point}
@@ -185,7 +195,7 @@ def build_file(case: Case, numbers: dict[str, np.ndarray]) -> bytes:
     if isinstance(case, Convolution):
         output = _add_convolution(builder, case, numbers, packed)
         if case.output != "BITS":
-            return builder.finish([images], [output])
+            return images, output
         packed = output
     elif isinstance(case, Pool):
         packed = _add_pool(builder, case, packed)
@@ -196,7 +206,7 @@ def build_file(case: Case, numbers: dict[str, np.ndarray]) -> bytes:
     else:
         output = builder.add_tensor(shape)
     builder.add_custom("LceDequantize", [packed], output)
-    return builder.finish([images], [output])
+    return images, output
 
 
 def _give_window_options(case: Convolution | Pool) -> dict[str, int]:

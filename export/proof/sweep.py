@@ -71,7 +71,7 @@ def run_case(case: Case, backend: str) -> str:
     numbers = draw_numbers(case)
     try:
         engine = Interpreter(
-            build_file(case, numbers), num_threads=1, **BACKENDS[backend]
+            build_file((case, numbers)), num_threads=1, **BACKENDS[backend]
         ).interpreter
     except RuntimeError:
         return "refused"

@@ -4,7 +4,7 @@ import ctypes
 import os
 from importlib import metadata
 
-from export.runtime import external_delegate
+from . import external_delegate
 
 __all__ = ["describe_runtime", "find_limit", "list_nodes", "measure_clock", "name_backend"]
 

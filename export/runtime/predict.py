@@ -1,11 +1,18 @@
 """Runs the network of this folder on images: python predict.py IMAGE|FOLDER [...] [--json]
 
 `recu export` writes this script into the folder of an export. It reads what it needs to know of the
-network from `model.json` beside it. It needs Python 3.10 to 3.12 and
+network from `model.json` beside it. It needs neither TensorFlow nor the project that wrote the
+folder, but an interpreter: LiteRT with the delegate (Python 3.10 to 3.13),
+
+    pip install recu_runtime-*.whl pillow
+
+with the wheel that `make wheel` writes in a clone of recu_tf, or Larq Compute Engine (Python 3.10
+to 3.12, x86-64),
 
     pip install "larq-compute-engine>=0.16,<0.17" "numpy>=1.26,<2" pillow
 
-but neither TensorFlow nor the project that wrote the folder.
+Where both are installed, LiteRT runs the network, and the engine what the delegate cannot;
+--interpreter chooses one. A line on standard error says which one runs.
 
 A folder stands for all images in it and in its subfolders, except hidden ones. Photos are turned
 upright according to their EXIF data; training and evaluation do not do that. For an image that
@@ -21,29 +28,24 @@ reported in one line before the first image.
     outputs  name, shape and values of each output; null for a value that is not finite
 
 --self-test takes no images. It runs the golden sample of the folder and compares the outputs.
-
-It is one file, longer than files of this project otherwise are, because it is copied to machines
-that have nothing else of the project.
 """
 
 import argparse
 import hashlib
 import importlib
-import importlib.util
 import json
 import math
 import os
 import platform
 import sys
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
-INSTALL = 'pip install "larq-compute-engine>=0.16,<0.17" "numpy>=1.26,<2" pillow'
-ELSEWHERE = (
-    "run model.tflite there with the engine's C++ library, see "
-    "https://docs.larq.dev/compute-engine/build/, or this script on an x86-64 computer"
-)
+WITH_DELEGATE = "pip install recu_runtime-*.whl pillow"
+WITH_ENGINE = 'pip install "larq-compute-engine>=0.16,<0.17" "numpy>=1.26,<2" pillow'
+INSTALL = f"{WITH_DELEGATE} (the wheel comes from `make wheel` in recu_tf), or {WITH_ENGINE}"
 
 try:
     import numpy as np
@@ -52,10 +54,7 @@ except ImportError as error:
     print(f"predict.py: error: {error.name} is missing: {INSTALL}", file=sys.stderr)
     raise SystemExit(2) from None
 
-ENGINE = "larq_compute_engine"
 FORMAT = 1
-ARM = ("aarch64", "arm64")
-HAVE_WHEELS = ("x86_64", "AMD64", "arm64")  # arm64 is a Mac; on Linux it is aarch64
 MODES = {1: "L", 3: "RGB"}  # Pillow's, by the number of channels
 # A part of Pillow's formats: for some others it starts other programs.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
@@ -77,19 +76,13 @@ def read_network(path: Path) -> SimpleNamespace:
         description = json.loads(path.read_text("utf-8"))
         if description["format"] != FORMAT:
             raise Refused(f"{path} must have format {FORMAT}, got {description['format']!r}")
+        image, ends = description["input"], description["outputs"]
         network = SimpleNamespace(
-            **{
-                key: description["input"][key]
-                for key in ("type", "values", "mean", "std", "resize")
-            },
-            shape=_parse_shape(description["input"]["shape"]),
+            **{key: image[key] for key in ("type", "values", "mean", "std", "resize")},
+            shape=_parse_shape(image["shape"]),
             inputs=[(_parse_shape(end["shape"]), end["type"]) for end in description["inputs"]],
-            outputs=[
-                (str(end["name"]), _parse_shape(end["shape"])) for end in description["outputs"]
-            ],
-            main=[end["name"] for end in description["outputs"]].index(
-                description["output"]["name"]
-            ),
+            outputs=[(str(end["name"]), _parse_shape(end["shape"])) for end in ends],
+            main=[end["name"] for end in ends].index(description["output"]["name"]),
             kind=description["output"]["kind"],
             class_names=description["class_names"],
             sha256=description["files"]["model.tflite"],
@@ -112,9 +105,9 @@ def _parse_shape(sizes: list) -> tuple[int, ...]:
 
 
 def _check_names(network: SimpleNamespace) -> None:
-    names, (_, shape) = network.class_names, network.outputs[network.main]
-    if names is None:
+    if (names := network.class_names) is None:
         return
+    _, shape = network.outputs[network.main]
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise TypeError("class_names must be texts")
     classes = shape[-1] if shape else 1
@@ -205,8 +198,7 @@ def resize_image(image: Image.Image, resize: dict) -> Image.Image:
         box.append((length, first * old / new, (first + length) * old / new))
     # Only what is kept is resized: the whole of a long strip could be too large for memory.
     (width, left, right), (height, top, bottom) = box
-    size, kept = (width, height), (left, top, right, bottom)
-    return image.resize(size, Image.Resampling.BILINEAR, box=kept)
+    return image.resize((width, height), Image.Resampling.BILINEAR, (left, top, right, bottom))
 
 
 def prepare(path: Path, network: SimpleNamespace) -> np.ndarray:
@@ -225,18 +217,26 @@ def prepare(path: Path, network: SimpleNamespace) -> np.ndarray:
     return pixels.astype(np.float32) * factor - shift
 
 
-def load_engine(path: Path, network: SimpleNamespace, threads: int, backend: dict | None = None):
-    """Loads the network into the interpreter of Larq Compute Engine.
+def load_interpreter(
+    folder: Path, network: SimpleNamespace, threads: int, name: str | None, options: dict | None
+) -> SimpleNamespace:
+    """Loads the network into an interpreter.
 
     Args:
-        path: of the file.
+        folder: of the export.
         network: of `read_network`.
-        threads: number of threads that the engine uses.
-        backend: the engine's options; None means those that are fast on this machine.
+        threads: number of threads that run the network.
+        name: of `INTERPRETERS`; None means the first that can run the file.
+        options: of the engine; None means those that are fast on this machine.
+
+    Returns:
+        The interpreter's `title`, `inputs` (shape and dtype of each), `outputs` (number of them)
+        and `predict`, a function from input arrays to output arrays.
 
     Raises:
-        Refused: the file is not the one that was verified, or the engine is missing or refuses it.
+        Refused: the file is not the one that was verified, or no interpreter can run it.
     """
+    path = folder / "model.tflite"
     try:
         flatbuffer = path.read_bytes()
     except OSError as error:
@@ -244,81 +244,94 @@ def load_engine(path: Path, network: SimpleNamespace, threads: int, backend: dic
     # The engine does not check files, and crashes on damaged ones.
     if hashlib.sha256(flatbuffer).hexdigest() != network.sha256:
         raise Refused(f"{path} is damaged or another file: its SHA-256 is not that of model.json")
-    interpreter_class = load_interpreter_class()
+    missing, failed = [], []
+    for title, command, load in [INTERPRETERS[name]] if name else INTERPRETERS.values():
+        try:
+            interpreter = load(flatbuffer, threads, options)
+        except ModuleNotFoundError as error:
+            missing.append(f"{title} is not installed ({error}): {command}")
+        except (ImportError, OSError, RuntimeError, ValueError) as error:
+            failed.append(f"{title} cannot run it: {' '.join(str(error).split())}")
+        else:
+            break
+    else:
+        raise Refused(f"{path} cannot be run: {'; '.join(failed + missing)}")
+    interpreter.title = f"{title} ({failed[0]})" if failed else title
+    if interpreter.inputs != network.inputs or (network.shape, network.type) not in network.inputs:
+        raise Refused(f"{path} takes {interpreter.inputs}, which differs from model.json")
+    if (given := interpreter.outputs) != (described := len(network.outputs)):
+        raise Refused(f"{path} gives {given} outputs, model.json describes {described}")
+    return interpreter
+
+
+def load_with_delegate(flatbuffer: bytes, threads: int, _: dict | None) -> SimpleNamespace:
+    """Loads a file into LiteRT with the delegate, see `load_interpreter`."""
+    importlib.import_module("ai_edge_litert")  # without it, the delegate would load TensorFlow
+    alone = find_spec("recu_runtime") or not find_spec("export")
+    delegate = import_alone("recu_runtime" if alone else "export.runtime")
+    interpreter = delegate.load(flatbuffer, threads)
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+
+    def predict(arrays: list[np.ndarray]) -> list[np.ndarray]:
+        for end, values in zip(inputs, arrays, strict=True):
+            interpreter.set_tensor(end["index"], values)
+        interpreter.invoke()
+        return [interpreter.get_tensor(end["index"]) for end in outputs]
+
+    return SimpleNamespace(
+        inputs=[(tuple(end["shape"].tolist()), np.dtype(end["dtype"]).name) for end in inputs],
+        outputs=len(outputs),
+        predict=predict,
+    )
+
+
+def load_in_engine(flatbuffer: bytes, threads: int, options: dict | None) -> SimpleNamespace:
+    """Loads a file into the interpreter of Larq Compute Engine, see `load_interpreter`."""
+    module = import_alone("larq_compute_engine.tflite.python.interpreter")
     # The fast one: "optimized", the default, has assembly for 64-bit ARM only.
-    if backend is None:
-        backend = {} if platform.machine() in ARM else {"use_indirect_bgemm": True}
+    if options is None:
+        options = {} if platform.machine() in ("aarch64", "arm64") else {"use_indirect_bgemm": True}
     try:
-        engine = interpreter_class(flatbuffer, num_threads=threads, **backend).interpreter
+        engine = module.Interpreter(flatbuffer, num_threads=threads, **options).interpreter
     except TypeError:  # the engine counts threads in 32 bits; its message repeats the whole file
-        raise Refused(f"--threads must be fewer, got {threads}") from None
-    except (RuntimeError, ValueError) as error:
-        raise Refused(f"{path} cannot be run: {' '.join(str(error).split())}") from None
+        raise ValueError(f"--threads must be fewer, got {threads}") from None
     types = [np.dtype(dtype).name for dtype in engine.input_types]
-    found = list(zip(map(tuple, engine.input_shapes), types, strict=True))
-    if found != network.inputs or (network.shape, network.type) not in found:
-        raise Refused(f"{path} takes {found}, which differs from model.json")
-    if len(engine.output_shapes) != len(network.outputs):
-        raise Refused(
-            f"{path} gives {len(engine.output_shapes)} outputs, model.json describes "
-            f"{len(network.outputs)}"
-        )
-    return engine
+    return SimpleNamespace(
+        inputs=list(zip(map(tuple, engine.input_shapes), types, strict=True)),
+        outputs=len(engine.output_shapes),
+        predict=engine.predict,
+    )
 
 
-def run(engine, inputs: list[np.ndarray]) -> list[np.ndarray]:
+def import_alone(name: str) -> ModuleType:
+    """Imports a module of a package without the package's first file, which loads TensorFlow."""
+    package = name.partition(".")[0]
+    if package != name and package not in sys.modules and (spec := find_spec(package)):
+        parent = sys.modules[package] = ModuleType(package)
+        parent.__spec__, parent.__path__ = spec, list(spec.submodule_search_locations or ())
+    return importlib.import_module(name)
+
+
+INTERPRETERS = {
+    "delegate": ("LiteRT with the delegate", WITH_DELEGATE, load_with_delegate),
+    "engine": ("Larq Compute Engine", WITH_ENGINE, load_in_engine),
+}
+
+
+def run(interpreter: SimpleNamespace, inputs: list[np.ndarray]) -> list[np.ndarray]:
     """Runs the network once.
 
     Raises:
-        Refused: the engine cannot.
+        Refused: the interpreter cannot.
     """
     try:
-        return [np.asarray(values) for values in engine.predict(inputs)]
+        return [np.asarray(values) for values in interpreter.predict(inputs)]
     except (RuntimeError, ValueError) as error:
         raise Refused(f"the network cannot be run: {' '.join(str(error).split())}") from None
 
 
-def load_interpreter_class() -> type:
-    """Imports the engine's interpreter.
-
-    Raises:
-        Refused: it is not installed; the message says how to install it.
-    """
-    spec = importlib.util.find_spec(ENGINE)
-    if spec is None:
-        machine = platform.machine()
-        if machine not in HAVE_WHEELS:
-            raise Refused(f"larq-compute-engine has no wheel for {machine}: {ELSEWHERE}")
-        raise Refused(f"larq-compute-engine is missing: {INSTALL}")
-    if ENGINE not in sys.modules:
-        # An empty package that replaces the engine's own, which loads TensorFlow.
-        parent = ModuleType(ENGINE)
-        parent.__path__ = list(spec.submodule_search_locations)
-        sys.modules[ENGINE] = parent
-    try:
-        module = importlib.import_module(f"{ENGINE}.tflite.python.interpreter")
-        # The interpreter imports it only when it is first used.
-        importlib.import_module(f"{ENGINE}.tflite.python.interpreter_wrapper_lite")
-    except ImportError as error:
-        raise Refused(f"larq-compute-engine cannot be loaded ({error}): {INSTALL}") from None
-    return module.Interpreter
-
-
-def to_probabilities(outputs: np.ndarray, kind: str) -> np.ndarray:
-    """Probabilities of the classes (images, classes), from outputs of either kind."""
-    outputs = outputs.astype(np.float64)
-    if kind == "probabilities":
-        return outputs
-    with np.errstate(all="ignore"):  # outputs that are not finite stay so
-        powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-        return powers / powers.sum(axis=1, keepdims=True)
-
-
 def find_images(paths: list[Path]) -> tuple[list[Path], list[str]]:
-    """Finds the images among files and folders.
-
-    Args:
-        paths: of images and of folders. The images of a folder are sorted by name.
+    """Finds the images among files and folders; those of a folder are sorted by name.
 
     Returns:
         The images, and a message for each path that cannot be used.
@@ -363,8 +376,12 @@ def _find_images_within(folder: Path, wrong: list[str]) -> tuple[list[Path], int
     return found, others
 
 
-def predict(paths: list[Path], folder: Path, top: int, threads: int, as_json: bool) -> bool:
+def predict(folder: Path, given: argparse.Namespace) -> bool:
     """Prints the outputs of the network for each image.
+
+    Args:
+        folder: of the export.
+        given: on the command line.
 
     Returns:
         Whether all images could be read.
@@ -374,8 +391,9 @@ def predict(paths: list[Path], folder: Path, top: int, threads: int, as_json: bo
     """
     network = read_network(folder / "model.json")
     check_image(network, folder / "model.json")
-    files, wrong = find_images(paths)
-    engine = load_engine(folder / "model.tflite", network, threads)
+    files, wrong = find_images(given.images)
+    interpreter = load_interpreter(folder, network, given.threads, given.interpreter, None)
+    print(f"predict.py: {interpreter.title} runs the network", file=sys.stderr)
     for complaint in wrong:
         print(f"predict.py: error: {complaint}", file=sys.stderr)
     size = network.shape[0]
@@ -391,14 +409,12 @@ def predict(paths: list[Path], folder: Path, top: int, threads: int, as_json: bo
                 read.append(path)
         if not read:
             continue
-        outputs = run(engine, [images])
+        outputs = run(interpreter, [images])
         for place, path in enumerate(read):
             # An output without a batch axis belongs to all images.
-            of_image = [
-                values[place] if values.shape[:1] == (size,) else values for values in outputs
-            ]
-            show = format_json if as_json else format_text
-            print(show(path, of_image, network, top), flush=as_json)
+            own = [values[place] if values.shape[:1] == (size,) else values for values in outputs]
+            show = format_json if given.json else format_text
+            print(show(path, own, network, given.top), flush=given.json)
     return not wrong
 
 
@@ -409,15 +425,14 @@ def rank_classes(
     values = outputs[network.main]
     if network.kind not in ("logits", "probabilities") or values.ndim != 1:
         return None
-    row = to_probabilities(values[np.newaxis], network.kind)[0]
-    names = network.class_names
+    row, names = values.astype(np.float64), network.class_names
+    if network.kind == "logits":
+        with np.errstate(all="ignore"):  # outputs that are not finite stay so
+            row = np.exp(row - row.max())
+            row /= row.sum()
     return [
-        {
-            "class": int(number),
-            "name": names[number] if names else None,
-            "probability": float(row[number]),
-        }
-        for number in np.argsort(-row, kind="stable")[:top]
+        {"class": int(at), "name": names[at] if names else None, "probability": float(row[at])}
+        for at in np.argsort(-row, kind="stable")[:top]
     ]
 
 
@@ -505,13 +520,14 @@ def _read_array(end: dict, content: bytes) -> np.ndarray:
     return values.reshape(shape).astype(dtype)
 
 
-def run_self_test(folder: Path, threads: int = 1, backend: dict | None = None) -> tuple[bool, str]:
+def run_self_test(
+    folder: Path, threads: int = 1, name: str | None = None, options: dict | None = None
+) -> tuple[bool, str]:
     """Runs the golden sample of a folder and compares the outputs.
 
     Args:
         folder: of the export.
-        threads: number of threads that the engine uses.
-        backend: the engine's options; None means those that are fast on this machine.
+        threads, name, options: see `load_interpreter`.
 
     Returns:
         Whether enough runs were within the tolerance, and the result in words.
@@ -521,70 +537,54 @@ def run_self_test(folder: Path, threads: int = 1, backend: dict | None = None) -
     """
     network = read_network(folder / "model.json")
     golden = read_golden(folder, network)
-    engine = load_engine(folder / "model.tflite", network, threads, backend)
+    interpreter = load_interpreter(folder, network, threads, name, options)
     right, largest = 0, 0.0
     for number, inputs in enumerate(zip(*golden.inputs, strict=True)):
-        good = True
-        for got, values, tolerance in zip(
-            run(engine, list(inputs)), golden.outputs, golden.tolerances, strict=True
-        ):
-            same = np.shape(got) == values[number].shape
-            difference = (
-                np.abs(np.subtract(got, values[number], dtype=np.float64)) if same else np.inf
-            )
+        good, outputs = True, run(interpreter, list(inputs))
+        for got, values, tolerance in zip(outputs, golden.outputs, golden.tolerances, strict=True):
+            difference = np.inf
+            if got.shape == values[number].shape:
+                difference = np.abs(np.subtract(got, values[number], dtype=np.float64))
             good &= bool(np.all(difference <= tolerance))
             largest = max(largest, float(np.max(difference, initial=0)))
         right += good
     passed = right >= golden.enough
     return passed, (
         f"self-test {'passed' if passed else 'FAILED'}: {right} of {len(golden.inputs[0])} runs "
-        f"within the tolerance ({golden.enough} are enough), largest difference {largest:.1e}"
+        f"within the tolerance ({golden.enough} are enough), largest difference {largest:.1e}, "
+        f"{interpreter.title}"
     )
-
-
-def _parse_positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1, got {number}")
-    return number
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the script; returns its exit code, see the first lines of this file."""
-    parser = argparse.ArgumentParser(
-        prog="predict.py", description="Runs the network of this folder on images."
-    )
-    parser.add_argument(
-        "images", nargs="*", type=Path, metavar="IMAGE", help="an image or a folder of images"
-    )
-    parser.add_argument(
-        "--top", type=_parse_positive, default=5, help="number of classes to print (%(default)s)"
-    )
-    parser.add_argument(
-        "--threads", type=_parse_positive, default=1, help="number of threads (%(default)s)"
-    )
-    parser.add_argument("--json", action="store_true", help="print a line of JSON for each image")
-    parser.add_argument(
-        "--self-test", action="store_true", help="run the golden sample, without images"
-    )
+    parser = argparse.ArgumentParser("predict.py", description=__doc__.partition(":")[0] + ".")
+    add = parser.add_argument
+    add("images", nargs="*", type=Path, metavar="IMAGE", help="an image or a folder of images")
+    add("--top", type=int, default=5, help="number of classes to print (%(default)s)")
+    add("--threads", type=int, default=1, help="number of threads (%(default)s)")
+    add("--interpreter", choices=INTERPRETERS, help="what runs the network (the first that can)")
+    add("--json", action="store_true", help="print a line of JSON for each image")
+    add("--self-test", action="store_true", help="run the golden sample, without images")
     given = parser.parse_args(arguments)
     if given.self_test == bool(given.images):
         parser.error("give images, or --self-test without images")
+    for name in ("top", "threads"):
+        if getattr(given, name) < 1:
+            parser.error(f"--{name} must be a whole number from 1, got {getattr(given, name)}")
     # Names may contain letters that the terminal cannot show.
     sys.stdout.reconfigure(errors="backslashreplace")
     folder = Path(__file__).resolve().parent
     try:
         if given.self_test:
-            passed, result = run_self_test(folder, given.threads)
+            passed, result = run_self_test(folder, given.threads, given.interpreter)
             print(result)
         else:
-            passed = predict(given.images, folder, given.top, given.threads, given.json)
+            passed = predict(folder, given)
         sys.stdout.flush()
-    except Refused as refused:
-        print(f"predict.py: error: {refused}", file=sys.stderr)
-        return 2
-    except MemoryError:
-        print("predict.py: error: there is not enough memory for the network", file=sys.stderr)
+    except (Refused, MemoryError) as error:
+        reason = str(error) or "there is not enough memory for the network"
+        print(f"predict.py: error: {reason}", file=sys.stderr)
         return 2
     except OSError as error:  # the reader of the output has ended, or the disk is full
         # The rest of the buffer would fail again when Python exits.

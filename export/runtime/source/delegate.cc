@@ -8,6 +8,7 @@
 
 #include "operators.h"
 #include "program.h"
+#include "recu_delegate.h"
 #include "tflite.h"
 
 #define RECU_EXPORT extern "C" __attribute__((visibility("default")))
@@ -200,7 +201,6 @@ RECU_EXPORT void tflite_plugin_destroy_delegate(TfLiteDelegate* interface) {
   if (interface != nullptr) delete &recu::delegate_of(interface);
 }
 
-// The names of the backends that this processor can run, a line for each, the fastest first.
 RECU_EXPORT const char* recu_backends() {
   static const std::string names = [] {
     const recu::Backend* found[recu::kMostBackends];
@@ -212,12 +212,10 @@ RECU_EXPORT const char* recu_backends() {
   return names.c_str();
 }
 
-// The name of the backend that a delegate uses.
 RECU_EXPORT const char* recu_backend(TfLiteDelegate* interface) {
   return recu::delegate_of(interface).backend->name;
 }
 
-// A line for each step that runs, see Program::profile; valid until the next call.
 RECU_EXPORT const char* recu_profile(TfLiteDelegate* interface) {
   recu::Delegate& delegate = recu::delegate_of(interface);
   delegate.profile.clear();
@@ -225,7 +223,6 @@ RECU_EXPORT const char* recu_profile(TfLiteDelegate* interface) {
   return delegate.profile.c_str();
 }
 
-// The numbers of the nodes that it runs in the main graph of the first interpreter it was given to.
 RECU_EXPORT const char* recu_nodes(TfLiteDelegate* interface) {
   return recu::delegate_of(interface).nodes.c_str();
 }

@@ -262,8 +262,10 @@ void Program::place_tensors(const TfLiteContext& context) {
       const size_t bytes = static_cast<size_t>(element_count(described)) *
                            (described.type == kTfLiteInt8 ? 1 : 4);
       const auto residual = slot_of_.find(step.residual);
-      // A sum may take the place of what is added, which stays in the cache.
+      // A sum may take the place of what is added, which stays in the cache, unless the step reads that
+      // otherwise as well: windows of a pool would meet sums.
       const bool in_place = tensor == step.values && residual != slot_of_.end() &&
+                            std::count(step.inputs.begin(), step.inputs.end(), step.residual) == 0 &&
                             last_use[step.residual] == static_cast<int>(at) &&
                             slots[residual->second].bytes >= bytes;
       size_t best = slots.size();

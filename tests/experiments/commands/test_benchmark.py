@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 from complaints import complaint
@@ -8,8 +9,14 @@ from experiments import cli
 from experiments.commands.parser import command_parser
 from experiments.tflite_benchmark import benchmark_files, benchmark_run
 from experiments.tflite_benchmark.benchmark_text import UNRELATED
+from export import runtime
+from export.runtime import external_delegate
 from export.tflite.backends import BACKENDS, find_backends
 from recu_tf import runs
+
+NEEDS_DELEGATE = pytest.mark.skipif(
+    runtime.find_problem() is not None, reason="needs the delegate, which was not compiled"
+)
 
 
 @pytest.fixture
@@ -21,7 +28,12 @@ def files(tmp_path):
     return list(map(str, paths))
 
 
-def test_files_are_measured_compared_and_written_as_json(files, tmp_path, capsys):
+def without_delegate(monkeypatch):
+    monkeypatch.setattr(external_delegate, "PATH", Path("absent/librecu_delegate.so"))
+
+
+def test_files_are_measured_compared_and_written_as_json(files, tmp_path, capsys, monkeypatch):
+    without_delegate(monkeypatch)
     path = tmp_path / "numbers.json"
     flags = ["--threads", "1", "2", "--repeats", "2", "--json", str(path)]
     assert cli.main(["benchmark", *files, *flags]) == 0
@@ -31,6 +43,9 @@ def test_files_are_measured_compared_and_written_as_json(files, tmp_path, capsys
     assert f"{files[0]} on 2 threads is " in printed
     assert printed.count(UNRELATED) == 1
     assert f"Where the time of {files[0]} goes (1 thread, " in printed
+    missing = "The delegate is missing: absent/librecu_delegate.so does not exist: "
+    assert sum(line.startswith(missing) for line in printed.splitlines()) == 1
+    assert f" times as fast as {files[1]} here on 1 thread: " in printed.splitlines()[-1]
     values = json.loads(path.read_text())
     assert values["machine"]["cores"] >= 1
     assert values["machine"]["versions"]["larq-compute-engine"]
@@ -44,9 +59,35 @@ def test_files_are_measured_compared_and_written_as_json(files, tmp_path, capsys
     (breakdown,) = values["breakdowns"]
     for latency in [values["comparisons"][0]["other"], *values["latencies"]]:
         assert list(latency) == ["name", "kernel", "threads", "median_ms", "p95_ms", "min_ms"]
-    assert breakdown["kernel"] in find_backends(binary_file())
+    assert breakdown["kernel"] in BACKENDS
     assert sum(sum(part["operators"].values()) for part in breakdown["parts"]) > 4
+    assert values["delegate"]["runtime"] is None
+    assert values["profiles"] == []
     assert not list(tmp_path.glob("*partial*"))
+
+
+@NEEDS_DELEGATE
+def test_delegate_is_measured_first_and_step_by_step(files, tmp_path, capsys):
+    path = tmp_path / "numbers.json"
+    flags = ["--threads", "2", "1", "--repeats", "2", "--json", str(path), "--profile"]
+    assert cli.main(["benchmark", *files, *flags]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (file,) = (number for number, line in enumerate(lines) if line.startswith(f"{files[0]}: "))
+    assert [line.split()[:2] for line in lines[file + 2 : file + 4]] == [
+        ["delegate", "2"],
+        ["delegate", "1"],
+    ]
+    for threads in ("1 thread", "2 threads"):
+        start = f"Where the time of {files[0]} goes ({threads}, delegate ("
+        assert sum(line.startswith(start) for line in lines) == 1
+    assert sum("binary convolution 3x3/1 of 8x8x32 to 16" in line for line in lines) == 2
+    assert lines[-1].startswith(f"{files[0]} is ")
+    assert f" times as fast as {files[1]} here on 1 thread: " in lines[-1]
+    values = json.loads(path.read_text())
+    assert " in " in values["delegate"]["runtime"]
+    assert [profile["threads"] for profile in values["profiles"]] == [1, 2]
+    assert values["profiles"][0]["steps"][-1]["macs"] == 8 * 8 * 16 * 3 * 3 * 32
+    assert values["sentences"] == [lines[-1]]
 
 
 def test_network_is_measured_with_its_baselines(tmp_path, capsys):
@@ -59,9 +100,12 @@ def test_network_is_measured_with_its_baselines(tmp_path, capsys):
         assert f" {path} ({baseline}): " in printed
     assert printed.count(" on 1 thread is ") == 2
     assert UNRELATED not in printed
+    assert f"\n{path} is " in printed
+    assert " times as fast as float32 here on 1 thread: " in printed.splitlines()[-1]
 
 
 def test_run_is_measured_by_the_file_it_was_exported_to(tmp_path, capsys, monkeypatch):
+    without_delegate(monkeypatch)
     # How baselines are made is tested above.
     baselines = {"float32": float_file(), "int8": float_file()}
     monkeypatch.setattr(benchmark_files, "convert_baselines", lambda model: baselines)
@@ -100,6 +144,7 @@ def test_backend_that_cannot_run_a_file_is_listed(tmp_path, capsys):
     path.write_bytes(binary_file(64, groups=2))
     assert cli.main(["benchmark", str(path), "--threads", "1", "--repeats", "1"]) == 0
     printed = capsys.readouterr().out
+    assert "was not compared with float32" in printed.splitlines()[-1]
     assert "\n  optimized cannot run it: " in printed
     assert "Grouped binary convolutions are not supported with this kernel" in printed
     (row,) = [line for line in printed.splitlines() if line.startswith("  reference ")]

@@ -1,14 +1,7 @@
 from dataclasses import replace
 
-import pytest
-from tiny_files import binary_file
+from export.measurement.delegate_profile import DelegateProfile, Part
 
-from export import runtime
-from export.measurement.delegate_profile import DelegateProfile, Part, profile_delegate
-
-NEEDS_DELEGATE = pytest.mark.skipif(
-    runtime.find_problem() is not None, reason="needs the delegate, which was not compiled"
-)
 PROFILE = DelegateProfile(
     name="mine",
     runtime="delegate (AVX2) in LiteRT 2.3",
@@ -16,7 +9,7 @@ PROFILE = DelegateProfile(
     threads=1,
     steps=[
         Part("quantize", 10.0, 0, 40_000),
-        Part("binary convolution 3x3/1 of 8x8x64 to 64 + add", 20.0, 4_000_000, 60_000),
+        Part("binary convolution 3x3/1 of 8x8x64 to 64 + add", 20.0, 4_000_000, 60_000, True),
     ],
     outside_us=15.0,
     copies_us=5.0,
@@ -66,31 +59,3 @@ def test_table_has_a_row_for_each_step_and_for_what_is_outside():
     assert lines[3].endswith(BINARY.name)
     assert "  12.0  " in lines[9]
     assert lines[-1].startswith("Clock: 4.00 GHz; AVX2 could do at most 256 binary multiply-accumu")
-
-
-@NEEDS_DELEGATE
-@pytest.mark.parametrize("threads", [1, 2])
-def test_profile_measures_steps_and_the_operators_of_the_interpreter(threads):
-    profile = profile_delegate("mine", binary_file(), threads=threads, repeats=3)
-    assert [step.is_binary_convolution for step in profile.steps] == [False, True]
-    assert profile.steps[1].channels == 32
-    assert profile.steps[1].macs == 8 * 8 * 16 * 3 * 3 * 32
-    floats = 8 * 8 * (32 + 16)
-    words = 8 * 8 + 16 * 3 * 3
-    assert [step.bytes for step in profile.steps] == [
-        4 * 8 * 8 * (32 + 1),
-        4 * (floats - 8 * 8 * 32 + words),
-    ]
-    names = {operator.name.split()[0] for operator in profile.operators}
-    assert names == {"CONV_2D", "MEAN", "FULLY_CONNECTED"}
-    assert sum(part.macs for part in profile.operators) == 8 * 8 * 32 * 3 * 3 * 3 + 16 * 3
-    measured = [*profile.steps, *profile.operators]
-    assert all(part.microseconds > 0 for part in measured)
-    assert profile.threads == threads
-    assert min(profile.cache_rate, profile.memory_rate) > 0
-
-
-def test_profile_without_the_library_is_refused(monkeypatch, tmp_path):
-    monkeypatch.setattr("export.runtime.external_delegate.PATH", tmp_path / "no.so")
-    with pytest.raises(FileNotFoundError, match=r"no\.so does not exist"):
-        profile_delegate("mine", binary_file())

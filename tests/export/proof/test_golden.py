@@ -55,7 +55,7 @@ def test_hash_of_the_sample_is_in_the_description(folder):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_sample_is_repeated_with_every_backend(backend, folder):
-    passed, outcome = predict.run_self_test(folder, backend=BACKENDS[backend])
+    passed, outcome = predict.run_self_test(folder, name="engine", options=BACKENDS[backend])
     assert passed
     assert outcome.startswith("self-test passed: 4 of 4 runs within the tolerance (3 are enough)")
 

@@ -5,46 +5,13 @@ import itertools
 import numpy as np
 import pytest
 from delegates import BACKENDS, need_delegate, run_delegate, run_engine
+from operator_cases import SIGNS, ZERO_PADDED, sample
 
 from export.proof import sweep
 from export.proof.operator_oracle import compute_rounded
-from export.proof.single_operator import (
-    Convolution,
-    Signs,
-    build_file,
-    draw_numbers,
-    has_windows,
-)
+from export.proof.single_operator import Convolution, Signs, build_file, draw_numbers
 
 need_delegate()
-
-SIGNS = [
-    Signs((3, 4), channels, 2, source, target, scale, zero_point)
-    for source, target in itertools.product(("FLOAT", "INT8"), repeat=2)
-    for scale, zero_point, channels in (
-        *((0.25, 0, 33), (1.0, 5, 32), (0.004, -128, 1), (3.0, 127, 70)),
-        *((1 / 64, -3, 64), (2 / 3, 100, 31), (1e-8, 0, 8), (2.0, -100, 257)),
-    )
-]
-ZERO_PADDED = [
-    Convolution(
-        *((5, 4), (3, 2), strides, (1, 1), "SAME", 0, channels, filters, groups),
-        output=output,
-        activation=activation,
-        output_scale=0.3,
-        zero_point=11,
-    )
-    for strides in ((1, 1), (2, 2))
-    for channels, filters, groups in ((2, 3, 1), (40, 33, 1), (33, 8, 1), (64, 34, 2))
-    for output in ("FLOAT", "INT8", "BITS")
-    for activation in ("NONE", "RELU", "RELU_N1_TO_1", "RELU6")
-    if output != "BITS" or activation == "NONE"
-]
-
-
-def sample(name, every):
-    """One in `every` cases of a sweep, always the same ones."""
-    return sweep.sample_cases(filter(has_windows, sweep.SWEEPS[name]()), every)
 
 
 def assert_same_bits(got, wanted, case):
@@ -56,7 +23,7 @@ def assert_same_bits(got, wanted, case):
 def check(case, backends=BACKENDS, num_threads=1, numbers=None):
     """Compares one operator with NumPy, and with the engine where that runs it."""
     numbers = numbers or draw_numbers(case)
-    flatbuffer, wanted = build_file(case, numbers), compute_rounded(case, numbers)
+    flatbuffer, wanted = build_file((case, numbers)), compute_rounded(case, numbers)
     for backend in backends:
         (got,) = run_delegate(
             flatbuffer, numbers["images"], backend=backend, num_threads=num_threads
@@ -136,7 +103,7 @@ def test_what_is_not_a_number_stays_that_and_becomes_0_in_int8():
         case = Convolution((4, 4), (3, 3), pad_values=1, filters=9, output=output)
         numbers = draw_numbers(case)
         numbers["bias"][::2] = special
-        flatbuffer = build_file(case, numbers)
+        flatbuffer = build_file((case, numbers))
         (of_engine,) = run_engine(flatbuffer, numbers["images"])
         if output == "INT8" and special in saturated:
             of_engine[..., ::2] = saturated[special]
@@ -149,7 +116,7 @@ def test_fast_kernels_of_the_engine_round_once_more_where_they_pad_with_zeros():
     """They add a correction in float32; the delegate adds it to the counts, as the reference."""
     case = Convolution((12, 12), (3, 3), channels=64, filters=64)
     numbers = draw_numbers(case)
-    flatbuffer = build_file(case, numbers)
+    flatbuffer = build_file((case, numbers))
     (got,) = run_delegate(flatbuffer, numbers["images"])
     (fast,) = run_engine(flatbuffer, numbers["images"], backend="indirect bgemm")
     assert_same_bits(got[:, 1:-1, 1:-1], fast[:, 1:-1, 1:-1], case)

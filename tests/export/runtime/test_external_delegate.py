@@ -49,7 +49,7 @@ def test_wrong_options_are_refused(options, match):
 
 def test_operator_that_cannot_be_run_is_named_with_the_reason():
     case = Convolution((4, 4), (3, 3), channels=32, pad_values=0)
-    content = build_file(case, draw_numbers(case)).replace(b"LceBconv2d", b"LceBconv9d")
+    content = build_file((case, draw_numbers(case))).replace(b"LceBconv2d", b"LceBconv9d")
     with pytest.raises(RuntimeError, match=r"node 1, LceBconv9d, cannot be run: .*unknown"):
         runtime.load(content)
 

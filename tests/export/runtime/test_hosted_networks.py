@@ -1,12 +1,37 @@
+"""Small networks of all operators: in the interpreter, and in a host that plays it."""
+
 import subprocess
 
 import network_dump
 import numpy as np
 import pytest
 from delegate_host import compile_program
+from delegates import need_delegate, run_delegate, run_engine
 from small_graphs import SMALL_GRAPHS
 
-from export import runtime
+from export.tflite.flatbuffer import read
+
+need_delegate()
+
+
+def draw_inputs(content):
+    # Signs of both kinds beside a zero point.
+    return [
+        np.random.normal(0, 10, tensor.shape).astype(tensor.dtype.lower())
+        for tensor in read(content).inputs
+    ]
+
+
+def as_bytes(arrays):
+    return b"".join(array.tobytes() for array in arrays)
+
+
+@pytest.mark.parametrize("build", SMALL_GRAPHS)
+def test_small_networks_have_the_bits_of_the_engine(build):
+    content = build()
+    inputs = draw_inputs(content)
+    found = run_engine(content, *inputs)
+    assert as_bytes(run_delegate(content, *inputs)) == as_bytes(found)
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +45,7 @@ def run_network(tmp_path_factory):
 
     def run(content, inputs, *options):
         (folder / "network").write_bytes(network_dump.dump(content))
-        (folder / "inputs").write_bytes(b"".join(values.tobytes() for values in inputs))
+        (folder / "inputs").write_bytes(as_bytes(inputs))
         names = [str(folder / name) for name in ("network", "inputs", "outputs")]
         subprocess.run([str(program), *names, *options], check=True)
         return (folder / "outputs").read_bytes()
@@ -32,18 +57,8 @@ def run_network(tmp_path_factory):
 @pytest.mark.parametrize("build", SMALL_GRAPHS)
 def test_host_gives_what_the_interpreter_gives(build, run_network):
     content = build()
-    interpreter = runtime.load(content)
-    inputs = []
-    for details in interpreter.get_input_details():
-        values = np.random.normal(0, 30, details["shape"]).astype(details["dtype"])
-        inputs.append(values)
-        interpreter.set_tensor(details["index"], values)
-    interpreter.invoke()
-    wanted = [
-        interpreter.get_tensor(details["index"]) for details in interpreter.get_output_details()
-    ]
-    # Bit by bit, also with the slower backend and with threads.
+    inputs = draw_inputs(content)
+    wanted = as_bytes(run_delegate(content, *inputs))
+    # Also with the slower backend and with threads.
     for options in ((), ("backend=portable", "num_threads=2")):
-        assert run_network(content, inputs, *options) == b"".join(
-            values.tobytes() for values in wanted
-        )
+        assert run_network(content, inputs, *options) == wanted

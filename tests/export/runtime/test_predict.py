@@ -1,12 +1,8 @@
-import importlib.util
 import io
 import json
 import os
-import platform
-import re
 import subprocess
 import sys
-import venv
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,8 +10,18 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tensorflow as tf
-from bundles import NAMES, NORMALIZATION, exported, small_bundle, small_network
+from bundles import NAMES, NORMALIZATION, exported, small_bundle
 from PIL import Image
+from predictions import (
+    FOLLOWED_BY_NAME,
+    keras_probabilities,
+    picture,
+    printed_probabilities,
+    program,
+    save_pictures,
+    share_alike,
+    softmax,
+)
 
 from export import convert, convert_float_baseline
 from export.bundle.writer import write
@@ -25,59 +31,19 @@ from export.tflite.flatbuffer import read
 from export.tflite.interpreter import run
 from recu_tf.data.disk import decoding
 
-FOLLOWED_BY_NAME = re.compile(r"^ +([\d.]+)%  (.*)$", re.MULTILINE)
+RUNS = "predict.py: Larq Compute Engine runs the network\n"
+
+
+@pytest.fixture(autouse=True)
+def without_litert(monkeypatch):
+    """Where LiteRT is installed, the engine would not be the first choice."""
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
 
 
 @pytest.fixture
 def folder(tmp_path):
     write(tmp_path / "export", small_bundle())
     return tmp_path / "export"
-
-
-def program(folder):
-    """The copy of the script in a folder, as a module."""
-    spec = importlib.util.spec_from_file_location("copied_predict", folder / "predict.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def picture(height, width, channels=3, seed=0):
-    """A picture with something to see at every scale, uint8."""
-    rng = np.random.default_rng(seed)
-    coarse = tf.image.resize(rng.uniform(0, 255, (5, 6, channels)), (height, width)).numpy()
-    return np.clip(coarse + rng.normal(0, 12, coarse.shape), 0, 255).astype(np.uint8)
-
-
-def save_pictures(directory, count, height=32, width=32):
-    paths = [directory / f"{number}.png" for number in range(count)]
-    for number, path in enumerate(paths):
-        Image.fromarray(picture(height, width, seed=number)).save(path)
-    return paths
-
-
-def softmax(logits):
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
-
-
-def keras_probabilities(paths):
-    """What the Keras network gives, with everything computed anew here."""
-    pixels = np.stack([np.asarray(Image.open(path)) for path in paths]).astype("float32") / 255
-    mean, std = np.float32(NORMALIZATION.mean), np.float32(NORMALIZATION.std)
-    return softmax(small_network()[0].predict((pixels - mean) / std, verbose=0))
-
-
-def printed_probabilities(output):
-    """What the script printed with --top 10: (images, classes)."""
-    found = [(float(percent) / 100, name) for percent, name in FOLLOWED_BY_NAME.findall(output)]
-    rows = [dict(map(reversed, found[at : at + 10])) for at in range(0, len(found), 10)]
-    return np.array([[row[name] for name in NAMES] for row in rows])
-
-
-def share_alike(got, expected):
-    # As printed, to a hundredth of a per cent. A sign that turned may change an image in some.
-    return np.mean(np.abs(got - expected).max(axis=1) < 2e-4)
 
 
 def test_classes_and_probabilities_are_those_of_keras(folder, tmp_path, capsys, monkeypatch):
@@ -241,7 +207,7 @@ def test_large_image_is_read_without_a_warning(folder, tmp_path, capsys, monkeyp
     assert [
         warning for warning in warned if warning.category is Image.DecompressionBombWarning
     ] == []
-    assert capsys.readouterr().err == ""
+    assert capsys.readouterr().err == RUNS
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", width * height // 2 - 1)
     assert program(folder).main([str(path)]) == 1
     assert "could be decompression bomb" in capsys.readouterr().err
@@ -283,9 +249,10 @@ def test_what_is_no_image_is_refused_in_one_line(make, message, folder, tmp_path
     assert program(folder).main([str(tmp_path / "x.png")]) == 1
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.count("\n") == 1
-    assert captured.err.startswith("predict.py: error: ")
-    assert message in captured.err
+    error = captured.err.removeprefix(RUNS)
+    assert error.count("\n") == 1
+    assert error.startswith("predict.py: error: ")
+    assert message in error
 
 
 def test_image_cut_off_is_refused(folder, tmp_path, capsys):
@@ -304,7 +271,7 @@ def test_bad_images_are_named_and_the_others_gone_on_with(folder, tmp_path, caps
     assert program(folder).main(list(map(str, paths))) == 1
     captured = capsys.readouterr()
     assert captured.out == expected
-    lines = captured.err.splitlines()
+    lines = captured.err.removeprefix(RUNS).splitlines()
     assert len(lines) == 2
     assert lines[0] == f"predict.py: error: {paths[1]} does not exist"
     assert lines[1].startswith(f"predict.py: error: {paths[2]} cannot be read as an image: ")
@@ -332,7 +299,7 @@ def test_folders_are_searched_for_images(folder, tmp_path, capsys):
     captured = capsys.readouterr()
     found = [line for line in captured.out.splitlines() if not line.startswith("  ")]
     assert found == [str(image), *(str(images / name) for name in ("a.png", "b.PNG", names[2]))]
-    assert captured.err == f"predict.py: {images}: 1 other files skipped\n"
+    assert captured.err == f"predict.py: {images}: 1 other files skipped\n{RUNS}"
 
 
 def test_json_has_all_outputs_of_the_network(folder, tmp_path, capsys):
@@ -341,7 +308,7 @@ def test_json_has_all_outputs_of_the_network(folder, tmp_path, capsys):
     captured = capsys.readouterr()
     lines = [json.loads(line) for line in captured.out.splitlines()]
     assert [line["file"] for line in lines] == list(map(str, paths[:2]))
-    assert captured.err == f"predict.py: error: {paths[2]} does not exist\n"
+    assert captured.err == f"{RUNS}predict.py: error: {paths[2]} does not exist\n"
     pixels = np.stack([np.asarray(Image.open(path)) for path in paths[:2]])
     logits = run(small_bundle().flatbuffer, NORMALIZATION(pixels).numpy())
     expected = softmax(logits.astype(np.float64))
@@ -527,88 +494,3 @@ def test_wrong_arguments_have_exit_code_2(arguments, capsys):
     with pytest.raises(SystemExit, match="2"):
         predict.main(arguments)
     assert "predict.py: error: " in capsys.readouterr().err
-
-
-# What it needs, and what it does not.
-
-
-@pytest.mark.parametrize(
-    ("machine", "message"),
-    [
-        ("x86_64", f"larq-compute-engine is missing: {predict.INSTALL}"),
-        ("aarch64", "larq-compute-engine has no wheel for aarch64: run model.tflite there with"),
-        ("armv7l", "larq-compute-engine has no wheel for armv7l: run model.tflite there with"),
-    ],
-)
-def test_missing_engine_is_reported_with_the_remedy(machine, message, monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setattr(platform, "machine", lambda: machine)
-    with pytest.raises(predict.Refused, match=re.escape(message)) as refused:
-        predict.load_interpreter_class()
-    assert "\n" not in str(refused.value)
-
-
-@pytest.mark.parametrize("package", ["numpy", "PIL"])
-def test_missing_package_is_reported_with_the_command(package, folder):
-    code = (
-        f"import runpy, sys; sys.modules[{package!r}] = None; sys.argv = ['predict.py', 'x.png']; "
-        f"runpy.run_path({str(folder / 'predict.py')!r}, run_name='__main__')"
-    )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert result.returncode == 2
-    assert result.stderr == f"predict.py: error: {package} is missing: {predict.INSTALL}\n"
-
-
-def test_command_stands_in_the_first_lines():
-    assert f"\n    {predict.INSTALL}\n" in predict.__doc__
-
-
-def test_tensorflow_and_this_project_are_not_loaded(folder, tmp_path):
-    (path,) = save_pictures(tmp_path, 1)
-    code = (
-        f"import runpy, sys; sys.argv = ['predict.py', {str(path)!r}]\n"
-        "try:\n"
-        f"    runpy.run_path({str(folder / 'predict.py')!r}, run_name='__main__')\n"
-        "except SystemExit as end:\n"
-        "    code = end.code\n"
-        "print(code, *sorted({name.split('.')[0] for name in sys.modules}))"
-    )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    code, *loaded = result.stdout.splitlines()[-1].split()
-    assert code == "0", result.stderr
-    assert "larq_compute_engine" in loaded
-    assert not {"tensorflow", "tf_keras", "keras", "larq", "recu_tf", "export"} & set(loaded)
-
-
-@pytest.mark.slow
-def test_fresh_environment_with_the_stated_packages_is_enough(folder, tmp_path):
-    """What the first lines of the script say, from pip; no TensorFlow and not this project."""
-    venv.create(tmp_path / "fresh", with_pip=True)
-    python = str(tmp_path / "fresh" / "bin" / "python")
-    packages = re.findall(r'[^\s"]+', predict.INSTALL.removeprefix("pip install"))
-    # Not what the shell's or pip's own settings would add.
-    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
-    installed = subprocess.run(
-        [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages],
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    if "Temporary failure in name resolution" in installed.stderr:
-        pytest.skip("needs pip's index")
-    assert installed.returncode == 0, installed.stderr
-
-    def fresh(*arguments):
-        return subprocess.run(
-            [python, *arguments], cwd="/", env=environment, capture_output=True, text=True
-        )
-
-    paths = save_pictures(tmp_path, 8)
-    result = fresh(str(folder / "predict.py"), *map(str, paths), "--top", "10")
-    assert result.returncode == 0, result.stderr
-    got, expected = printed_probabilities(result.stdout), keras_probabilities(paths)
-    assert share_alike(got, expected) >= 0.75
-    tested = fresh(str(folder / "predict.py"), "--self-test")
-    assert tested.returncode == 0, tested.stderr
-    for name in ("tensorflow", "tf_keras", "larq", "recu_tf", "export"):
-        assert f"No module named '{name}'" in fresh("-c", f"import {name}").stderr

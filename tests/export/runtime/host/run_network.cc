@@ -1,7 +1,8 @@
 // Runs a network with the delegate alone: run_network NETWORK INPUTS OUTPUTS [OPTION=VALUE ...]
 //
 // NETWORK is a dump of network_dump.py; INPUTS are the bytes of its inputs behind each other, and
-// OUTPUTS is written likewise. The options are those of the delegate: backend, num_threads, profile.
+// OUTPUTS is written likewise. The options are those of the delegate: backend, num_threads, profile. It
+// prints the name of the backend.
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
@@ -12,6 +13,7 @@
 extern "C" TfLiteDelegate* tflite_plugin_create_delegate(char** keys, char** values, size_t count,
                                                          void (*report_error)(const char*));
 extern "C" void tflite_plugin_destroy_delegate(TfLiteDelegate* delegate);
+extern "C" const char* recu_backend(TfLiteDelegate* delegate);
 
 namespace {
 
@@ -68,6 +70,7 @@ int main(int count, char** arguments) {
   TfLiteDelegate* delegate =
       tflite_plugin_create_delegate(keys.data(), values.data(), keys.size(), report);
   if (delegate == nullptr) return 2;
+  std::printf("%s\n", recu_backend(delegate));
   const int status = run(host::read_network(arguments[1]), host::read_bytes(arguments[2]), delegate,
                          arguments[3]);
   tflite_plugin_destroy_delegate(delegate);

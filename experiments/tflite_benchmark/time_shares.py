@@ -1,0 +1,137 @@
+"""Where the time of the binary files of a benchmark goes, and why one is slower than float32."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from experiments.tflite_benchmark.benchmark_files import File
+from export import runtime
+from export.measurement.comparison import (
+    Breakdown,
+    Comparison,
+    SubgraphLatency,
+    break_down,
+    compare,
+)
+from export.measurement.delegate_profile import DelegateProfile
+from export.measurement.latency import Failure, Latency, find_fastest
+from export.measurement.profiling import profile_delegate
+from export.measurement.speed_sentence import (
+    MISSING,
+    explain_by_breakdown,
+    explain_by_profile,
+    write_sentence,
+)
+from export.measurement.subgraphs import count_multiply_accumulates
+from export.tflite.backends import DELEGATE
+
+__all__ = ["TimeShares", "find_time_shares"]
+
+
+@dataclass(frozen=True)
+class TimeShares:
+    """Where the time of binary files goes.
+
+    Attributes:
+        comparisons: of each binary file with the others of its network.
+        breakdowns: of each that the engine runs fastest, on one thread.
+        profiles: of each that the delegate runs.
+        sentences: of each, how many times as fast as float32 it is.
+    """
+
+    comparisons: list[Comparison] = field(default_factory=list)
+    breakdowns: list[Breakdown | Failure] = field(default_factory=list)
+    profiles: list[DelegateProfile | Failure] = field(default_factory=list)
+    sentences: list[str] = field(default_factory=list)
+
+
+def find_time_shares(
+    files: Sequence[File],
+    latencies: Sequence[Latency],
+    threads: Sequence[int],
+    repeats: int,
+    *,
+    each_thread_count: bool = False,
+) -> TimeShares:
+    """Compares binary files with the others of their networks, and measures where their time goes.
+
+    Args:
+        files: all files of a benchmark.
+        latencies: of these files.
+        threads: numbers of threads that they were measured with.
+        repeats: number of timed runs of each part.
+        each_thread_count: whether to measure the delegate's steps with each number of threads; if
+            not, with the smallest one.
+    """
+    found = TimeShares()
+    for file in files:
+        if not file.binary:
+            continue
+        others = [other for other in files if not other.binary and other.network == file.network]
+        for other in others:
+            found.comparisons.extend(compare(latencies, file.name, other.name))
+        least = min(threads)
+        fastest = find_fastest(latencies, file.name, least)
+        breakdown = profile = None
+        if fastest.backend != DELEGATE and least == 1:
+            breakdown = _break_down(file, others, latencies, repeats)
+            found.breakdowns.append(breakdown)
+        if any(latency.backend == DELEGATE for latency in latencies if latency.name == file.name):
+            counts = sorted(threads) if each_thread_count else [least]
+            profiles = [_profile(file, count, repeats) for count in counts]
+            found.profiles.extend(profiles)
+            profile = profiles[0] if fastest.backend == DELEGATE else None
+        baseline = next((other for other in others if not other.quantized), None)
+        found.sentences.append(
+            _write_sentence(
+                fastest,
+                baseline,
+                baseline and find_fastest(latencies, baseline.name, least),
+                breakdown or profile,
+            )
+        )
+    return found
+
+
+def _write_sentence(
+    fastest: Latency,
+    baseline: File | None,
+    latency: Latency | None,
+    measured: Breakdown | DelegateProfile | Failure | None,
+) -> str:
+    if baseline is None:
+        return (
+            f"{fastest.name} takes {fastest.median_ms:.2f} ms here ({fastest.backend}), and was "
+            "not compared with float32: name its network to have that measured as well."
+        )
+    # The network's own baseline needs no longer name.
+    latency = replace(latency, name="float32") if baseline.network else latency
+    macs = count_multiply_accumulates(baseline.flatbuffer)
+    whole = SubgraphLatency(latency.name, {}, macs, latency.median_ms)
+    if isinstance(measured, DelegateProfile):
+        reasons = explain_by_profile(measured, whole)
+    else:
+        reasons = explain_by_breakdown(measured, whole) if isinstance(measured, Breakdown) else []
+        if runtime.find_problem():
+            reasons.append(MISSING)
+    return write_sentence(fastest.name, fastest, latency, reasons)
+
+
+def _profile(file: File, threads: int, repeats: int) -> DelegateProfile | Failure:
+    try:
+        return profile_delegate(file.name, file.flatbuffer, threads=threads, repeats=repeats)
+    except (RuntimeError, ValueError) as error:
+        return Failure(f"{file.name} step by step", DELEGATE, " ".join(str(error).split()))
+
+
+def _break_down(
+    file: File, others: Sequence[File], latencies: Sequence[Latency], repeats: int
+) -> Breakdown | Failure:
+    backend = find_fastest(latencies, file.name).backend
+    compared = {
+        other.name: (other.flatbuffer, find_fastest(latencies, other.name).backend)
+        for other in others
+    }
+    try:
+        return break_down(file.name, file.flatbuffer, backend, compared, repeats=repeats)
+    except (RuntimeError, ValueError) as error:
+        return Failure(f"{file.name} in segments", backend, " ".join(str(error).split()))

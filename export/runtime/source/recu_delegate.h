@@ -1,0 +1,39 @@
+// The delegate's functions, for C, C++ and JNI. They need no header of TensorFlow Lite.
+#pragma once
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct TfLiteDelegate TfLiteDelegate;
+
+// Creates a delegate for an interpreter, which it has to outlive. Its options are keys, and a value
+// for each:
+//   num_threads  threads that share the work of each operator, "1" (as without it) to "256"
+//   backend      one of recu_backends; without it, the fastest
+//   profile      "1" measures each step, for recu_profile
+// Returns null if an option is wrong, after report_error, which may be null, was told why.
+TfLiteDelegate* tflite_plugin_create_delegate(char** keys, char** values, size_t count,
+                                              void (*report_error)(const char* message));
+
+void tflite_plugin_destroy_delegate(TfLiteDelegate* delegate);
+
+// The names of the backends that this processor can run, a line for each, the fastest first.
+const char* recu_backends(void);
+
+// The name of the backend that a delegate uses.
+const char* recu_backend(TfLiteDelegate* delegate);
+
+// The numbers of the nodes that it runs, each on a line, in the main graph of the first interpreter
+// that it was given to.
+const char* recu_nodes(TfLiteDelegate* delegate);
+
+// A line for each step that was measured: its name, microseconds of a run, and binary
+// multiply-accumulates of a run, between tabs. Valid until the next call.
+const char* recu_profile(TfLiteDelegate* delegate);
+
+#ifdef __cplusplus
+}
+#endif

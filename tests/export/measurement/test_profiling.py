@@ -1,0 +1,37 @@
+import pytest
+from tiny_files import binary_file
+
+from export import runtime
+from export.measurement.profiling import profile_delegate
+
+NEEDS_DELEGATE = pytest.mark.skipif(
+    runtime.find_problem() is not None, reason="needs the delegate, which was not compiled"
+)
+
+
+@NEEDS_DELEGATE
+@pytest.mark.parametrize("threads", [1, 2])
+def test_profile_measures_steps_and_the_operators_of_the_interpreter(threads):
+    profile = profile_delegate("mine", binary_file(), threads=threads, repeats=3)
+    assert [step.is_binary for step in profile.steps] == [False, True]
+    assert profile.steps[1].channels == 32
+    assert profile.steps[1].macs == 8 * 8 * 16 * 3 * 3 * 32
+    floats = 8 * 8 * (32 + 16)
+    words = 8 * 8 + 16 * 3 * 3
+    assert [step.bytes for step in profile.steps] == [
+        4 * 8 * 8 * (32 + 1),
+        4 * (floats - 8 * 8 * 32 + words),
+    ]
+    names = {operator.name.split()[0] for operator in profile.operators}
+    assert names == {"CONV_2D", "MEAN", "FULLY_CONNECTED"}
+    assert sum(part.macs for part in profile.operators) == 8 * 8 * 32 * 3 * 3 * 3 + 16 * 3
+    measured = [*profile.steps, *profile.operators]
+    assert all(part.microseconds > 0 for part in measured)
+    assert profile.threads == threads
+    assert min(profile.cache_rate, profile.memory_rate) > 0
+
+
+def test_profile_without_the_library_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr("export.runtime.external_delegate.PATH", tmp_path / "no.so")
+    with pytest.raises(FileNotFoundError, match=r"no\.so does not exist"):
+        profile_delegate("mine", binary_file())

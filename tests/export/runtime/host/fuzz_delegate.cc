@@ -1,0 +1,150 @@
+// Runs the delegate on damaged networks: fuzz_delegate COUNT SEED NETWORK ...
+//
+// Compiled with sanitizers, which end the program at the first fault. What was being run is then
+// printed; `fuzz_delegate 1 SEED NETWORK ...` with the same networks does the same again.
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <unistd.h>
+
+#include "host.h"
+#include "mutation.h"
+
+extern "C" TfLiteDelegate* tflite_plugin_create_delegate(char** keys, char** values, size_t count,
+                                                         void (*report_error)(const char*));
+extern "C" void tflite_plugin_destroy_delegate(TfLiteDelegate* delegate);
+extern "C" const char* recu_profile(TfLiteDelegate* delegate);
+// Asked by the sanitizers: a fault aborts, so that what was being run can be said. More than 2 GB at
+// once is a fault as well.
+#define OPTIONS "abort_on_error=1:halt_on_error=1:max_allocation_size_mb=2048"
+extern "C" const char* __asan_default_options() { return OPTIONS; }
+extern "C" const char* __ubsan_default_options() { return OPTIONS ":print_stacktrace=1"; }
+extern "C" const char* __tsan_default_options() { return OPTIONS; }
+
+namespace {
+
+// Seconds for one network; far more than any takes.
+constexpr unsigned kMostSeconds = 60;
+constexpr int64_t kMostBytes = int64_t{1} << 22;
+
+char running[4096];  // what is being run
+
+void stop(int signal) {
+  const char* why = signal == SIGALRM ? "\nIt takes too long." : "\nIt was ended.";
+  const bool said = write(STDERR_FILENO, why, std::strlen(why)) > 0 &&
+                    write(STDERR_FILENO, running, std::strlen(running)) > 0;
+  _exit(said ? 3 : 4);
+}
+
+struct Counts {
+  long refused_options = 0, refused = 0, faults = 0, runs = 0;
+};
+
+std::string draw_text(host::Random& random) {
+  static const char* const kTexts[] = {"num_threads", "backend", "profile", "portable", "AVX2",
+                                       "",            "0",       "-1",      "1 ",       " 1",
+                                       "2x",          "+2",      "1",       "2",        "9999999999999999999999"};
+  std::string text = random.pick(kTexts);
+  if (random.once_in(3)) text.push_back(static_cast<char>(1 + random.below(255)));
+  return text;
+}
+
+TfLiteDelegate* create_delegate(host::Random& random) {
+  static const char* const kBackends[] = {"AVX-512", "AVX2", "NEON", "portable"};
+  std::vector<std::string> words{"num_threads", random.once_in(4) ? "2" : "1"};
+  if (!random.once_in(8)) {
+    words.push_back("backend");
+    words.push_back(random.pick(kBackends));
+  }
+  if (random.once_in(8)) {
+    words.push_back("profile");
+    words.push_back("1");
+  }
+  if (random.once_in(16)) random.pick(words) = draw_text(random);
+  if (random.once_in(32)) {
+    words.push_back(draw_text(random));
+    words.push_back(draw_text(random));
+  }
+  // Each text in memory of its own that ends with it.
+  std::vector<std::unique_ptr<char[]>> texts;
+  std::vector<char*> keys, values;
+  for (const std::string& word : words) {
+    texts.emplace_back(new char[word.size() + 1]);
+    std::memcpy(texts.back().get(), word.c_str(), word.size() + 1);
+    (keys.size() > values.size() ? values : keys).push_back(texts.back().get());
+  }
+  return tflite_plugin_create_delegate(keys.data(), values.data(), keys.size(), nullptr);
+}
+
+// Values of all kinds: small ones, and any bits at all.
+void fill(host::Random& random, uint8_t* data, size_t bytes) {
+  const bool wild = random.once_in(3);
+  for (size_t at = 0; at < bytes; at += 4) {
+    const float small = static_cast<float>(static_cast<int>(random.word() % 2001) - 1000) / 100;
+    uint32_t word = random.word();
+    if (!wild) std::memcpy(&word, &small, sizeof word);
+    std::memcpy(data + at, &word, std::min<size_t>(sizeof word, bytes - at));
+  }
+}
+
+void run(const host::Network& network, host::Random& random, Counts& counts) {
+  TfLiteDelegate* delegate = create_delegate(random);
+  if (delegate == nullptr) {
+    ++counts.refused_options;
+    return;
+  }
+  {
+    host::Host host(
+        network, [&](int, uint8_t* data, size_t bytes) { fill(random, data, bytes); }, kMostBytes);
+    if (!host.apply(delegate) || !host.allocate()) {
+      ++counts.refused;
+    } else {
+      if (random.once_in(4)) {
+        const int number = random.below(network.tensors.size());
+        host::Tensor now = network.tensors[number];
+        const std::string said = host::mutate_prepared(now, random);
+        if (static_cast<int64_t>(now.bytes) < kMostBytes) {
+          const size_t length = std::strlen(running);
+          std::snprintf(running + length, sizeof running - length, "Once prepared, tensor %d: %s\n",
+                        number, said.c_str());
+          host.change(number, now);
+        }
+      }
+      const bool ran = host.invoke() && host.invoke();
+      ++(ran ? counts.runs : counts.faults);
+      recu_profile(delegate);
+    }
+  }
+  tflite_plugin_destroy_delegate(delegate);
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  if (count < 4) {
+    std::fprintf(stderr, "fuzz_delegate COUNT SEED NETWORK ...\n");
+    return 2;
+  }
+  const long last = std::atol(arguments[1]);
+  const unsigned long seed = std::strtoul(arguments[2], nullptr, 10);
+  std::vector<host::Network> networks;
+  for (int i = 3; i < count; ++i) networks.push_back(host::read_network(arguments[i]));
+  std::signal(SIGALRM, stop);
+  std::signal(SIGABRT, stop);
+  Counts counts;
+  for (long number = 0; number < last; ++number) {
+    host::Random random(seed + number);
+    const size_t chosen = random.below(networks.size());
+    host::Network network = networks[chosen];
+    std::string said = host::mutate(network, random);
+    std::snprintf(running, sizeof running, "\nseed %lu, %s: %s\n", seed + number,
+                  arguments[3 + chosen], said.c_str());
+    alarm(kMostSeconds);
+    run(network, random, counts);
+  }
+  std::printf("%ld mutations: %ld ran, %ld stopped at a run, %ld were refused, %ld had wrong options\n",
+              last, counts.runs, counts.faults, counts.refused, counts.refused_options);
+  return 0;
+}
