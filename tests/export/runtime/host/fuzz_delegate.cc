@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <sstream>
 #include <string>
 #include <unistd.h>
 
@@ -15,13 +16,15 @@
 extern "C" TfLiteDelegate* tflite_plugin_create_delegate(char** keys, char** values, size_t count,
                                                          void (*report_error)(const char*));
 extern "C" void tflite_plugin_destroy_delegate(TfLiteDelegate* delegate);
+extern "C" const char* recu_backends();
 extern "C" const char* recu_profile(TfLiteDelegate* delegate);
 // Asked by the sanitizers: a fault aborts, so that what was being run can be said. More than 2 GB at
 // once is a fault as well.
 #define OPTIONS "abort_on_error=1:halt_on_error=1:max_allocation_size_mb=2048"
-extern "C" const char* __asan_default_options() { return OPTIONS; }
-extern "C" const char* __ubsan_default_options() { return OPTIONS ":print_stacktrace=1"; }
-extern "C" const char* __tsan_default_options() { return OPTIONS; }
+#define ASKED extern "C" __attribute__((visibility("default"))) const char*
+ASKED __asan_default_options() { return OPTIONS; }
+ASKED __ubsan_default_options() { return OPTIONS ":print_stacktrace=1"; }
+ASKED __tsan_default_options() { return OPTIONS; }
 
 namespace {
 
@@ -51,12 +54,19 @@ std::string draw_text(host::Random& random) {
   return text;
 }
 
+std::vector<std::string> list_backends() {
+  std::istringstream lines(recu_backends());
+  std::vector<std::string> names;
+  for (std::string name; std::getline(lines, name);) names.push_back(name);
+  return names;
+}
+
 TfLiteDelegate* create_delegate(host::Random& random) {
-  static const char* const kBackends[] = {"AVX-512", "AVX2", "NEON", "portable"};
+  static const std::vector<std::string> backends = list_backends();
   std::vector<std::string> words{"num_threads", random.once_in(4) ? "2" : "1"};
   if (!random.once_in(8)) {
     words.push_back("backend");
-    words.push_back(random.pick(kBackends));
+    words.push_back(random.pick(backends));
   }
   if (random.once_in(8)) {
     words.push_back("profile");

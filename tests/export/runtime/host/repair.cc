@@ -10,7 +10,7 @@ namespace {
 // Larger sizes stay as they are.
 constexpr int kMost = 4096;
 
-int words_of(int channels) { return (channels + 31) / 32; }
+int words_of(int channels) { return channels / 32 + (channels % 32 != 0); }
 
 bool is_image(const Tensor& tensor) {
   if (!tensor.has_shape || tensor.shape.size() != 4) return false;
