@@ -1,8 +1,8 @@
 // The library's doors: an external delegate for TensorFlow Lite and LiteRT.
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <memory>
-#include <new>
 #include <string>
 #include <vector>
 
@@ -43,8 +43,7 @@ bool read_node(TfLiteContext* context, int number, TfLiteNode** node,
          *node != nullptr && *registration != nullptr;
 }
 
-void* init(TfLiteContext* context, const char* buffer, size_t) {
-  const auto* parameters = reinterpret_cast<const TfLiteDelegateParams*>(buffer);
+std::unique_ptr<Node> make_node(TfLiteContext* context, const TfLiteDelegateParams* parameters) {
   Delegate& delegate = delegate_of(parameters->delegate);
   std::vector<Operator> operators;
   for (int i = 0; i < parameters->nodes_to_replace->size; ++i) {
@@ -57,15 +56,19 @@ void* init(TfLiteContext* context, const char* buffer, size_t) {
     if (!read) return nullptr;  // it was read before
     operators.push_back(std::move(*read));
   }
+  auto made = std::make_unique<Node>();
+  made->delegate = &delegate;
+  made->program = std::make_unique<Program>(
+      *context, std::move(operators), *parameters->input_tensors, *parameters->output_tensors,
+      *delegate.backend, delegate.measures);
+  delegate.programs.push_back(made->program.get());
+  return made;
+}
+
+void* init(TfLiteContext* context, const char* buffer, size_t) {
   try {
-    auto made = std::make_unique<Node>();
-    made->delegate = &delegate;
-    made->program = std::make_unique<Program>(
-        *context, std::move(operators), *parameters->input_tensors, *parameters->output_tensors,
-        *delegate.backend, delegate.measures);
-    delegate.programs.push_back(made->program.get());
-    return made.release();
-  } catch (const std::bad_alloc&) {  // exceptions must not reach the interpreter
+    return make_node(context, reinterpret_cast<const TfLiteDelegateParams*>(buffer)).release();
+  } catch (const std::exception&) {  // exceptions must not reach the interpreter
     return nullptr;
   }
 }
@@ -99,6 +102,21 @@ TfLiteStatus invoke(TfLiteContext* context, TfLiteNode* node) {
   return kTfLiteOk;
 }
 
+// How many nodes give each tensor its values.
+std::vector<int> count_writers(TfLiteContext* context, const TfLiteIntArray& plan) {
+  std::vector<int> writers(context->tensors_size);
+  for (int i = 0; i < plan.size; ++i) {
+    TfLiteNode* node;
+    TfLiteRegistration* registration;
+    if (!read_node(context, plan.data[i], &node, &registration)) continue;
+    for (int j = 0; node->outputs != nullptr && j < node->outputs->size; ++j) {
+      const int output = node->outputs->data[j];
+      if (output >= 0 && static_cast<size_t>(output) < writers.size()) ++writers[output];
+    }
+  }
+  return writers;
+}
+
 TfLiteStatus prepare(TfLiteContext* context, TfLiteDelegate* interface) {
   TfLiteIntArray* plan;
   if (context->GetExecutionPlan(context, &plan) != kTfLiteOk) return kTfLiteError;
@@ -108,12 +126,19 @@ TfLiteStatus prepare(TfLiteContext* context, TfLiteDelegate* interface) {
   // A TfLiteIntArray: its size, then the numbers of the nodes.
   std::vector<int> chosen{0};
   bool any_of_engine = false;
+  const std::vector<int> writers = count_writers(context, *plan);
   for (int i = 0; i < plan->size; ++i) {
     TfLiteNode* node;
     TfLiteRegistration* registration;
     if (!read_node(context, plan->data[i], &node, &registration)) return kTfLiteError;
     std::string reason;
-    if (read_operator(*context, *node, *registration, reason)) {
+    bool taken = read_operator(*context, *node, *registration, reason).has_value();
+    // It would not be known whose values a reader gets.
+    if (taken && writers[node->outputs->data[0]] > 1) {
+      reason = "its output is that of another node as well";
+      taken = false;
+    }
+    if (taken) {
       chosen.push_back(plan->data[i]);
       any_of_engine = any_of_engine || is_engine_operator(*registration);
     } else if (is_engine_operator(*registration)) {

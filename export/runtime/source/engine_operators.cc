@@ -58,7 +58,14 @@ class EngineReader : public NodeReader {
         !same_shape(from, to, rank_of(from) - 1) || last_of(from) != (last_of(to) + 31) / 32) {
       return refuse("its input does not have the packed shape of its output");
     }
-    if (to.type == kTfLiteInt8 && !(to.params.scale > 0)) return refuse("its output has no scale");
+    return to.type != kTfLiteInt8 || has_int8_scale(to);
+  }
+
+  bool has_int8_scale(const TfLiteTensor& tensor) {
+    if (!(tensor.params.scale > 0)) return refuse("its output has no scale");
+    if (tensor.params.zero_point < -128 || tensor.params.zero_point > 127) {
+      return refuse("its output has a zero point outside of -128 to 127");
+    }
     return true;
   }
 
@@ -171,7 +178,7 @@ class EngineReader : public NodeReader {
     if (options.output == Output::kInt8) {
       options.scale = output().params.scale;
       options.zero_point = output().params.zero_point;
-      if (!(options.scale > 0)) return refuse("its output has no scale");
+      return has_int8_scale(output());
     }
     return true;
   }

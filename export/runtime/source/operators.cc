@@ -35,6 +35,8 @@ bool NodeReader::has_tensors() {
     return refuse("its input or output is missing");
   }
   if (!has_sizes(input(0)) || !has_sizes(output())) return refuse("a shape is not fixed");
+  // It may lie in a file that is mapped into memory and cannot be written.
+  if (output().allocation_type == kTfLiteMmapRo) return refuse("its output is a constant");
   operator_.inputs = {node_.inputs->data[0]};
   operator_.output = node_.outputs->data[0];
   const TfLiteIntArray& shape = *output().dims;
@@ -79,7 +81,8 @@ bool NodeReader::is_constant(int tensor_index, TfLiteType type, int values) cons
   if (tensor_index < 0) return false;
   const TfLiteTensor& found = tensor(tensor_index);
   return found.type == type && found.allocation_type == kTfLiteMmapRo && found.data != nullptr &&
-         has_sizes(found) && is_whole(found) && (values == 0 || element_count(found) == values);
+         has_sizes(found) && is_whole(found) && is_aligned(found) &&
+         (values == 0 || element_count(found) == values);
 }
 
 int64_t element_count(const TfLiteTensor& tensor) {
@@ -88,9 +91,16 @@ int64_t element_count(const TfLiteTensor& tensor) {
   return elements;
 }
 
+static size_t element_size(const TfLiteTensor& tensor) {
+  return tensor.type == kTfLiteInt8 ? 1 : 4;
+}
+
 bool is_whole(const TfLiteTensor& tensor) {
-  const size_t element = tensor.type == kTfLiteInt8 ? 1 : 4;
-  return tensor.bytes / element >= static_cast<size_t>(element_count(tensor));
+  return tensor.bytes / element_size(tensor) >= static_cast<size_t>(element_count(tensor));
+}
+
+bool is_aligned(const TfLiteTensor& tensor) {
+  return reinterpret_cast<uintptr_t>(tensor.data) % element_size(tensor) == 0;
 }
 
 bool is_engine_operator(const TfLiteRegistration& registration) {

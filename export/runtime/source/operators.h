@@ -59,6 +59,9 @@ bool is_engine_operator(const TfLiteRegistration& registration);
 // Whether a tensor is as large as its shape and type say.
 bool is_whole(const TfLiteTensor& tensor);
 
+// Whether its values lie at addresses from which every processor reads them.
+bool is_aligned(const TfLiteTensor& tensor);
+
 int64_t element_count(const TfLiteTensor& tensor);
 
 }  // namespace recu

@@ -16,10 +16,6 @@ Pointer* aligned(Pointer* pointer) {
   return reinterpret_cast<Pointer*>((at + kAlignment - 1) / kAlignment * kAlignment);
 }
 
-std::vector<int> shape_of(const TfLiteTensor& tensor) {
-  return {tensor.dims->data, tensor.dims->data + tensor.dims->size};
-}
-
 const float* floats(const TfLiteContext& context, int tensor) {
   return static_cast<const float*>(context.tensors[tensor].data);
 }
@@ -87,9 +83,14 @@ Program::Program(const TfLiteContext& context, std::vector<Operator> operators,
   outside_.insert(inputs.data, inputs.data + inputs.size);
   outside_.insert(outputs.data, outputs.data + outputs.size);
   outputs_.insert(outputs.data, outputs.data + outputs.size);
+  const auto describe = [&](int number) {
+    const TfLiteTensor& tensor = context.tensors[number];
+    described_[number] = {tensor.type,
+                          {tensor.dims->data, tensor.dims->data + tensor.dims->size}};
+  };
   for (const Operator& read : operators) {
-    for (const int tensor : read.inputs) shapes_[tensor] = shape_of(context.tensors[tensor]);
-    shapes_[read.output] = shape_of(context.tensors[read.output]);
+    for (const int tensor : read.inputs) describe(tensor);
+    describe(read.output);
   }
   make_steps(context, operators);
   place_tensors(context);
@@ -287,16 +288,19 @@ void Program::place_tensors(const TfLiteContext& context) {
 }
 
 std::string Program::fault(const TfLiteContext& context) const {
-  for (const auto& [tensor, shape] : shapes_) {
+  for (const auto& [tensor, described] : described_) {
     const TfLiteTensor& now = context.tensors[tensor];
+    const std::vector<int>& shape = described.shape;
+    // Nodes that the interpreter prepares give their outputs types, whatever the file says.
+    if (now.type != described.type) return "a tensor has another type than in the file";
     // Before every run, so nothing is allocated here.
     if (now.dims == nullptr || !std::equal(shape.begin(), shape.end(), now.dims->data,
                                            now.dims->data + now.dims->size)) {
       return "a tensor has another shape than in the file: resize inputs in the conversion";
     }
-    if (outside_.count(tensor) != 0 && (now.data == nullptr || !is_whole(now))) {
-      return "a tensor is shorter than its shape says";
-    }
+    if (outside_.count(tensor) == 0) continue;
+    if (now.data == nullptr || !is_whole(now)) return "a tensor is shorter than its shape says";
+    if (!is_aligned(now)) return "a tensor's values do not lie at multiples of their size";
   }
   return "";
 }

@@ -44,7 +44,11 @@ class Program {
   long runs_ = 0;
   std::set<int> outside_;  // tensors that the interpreter keeps
   std::set<int> outputs_;
-  std::map<int, std::vector<int>> shapes_;  // of all tensors when the program was made
+  struct Described {
+    TfLiteType type;
+    std::vector<int> shape;
+  };
+  std::map<int, Described> described_;  // all tensors when the program was made
   std::vector<Step> steps_;
   std::vector<Types> types_;
   std::map<int, size_t> slot_of_;  // of tensors between steps

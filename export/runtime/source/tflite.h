@@ -12,7 +12,8 @@ extern "C" {
 
 typedef enum TfLiteStatus { kTfLiteOk = 0, kTfLiteError = 1, kTfLiteDelegateError = 2 } TfLiteStatus;
 
-typedef enum TfLiteType {
+// There are more of them, which have to be values of this type as well.
+typedef enum TfLiteType : int {
   kTfLiteNoType = 0,
   kTfLiteFloat32 = 1,
   kTfLiteInt32 = 2,
