@@ -9,7 +9,15 @@ import importlib.util
 from pathlib import Path
 from types import ModuleType
 
-__all__ = ["CHOICES", "DATASETS", "MODELS", "NETWORK", "NETWORK_OR_TFLITE", "SETTINGS"]
+__all__ = [
+    "CHOICES",
+    "DATASETS",
+    "FOLDER_OR_NETWORK",
+    "MODELS",
+    "NETWORK",
+    "NETWORK_OR_TFLITE",
+    "SETTINGS",
+]
 
 
 def _load(name: str) -> ModuleType:
@@ -26,6 +34,8 @@ MODELS, DATASETS = CHOICES["model"], CHOICES["dataset"]
 # What commands take that take a network, and those that also run files for phones.
 NETWORK: str = _choices.NETWORK_FORMATS
 NETWORK_OR_TFLITE = f"a .tflite file, {NETWORK}"
+# The first of these is what `recu export` writes.
+FOLDER_OR_NETWORK = f"a folder with a model.tflite in it, {NETWORK_OR_TFLITE}"
 SETTINGS: dict[str, dataclasses.Field] = {
     field.name: field for field in dataclasses.fields(_load("settings").Settings)
 }

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from experiments.declarations import NETWORK_OR_TFLITE
+from experiments.declarations import FOLDER_OR_NETWORK
 from experiments.quiet import quiet_standard_error
 from recu_tf import data, evaluation, json_text, models, networks
 from recu_tf.data import Normalization
@@ -18,6 +18,12 @@ from recu_tf.settings import Settings
 __all__ = ["evaluate"]
 
 
+def _find_in_folder(path: Path) -> Path:
+    """The file in the folder of an export; of any other path, the path itself."""
+    file = path / "model.tflite"
+    return file if file.is_file() and networks.find_format(path) is None else path
+
+
 def _check_path(path: Path, which: str | None, model: str | None) -> bool:
     """Whether a path is a `.tflite` file; refuses what is neither that nor a network."""
     if path.suffix == ".tflite" and path.is_file():
@@ -27,9 +33,9 @@ def _check_path(path: Path, which: str | None, model: str | None) -> bool:
             raise ValueError(f"`model` is for published checkpoints, {path} defines its own.")
         return True
     if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist; it must be {NETWORK_OR_TFLITE}.")
+        raise FileNotFoundError(f"{path} does not exist; it must be {FOLDER_OR_NETWORK}.")
     if networks.find_format(path) is None:
-        raise ValueError(f"{path} must be {NETWORK_OR_TFLITE}; it is none.")
+        raise ValueError(f"{path} must be {FOLDER_OR_NETWORK}; it is none.")
     return False
 
 
@@ -82,11 +88,12 @@ def _make_classifier(path: Path, network: networks.Network) -> Classifier:
         raise ValueError(f"{path}: {error}") from error
 
 
-def _make_tflite_classifier(path: Path, normalization: Normalization) -> Classifier:
-    import export
+def _load_tflite_classifier(path: Path, normalization: Normalization) -> tuple[Classifier, str]:
+    # Loads the engine, which no other network needs.
+    from export.tflite.classifier import load_tflite_classifier
 
     try:
-        return export.make_tflite_classifier(path.read_bytes(), normalization)
+        return load_tflite_classifier(path.read_bytes(), normalization)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
@@ -142,7 +149,8 @@ def evaluate(
     the folder of an export, have their own normalisation.
 
     Args:
-        path: of a network in any format of `recu_tf.networks.load`, or of a `.tflite` file.
+        path: of a network in any format of `recu_tf.networks.load`, of a `.tflite` file, or of a
+            folder with a `model.tflite` in it.
         which: "best" or "last" model of a run directory; None means best.
         model: network of a published checkpoint; inferred if None.
         dataset: one of `recu_tf.data.DATASETS`.
@@ -158,7 +166,7 @@ def evaluate(
             network's, or an option does not belong to its format.
         ImportError, OSError: the data set cannot be read, or a package that reads it is missing.
     """
-    path = Path(path)
+    path = _find_in_folder(Path(path))
     is_tflite = _check_path(path, which, model)
     run = None
     if networks.find_format(path) not in ("run", "checkpoint"):
@@ -174,7 +182,7 @@ def evaluate(
         settings = _merge_settings(run, path, dataset, data_path, batch_size_test)
         normalization = normalization or (run or data.DATASETS[settings.dataset]).normalization
         if is_tflite:
-            classifier = _make_tflite_classifier(path, normalization)
+            classifier, runtime = _load_tflite_classifier(path, normalization)
         else:
             classifier = _make_classifier(path, network)
     _check_classes(classifier, settings, path)
@@ -186,7 +194,7 @@ def evaluate(
     )
     _check_shape(classifier, batches.element_spec[0].shape[1:], settings, path)
     if is_tflite:
-        print(f"Running {count:,} test images of {settings.dataset}, one by one", flush=True)
+        print(f"Running {count:,} test images of {settings.dataset} with {runtime}", flush=True)
     try:
         values = evaluation.evaluate(
             classifier.predict, evaluation.name_broken_images(batches, settings.dataset)

@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from experiments.declarations import NETWORK_OR_TFLITE
+from experiments.declarations import FOLDER_OR_NETWORK
 from experiments.options import Parser
 
 __all__ = ["DESCRIPTION", "HELP", "NAME", "add_arguments", "run"]
@@ -25,7 +25,7 @@ def add_arguments(parser: Parser) -> None:
         "files",
         metavar="NETWORK",
         nargs="+",
-        help=f"a folder with a model.tflite in it, {NETWORK_OR_TFLITE}",
+        help=FOLDER_OR_NETWORK,
     )
     parser.option(
         "--threads", metavar="N", type=int, nargs="+", default=[1, 2], help="numbers of threads"

@@ -2,7 +2,7 @@
 
 import argparse
 
-from experiments.declarations import DATASETS, NETWORK_OR_TFLITE, SETTINGS
+from experiments.declarations import DATASETS, FOLDER_OR_NETWORK, SETTINGS
 from experiments.options import Parser
 
 __all__ = ["DESCRIPTION", "HELP", "NAME", "add_arguments", "run"]
@@ -12,8 +12,9 @@ HELP = "print top-1, top-5 and loss of a network on the test images"
 DESCRIPTION = (
     "Prints top-1, top-5 and loss of a trained network on all test images. A run directory, and a "
     "file inside one, are evaluated on the data set of the run with its normalisation; any other "
-    "network needs --dataset. The graph of a SavedModel can read and write files: load only those "
-    "that you would run."
+    "network needs --dataset. A .tflite file runs with the delegate where that was compiled, and "
+    "else in Larq Compute Engine. The graph of a SavedModel can read and write files: load only "
+    "those that you would run."
 )
 
 
@@ -22,7 +23,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "path",
         metavar="NETWORK",
-        help=NETWORK_OR_TFLITE,
+        help=FOLDER_OR_NETWORK,
     )
     parser.which()
     parser.checkpoint_model()

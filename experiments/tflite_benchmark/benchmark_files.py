@@ -5,16 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import export
-from experiments.declarations import NETWORK_OR_TFLITE
+from experiments.declarations import FOLDER_OR_NETWORK
 from export.conversion.baselines import convert_baselines
 from export.keras_graph.inputs_outputs import draw_inputs
 from export.tflite.flatbuffer import read
 from recu_tf.networks import find_format
 
-__all__ = ["ALLOWED", "File", "check_paths", "find_files"]
+__all__ = ["File", "check_paths", "find_files"]
 
 INSIDE = ("model.tflite", "export/model.tflite")
-ALLOWED = f"a folder with a model.tflite in it, {NETWORK_OR_TFLITE}"
 # The steps of the rewriting are verified on so many.
 REWRITING_IMAGES = 8
 
@@ -49,7 +48,7 @@ def check_paths(paths: Sequence[str]) -> None:
     seen = set()
     for path in map(Path, paths):
         if not path.exists():
-            raise FileNotFoundError(f"{path} does not exist; FILE must be {ALLOWED}.")
+            raise FileNotFoundError(f"{path} does not exist; FILE must be {FOLDER_OR_NETWORK}.")
         if path.resolve() in seen:
             raise ValueError(f"FILE must name each file once, got {path} twice.")
         seen.add(path.resolve())
@@ -59,7 +58,7 @@ def find_files(paths: Sequence[str]) -> list[File]:
     """Reads the files at paths, and makes those of networks.
 
     Args:
-        paths: see `ALLOWED`.
+        paths: see `experiments.declarations.FOLDER_OR_NETWORK`.
 
     Returns:
         For each network its binary file, which is the exported one if there is one, and its float32
@@ -83,7 +82,7 @@ def _files(path: Path) -> list[File]:
     if inside and not (path / "config.json").is_file():
         return [_read(inside[0], "")]
     if find_format(path) is None:
-        raise ValueError(f"{path} must be {ALLOWED}; it is none.")
+        raise ValueError(f"{path} must be {FOLDER_OR_NETWORK}; it is none.")
     model = export.float32_model(export.load(path).model)
     network = str(path)
     try:

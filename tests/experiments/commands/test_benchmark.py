@@ -7,6 +7,7 @@ from tiny_files import binary_file, binary_model, damaged, float_file
 
 from experiments import cli
 from experiments.commands.parser import command_parser
+from experiments.declarations import FOLDER_OR_NETWORK
 from experiments.tflite_benchmark import benchmark_files, benchmark_run
 from experiments.tflite_benchmark.benchmark_text import UNRELATED
 from export import runtime
@@ -154,7 +155,7 @@ def test_backend_that_cannot_run_a_file_is_listed(tmp_path, capsys):
 def test_help_names_all_that_can_be_measured():
     parser = command_parser()._subparsers._group_actions[0].choices["benchmark"]
     (action,) = (action for action in parser._actions if action.dest == "files")
-    assert action.help == benchmark_files.ALLOWED
+    assert action.help == FOLDER_OR_NETWORK
 
 
 def test_bad_arguments_are_refused_before_any_work(files, tmp_path, capsys, monkeypatch):

@@ -77,14 +77,15 @@ def test_a_network_is_as_good_in_every_format(checkpoint, tmp_path, capsys):
         (run, "--which", "last", "-bt", "7"),
         (run / "last.keras",),
         (run / "export" / "model.tflite",),
+        (run / "export",),
         (checkpoint, *NETWORK),
         (elsewhere / "a.keras", *digits, "--batch-size-test", "1"),
         (elsewhere / "saved", *digits),
         (elsewhere / "a.tflite", *digits),
     ):
         lines = printed(capsys, *arguments)
-        if arguments[0].suffix == ".tflite":
-            assert lines.pop(0) == f"Running {IMAGES} test images of digits, one by one"
+        if arguments[0].suffix == ".tflite" or arguments[0].name == "export":
+            assert lines.pop(0).startswith(f"Running {IMAGES} test images of digits with ")
         assert lines[0].endswith(f" on {IMAGES} test images of digits")
         assert lines[1:3] == expected[1:3], arguments
         # The engine's sums round otherwise.
@@ -175,10 +176,9 @@ def test_damaged_files_are_refused_in_one_line(name, tmp_path, capsys):
 
 def test_what_is_no_network_is_refused_with_what_may_be_given(tmp_path, capsys):
     (tmp_path / "a.onnx").touch()
+    allowed = "must be a folder with a model.tflite in it, a .tflite file, a run directory, a"
     for path in (tmp_path, tmp_path / "a.onnx", tmp_path / "nowhere"):
-        assert "must be a .tflite file, a run directory, a .keras file, a .h5" in complaint(
-            capsys, path
-        )
+        assert allowed in complaint(capsys, path)
 
 
 def test_options_that_do_not_belong_to_a_format_are_refused(tmp_path, capsys):
