@@ -1,6 +1,10 @@
 """Runs files with the delegate, with the engine and with TensorFlow Lite alone."""
 
+import warnings
+
+import numpy as np
 import pytest
+import tensorflow as tf
 from larq_compute_engine.tflite.python.interpreter import Interpreter
 
 from export import runtime
@@ -32,6 +36,29 @@ def run_delegate(flatbuffer, *images, backend=None, num_threads=1):
     """The outputs of a file, by one of `BACKENDS`."""
     delegate = runtime.delegate(num_threads, backend=backend)
     return run_interpreter(runtime.load(flatbuffer, with_delegate=delegate), *images)
+
+
+def run_images(flatbuffer, *arrays):
+    """The outputs of a file for one image, for each of several images."""
+    interpreter = runtime.load(flatbuffer)
+    found = [
+        run_interpreter(interpreter, *(array[number : number + 1] for array in arrays))
+        for number in range(len(arrays[0]))
+    ]
+    return [np.concatenate(output) for output in zip(*found, strict=True)]
+
+
+def count_parts(flatbuffer):
+    """How many parts of a file the delegate runs, with operators of the interpreter between them."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "(?s).*tf.lite.Interpreter is deprecated")
+        interpreter = tf.lite.Interpreter(
+            model_content=flatbuffer,
+            experimental_delegates=[runtime.delegate()],
+            experimental_op_resolver_type=RESOLVERS["TFLite"],  # without that of XNNPACK
+        )
+    interpreter.allocate_tensors()
+    return sum(node["op_name"] == "DELEGATE" for node in interpreter._get_ops_details())
 
 
 def run_engine(flatbuffer, *images, backend="reference"):
