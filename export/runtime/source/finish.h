@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstring>
+#include <type_traits>
 
 #include "backend.h"
 
@@ -38,64 +39,90 @@ struct SingleFloat {
   }
 };
 
-// Calls part<floats>(first channel) for all channels of a pixel, and puts the bits that it returns into
-// words.
-template <class Floats, class Part>
-inline void for_channels(int channels, uint32_t* bits, const Part& part) {
+// The channels whose constants are kept in registers.
+template <class Floats>
+constexpr int kChunk = Floats::lanes >= 4 ? 32 : 8;
+// Pixels whose channels are finished chunk after chunk, while they are in the cache.
+constexpr int kPixelsInCache = 64;
+
+// Puts the bits of some channels, of which those of the first ones are there, into a word.
+inline void put_bits(uint32_t* words, int channel, uint32_t bits) {
+  uint32_t& word = words[channel / 32];
+  word = channel % 32 == 0 ? bits : word | bits << channel % 32;
+}
+
+// Calls finish(first channel, floats, number of vectors) for all channels.
+template <class Floats, class Chunk>
+inline void for_chunks(int channels, const Chunk& finish_chunk) {
+  constexpr int kVectors = kChunk<Floats> / Floats::lanes;
   int channel = 0;
-  for (; channel + 32 <= channels; channel += 32) {
-    uint32_t word = 0;
-    for (int i = 0; i < 32; i += Floats::lanes) word |= part(channel + i, Floats()) << i;
-    if (bits != nullptr) bits[channel / 32] = word;
+  for (; channel + kChunk<Floats> <= channels; channel += kChunk<Floats>) {
+    finish_chunk(channel, Floats(), std::integral_constant<int, kVectors>());
   }
-  if (channel == channels) return;
-  uint32_t word = 0;
-  const int first = channel;
+  if (channel + 16 <= channels) {
+    finish_chunk(channel, Floats(), std::integral_constant<int, 16 / Floats::lanes>());
+    channel += 16;
+  }
   for (; channel + Floats::lanes <= channels; channel += Floats::lanes) {
-    word |= part(channel, Floats()) << (channel - first);
+    finish_chunk(channel, Floats(), std::integral_constant<int, 1>());
   }
-  for (; channel < channels; ++channel) word |= part(channel, SingleFloat()) << (channel - first);
-  if (bits != nullptr) bits[first / 32] = word;
+  for (; channel < channels; ++channel) {
+    finish_chunk(channel, SingleFloat(), std::integral_constant<int, 1>());
+  }
 }
 
 // Multiplication and addition round one after the other, as in the engine. What is absent is a template
 // parameter, so that nothing is asked within the loop.
-template <class Floats, class Input, bool kClampCount, bool kScale, bool kCorrect, bool kResidual,
+template <class F, int kVectors, class Input, bool kClampCount, bool kScale, bool kResidual,
           bool kSlopes>
-inline void finish_pixel(const Input* inputs, const Finish& finish, size_t pixel) {
-  const float* correction = kCorrect ? finish.corrections[pixel] : nullptr;
-  const float* residual = kResidual ? finish.residual + pixel * finish.output_stride : nullptr;
-  float* values = finish.values == nullptr ? nullptr : finish.values + pixel * finish.output_stride;
-  uint32_t* bits = finish.bits == nullptr ? nullptr : finish.bits + pixel * finish.bits_stride;
-  const Input* of_pixel = inputs + pixel * finish.input_stride;
-  for_channels<Floats>(finish.channels, bits, [&](int channel, auto floats) {
-    using F = decltype(floats);
-    auto x = F::load(of_pixel + channel);
-    if (kCorrect) x = F::add(x, F::load(correction + channel));
-    if (kClampCount) {
-      x = F::clamp(x, F::fill(finish.lowest_count), F::fill(finish.highest_count));
+inline void finish_chunk(const Input* inputs, const Finish& finish, int channel, int first,
+                         int last) {
+  using Value = typename F::Value;
+  Value multiplier[kVectors], bias[kVectors], slopes[kVectors];
+  for (int i = 0; i < kVectors; ++i) {
+    if (kScale) multiplier[i] = F::load(finish.multiplier + channel + i * F::lanes);
+    if (kScale) bias[i] = F::load(finish.bias + channel + i * F::lanes);
+    if (kSlopes) slopes[i] = F::load(finish.slopes + channel + i * F::lanes);
+  }
+  const Value lowest = F::fill(finish.lowest), highest = F::fill(finish.highest);
+  const auto finish_pixel = [&](int pixel, auto correct) {
+    const size_t at = pixel * finish.output_stride + channel;
+    uint32_t bits = 0;
+    for (int i = 0; i < kVectors; ++i) {
+      const int lane = i * F::lanes;
+      Value x = F::load(inputs + pixel * finish.input_stride + channel + lane);
+      if (correct.value) x = F::add(x, F::load(finish.corrections[pixel] + channel + lane));
+      if (kClampCount) {
+        x = F::clamp(x, F::fill(finish.lowest_count), F::fill(finish.highest_count));
+      }
+      if (kScale) x = F::add(F::multiply(x, multiplier[i]), bias[i]);
+      if (kResidual) x = F::add(x, F::load(finish.residual + at + lane));
+      if (kSlopes) x = F::scale_below_zero(x, slopes[i]);
+      x = F::clamp(x, lowest, highest);
+      if (finish.values != nullptr) F::store(finish.values + at + lane, x);
+      if (finish.bits != nullptr) bits |= F::below_zero(x) << lane;
     }
-    if (kScale) {
-      x = F::multiply(x, F::load(finish.multiplier + channel));
-      x = F::add(x, F::load(finish.bias + channel));
+    if (finish.bits != nullptr) put_bits(finish.bits + pixel * finish.bits_stride, channel, bits);
+  };
+  for (int pixel = first; pixel < last; ++pixel) {
+    if (kScale && finish.corrections != nullptr && finish.corrections[pixel] != nullptr) {
+      finish_pixel(pixel, std::true_type());
+    } else {
+      finish_pixel(pixel, std::false_type());
     }
-    if (kResidual) x = F::add(x, F::load(residual + channel));
-    if (kSlopes) x = F::scale_below_zero(x, F::load(finish.slopes + channel));
-    x = F::clamp(x, F::fill(finish.lowest), F::fill(finish.highest));
-    if (values != nullptr) F::store(values + channel, x);
-    return F::below_zero(x);
-  });
+  }
 }
 
 template <class Floats, class Input, bool kClampCount, bool kScale, bool kResidual, bool kSlopes>
-void finish_all(const Input* inputs, const Finish& finish) {
-  for (int pixel = 0; pixel < finish.pixels; ++pixel) {
-    if (kScale && finish.corrections != nullptr && finish.corrections[pixel] != nullptr) {
-      finish_pixel<Floats, Input, kClampCount, true, true, kResidual, kSlopes>(inputs, finish, pixel);
-    } else {
-      finish_pixel<Floats, Input, kClampCount, kScale, false, kResidual, kSlopes>(inputs, finish,
-                                                                                 pixel);
-    }
+void finish_all(const Input* inputs, const Finish& given) {
+  const Finish finish = given;  // which no value that is stored can change
+  for (int first = 0; first < finish.pixels; first += kPixelsInCache) {
+    const int left = finish.pixels - first;
+    const int last = first + (left < kPixelsInCache ? left : kPixelsInCache);
+    for_chunks<Floats>(finish.channels, [&](int channel, auto floats, auto vectors) {
+      finish_chunk<decltype(floats), vectors.value, Input, kClampCount, kScale, kResidual,
+                   kSlopes>(inputs, finish, channel, first, last);
+    });
   }
 }
 
@@ -132,18 +159,21 @@ void finish_values(const float* values, const Finish& finish) {
 
 template <class Floats>
 void compare(const uint16_t* counts, const int32_t* thresholds, const Finish& finish) {
-  for (int pixel = 0; pixel < finish.pixels; ++pixel) {
-    const uint16_t* of_pixel = counts + pixel * finish.input_stride;
-    uint32_t* bits = finish.bits + pixel * finish.bits_stride;
-    const float* correction =
-        finish.corrections == nullptr ? nullptr : finish.corrections[pixel];
-    for_channels<Floats>(finish.channels, bits, [&](int channel, auto floats) {
-      using F = decltype(floats);
-      auto x = F::load(of_pixel + channel);
-      if (correction != nullptr) x = F::add(x, F::load(correction + channel));
-      return F::above(x, thresholds + channel);
-    });
-  }
+  for_chunks<Floats>(finish.channels, [&](int channel, auto floats, auto vectors) {
+    using F = decltype(floats);
+    for (int pixel = 0; pixel < finish.pixels; ++pixel) {
+      const float* correction =
+          finish.corrections == nullptr ? nullptr : finish.corrections[pixel];
+      uint32_t bits = 0;
+      for (int i = 0; i < vectors.value; ++i) {
+        const int at = channel + i * F::lanes;
+        auto x = F::load(counts + pixel * finish.input_stride + at);
+        if (correction != nullptr) x = F::add(x, F::load(correction + at));
+        bits |= F::above(x, thresholds + at) << i * F::lanes;
+      }
+      put_bits(finish.bits + pixel * finish.bits_stride, channel, bits);
+    }
+  });
 }
 
 inline void pool_row(const float* image, const Axis& rows, const Axis& columns, int channels,

@@ -109,6 +109,15 @@ inline void spread_to_halves(const uint32_t* pixels, int count, int channels, ui
     }
     return;
   }
+  if (used == 4) {  // a loop of which the compiler makes vectors, for networks that begin with 16
+    for (int pixel = 0; pixel < count; ++pixel) {
+      uint32_t spread = pixels[pixel] & 0xffff;
+      spread = (spread | spread << 8) & 0x00ff00ff;
+      spread = (spread | spread << 4) & 0x0f0f0f0f;
+      std::memcpy(bytes + 4 * pixel, &spread, sizeof spread);
+    }
+    return;
+  }
   // The next pixel overwrites what a word has beyond the channels.
   for (int pixel = 0; pixel < count; ++pixel, bytes += used) {
     for (int word = 0; word < words; ++word) {
