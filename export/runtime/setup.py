@@ -35,7 +35,7 @@ setup(
         "build_py": commands["BuildModules"],
         "bdist_wheel": commands["PlatformWheel"],
     },
-    install_requires=["ai-edge-litert>=2,<3", "numpy>=1.26,<3"],
+    install_requires=["ai-edge-litert>=1.4,<3", "numpy>=1.26,<3"],
     classifiers=[
         "Programming Language :: Python :: 3.10",
         "Programming Language :: Python :: 3.11",
