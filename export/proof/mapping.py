@@ -26,7 +26,7 @@ LONGEST_NAME = 50
 CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
 
 # To the names of the layers that the rewriting puts around one of the model.
-ADDED = (".ones", ".rotated", ".map", ".flat", ".repeated")
+ADDED = (".ones", ".causal", ".rotated", ".map", ".flat", ".repeated")
 
 # The position of the kernel among the inputs of each operator.
 KERNEL_INPUT = {

@@ -12,15 +12,14 @@ import larq as lq
 import numpy as np
 import tensorflow as tf
 
+from export.conversion.rewriting.causal import count_front, pad_in_front
 from export.conversion.rewriting.equivalents import (
-    count_front,
     find_obstacle,
     has_equivalent,
     make_equivalent,
 )
 from export.conversion.rewriting.hard_tanh import reads_sign_only
 from export.conversion.rewriting.on_maps import compute_map_shape, find_twin
-from export.conversion.rewriting.wide_kernels import pad_with_ones
 from export.keras_graph.binary_layers import (
     get_input_quantizer,
     get_kernel_quantizers,
@@ -30,6 +29,7 @@ from export.keras_graph.graph import Graph, Layer, Step, Value
 __all__ = ["make_convolutions"]
 
 L = tf.keras.layers
+WORD = 32  # bits
 
 
 def make_convolutions(graph: Graph) -> list[str]:
@@ -82,7 +82,14 @@ def _find_source(graph: Graph, step: Step) -> _Source | None:
         # A sign as a layer of its own, or a change of shape that the kernel can make instead.
         if quantizer is None and isinstance(before.layer, lq.quantizers.Quantizer):
             quantizer = before.layer
-        elif not is_map and isinstance(layer, lq.layers.QuantDense) and _flattens_map(before):
+        elif (
+            not is_map
+            and isinstance(layer, lq.layers.QuantDense)
+            and _flattens_map(before)
+            # It fills up words at each pixel, so with other channels the kernel would be larger; it
+            # has to be if the sign stands in front of the change of shape.
+            and (quantizer is None or (before.input.shape[-1] or 1) % WORD == 0)
+        ):
             is_map = True
         else:
             break
@@ -144,7 +151,7 @@ class _Walk:
             read = repeated
         front = count_front(step.layer)
         if front:
-            layer, weights = pad_with_ones(layer, weights, read.shape, front=front)
+            layer, weights = pad_in_front(layer, weights, read.shape[2], front)
         self._add(layer, read, self._make_map(step), weights)
 
     def move(self, step: Step, layer: Layer, gives_map: bool) -> None:

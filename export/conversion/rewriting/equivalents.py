@@ -14,7 +14,7 @@ from export.keras_graph.building import copy_layer
 from export.keras_graph.graph import Layer
 from export.keras_graph.kernel_faults import find_kernel_faults
 
-__all__ = ["count_front", "find_obstacle", "has_equivalent", "make_equivalent"]
+__all__ = ["find_obstacle", "has_equivalent", "make_equivalent"]
 
 ONE_DIMENSIONAL = (lq.layers.QuantConv1D, lq.layers.QuantSeparableConv1D)
 SEPARABLE = (lq.layers.QuantSeparableConv1D, lq.layers.QuantSeparableConv2D)
@@ -85,13 +85,6 @@ def _find_obstacles_of_separable(layer: Layer) -> list[str]:
 
 def _get_both(layer: Layer) -> tuple:
     return layer.depthwise_quantizer, layer.pointwise_quantizer
-
-
-def count_front(layer: Layer) -> int:
-    """Counts the zeros that a causal convolution puts in front of its signs; 0 for others."""
-    if getattr(layer, "padding", "") != "causal":
-        return 0
-    return (layer.kernel_size[0] - 1) * layer.dilation_rate[0]
 
 
 def make_equivalent(

@@ -12,7 +12,7 @@ import tensorflow as tf
 from export.conversion.rewriting.padding import RotatedConvolution, compute_same_padding
 from export.keras_graph.graph import Graph, Layer
 
-__all__ = ["PaddedWithOnes", "is_wide", "pad_wide_kernels", "pad_with_ones"]
+__all__ = ["PaddedWithOnes", "is_wide", "pad_wide_kernels"]
 
 
 def is_wide(size: int, kernel: int, stride: int, dilation: int) -> bool:
@@ -37,30 +37,23 @@ class PaddedWithOnes(tf.keras.layers.Layer):
     Shape: (batch, height, width, channels) to (batch, new height, new width, filters).
 
     Args:
-        convolution: a layer without bias and activation, padded with ones, or not at all.
+        convolution: a layer without bias and activation, padded with ones.
         activation: the layer that comes last.
-        front: columns of ones to put before a convolution without padding; its sign of 1 is 1.
     """
 
-    def __init__(self, convolution: Layer, activation: Layer, front: int = 0, **kwargs):
+    def __init__(self, convolution: Layer, activation: Layer, **kwargs):
         super().__init__(**kwargs)
         self.convolution = convolution
         self.activation = activation
-        self.front = front
 
     def build(self, input_shape: tf.TensorShape) -> None:
         """Makes the weight that is added: the bias minus the contribution of the ones."""
-        batch, height, width, channels = input_shape
-        padded = (batch, height, self.front + width, channels)
-        shape = self.convolution.compute_output_shape(padded)[1:]
+        shape = self.convolution.compute_output_shape(input_shape)[1:]
         self.added = self.add_weight("added", shape, trainable=False)
         super().build(input_shape)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Convolves, adds the weight and activates."""
-        if self.front:
-            ends = [(0, 0), (0, 0), (self.front, 0), (0, 0)]
-            inputs = tf.pad(inputs, ends, constant_values=1.0)
         outputs = self.convolution(inputs)
         height, width, filters = self.added.shape
         if height == width == 1:
@@ -75,7 +68,7 @@ class PaddedWithOnes(tf.keras.layers.Layer):
         """The constructor's arguments."""
         layers = {"convolution": self.convolution, "activation": self.activation}
         serialized = {name: tf.keras.layers.serialize(layer) for name, layer in layers.items()}
-        return {**super().get_config(), **serialized, "front": self.front}
+        return {**super().get_config(), **serialized}
 
     @classmethod
     def from_config(cls, config: dict) -> "PaddedWithOnes":
@@ -102,7 +95,7 @@ def pad_wide_kernels(graph: Graph) -> list[str]:
         axes = zip(size, layer.kernel_size, layer.strides, layer.dilation_rate, strict=True)
         if None not in size and any(is_wide(*axis) for axis in axes):
             found.append(step.name)
-            new, weights = pad_with_ones(layer, step.weights, step.input.shape)
+            new, weights = _pad_with_ones(layer, step.weights, step.input.shape)
             if rotated:
                 new = RotatedConvolution(new, rotated.quantizer, name=rotated.name)
             step.set_layer(new, weights)
@@ -121,20 +114,9 @@ def _is_padded_with_zeros(layer: Layer) -> bool:
     )
 
 
-def pad_with_ones(
-    layer: Layer, weights: list[np.ndarray], shape: tuple[int | None, ...], *, front: int = 0
+def _pad_with_ones(
+    layer: Layer, weights: list[np.ndarray], shape: tuple[int | None, ...]
 ) -> tuple[Layer, list[np.ndarray]]:
-    """Makes a layer that pads a convolution with ones and subtracts their contribution.
-
-    Args:
-        layer: a binary convolution, padded with zeros by SAME, or not at all.
-        weights: of the convolution.
-        shape: (batch, height, width, channels), of what it reads.
-        front: columns of zeros that should stand before a convolution without padding.
-
-    Returns:
-        The layer and its weights.
-    """
     config = {**layer.get_config(), "pad_values": 1, "use_bias": False, "activation": "linear"}
     activation = tf.keras.layers.Activation(layer.activation, name=f"{layer.name}.activation")
     convolution = type(layer).from_config(config)
@@ -142,15 +124,15 @@ def pad_with_ones(
     # A map of zeros padded with ones: the convolution gives the contribution of the padding alone.
     zeros = tf.zeros((1, *shape[1:]))
     options = {"strides": layer.strides, "dilations": layer.dilation_rate}
-    paddings = [(0, 0), (front, 0)]
-    if not front:
-        paddings = [
-            compute_same_padding(length, (taps - 1) * dilation + 1, stride)
-            for length, taps, dilation, stride in zip(
-                shape[1:3], layer.kernel_size, layer.dilation_rate, layer.strides, strict=True
-            )
-        ]
-    ones = tf.pad(zeros, [(0, 0), *paddings, (0, 0)], constant_values=1.0)
+    (top, bottom), (left, right) = (
+        compute_same_padding(length, (taps - 1) * dilation + 1, stride)
+        for length, taps, dilation, stride in zip(
+            shape[1:3], layer.kernel_size, layer.dilation_rate, layer.strides, strict=True
+        )
+    )
+    ones = tf.pad(zeros, [[0, 0], [top, bottom], [left, right], [0, 0]], constant_values=1.0)
     added = -tf.nn.conv2d(ones, kernel, padding="VALID", **options)[0].numpy()
-    name = f"{layer.name}.ones"
-    return PaddedWithOnes(convolution, activation, front, name=name), [kernel, sum(bias, added)]
+    return PaddedWithOnes(convolution, activation, name=f"{layer.name}.ones"), [
+        kernel,
+        sum(bias, added),
+    ]

@@ -27,7 +27,7 @@ def separable(kernel="ste_sign", **options):
 
 def dense_layers():
     image = tf.keras.Input((4, 4, 10))
-    x = NORM()(Q.QuantConv2D(20, 3, padding="same", name="first", **SIGNS)(image))
+    x = NORM()(Q.QuantConv2D(32, 3, padding="same", name="first", **SIGNS)(image))
     x = NORM()(Q.QuantDense(37, use_bias=False, name="behind_flatten", **SIGNS)(L.Flatten()(x)))
     x = NORM()(Q.QuantDense(50, activation="relu", name="recu", **RECU)(x))
     x = Q.QuantDense(11, bias_initializer="normal", name="scaled", **SCALED)(x)
@@ -45,7 +45,7 @@ def sequence():
     options = {"strides": 2, "padding": "same", "pad_values": 1, **SCALED}
     x = NORM()(Q.QuantConv1D(64, 4, name="strided", **options)(x))
     x = NORM()(Q.QuantConv1D(64, 7, padding="same", name="wide", **SIGNS)(x))
-    x = Q.QuantDense(16, name="dense", **SIGNS)(x)
+    x = Q.QuantDense(16, name="pixelwise", **SIGNS)(x)
     x = Q.QuantSeparableConv1D(16, 3, padding="causal", name="separable", **separable("recu"))(x)
     x = L.Flatten()(lq.quantizers.SteSign(name="signs")(x))
     signs = lq.quantizers.NoOp(precision=1)
@@ -61,7 +61,7 @@ def separable_layers():
     x = NORM()(Q.QuantSeparableConv2D(33, 3, name="two", **options, **separable("recu"))(x))
     options = {"padding": "same", "pad_values": 1, **separable()}
     x = NORM()(Q.QuantSeparableConv2D(33, 2, name="ones", **options)(x))
-    return tf.keras.Model(image, L.Flatten()(Q.QuantDense(7, name="dense", **SIGNS)(x)))
+    return tf.keras.Model(image, L.Flatten()(Q.QuantDense(7, name="pixelwise", **SIGNS)(x)))
 
 
 def run_with_delegate(file, images):
@@ -79,8 +79,8 @@ def run_with_delegate(file, images):
     ("make", "names"),
     [
         (dense_layers, {"behind_flatten", "recu", "scaled"}),
-        (sequence, {"same", "causal", "strided", "wide", "dense", "separable", "last"}),
-        (separable_layers, {"scaled", "two", "ones", "dense"}),
+        (sequence, {"same", "causal", "strided", "wide", "pixelwise", "separable", "last"}),
+        (separable_layers, {"scaled", "two", "ones", "pixelwise"}),
     ],
 )
 def test_layers_become_binary_convolutions_that_compute_the_same(make, names):
@@ -112,6 +112,14 @@ def test_bits_stay_packed_from_dense_layer_to_dense_layer():
     assert packed == {"behind_flatten", "recu"}
     # No shape is changed, and no batch norm is computed by itself.
     assert {row.operator for row in rows} == {"LceQuantize", "LceBconv2d", "FULLY_CONNECTED"}
+
+
+def test_map_of_few_channels_is_read_as_a_row():
+    image = tf.keras.Input((8, 8, 3))
+    new, _ = rewritten(
+        tf.keras.Model(image, Q.QuantDense(4, name="row", **SIGNS)(L.Flatten()(image)))
+    )
+    assert new.get_layer("row").kernel.shape == (1, 1, 192, 4)
 
 
 def behind(*layers, shape=(6, 32)):

@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from export.conversion.rewriting import equivalents
 from export.conversion.rewriting.equivalents import (
-    count_front,
     find_obstacle,
     has_equivalent,
     make_equivalent,
@@ -160,10 +159,3 @@ def test_obstacle_is_said(layer, shape, reason):
 def test_windows_of_as_many_bits_as_the_delegate_counts_are_no_obstacle():
     assert equivalents.MOST_BITS == 65_535
     assert find_obstacle(built(Q.QuantDense(1, **SIGNS), (65_535,))) is None
-
-
-def test_zeros_in_front_are_those_of_causal_convolutions():
-    causal = Q.QuantConv1D(4, 3, padding="causal", dilation_rate=2, **SIGNS)
-    assert count_front(causal) == 4
-    assert count_front(Q.QuantConv1D(4, 3, padding="same", **SIGNS)) == 0
-    assert count_front(Q.QuantDense(4, **SIGNS)) == 0
