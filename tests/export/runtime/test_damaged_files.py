@@ -22,7 +22,7 @@ def test_output_that_two_nodes_give_is_refused():
     x = graph.quantize(graph.input(1, 2, 2, 8))
     y = graph.dequantize(x, 8)
     graph.operator("LceDequantize", [x], y)
-    with pytest.raises(RuntimeError, match="node 1, .*: its output is that of another node"):
+    with pytest.raises(RuntimeError, match=r"node 1, .*: its output is that of another node"):
         run_delegate(graph.finish(y), np.zeros((1, 2, 2, 8), np.float32))
 
 

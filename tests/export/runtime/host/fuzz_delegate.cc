@@ -1,7 +1,9 @@
-// Runs the delegate on damaged networks: fuzz_delegate COUNT SEED NETWORK ...
+// Runs the delegate on networks, and on networks that it damages:
+// fuzz_delegate COUNT SEED NETWORK ...
 //
-// Compiled with sanitizers, which end the program at the first fault. What was being run is then
-// printed; `fuzz_delegate 1 SEED NETWORK ...` with the same networks does the same again.
+// Each network is run as it is, then COUNT times one of them with a few mutations. Sanitizers, with
+// which this is compiled, end the program at the first fault. What was being run is then printed; with
+// the same networks, `fuzz_delegate 1 SEED NETWORK ...` does the same again.
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -17,6 +19,8 @@ extern "C" TfLiteDelegate* tflite_plugin_create_delegate(char** keys, char** val
                                                          void (*report_error)(const char*));
 extern "C" void tflite_plugin_destroy_delegate(TfLiteDelegate* delegate);
 extern "C" const char* recu_backends();
+extern "C" const char* recu_backend(TfLiteDelegate* delegate);
+extern "C" const char* recu_nodes(TfLiteDelegate* delegate);
 extern "C" const char* recu_profile(TfLiteDelegate* delegate);
 // Asked by the sanitizers: a fault aborts, so that what was being run can be said. More than 2 GB at
 // once is a fault as well.
@@ -61,7 +65,12 @@ std::vector<std::string> list_backends() {
   return names;
 }
 
-TfLiteDelegate* create_delegate(host::Random& random) {
+// A text that the delegate gives is a whole one.
+void read_text(const char* text) {
+  if (std::strlen(text) > sizeof running) std::abort();
+}
+
+TfLiteDelegate* create_delegate(host::Random& random, bool damages) {
   static const std::vector<std::string> backends = list_backends();
   std::vector<std::string> words{"num_threads", random.once_in(4) ? "2" : "1"};
   if (!random.once_in(8)) {
@@ -72,8 +81,8 @@ TfLiteDelegate* create_delegate(host::Random& random) {
     words.push_back("profile");
     words.push_back("1");
   }
-  if (random.once_in(16)) random.pick(words) = draw_text(random);
-  if (random.once_in(32)) {
+  if (damages && random.once_in(16)) random.pick(words) = draw_text(random);
+  if (damages && random.once_in(32)) {
     words.push_back(draw_text(random));
     words.push_back(draw_text(random));
   }
@@ -85,7 +94,7 @@ TfLiteDelegate* create_delegate(host::Random& random) {
     std::memcpy(texts.back().get(), word.c_str(), word.size() + 1);
     (keys.size() > values.size() ? values : keys).push_back(texts.back().get());
   }
-  return tflite_plugin_create_delegate(keys.data(), values.data(), keys.size(), nullptr);
+  return tflite_plugin_create_delegate(keys.data(), values.data(), keys.size(), read_text);
 }
 
 // Values of all kinds: small ones, and any bits at all.
@@ -99,35 +108,55 @@ void fill(host::Random& random, uint8_t* data, size_t bytes) {
   }
 }
 
-void run(const host::Network& network, host::Random& random, Counts& counts) {
-  TfLiteDelegate* delegate = create_delegate(random);
+void add_to_description(const std::string& said) {
+  const size_t length = std::strlen(running);
+  std::snprintf(running + length, sizeof running - length, "%s\n", said.c_str());
+}
+
+// Once the delegate is applied, as an interpreter does again after an input was resized.
+void run_in_host(const host::Network& network, TfLiteDelegate* delegate, host::Random& random,
+                 bool damages, Counts& counts) {
+  host::Host host(
+      network, [&](int, uint8_t* data, size_t bytes) { fill(random, data, bytes); }, kMostBytes);
+  if (!host.apply(delegate) || !host.allocate()) {
+    ++counts.refused;
+    if (!damages) add_to_description(host.message());
+    return;
+  }
+  if (damages && random.once_in(4)) {
+    const int number = random.below(network.tensors.size());
+    host::Tensor now = network.tensors[number];
+    const std::string said = host::mutate_prepared(now, random);
+    if (static_cast<int64_t>(now.bytes) < kMostBytes) {
+      add_to_description("once prepared, tensor " + std::to_string(number) + ": " + said);
+      host.change(number, now);
+    }
+  }
+  const bool ran = host.invoke() && host.invoke();
+  ++(ran ? counts.runs : counts.faults);
+  for (const char* text : {recu_profile(delegate), recu_nodes(delegate), recu_backend(delegate)}) {
+    read_text(text);
+  }
+}
+
+void run(const host::Network& network, host::Random& random, bool damages, Counts& counts) {
+  alarm(kMostSeconds);
+  TfLiteDelegate* delegate = create_delegate(random, damages);
   if (delegate == nullptr) {
     ++counts.refused_options;
     return;
   }
-  {
-    host::Host host(
-        network, [&](int, uint8_t* data, size_t bytes) { fill(random, data, bytes); }, kMostBytes);
-    if (!host.apply(delegate) || !host.allocate()) {
-      ++counts.refused;
-    } else {
-      if (random.once_in(4)) {
-        const int number = random.below(network.tensors.size());
-        host::Tensor now = network.tensors[number];
-        const std::string said = host::mutate_prepared(now, random);
-        if (static_cast<int64_t>(now.bytes) < kMostBytes) {
-          const size_t length = std::strlen(running);
-          std::snprintf(running + length, sizeof running - length, "Once prepared, tensor %d: %s\n",
-                        number, said.c_str());
-          host.change(number, now);
-        }
-      }
-      const bool ran = host.invoke() && host.invoke();
-      ++(ran ? counts.runs : counts.faults);
-      recu_profile(delegate);
-    }
+  run_in_host(network, delegate, random, damages, counts);
+  if (random.once_in(8)) {
+    Counts not_counted;
+    run_in_host(network, delegate, random, damages, not_counted);
   }
   tflite_plugin_destroy_delegate(delegate);
+}
+
+void print(const char* what, const Counts& counts) {
+  std::printf("%s: %ld ran, %ld stopped at a run, %ld were refused, %ld had wrong options\n", what,
+              counts.runs, counts.faults, counts.refused, counts.refused_options);
 }
 
 }  // namespace
@@ -144,17 +173,22 @@ int main(int count, char** arguments) {
   std::signal(SIGALRM, stop);
   std::signal(SIGABRT, stop);
   Counts counts;
+  for (size_t i = 0; i < networks.size(); ++i) {
+    host::Random random(seed + i);
+    std::snprintf(running, sizeof running, "\n%s as it is\n", arguments[3 + i]);
+    run(networks[i], random, false, counts);
+  }
+  print("networks as they are", counts);
+  counts = {};
   for (long number = 0; number < last; ++number) {
     host::Random random(seed + number);
     const size_t chosen = random.below(networks.size());
     host::Network network = networks[chosen];
-    std::string said = host::mutate(network, random);
+    const std::string said = host::mutate(network, random);
     std::snprintf(running, sizeof running, "\nseed %lu, %s: %s\n", seed + number,
                   arguments[3 + chosen], said.c_str());
-    alarm(kMostSeconds);
-    run(network, random, counts);
+    run(network, random, true, counts);
   }
-  std::printf("%ld mutations: %ld ran, %ld stopped at a run, %ld were refused, %ld had wrong options\n",
-              last, counts.runs, counts.faults, counts.refused, counts.refused_options);
+  print("mutations", counts);
   return 0;
 }

@@ -31,6 +31,15 @@ std::string change_bytes(std::vector<uint8_t>& bytes, Random& random) {
     bytes.resize(random.below(bytes.size() + 12), static_cast<uint8_t>(random.word()));
     return "options of another length";
   }
+  if (random.once_in(4)) {
+    // The types of the values stand near the end: numbers, numbers elsewhere, bools, texts.
+    static const int kKinds[] = {1, 2, 6, 7, 26, 3, 5, 9};
+    const size_t before = 4 + random.below(10);
+    if (before < bytes.size()) {
+      bytes[bytes.size() - before] = static_cast<uint8_t>(random.pick(kKinds) << 2 | random.below(4));
+    }
+    return "the type of an option";
+  }
   for (int left = 1 + random.below(3); left > 0; --left) {
     // The end says where everything is.
     const size_t last = bytes.size() < 30 || random.once_in(2) ? bytes.size() : 30;
