@@ -3,20 +3,24 @@
 import hashlib
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
+from export import runtime
 from export.bundle.writer import Bundle, check_free, restore, write
 from export.conversion.baselines import convert_float_baseline
 from export.export_options import DEFAULTS, Options
 from export.keras_graph.checks import check_network
 from export.loading.sources import Source
 from export.measurement.latency import Latency, benchmark, find_fastest
+from export.measurement.speed_sentence import compare_with_float
 from export.pipeline import Exported, export_network
 from export.proof.auditing import Audit
 from export.proof.verification import Verification
 from export.refusals import ExportError, describe_earlier_export
+from export.tflite.backends import DELEGATE
 from recu_tf.image_input import find_image_input
 from recu_tf.pixel_scaling import is_identity
 from recu_tf.runs import list_versions
@@ -40,12 +44,15 @@ class Report:
         float_size: size of the float32 TFLite file of the same network, in bytes; None if it cannot
             be made, as from a SavedModel.
         latencies: of the file and of its float32 baseline, with each backend.
+        speed: how many times as fast as float32 the file is here, and why if it is not, in one
+            sentence; "" without a baseline.
     """
 
     directory: Path
     exported: Exported
     float_size: int | None
     latencies: list[Latency]
+    speed: str = ""
 
     @property
     def path(self) -> Path:
@@ -61,6 +68,21 @@ class Report:
     def fastest(self) -> Latency:
         """The latency of the file with the backend that is fastest on this machine."""
         return find_fastest(self.latencies, EXPORTED)
+
+    @property
+    def fastest_in_delegate(self) -> Latency | None:
+        """The latency of the file with the delegate; None where that is missing or refuses it."""
+        return self._find_fastest(lambda latency: latency.backend == DELEGATE)
+
+    @property
+    def fastest_in_engine(self) -> Latency | None:
+        """The latency of the file with the engine's fastest backend; None if none can run it."""
+        return self._find_fastest(lambda latency: latency.backend != DELEGATE)
+
+    def _find_fastest(self, accepts: Callable[[Latency], bool]) -> Latency | None:
+        found = [latency for latency in self.latencies if accepts(latency)]
+        names = {latency.name for latency in found}
+        return find_fastest(found, EXPORTED) if EXPORTED in names else None
 
     @property
     def fastest_baseline(self) -> Latency | None:
@@ -84,6 +106,7 @@ class Report:
             for latency in self.latencies
         ]
         images = self.exported.options.batch_size
+        problem = runtime.find_problem() if self.audit.binary else None
         return "\n".join(
             [
                 *(f"Rewriting: {step}" for step in self.exported.steps),
@@ -94,7 +117,8 @@ class Report:
                 f"Size: {self.size:,} bytes{self._size_of_baseline()}",
                 f"Latency of {'one image' if images == 1 else f'{images} images'} on one thread:",
                 *latencies,
-                f"Fastest here: {self._comparison()}",
+                *([f"The delegate is missing: {problem}"] if problem else []),
+                self.speed or f"Fastest here: {self.fastest.backend}",
                 f"Written: {self.directory}",
             ]
         )
@@ -104,15 +128,6 @@ class Report:
             return " (a float32 baseline of this network cannot be made)"
         times = self.float_size / self.size
         return f", float32 {self.float_size:,} bytes ({times:.1f} times as large)"
-
-    def _comparison(self) -> str:
-        if self.fastest_baseline is None:
-            return self.fastest.backend
-        times = self.fastest.median_ms / self.fastest_baseline.median_ms
-        return (
-            f"{self.fastest.backend}, {times:.2f} times the latency of float32 "
-            f"({self.fastest_baseline.backend})"
-        )
 
 
 def _convert_float_baseline(exported: Exported) -> bytes | None:
@@ -183,6 +198,10 @@ def export_bundle(
     files = {EXPORTED: exported.file} | ({} if baseline is None else {BASELINE: baseline})
     logger.info("Measuring latency")
     latencies = benchmark(files, repeats=REPEATS).latencies
+    speed = ""
+    if baseline is not None:
+        fastest = (find_fastest(latencies, name) for name in (EXPORTED, BASELINE))
+        speed = compare_with_float(next(fastest), exported.file, next(fastest), baseline)
     known, normalization = exported.dataset, exported.normalization
     pixels = normalization is not None and is_identity(normalization)
     file = source.file
@@ -194,6 +213,7 @@ def export_bundle(
         audit=exported.audit,
         verification=exported.verification,
         latencies=latencies,
+        speed=speed,
         steps=exported.steps,
         options=asdict(options),
         versions={
@@ -212,4 +232,4 @@ def export_bundle(
         own_images=images_path is not None,
     )
     write(directory, bundle)
-    return Report(directory, exported, baseline and len(baseline), latencies)
+    return Report(directory, exported, baseline and len(baseline), latencies, speed)

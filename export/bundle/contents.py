@@ -63,6 +63,8 @@ class Bundle:
         golden: a few inputs and the file's outputs for them; None without a sample.
         kinds: of each output, "logits", "probabilities" or "values"; None means that an output
             (batch, classes) gives logits, and any other values.
+        speed: how many times as fast as float32 the file is, in one sentence; "" if that is not
+            known.
 
     Raises:
         ValueError: there are not as many names as classes, or the normalization has another number
@@ -89,6 +91,7 @@ class Bundle:
     golden: Golden | None = None
     own_images: bool = False
     kinds: Sequence[str] | None = None
+    speed: str = ""
 
     def __post_init__(self):
         classes = self.output_shape[-1] if self.output_shape else 1

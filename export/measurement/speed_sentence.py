@@ -3,11 +3,27 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from export.measurement.comparison import Breakdown, SubgraphLatency, format_number
+from export import runtime
+from export.measurement.comparison import (
+    Breakdown,
+    SubgraphLatency,
+    break_down,
+    format_number,
+)
 from export.measurement.delegate_profile import DelegateProfile, Part
-from export.measurement.latency import Latency
+from export.measurement.latency import REPEATS, Latency
+from export.measurement.profiling import profile_delegate
+from export.measurement.subgraphs import count_multiply_accumulates
+from export.tflite.backends import DELEGATE
+from export.tflite.file import File
 
-__all__ = ["MISSING", "explain_by_breakdown", "explain_by_profile", "write_sentence"]
+__all__ = [
+    "MISSING",
+    "compare_with_float",
+    "explain_by_breakdown",
+    "explain_by_profile",
+    "write_sentence",
+]
 
 # The largest parts are named until so much of the time is.
 NAMED = 0.6
@@ -105,3 +121,42 @@ def explain_by_breakdown(breakdown: Breakdown, other: SubgraphLatency) -> list[s
         reason.removesuffix(".").replace("the time", "its time", 1)
         for reason in breakdown.explain(other)
     ]
+
+
+def compare_with_float(
+    binary: Latency,
+    file: bytes | File,
+    baseline: Latency,
+    baseline_file: bytes | File,
+    *,
+    repeats: int = REPEATS,
+) -> str:
+    """Says how many times as fast as float32 a file is; where it is slower, measures why.
+
+    Args:
+        binary: latency of the file with its fastest backend, on one thread.
+        file: the file.
+        baseline: likewise of its float32 baseline.
+        baseline_file: the baseline.
+        repeats: how often each part is timed.
+
+    Returns:
+        One sentence, see `write_sentence`.
+    """
+    reasons = []
+    if binary.median_ms > baseline.median_ms:
+        macs = count_multiply_accumulates(baseline_file)
+        whole = SubgraphLatency(baseline.name, {}, macs, baseline.median_ms)
+        try:
+            if binary.backend == DELEGATE:
+                profile = profile_delegate(binary.name, file, repeats=repeats)
+                reasons = explain_by_profile(profile, whole)
+            else:
+                others = {baseline.name: (baseline_file, baseline.backend)}
+                found = break_down(binary.name, file, binary.backend, others, repeats=repeats)
+                reasons = explain_by_breakdown(found, whole)
+        except (RuntimeError, ValueError):
+            pass  # A part that cannot be run alone; the file itself runs.
+        if runtime.find_problem():
+            reasons.append(MISSING)
+    return write_sentence("The file", binary, baseline, reasons)

@@ -260,14 +260,18 @@ def test_demo_prints_its_results_and_keeps_earlier_runs(monkeypatch, tmp_path, c
         "accuracy, TFLite",
         "size, binary",
         "size, float32",
-        "latency, binary",
-        "latency, float32",
         "binary operators",
         "binary convolutions",
         "training",
         "file",
+        "latency, delegate",
+        "latency, engine",
+        "latency, float32",
     ]
-    assert "2 of 2" in table[7]
+    assert "2 of 2" in table[5]
+    last = printed.splitlines()[-1]
+    assert last.startswith("The file is ")
+    assert " times as fast as float32 here on 1 thread: " in last
 
 
 def test_demo_has_a_directory_of_its_own(tmp_path):

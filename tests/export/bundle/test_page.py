@@ -11,6 +11,7 @@ from pages import Page, contrast, measured, opened
 from export.bundle.page import render_report
 from export.bundle.writer import write
 from export.conversion.rewriting import Rewriting
+from export.measurement.latency import Latency
 from export.proof.auditing import Audit
 from export.tflite.flatbuffer import read
 
@@ -105,6 +106,18 @@ def test_int8_is_compared_with_keras_in_int8_and_with_keras_itself(tmp_path):
     assert "of rounded Keras" in page.text
     assert "Same top-1 class as Keras" in page.text
     assert "87.5%" in page.text
+
+
+def test_delegate_comes_first_and_the_speed_is_said(tmp_path):
+    latencies = [*small_bundle().latencies, Latency("exported", "delegate", 1, 0.91, 0.95, 0.9)]
+    speed = "The file is 1.56 times as fast as float32 here on 1 thread."
+    page = written(tmp_path / "report.html", latencies=latencies, speed=speed)
+    assert "exported with the delegate 0.91 ms, exported 0.71 ms, float32 1.42 ms" in page.text
+    backends = ["delegate", "indirect bgemm", "TFLite with XNNPACK", "optimized"]
+    table = page.source[page.source.index('id="latency"') :]
+    places = [table.index(f">{backend}<") for backend in backends]
+    assert places == sorted(places)
+    assert speed in page.text
 
 
 def test_network_without_a_float32_baseline_has_a_size(tmp_path):

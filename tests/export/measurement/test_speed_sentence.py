@@ -1,5 +1,8 @@
 from dataclasses import replace
 
+from tiny_files import binary_file, float_file
+
+from export.measurement import speed_sentence
 from export.measurement.comparison import Breakdown, SubgraphLatency
 from export.measurement.delegate_profile import DelegateProfile, Part
 from export.measurement.latency import Latency
@@ -81,3 +84,26 @@ def test_reasons_of_the_engine_are_those_of_its_groups():
         "100% of its time goes into 3 few channels, which do 3.3 multiply-accumulates a nanosecond "
         "where float32 does 20.0: few words"
     ]
+
+
+def test_slower_file_is_measured_for_the_reason_and_a_faster_one_is_not(monkeypatch):
+    def measure(*arguments, **_):
+        measured.append(arguments[0])
+        raise RuntimeError("cannot be run alone")
+
+    measured = []
+    monkeypatch.setattr(speed_sentence, "profile_delegate", measure)
+    monkeypatch.setattr(speed_sentence, "break_down", measure)
+    monkeypatch.setattr("export.runtime.find_problem", lambda: None)
+    files = binary_file(), float_file()
+    faster = speed_sentence.compare_with_float(BINARY, files[0], FLOAT, files[1])
+    assert faster.startswith("The file is 4.00 times as fast as float32 here on 1 thread: ")
+    assert measured == []
+    slower = replace(BINARY, median_ms=4.0)
+    sentence = speed_sentence.compare_with_float(slower, files[0], FLOAT, files[1])
+    assert sentence.endswith(", and why was not measured.")
+    monkeypatch.setattr("export.runtime.find_problem", lambda: "it is absent")
+    slower = replace(slower, name="in the engine", backend="indirect bgemm")
+    sentence = speed_sentence.compare_with_float(slower, files[0], FLOAT, files[1])
+    assert sentence.endswith(", because the delegate, which may run it faster, is missing here.")
+    assert measured == ["mine.tflite", "in the engine"]
