@@ -15,12 +15,21 @@ int8_t round_to_int8(float value) {
   return value < 127.0f ? static_cast<int8_t>(std::round(value)) : 127;
 }
 
+// About what a core does, to see what is worth another thread.
+constexpr double kBytesInNanosecond = 8;
+constexpr double kMacsInNanosecond = 600;
+
 }  // namespace
+
+double Convolution::macs_of_image() const {
+  return double(options_.rows.output) * options_.columns.output * options_.filters *
+         options_.rows.size * options_.columns.size * group_channels_;
+}
 
 void Convolution::run(const uint32_t* image, const float* residual, const float* slopes,
                       float lowest, float highest, void* values, uint32_t* bits, uint8_t* scratch,
                       Threads& threads) const {
-  threads.split(padded_rows_, [&](int first, int last) {
+  threads.split(padded_rows_, row_bytes_ / kBytesInNanosecond, [&](int first, int last) {
     for (int row = first; row < last; ++row) pad_row(image, scratch, row);
   });
   const Results results{residual, slopes, lowest, highest, values, bits};
@@ -28,7 +37,8 @@ void Convolution::run(const uint32_t* image, const float* residual, const float*
   // Blocks that write into the same words stay in one thread.
   const bool shares_words = bits != nullptr && options_.groups > 1 && group_filters_ % 32 != 0;
   const int parts = shares_words ? 1 : blocks;
-  threads.split(tile_count() * parts, [&](int first, int last) {
+  const int units = tile_count() * parts;
+  threads.split(units, macs_of_image() / kMacsInNanosecond / units, [&](int first, int last) {
     for (int number = first; number < last; ++number) {
       const Tile tile = tile_at(number / parts);
       const int from = shares_words ? 0 : number % parts, to = shares_words ? blocks : from + 1;

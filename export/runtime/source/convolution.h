@@ -45,6 +45,9 @@ class Convolution {
   // Bytes of scratch memory for an image, to be given to `run`.
   size_t scratch_bytes() const { return padded_rows_ * row_bytes_ + kSlack; }
 
+  // Binary multiply-accumulates.
+  double macs_of_image() const;
+
   // Convolves one image. Of the results, values are stored where `values` is not null (float32 or int8,
   // as the options say) and signs where `bits` is not null. `residual` is added, it may be null and may
   // be `values` itself; values below zero are multiplied by `slopes`, one for each filter, or null; and

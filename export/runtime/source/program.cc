@@ -339,13 +339,8 @@ void Program::run(const TfLiteContext& context, Threads& threads) {
 std::string Program::profile() const {
   std::string lines;
   for (const Step& step : steps_) {
-    double macs = 0;
-    if (step.convolution) {
-      const ConvolutionOptions& options = step.convolution->options();
-      macs = double(step.first.images) * options.rows.output * options.columns.output *
-             options.filters * options.rows.size * options.columns.size *
-             (options.channels / options.groups);
-    }
+    const double macs =
+        step.convolution ? step.first.images * step.convolution->macs_of_image() : 0;
     char numbers[128];
     std::snprintf(numbers, sizeof numbers, "\t%.3f\t%.3f\t%.0f\t%.0f\n",
                   runs_ == 0 ? 0 : step.nanoseconds / runs_ / 1e3, step.last_nanoseconds / 1e3,

@@ -8,6 +8,15 @@
 namespace recu {
 namespace {
 
+// About what a core does, to see what is worth another thread.
+constexpr double kValuesInNanosecond = 4;
+
+// Of a row of a pool's outputs, in nanoseconds.
+double cost_of_row(const Operator& pool) {
+  return double(pool.columns.output) * pool.rows.size * pool.columns.size * pool.input_channels /
+         kValuesInNanosecond;
+}
+
 size_t words_of(int channels) { return (static_cast<size_t>(channels) + 31) / 32; }
 
 Finish finish_of(const Step& step, int pixels, int channels) {
@@ -59,7 +68,7 @@ void run_convolution(const Step& step, const Memory& memory, Threads& threads) {
 void run_values(const Step& step, const Memory& memory, const Backend& backend, Threads& threads) {
   const float* inputs = static_cast<const float*>(memory.inputs[0]);
   const int channels = step.first.channels;
-  threads.split(all_pixels(step.first), [&](int first, int last) {
+  threads.split(all_pixels(step.first), channels / kValuesInNanosecond, [&](int first, int last) {
     const Finish finish = finish_at(finish_of(step, last - first, channels), memory, first);
     backend.finish_values(inputs + static_cast<size_t>(first) * channels, finish);
   });
@@ -70,7 +79,7 @@ void run_pool(const Step& step, const Memory& memory, const Backend& backend, Th
   const int outputs = pool.rows.output, columns = pool.columns.output;
   const size_t image_values =
       static_cast<size_t>(pool.rows.input) * pool.columns.input * pool.input_channels;
-  threads.split(pool.images * outputs, [&](int first, int last) {
+  threads.split(pool.images * outputs, cost_of_row(pool), [&](int first, int last) {
     std::vector<float> values(static_cast<size_t>(columns) * pool.channels);
     for (int row = first; row < last; ++row) {
       const float* image =
@@ -90,7 +99,7 @@ void run_binary_pool(const Step& step, const Memory& memory, Threads& threads) {
   const Axis &rows = pool.rows, &columns = pool.columns;
   const size_t words = pool.input_channels;
   const uint32_t* input = static_cast<const uint32_t*>(memory.inputs[0]);
-  threads.split(pool.images * rows.output, [&](int first_row, int last_row) {
+  threads.split(pool.images * rows.output, cost_of_row(pool), [&](int first_row, int last_row) {
     for (int number = first_row; number < last_row; ++number) {
       const int image = number / rows.output, row = number % rows.output;
       const int top = row * rows.stride - rows.before;

@@ -1,6 +1,21 @@
 #include "threads.h"
 
 namespace recu {
+namespace {
+
+// An operator follows the other within microseconds: a thread waits busily for so many turns, about
+// 50 microseconds, before it goes to sleep.
+constexpr int kTurns = 2000;
+
+void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+}  // namespace
 
 Threads::Threads(int count) {
   for (int thread = 1; thread < count; ++thread) {
@@ -9,52 +24,68 @@ Threads::Threads(int count) {
 }
 
 Threads::~Threads() {
+  stop_ = true;
+  ++round_;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    stop_ = true;
   }
   begin_.notify_all();
   for (std::thread& worker : workers_) worker.join();
 }
 
 void Threads::run_part(int thread) const {
-  const long items = items_;
-  const int first = static_cast<int>(items * thread / count());
-  const int last = static_cast<int>(items * (thread + 1) / count());
+  if (thread >= parts_) return;
+  const int64_t items = items_;
+  const int first = static_cast<int>(items * thread / parts_);
+  const int last = static_cast<int>(items * (thread + 1) / parts_);
   if (first < last) (*work_)(first, last);
 }
 
+// Whether there is work, and not the end.
+bool Threads::wait_for_round(uint64_t seen) {
+  for (int turn = 0; turn < kTurns && round_ == seen; ++turn) pause();
+  if (round_ == seen) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    ++sleeping_;
+    begin_.wait(lock, [&] { return round_ != seen; });
+    --sleeping_;
+  }
+  return !stop_;
+}
+
 void Threads::wait_for_work(int thread) {
-  long seen = 0;
-  for (;;) {
-    {
-      std::unique_lock<std::mutex> lock(mutex_);
-      begin_.wait(lock, [&] { return stop_ || round_ != seen; });
-      if (stop_) return;
-      seen = round_;
-    }
+  for (uint64_t seen = 0; wait_for_round(seen); ++seen) {
     run_part(thread);
-    std::lock_guard<std::mutex> lock(mutex_);
-    if (--running_ == 0) end_.notify_one();
+    --running_;
   }
 }
 
-void Threads::split(int items, const std::function<void(int, int)>& work) {
-  if (workers_.empty()) {
+void Threads::split(int items, double cost, const std::function<void(int, int)>& work) {
+  const double parts = items * cost / kLeastCost;
+  parts_ = parts < count() ? static_cast<int>(parts) : count();
+  if (parts_ <= 1 || workers_.empty()) {
     if (items > 0) work(0, items);
     return;
   }
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    work_ = &work;
-    items_ = items;
-    running_ = static_cast<int>(workers_.size());
-    ++round_;
+  work_ = &work;
+  items_ = items;
+  running_ = static_cast<int>(workers_.size());
+  ++round_;
+  if (sleeping_ > 0) {
+    {
+      // One that has seen no work and does not sleep yet holds it.
+      std::lock_guard<std::mutex> lock(mutex_);
+    }
+    begin_.notify_all();
   }
-  begin_.notify_all();
   run_part(0);
-  std::unique_lock<std::mutex> lock(mutex_);
-  end_.wait(lock, [this] { return running_ == 0; });
+  for (int turn = 0; running_ > 0; ++turn) {
+    if (turn < kTurns) {
+      pause();
+    } else {
+      std::this_thread::yield();
+    }
+  }
 }
 
 }  // namespace recu

@@ -1,7 +1,9 @@
 // Threads that work on the parts of one operator at a time.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -19,23 +21,29 @@ class Threads {
 
   int count() const { return static_cast<int>(workers_.size()) + 1; }
 
-  // Calls work(first, last) on about equal parts of 0 ... items, one for each thread, and
-  // returns when all are done. Runs in the caller's thread alone where there is only one.
-  void split(int items, const std::function<void(int, int)>& work);
+  // Calls work(first, last) on about equal parts of 0 ... items, and returns when all are done. There
+  // are as many parts as threads, or fewer, so that each has a cost of kLeastCost at least.
+  // `cost` is that of an item, in about nanoseconds.
+  void split(int items, double cost, const std::function<void(int, int)>& work);
 
  private:
+  // Waking a thread that has just finished takes a microsecond or two.
+  static constexpr double kLeastCost = 3000;
+
   void wait_for_work(int thread);
+  bool wait_for_round(uint64_t seen);
   void run_part(int thread) const;
 
   std::vector<std::thread> workers_;
-  std::mutex mutex_;
-  std::condition_variable begin_;
-  std::condition_variable end_;
   const std::function<void(int, int)>* work_ = nullptr;
   int items_ = 0;
-  int running_ = 0;
-  long round_ = 0;
-  bool stop_ = false;
+  int parts_ = 0;
+  std::atomic<uint64_t> round_{0};
+  std::atomic<int> running_{0};
+  std::atomic<int> sleeping_{0};
+  std::atomic<bool> stop_{false};
+  std::mutex mutex_;  // of those that sleep
+  std::condition_variable begin_;
 };
 
 }  // namespace recu
