@@ -111,6 +111,9 @@ def make_equivalent(
         for name in ("strides", "dilation_rate")
         if hasattr(layer, name)
     }
+    if isinstance(layer, lq.layers.QuantSeparableConv1D):
+        # As TensorFlow does: by its strides, too, the file's convolution is matched with it.
+        options["strides"] = layer.strides * 2
     padding = getattr(layer, "padding", "valid")
     convolution = lq.layers.QuantConv2D(
         len(filters),

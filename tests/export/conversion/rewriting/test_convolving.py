@@ -104,6 +104,25 @@ def test_layers_become_binary_convolutions_that_compute_the_same(make, names):
         np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 
+STRIDED = {"strides": 2, "padding": "same", "use_bias": False}
+
+
+def test_windows_of_strided_layers_are_matched():
+    tf.keras.utils.set_random_seed(0)
+    image, plain = tf.keras.Input((8, 8, 5)), tf.keras.Input((8, 5))
+    layers = [
+        (image, Q.QuantSeparableConv2D(4, 3, **STRIDED, **separable())),
+        (plain, Q.QuantSeparableConv1D(4, 3, **STRIDED, **separable())),
+        (plain, Q.QuantConv1D(4, 3, **STRIDED, **SIGNS)),
+        (plain, Q.QuantConv1D(4, 3, pad_values=1, **STRIDED, **SIGNS)),
+    ]
+    model = tf.keras.Model([image, plain], [layer(inputs) for inputs, layer in layers])
+    file = converted(rewritten(model)[0])
+    verification = export.verify(file, model, images_for(model))
+    assert verification.shifted == ()
+    assert verification.passed
+
+
 def test_bits_stay_packed_from_dense_layer_to_dense_layer():
     tf.keras.utils.set_random_seed(0)
     model = with_uneven_norms(dense_layers())
