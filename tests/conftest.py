@@ -1,9 +1,13 @@
 """Seeds, and the reference vectors, which users do not have."""
 
 import contextlib
+import functools
 import io
 import os
 import shutil
+import subprocess
+import sys
+import zipfile
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -75,6 +79,30 @@ def browser():
     if found is None:
         pytest.skip(f"needs a browser, none of {', '.join(names)} is installed")
     return found
+
+
+@pytest.fixture(scope="session")
+def tensorflow_lite_c(tmp_path_factory):
+    """A function: the path of TensorFlow Lite's C library for a processor.
+
+    The wheels of pymicro-wakeword have one, of TensorFlow Lite 2.17, for x86_64 and aarch64. The
+    wheels of TensorFlow and LiteRT export no C interface. Skips the test where it cannot be had.
+    """
+
+    @functools.cache
+    def find(processor):
+        folder = tmp_path_factory.mktemp(f"tensorflow_lite_{processor}")
+        wanted = ["--platform", f"manylinux_2_35_{processor}", "pymicro-wakeword==2.5.0"]
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--dest", folder]
+        command += ["--no-deps", "--only-binary=:all:", *wanted]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip(f"needs pymicro-wakeword for {processor}, which pip cannot download here")
+        (wheel,) = folder.glob("*.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            (name,) = [name for name in archive.namelist() if name.endswith("tensorflowlite_c.so")]
+            return Path(archive.extract(name, folder))
+
+    return find
 
 
 @pytest.fixture(scope="session")
