@@ -34,6 +34,14 @@ def add_arguments(parser: Parser) -> None:
         "--repeats", metavar="N", type=int, default=50, help="number of timed runs of each"
     )
     parser.option(
+        "--delegate_backends",
+        metavar="NAME",
+        nargs="+",
+        default=[],
+        help="backends of the delegate, such as AVX2 and portable",
+        if_omitted="the fastest one that this processor has",
+    )
+    parser.option(
         "--profile",
         action="store_true",
         help="list each step of the delegate: time, multiply-accumulates, how far it is from what "
@@ -49,7 +57,13 @@ def run(options: argparse.Namespace) -> None:
     from recu_tf.runs.atomic_write import write_aside
 
     _check_json_path(options.json, options.files)
-    results = measure(options.files, options.threads, options.repeats, profile=options.profile)
+    results = measure(
+        options.files,
+        options.threads,
+        options.repeats,
+        profile=options.profile,
+        delegate_backends=options.delegate_backends,
+    )
     if options.json is not None:
         text = json.dumps(results.as_json(), indent=2) + "\n"
         write_aside(Path(options.json), lambda aside: aside.write_text(text, "utf-8"))

@@ -12,8 +12,8 @@ from export.measurement.comparison import Breakdown, Comparison
 from export.measurement.delegate_profile import DelegateProfile
 from export.measurement.latency import Benchmark, Failure, Latency, benchmark
 from export.measurement.memory import measure_loaded_memory
-from export.runtime.delegate_facts import describe_runtime
-from export.tflite.backends import BACKENDS, FLOAT_BACKENDS, find_backends
+from export.runtime.delegate_facts import describe_runtime, name_backend
+from export.tflite.backends import BACKENDS, DELEGATE, FLOAT_BACKENDS, find_backends
 
 __all__ = ["Results", "measure"]
 
@@ -87,7 +87,12 @@ def _as_json(
 
 
 def measure(
-    paths: Sequence[str], threads: Sequence[int], repeats: int = 50, *, profile: bool = False
+    paths: Sequence[str],
+    threads: Sequence[int],
+    repeats: int = 50,
+    *,
+    profile: bool = False,
+    delegate_backends: Sequence[str] = (),
 ) -> Results:
     """Measures files and networks in one run, all taking turns.
 
@@ -99,13 +104,15 @@ def measure(
         threads: numbers of threads.
         repeats: number of timed runs of each.
         profile: whether to measure the steps of the delegate with each number of threads.
+        delegate_backends: of the delegate; none means the one that it selects.
 
     Raises:
         FileNotFoundError: there is nothing at one of `paths`.
-        ValueError: a path is nothing that can be measured, is damaged or given twice, or a number
-            is out of range.
+        ValueError: a path is nothing that can be measured, is damaged or given twice, a number is
+            out of range, or the delegate is missing or has no such backend here.
     """
     check_paths(paths)
+    _check_delegate_backends(delegate_backends)
     if min(threads) < 1 or len({*threads}) < len(threads):
         raise ValueError(
             "`threads` must be numbers of at least 1, each given once, got "
@@ -117,17 +124,32 @@ def measure(
     machine = describe_machine()
     with quiet_standard_error():
         files = find_files(paths)
-        memory, measured = _memory_and_latency(files, threads, repeats)
-        shares = find_time_shares(
-            files, measured.latencies, threads, repeats, each_thread_count=profile
-        )
+        memory, measured = _memory_and_latency(files, threads, repeats, delegate_backends)
+        shares = find_time_shares(files, measured.latencies, threads, repeats, in_full=profile)
         problem = runtime.find_problem()
-        delegate = None if problem else describe_runtime()
+        described = [] if problem else map(describe_runtime, delegate_backends or [None])
+        delegate = ", ".join(described) or None
     return Results(machine, threads, repeats, files, memory, measured, shares, delegate, problem)
 
 
+def _check_delegate_backends(names: Sequence[str]) -> None:
+    problem = runtime.find_problem()
+    if names and problem is not None:
+        raise ValueError(f"`delegate_backends` needs the delegate: {problem}")
+    if len({*names}) < len(names):
+        raise ValueError(f"`delegate_backends` must name each once, got {', '.join(names)}.")
+    for name in names:
+        try:
+            runtime.delegate(backend=name)
+        except ValueError as error:
+            raise ValueError(
+                "`delegate_backends` must be backends of the delegate that this processor has, "
+                f"such as {name_backend(runtime.delegate())!r} and 'portable', got {name!r}."
+            ) from error
+
+
 def _memory_and_latency(
-    files: list[File], threads: Sequence[int], repeats: int
+    files: list[File], threads: Sequence[int], repeats: int, delegate_backends: Sequence[str]
 ) -> tuple[dict[str, dict[str, int | None]], Benchmark]:
     memory, failures = {}, []
     for file in files:
@@ -135,10 +157,12 @@ def _memory_and_latency(
         failures += failed
     # A backend that refuses or crashes in a process of its own is not tried in this one.
     failing = {(failure.name, failure.backend) for failure in failures}
+    delegates = [f"{DELEGATE} {name}" for name in delegate_backends] or [DELEGATE]
     backends = {
         file.name: [
             backend
-            for backend in find_backends(file.flatbuffer)
+            for found in find_backends(file.flatbuffer)
+            for backend in (delegates if found == DELEGATE else [found])
             if (file.name, backend) not in failing
         ]
         for file in files

@@ -22,7 +22,7 @@ from export.measurement.speed_sentence import (
     write_sentence,
 )
 from export.measurement.subgraphs import count_multiply_accumulates
-from export.tflite.backends import DELEGATE
+from export.tflite.backends import split_delegate
 
 __all__ = ["TimeShares", "find_time_shares"]
 
@@ -50,7 +50,7 @@ def find_time_shares(
     threads: Sequence[int],
     repeats: int,
     *,
-    each_thread_count: bool = False,
+    in_full: bool = False,
 ) -> TimeShares:
     """Compares binary files with the others of their networks, and measures where their time goes.
 
@@ -59,8 +59,8 @@ def find_time_shares(
         latencies: of these files.
         threads: numbers of threads that they were measured with.
         repeats: number of timed runs of each part.
-        each_thread_count: whether to measure the delegate's steps with each number of threads; if
-            not, with the smallest one.
+        in_full: whether to measure the delegate's steps with each of its backends and number of
+            threads; if not, with the fastest backend and the smallest number.
     """
     found = TimeShares()
     for file in files:
@@ -71,15 +71,20 @@ def find_time_shares(
             found.comparisons.extend(compare(latencies, file.name, other.name))
         least = min(threads)
         fastest = find_fastest(latencies, file.name, least)
+        in_delegate, _ = split_delegate(fastest.backend)
         breakdown = profile = None
-        if fastest.backend != DELEGATE and least == 1:
+        if not in_delegate and least == 1:
             breakdown = _break_down(file, others, latencies, repeats)
             found.breakdowns.append(breakdown)
-        if any(latency.backend == DELEGATE for latency in latencies if latency.name == file.name):
-            counts = sorted(threads) if each_thread_count else [least]
-            profiles = [_profile(file, count, repeats) for count in counts]
-            found.profiles.extend(profiles)
-            profile = profiles[0] if fastest.backend == DELEGATE else None
+        measured = {latency.backend for latency in latencies if latency.name == file.name}
+        for backend in sorted(filter(lambda name: split_delegate(name)[0], measured)):
+            if not in_full and backend != fastest.backend and in_delegate:
+                continue
+            for count in sorted(threads) if in_full else [least]:
+                some = _profile(file, backend, count, repeats)
+                found.profiles.append(some)
+                if (backend, count) == (fastest.backend, least):
+                    profile = some
         baseline = next((other for other in others if not other.quantized), None)
         found.sentences.append(
             _write_sentence(
@@ -116,11 +121,14 @@ def _write_sentence(
     return write_sentence(fastest.name, fastest, latency, reasons)
 
 
-def _profile(file: File, threads: int, repeats: int) -> DelegateProfile | Failure:
+def _profile(file: File, backend: str, threads: int, repeats: int) -> DelegateProfile | Failure:
+    _, of_delegate = split_delegate(backend)
     try:
-        return profile_delegate(file.name, file.flatbuffer, threads=threads, repeats=repeats)
+        return profile_delegate(
+            file.name, file.flatbuffer, threads=threads, backend=of_delegate, repeats=repeats
+        )
     except (RuntimeError, ValueError) as error:
-        return Failure(f"{file.name} step by step", DELEGATE, " ".join(str(error).split()))
+        return Failure(f"{file.name} step by step", backend, " ".join(str(error).split()))
 
 
 def _break_down(

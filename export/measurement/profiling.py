@@ -25,7 +25,12 @@ CACHED, UNCACHED = 2**16, 2**26
 
 
 def profile_delegate(
-    name: str, flatbuffer: bytes | File, *, threads: int = 1, repeats: int = REPEATS
+    name: str,
+    flatbuffer: bytes | File,
+    *,
+    threads: int = 1,
+    backend: str | None = None,
+    repeats: int = REPEATS,
 ) -> DelegateProfile:
     """Measures each step of the delegate, and what the interpreter does besides.
 
@@ -35,6 +40,7 @@ def profile_delegate(
         name: of the file.
         flatbuffer: a file with binary operators, see `make_runner` in `export.tflite.backends`.
         threads: number of threads.
+        backend: the delegate's; None means the one it selects.
         repeats: number of runs that count; 5 more come before them.
 
     Raises:
@@ -42,7 +48,7 @@ def profile_delegate(
         RuntimeError, ValueError: the delegate cannot run the file.
     """
     file = read(flatbuffer)
-    created = runtime.delegate(threads, measure=True)
+    created = runtime.delegate(threads, backend=backend, measure=True)
     interpreter = runtime.load(file.content, threads, with_delegate=created)
     clock = delegate_facts.measure_clock()
     steps, outside, copies = _measure_runs(interpreter, created, repeats)
@@ -54,7 +60,7 @@ def profile_delegate(
     limit = delegate_facts.find_limit(backend)
     return DelegateProfile(
         name=name,
-        runtime=delegate_facts.describe_runtime(),
+        runtime=delegate_facts.describe_runtime(backend),
         backend=backend,
         threads=threads,
         steps=steps,

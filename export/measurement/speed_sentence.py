@@ -14,7 +14,7 @@ from export.measurement.delegate_profile import DelegateProfile, Part
 from export.measurement.latency import REPEATS, Latency
 from export.measurement.profiling import profile_delegate
 from export.measurement.subgraphs import count_multiply_accumulates
-from export.tflite.backends import DELEGATE
+from export.tflite.backends import split_delegate
 from export.tflite.file import File
 
 __all__ = [
@@ -148,8 +148,9 @@ def compare_with_float(
         macs = count_multiply_accumulates(baseline_file)
         whole = SubgraphLatency(baseline.name, {}, macs, baseline.median_ms)
         try:
-            if binary.backend == DELEGATE:
-                profile = profile_delegate(binary.name, file, repeats=repeats)
+            in_delegate, backend = split_delegate(binary.backend)
+            if in_delegate:
+                profile = profile_delegate(binary.name, file, backend=backend, repeats=repeats)
                 reasons = explain_by_profile(profile, whole)
             else:
                 others = {baseline.name: (baseline_file, baseline.backend)}

@@ -56,10 +56,17 @@ def find_limit(backend: str) -> float | None:
     return _library().recu_limit(backend.encode()) or None
 
 
-def describe_runtime() -> str:
-    """Names the interpreter that `load` returns, its version, and the delegate's backend here."""
+def describe_runtime(backend: str | None = None) -> str:
+    """Names the interpreter that `load` returns, its version, and the delegate's backend.
+
+    Args:
+        backend: the delegate's; None means the one it selects on this processor.
+
+    Raises:
+        FileNotFoundError, ValueError: see `export.runtime.delegate`.
+    """
     interpreter_class, _ = external_delegate._interpreter_and_loader()
-    backend = name_backend(external_delegate.delegate())
+    backend = name_backend(external_delegate.delegate(backend=backend))
     if interpreter_class.__module__.startswith("ai_edge_litert"):
         name, package = "LiteRT", "ai-edge-litert"
     else:

@@ -19,6 +19,7 @@ __all__ = [
     "load_in_tensorflow_lite",
     "make_predict",
     "make_runner",
+    "split_delegate",
 ]
 
 # The implementations of binary convolutions in Larq Compute Engine, by the options of its
@@ -89,6 +90,19 @@ def find_backends(flatbuffer: bytes | File) -> list[str]:
     return [*([] if runtime.find_problem() else [DELEGATE]), *BACKENDS]
 
 
+def split_delegate(backend: str) -> tuple[bool, str | None]:
+    """Splits "delegate AVX2", which is the delegate with a backend that it would not select itself.
+
+    Args:
+        backend: any backend.
+
+    Returns:
+        Whether it is the delegate, and the delegate's own backend; None means the one it selects.
+    """
+    name, _, of_delegate = backend.partition(" ")
+    return name == DELEGATE, of_delegate or None
+
+
 def make_predict(interpreter: tf.lite.Interpreter) -> Callable[[Sequence], list[np.ndarray]]:
     """Makes a function from the inputs of an interpreter, arrays, to its outputs, copies.
 
@@ -133,7 +147,7 @@ def make_runner(
     Args:
         flatbuffer: the file, which `load_in_tensorflow_lite` has checked, with any number of inputs
             of any shape and numeric type; an open size, such as that of the batch, counts as 1.
-        backend: one of `find_backends(flatbuffer)`.
+        backend: one of `find_backends(flatbuffer)`, or see `split_delegate`.
         threads: number of threads.
 
     Raises:
@@ -142,9 +156,11 @@ def make_runner(
     """
     file = read(flatbuffer)
     rng = np.random.default_rng(0)
-    if backend in (DELEGATE, *RESOLVERS):
-        if backend == DELEGATE:
-            interpreter = runtime.load(file.content, threads)
+    in_delegate, of_delegate = split_delegate(backend)
+    if in_delegate or backend in RESOLVERS:
+        if in_delegate:
+            created = runtime.delegate(threads, backend=of_delegate)
+            interpreter = runtime.load(file.content, threads, with_delegate=created)
         else:
             resolver = RESOLVERS[backend]
             interpreter = load_in_tensorflow_lite(file, threads=threads, resolver=resolver)

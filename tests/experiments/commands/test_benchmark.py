@@ -11,7 +11,7 @@ from experiments.declarations import FOLDER_OR_NETWORK
 from experiments.tflite_benchmark import benchmark_files, benchmark_run
 from experiments.tflite_benchmark.benchmark_text import UNRELATED
 from export import runtime
-from export.runtime import external_delegate
+from export.runtime import delegate_facts, external_delegate
 from export.tflite.backends import BACKENDS, find_backends
 from recu_tf import runs
 
@@ -89,6 +89,35 @@ def test_delegate_is_measured_first_and_step_by_step(files, tmp_path, capsys):
     assert [profile["threads"] for profile in values["profiles"]] == [1, 2]
     assert values["profiles"][0]["steps"][-1]["macs"] == 8 * 8 * 16 * 3 * 3 * 32
     assert values["sentences"] == [lines[-1]]
+
+
+@NEEDS_DELEGATE
+def test_chosen_backends_of_the_delegate_are_measured(files, capsys):
+    chosen = delegate_facts.name_backend(runtime.delegate())
+    flags = ["--threads", "1", "--repeats", "1", "--delegate_backends", "portable", chosen]
+    assert cli.main(["benchmark", files[0], *flags]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (file,) = (number for number, line in enumerate(lines) if line.startswith(f"{files[0]}: "))
+    for line, name in zip(lines[file + 2 : file + 4], ["portable", chosen], strict=True):
+        assert line.startswith(f"  delegate {name} ")
+    assert "delegate (portable) in " in "\n".join(lines[:file])
+    assert f"Where the time of {files[0]} goes (1 thread, " in "\n".join(lines)
+
+
+@NEEDS_DELEGATE
+def test_backends_that_the_delegate_lacks_are_refused(files, capsys, monkeypatch):
+    monkeypatch.setattr(benchmark_run, "find_files", lambda paths: pytest.fail("worked"))
+    flags = [files[0], "--delegate_backends"]
+    error = complaint(capsys, "benchmark", *flags, "portable", "SSE")
+    assert (
+        "`delegate_backends` must be backends of the delegate that this processor has, s" in error
+    )
+    assert "got 'SSE'" in error
+    error = complaint(capsys, "benchmark", *flags, "portable", "portable")
+    assert "must name each once, got portable, portable" in error
+    without_delegate(monkeypatch)
+    error = complaint(capsys, "benchmark", *flags, "portable")
+    assert "`delegate_backends` needs the delegate: absent/librecu_delegate.so does not" in error
 
 
 def test_network_is_measured_with_its_baselines(tmp_path, capsys):

@@ -72,3 +72,9 @@ def test_damaged_files_are_refused():
     for flatbuffer in [b"", b"PK something else", *damaged(binary_file())]:
         with pytest.raises(ValueError, match=r"`flatbuffer` must be a TFLite file; th"):
             backends.find_backends(flatbuffer)
+
+
+def test_delegate_may_have_a_backend_of_its_own():
+    assert backends.split_delegate("delegate") == (True, None)
+    assert backends.split_delegate("delegate AVX-512 VPOPCNTDQ") == (True, "AVX-512 VPOPCNTDQ")
+    assert not any(backends.split_delegate(name)[0] for name in backends.BACKENDS)
