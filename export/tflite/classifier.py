@@ -29,7 +29,11 @@ MOST_INTERPRETERS = 16
 def make_tflite_classifier(
     flatbuffer: bytes, normalization: Normalization | None = None
 ) -> Classifier:
-    """Makes a classifier from a TFLite file; see `load_tflite_classifier`."""
+    """Makes a classifier from a TFLite file.
+
+    Args:
+        flatbuffer, normalization: see `load_tflite_classifier`.
+    """
     classifier, _ = load_tflite_classifier(flatbuffer, normalization)
     return classifier
 
