@@ -31,7 +31,7 @@ static void fail(const char* reason) {
   exit(2);
 }
 
-// Reads a file of the folder, and writes a zero behind it.
+// Reads a file of the folder, and writes a zero behind it. It is needed to the end of the program.
 static char* read_file(const char* folder, const char* name, size_t* size) {
   char path[4096];
   snprintf(path, sizeof path, "%s/%s", folder, name);
