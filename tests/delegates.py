@@ -49,7 +49,7 @@ def run_images(flatbuffer, *arrays):
 
 
 def count_parts(flatbuffer):
-    """How many parts of a file the delegate runs, with operators of the interpreter between them."""
+    """How many parts of a file the delegate runs, between operators of the interpreter."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "(?s).*tf.lite.Interpreter is deprecated")
         interpreter = tf.lite.Interpreter(
