@@ -20,10 +20,7 @@ from export.conversion.rewriting.equivalents import (
 )
 from export.conversion.rewriting.hard_tanh import reads_sign_only
 from export.conversion.rewriting.on_maps import compute_map_shape, find_twin
-from export.keras_graph.binary_layers import (
-    get_input_quantizer,
-    get_kernel_quantizers,
-)
+from export.keras_graph.binary_layers import get_input_quantizer, get_kernel_quantizers
 from export.keras_graph.graph import Graph, Layer, Step, Value
 
 __all__ = ["make_convolutions"]
@@ -70,7 +67,7 @@ class _Source(NamedTuple):
 
 def _find_source(graph: Graph, step: Step) -> _Source | None:
     """Finds what a step reads if it can be replaced by a convolution; None if it cannot."""
-    layer, value, is_map = step.layer, None, False
+    layer, is_map = step.layer, False
     if not has_equivalent(layer) or not all(
         getattr(quantizer, "precision", None) == 1 for quantizer in get_kernel_quantizers(layer)
     ):
