@@ -38,9 +38,8 @@ def run_delegate(flatbuffer, *images, backend=None, num_threads=1):
     return run_interpreter(runtime.load(flatbuffer, with_delegate=delegate), *images)
 
 
-def run_images(flatbuffer, *arrays):
+def run_images(interpreter, *arrays):
     """The outputs of a file for one image, for each of several images."""
-    interpreter = runtime.load(flatbuffer)
     found = [
         run_interpreter(interpreter, *(array[number : number + 1] for array in arrays))
         for number in range(len(arrays[0]))
@@ -48,17 +47,23 @@ def run_images(flatbuffer, *arrays):
     return [np.concatenate(output) for output in zip(*found, strict=True)]
 
 
-def count_parts(flatbuffer):
-    """How many parts of a file the delegate runs, between operators of the interpreter."""
+def load_without_xnnpack(flatbuffer):
+    """An interpreter with the delegate, and with the float kernels that the engine has as well."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "(?s).*tf.lite.Interpreter is deprecated")
         interpreter = tf.lite.Interpreter(
             model_content=flatbuffer,
             experimental_delegates=[runtime.delegate()],
-            experimental_op_resolver_type=RESOLVERS["TFLite"],  # without that of XNNPACK
+            experimental_op_resolver_type=RESOLVERS["TFLite"],
         )
     interpreter.allocate_tensors()
-    return sum(node["op_name"] == "DELEGATE" for node in interpreter._get_ops_details())
+    return interpreter
+
+
+def count_parts(flatbuffer):
+    """How many parts of a file the delegate runs, between operators of the interpreter."""
+    nodes = load_without_xnnpack(flatbuffer)._get_ops_details()
+    return sum(node["op_name"] == "DELEGATE" for node in nodes)
 
 
 def run_engine(flatbuffer, *images, backend="reference"):

@@ -89,7 +89,7 @@ class Signs(NamedTuple):
     """Numbers that become bits, which become numbers.
 
     Attributes:
-        size: height and width.
+        size: height and width, or any other axes between the images and the channels.
         channels: of both.
         batch: images at a time.
         source, target: types of the numbers, "FLOAT" or "INT8".
@@ -97,7 +97,7 @@ class Signs(NamedTuple):
         zero_point: the integer that stands for 0.
     """
 
-    size: Pair
+    size: tuple[int, ...]
     channels: int = 32
     batch: int = 1
     source: str = "FLOAT"

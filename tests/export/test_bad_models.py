@@ -7,9 +7,11 @@ import larq_compute_engine as lce
 import numpy as np
 import pytest
 import tensorflow as tf
+from delegates import COMPILED, run_images
 from several_ends import assert_all_close, given
 
 import export
+from export import runtime
 
 # The number of binary convolutions in the file.
 RIGHT = {
@@ -166,6 +168,8 @@ def test_bad_model_is_exported_right(name):
     # bfloat16 has 8 bits.
     tolerance = 1e-4 if expected[0].dtype == np.float32 else 2**-7
     assert_all_close(got if len(expected) > 1 else [got], expected, tolerance)
+    if COMPILED:
+        assert_all_close(run_images(runtime.load(done.flatbuffer), *inputs), expected, tolerance)
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -62,6 +62,39 @@ def test_signs_of_all_types_have_the_bits_of_the_engine():
         check(case)
 
 
+@pytest.mark.parametrize("size", [(), (3,), (2, 3, 2)])
+def test_signs_may_have_any_number_of_axes(size):
+    for channels in (1, 40):
+        check(Signs(size, channels, 2))
+        check(Signs(size, channels, 2, "INT8", "INT8", zero_point=3))
+
+
+@pytest.mark.parametrize("output", ["FLOAT", "BITS"])
+@pytest.mark.parametrize(
+    ("kernel", "channels", "filters"),
+    [((5, 5), 2621, 3), ((1, 1), 65535, 2), ((16, 16), 255, 33), ((20, 20), 163, 40)],
+)
+def test_windows_of_the_most_bits_are_counted(output, kernel, channels, filters):
+    size = (kernel[0] + 1, kernel[1])
+    for padding in ("VALID", "SAME"):
+        case = Convolution(
+            *(size, kernel, (1, size[1]), (1, 1), padding, 1, channels, filters), output=output
+        )
+        numbers = draw_numbers(case)
+        check(case, numbers=numbers)
+        # All bits differ, and none.
+        numbers["images"] = np.ones_like(numbers["images"])
+        numbers["kernel"][:] = np.resize([-1, 1], filters).reshape(-1, 1, 1, 1)
+        check(case, numbers=numbers)
+
+
+def test_windows_of_more_bits_are_refused():
+    case = Convolution((1, 1), (1, 1), channels=65536)
+    flatbuffer = build_file((case, draw_numbers(case)))
+    with pytest.raises(RuntimeError, match="LceBconv2d, cannot be run: .* more than 65535 bits"):
+        run_delegate(flatbuffer, np.ones((1, 1, 1, 65536), np.float32))
+
+
 def test_zero_padding_has_every_output_and_activation():
     for case in ZERO_PADDED:
         check(case)

@@ -6,15 +6,20 @@ import subprocess
 from typing import NamedTuple
 
 import network_dump
+import numpy as np
 import pytest
+from binary_parts import cut
 from delegate_host import compile_program
 from delegates import need_delegate, run_delegate
+from networks import with_random_statistics
 from operator_cases import SIGNS, ZERO_PADDED, sample
 from random_graphs import RandomGraph
 
+import export
 from export.proof import sweep
 from export.proof.operator_oracle import compute_rounded
 from export.proof.single_operator import build_file, draw_numbers
+from recu_tf import models
 
 need_delegate()
 
@@ -116,3 +121,31 @@ def test_random_graphs_have_the_same_bits(emulate):
     for seed in range(30):
         content, images = RandomGraph(seed, 15).finish()
         check(emulate, content, [images], run_delegate(content, images))
+
+
+# Of each kind one: zero padding and shortcuts, bits as outputs and max-pools, PReLU.
+NETWORKS = (
+    ("resnet20_1w1a", "cifar10", 32),
+    ("vgg_small_1w1a", "cifar10", 32),
+    ("two_stage_resnet18_1w1a", "imagenet", 64),
+)
+
+
+@pytest.fixture(scope="module")
+def parts():
+    """What the delegate runs of some published networks, and its inputs."""
+    np.random.seed(0)
+    found = []
+    for name, dataset, size in NETWORKS:
+        shape = (size, size, 3)
+        model = models.build(name, dataset, num_classes=10, input_shape=shape)
+        images = np.random.normal(size=(4, *shape)).astype(np.float32)
+        rewritten, _ = export.rewrite(export.float32_model(with_random_statistics(model)), images)
+        found.append(cut(export.convert(rewritten)))
+    return found
+
+
+@pytest.mark.slow
+def test_networks_have_the_same_bits(emulate, parts):
+    for content, inputs in parts:
+        check(emulate, content, inputs, run_delegate(content, *inputs))

@@ -5,10 +5,19 @@ import pytest
 import tensorflow as tf
 from binary_parts import cut
 from conftest import small_resnet
-from delegates import BACKENDS, count_parts, need_delegate, run_delegate, run_engine, run_images
+from delegates import (
+    BACKENDS,
+    count_parts,
+    load_without_xnnpack,
+    need_delegate,
+    run_delegate,
+    run_engine,
+    run_images,
+)
 from networks import with_random_statistics
 
 import export
+from export import runtime
 from recu_tf import models
 
 need_delegate()
@@ -40,15 +49,25 @@ def check_bits(flatbuffer, num_threads=1):
             assert ours.tobytes() == theirs.tobytes(), (backend, number)
 
 
+def count_near(got, wanted):
+    """How many images have outputs that differ by what sums in another order do."""
+    differences = np.abs(got - wanted).max(axis=tuple(range(1, wanted.ndim)))
+    return np.count_nonzero(differences <= 1e-4 * np.abs(wanted).max())
+
+
 def check_outputs(flatbuffer, model, count=4):
-    """Compares the outputs with Keras."""
+    """Compares whole outputs with the engine, and then with Keras.
+
+    Where a float layer rounds otherwise, a sign turns if a value is that close to 0, and in a
+    network of random weights much of what comes after. So few images may differ, but not all do
+    unless the engine differs as well; all do where operators are connected wrongly.
+    """
     images = draw(count, *model.input_shape[1:])
-    wanted = model.predict(images, verbose=0)
-    (got,) = run_images(flatbuffer, images)
-    largest = np.abs(got - wanted).max(axis=tuple(range(1, wanted.ndim)))
-    # The float layers sum in another order, which may turn a sign where a value is that close to 0.
-    right = largest <= 1e-4 * np.abs(wanted).max()
-    assert right.sum() >= count - 1, largest
+    (got,) = run_images(load_without_xnnpack(flatbuffer), images)
+    engine = np.concatenate([run_engine(flatbuffer, image[np.newaxis])[0] for image in images])
+    assert count_near(got, engine) >= count // 2
+    in_keras = model.predict(images, verbose=0)
+    assert count_near(got, in_keras) or not count_near(engine, in_keras)
 
 
 @pytest.mark.parametrize("pad_values", [0, 1])
@@ -58,6 +77,8 @@ def test_small_network_has_the_bits_of_the_engine(pad_values):
     check_bits(flatbuffer)
     check_bits(flatbuffer, num_threads=2)
     check_outputs(flatbuffer, model)
+    images = draw(4, 12, 12, 3)
+    assert count_near(*run_images(runtime.load(flatbuffer), images), model.predict(images)) == 4
 
 
 def test_int8_network_has_the_bits_of_the_engine():
