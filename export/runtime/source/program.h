@@ -32,9 +32,12 @@ class Program {
     int last_use = -1;  // step after which it is free
   };
 
+  // In fusing.cc: which operators run as one.
   void make_steps(const TfLiteContext& context, const std::vector<Operator>& operators);
   Step begin(const TfLiteContext& context, const Operator& first) const;
   bool absorb(const TfLiteContext& context, Step& step, const Operator& next) const;
+
+  // In program.cc.
   void place_tensors(const TfLiteContext& context);
   char* address(const TfLiteContext& context, int tensor);
   Memory memory_of(const TfLiteContext& context, const Step& step);
