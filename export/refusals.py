@@ -145,12 +145,14 @@ def explain_failure(verification: Verification) -> str:
             "ZeroPadding2D layer right in front, which only that convolution reads, called once "
             "and in the same functional model: that is rewritten"
         )
-    if not verification.computed and verification.reference_right:
-        where = f" in {verification.wrong_layer}" if verification.wrong_layer else ""
+    delegate = verification.delegate
+    right = ["its reference backend"] if verification.reference_right else []
+    right += ["the delegate"] if delegate is not None and delegate.computed else []
+    if not verification.computed and right:
         return (
-            f"{reason}: a fault of the engine{where}. Its reference backend gives what the "
-            "model gives and its fast backends do not. Give that layer another size, padding "
-            "(`valid`, or pad_values=1) or kernel"
+            f"{reason}: a fault of the engine{_name_wrong_layer(verification)}, whose fast "
+            f"backends give other numbers than the model, unlike {' and '.join(right)}. Give that "
+            "layer another size, padding (`valid`, or pad_values=1) or kernel"
         )
     if not verification.computed and verification.wrong_layer:
         return (
@@ -162,7 +164,18 @@ def explain_failure(verification: Verification) -> str:
         return reason
     if verification.fault is not None:
         return verification.fault
+    if delegate is not None and not delegate.computed:
+        return (
+            f"{reason} with {delegate.interpreter}: a fault of the delegate"
+            f"{_name_wrong_layer(delegate)}. Larq Compute Engine gives what the model gives"
+        )
+    if delegate is not None and delegate.fault is not None:
+        return f"with {delegate.interpreter}, {delegate.fault}"
     return (
         f"the engine's default backend, which C++ programs and Android take, gives other results "
         f"than {choose_backend()}, with which the file was verified"
     )
+
+
+def _name_wrong_layer(verification: Verification) -> str:
+    return f" in {verification.wrong_layer}" if verification.wrong_layer else ""

@@ -7,8 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 import export
+from export.proof.expected_outputs import KEPT_OF_A_CLASS
 from export.proof.output_comparison import SHARE_WITHIN, compare
-from export.proof.verification import AGREEMENT, KEPT_OF_A_CLASS, TOLERANCE
+from export.proof.verification import AGREEMENT, TOLERANCE
 from export.tflite.interpreter import run_all
 
 L = tf.keras.layers

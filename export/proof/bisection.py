@@ -55,9 +55,16 @@ class _Segments:
     """The values of a graph, as the converted files of its segments compute them."""
 
     def __init__(
-        self, graph: Graph, images: Inputs, run: Run, tolerance: float, groups: Sequence[slice]
+        self,
+        graph: Graph,
+        images: Inputs,
+        run: Run,
+        tolerance: float,
+        groups: Sequence[slice],
+        parts: dict[tuple, tf.keras.Model],
     ):
         self.graph = graph
+        self.parts = parts
         self.run = run
         self.tolerance = tolerance
         self.groups = groups
@@ -70,9 +77,18 @@ class _Segments:
         """Computes the values `ends` with a file of the layers from `start` to them."""
         start = self.find_needed(start, ends)
         found = self.run(
-            _build_model(start, ends), as_inputs([self.numbers[value] for value in start])
+            self.build(start, ends), as_inputs([self.numbers[value] for value in start])
         )
         self.numbers |= zip(ends, found, strict=True)
+
+    def build(self, start: list[Value], ends: list[Value]) -> tf.keras.Model:
+        """A model of the layers from `start` to `ends`, built once."""
+        tensors = [[value.tensor for value in values] for values in (start, ends)]
+        # Symbolic tensors have no hash. They live as long as their model.
+        key = tuple(tuple(map(id, group)) for group in tensors)
+        if key not in self.parts:
+            self.parts[key] = tf.keras.Model(as_inputs(tensors[0]), tensors[1])
+        return self.parts[key]
 
     def find_needed(self, start: list[Value], ends: list[Value]) -> list[Value]:
         """The values of `start`, in their order, from which `ends` are computed."""
@@ -92,7 +108,7 @@ class _Segments:
             return self.numbers[end]
         start = self.find_needed(start, [end])
         numbers = [tf.constant(self.numbers[value]) for value in start]
-        return _build_model(start, [end])(as_inputs(numbers), training=False).numpy()
+        return self.build(start, [end])(as_inputs(numbers), training=False).numpy()
 
     def is_right(self, start: list[Value], end: Value) -> bool:
         """Whether the file computes `end` from `start` as Keras does."""
@@ -130,13 +146,6 @@ class _Segments:
         return None
 
 
-def _build_model(start: list[Value], ends: list[Value]) -> tf.keras.Model:
-    """A model of the layers from `start` to `ends`."""
-    return tf.keras.Model(
-        as_inputs([value.tensor for value in start]), [value.tensor for value in ends]
-    )
-
-
 def _find_starts(segment: list[Step]) -> list[Value]:
     """The values that the steps of a segment read but do not compute."""
     given = {value for step in segment for value in step.values}
@@ -163,6 +172,7 @@ def find_first_wrong_layer(
     *,
     outputs: Inputs | None = None,
     groups: Sequence[slice] | None = None,
+    parts: dict[tuple, tf.keras.Model] | None = None,
 ) -> str | None:
     """Names the first layer that a converted model gets wrong.
 
@@ -176,6 +186,8 @@ def find_first_wrong_layer(
         outputs: the outputs of the whole file for the images, if it was run already: an array, or a
             list with an array for each output.
         groups: of images; a layer has to be right on most images of each group.
+        parts: keeps the models that are given to `run`: a dictionary that several searches in the
+            same model share, so that `run` can keep their files.
 
     Returns:
         Its name; None if every layer is right by itself, so that the outputs differ only by signs
@@ -190,7 +202,14 @@ def find_first_wrong_layer(
     if len(graph.steps) < 2:
         raise ValueError("`model` must have two layers or more to be taken apart, got one.")
     used = IMAGES if groups is None else len(as_list(images)[0])
-    segments = _Segments(graph, take_first(images, used), run, tolerance, groups or [slice(used)])
+    segments = _Segments(
+        graph,
+        take_first(images, used),
+        run,
+        tolerance,
+        groups or [slice(used)],
+        {} if parts is None else parts,
+    )
     if outputs is not None:
         for value, array in zip(graph.outputs, as_list(outputs), strict=True):
             segments.numbers[value] = array[:used]

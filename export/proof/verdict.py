@@ -5,18 +5,21 @@ from dataclasses import dataclass, field
 
 from export.proof.backend_agreement import DEFAULT
 from export.proof.output_comparison import SHARE_WITHIN, OutputComparison
+from export.tflite.backends import DELEGATE
 
 __all__ = ["AGREEMENT", "Verification"]
 
 AGREEMENT = 0.98
+ENGINE = "Larq Compute Engine"
 
 
 @dataclass(frozen=True)
 class Verification:
     """How the outputs of a TFLite file and of the Keras model compare.
 
-    If there are several outputs, the numbers are those of the worst one, and classes are those of
-    the first output that has classes.
+    The numbers are Larq Compute Engine's; `delegate` has those of the delegate. If there are
+    several outputs, they are those of the worst one, and classes are those of the first output that
+    has classes.
 
     Attributes:
         images: number of images compared.
@@ -45,11 +48,16 @@ class Verification:
         lost: classes of the model of which the file keeps too few images.
         fault: why the file is not accurate enough, although it may be computed correctly, in words;
             None if it is accurate enough, or accuracy is not judged.
-        backends: names of `export.tflite.backends.BACKENDS` that run the file with equal outputs.
-        refusing: the backends that cannot run it, and why.
-        differing: the backends that run it with other outputs.
+        backends: "delegate", and the names of `export.BACKENDS`, that run the file with equal
+            outputs.
+        refusing: the backends that cannot run it, and why; "delegate" may be one.
+        differing: the backends that run it with other outputs; "delegate" may be one.
         reference_right: whether the engine's reference backend agrees with the model on images that
             the verified backend gets wrong.
+        interpreter: that gave the outputs, in words.
+        delegate: the same comparison with the delegate; None if it did not run the file.
+        without_delegate: why the delegate was not tried, and how to get it; None if it was, and for
+            files without binary operators, which need none.
     """
 
     images: int
@@ -76,6 +84,9 @@ class Verification:
     refusing: Mapping[str, str] = field(default_factory=dict)
     differing: tuple[str, ...] = ()
     reference_right: bool = False
+    interpreter: str = ENGINE
+    delegate: "Verification | None" = None
+    without_delegate: str | None = None
 
     @property
     def alike(self) -> bool:
@@ -94,8 +105,17 @@ class Verification:
 
     @property
     def passed(self) -> bool:
-        """Whether the file is correct, with the default backend too, and accurate enough."""
-        return self.computed and self.fault is None and DEFAULT not in self.differing
+        """Whether the file is correct and accurate enough.
+
+        It has to be so with the engine, its default backend too, and with the delegate if that ran.
+        """
+        own = self.computed and self.fault is None and DEFAULT not in self.differing
+        return own and (self.delegate is None or self.delegate.passed)
+
+    @property
+    def interpreters(self) -> tuple[str, ...]:
+        """The interpreters that ran the file, in words."""
+        return (self.interpreter, *(self.delegate.interpreters if self.delegate else ()))
 
     @property
     def runs_by_default(self) -> bool:
@@ -107,7 +127,8 @@ class Verification:
         """Whether it passed, and how, in words."""
         if not self.passed:
             return "FAILED"
-        return "passed, layer by layer" if self.taken_apart else "passed"
+        apart = self.taken_apart or (self.delegate is not None and self.delegate.taken_apart)
+        return "passed, layer by layer" if apart else "passed"
 
     @property
     def note(self) -> str | None:
@@ -146,25 +167,45 @@ class Verification:
     @property
     def warning(self) -> str | None:
         """What to know before the file is used on a phone, in words; None if nothing."""
-        if self.runs_by_default:
-            return None
-        return (
-            "WARNING: the engine's default backend, which C++ programs and Android take, cannot "
-            f"run this file ({self.refusing[DEFAULT]}). Backends that can: "
-            f"{', '.join(self.backends) or 'none'}"
-        )
+        warnings = []
+        able = ", ".join(self.backends) or "none"
+        if not self.runs_by_default:
+            warnings.append(
+                "WARNING: the engine's default backend, which C++ programs and Android take, "
+                f"cannot run this file ({self.refusing[DEFAULT]}). Backends that can: {able}"
+            )
+        if DELEGATE in self.refusing:
+            warnings.append(
+                "WARNING: the delegate cannot run this file, so that LiteRT and TensorFlow Lite "
+                f"cannot either ({self.refusing[DELEGATE]}). Backends that can: {able}"
+            )
+        return ". ".join(warnings) or None
+
+    @property
+    def summary(self) -> str:
+        """The outcome and the numbers of one interpreter, in words."""
+        values = [f"{self.share_within:.1%} within {self.tolerance:.1e}"]
+        if self.agreement is not None:
+            values.append(f"same top-1 {self.agreement:.1%}")
+        if self.tflite_accuracy is not None:
+            values.append(f"top-1 accuracy {self.tflite_accuracy:.2%}")
+        values.append(f"largest difference {self.largest_difference:.1e}")
+        notes = [note for note in (self.fault, self.note) if note is not None]
+        return "; ".join([f"{self.outcome}, {', '.join(values)}", *notes])
 
     def __str__(self) -> str:
+        verb = "verified" if self.passed else "compared"
         lines = [
             f"Verification on {self.images} {self.source}: {self.outcome}",
+            f"  {verb} with {' and '.join(self.interpreters)}",
             f"  within {self.tolerance:.1e} of {self.reference}: {self.share_within:.1%} "
             f"({SHARE_WITHIN:.0%} are enough)",
             f"  largest difference: {self.largest_difference:.1e}",
         ]
         if self.agreement is not None:
-            lines.insert(2, f"  same top-1: {self.agreement:.1%} ({AGREEMENT:.0%} are enough)")
+            lines.insert(3, f"  same top-1: {self.agreement:.1%} ({AGREEMENT:.0%} are enough)")
         if self.keras_agreement is not None:
-            lines.insert(3, f"  same top-1 as Keras itself: {self.keras_agreement:.1%}")
+            lines.insert(4, f"  same top-1 as Keras itself: {self.keras_agreement:.1%}")
         if self.gross:
             noun = "image" if self.gross == 1 else "images"
             lines.append(f"  grossly different: {self.gross:,} {noun}")
@@ -180,6 +221,10 @@ class Verification:
                 f"  top-1 accuracy: Keras {self.keras_accuracy:.2%}, "
                 f"TFLite {self.tflite_accuracy:.2%}"
             )
+        if self.delegate is not None:
+            lines.append(f"  with {self.delegate.interpreter}: {self.delegate.summary}")
+        if self.without_delegate is not None:
+            lines.append(f"  the delegate did not run: {self.without_delegate}")
         if self.runnable is not None:
             lines.append(f"  backends that run it: {self.runnable}")
         if self.warning is not None:

@@ -8,7 +8,14 @@ This folder is installed under two names: as `export.runtime` with the whole pro
 imports, which the rest of the project does not have.
 """
 
-from .external_delegate import backends, delegate, find_problem, load, profile
+from .external_delegate import (
+    backends,
+    delegate,
+    find_problem,
+    load,
+    name_interpreter,
+    profile,
+)
 
-__all__ = ["backends", "delegate", "find_problem", "load", "profile"]
+__all__ = ["backends", "delegate", "find_problem", "load", "name_interpreter", "profile"]
 __version__ = "0.1.0"

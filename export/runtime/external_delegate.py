@@ -9,7 +9,15 @@ from typing import NamedTuple
 
 from . import compile_delegate
 
-__all__ = ["StepTime", "backends", "delegate", "find_problem", "load", "profile"]
+__all__ = [
+    "StepTime",
+    "backends",
+    "delegate",
+    "find_problem",
+    "load",
+    "name_interpreter",
+    "profile",
+]
 
 PATH = Path(__file__).with_name(compile_delegate.LIBRARY)
 
@@ -32,9 +40,18 @@ class StepTime(NamedTuple):
     bytes: int
 
 
+def _has_litert() -> bool:
+    return importlib.util.find_spec("ai_edge_litert") is not None
+
+
+def name_interpreter() -> str:
+    """The name of the interpreter that `load` takes: LiteRT if installed, else TensorFlow Lite."""
+    return "LiteRT" if _has_litert() else "TensorFlow Lite"
+
+
 def _interpreter_and_loader():
     """The interpreter and the loader of delegates, of LiteRT if installed, else of TensorFlow."""
-    if importlib.util.find_spec("ai_edge_litert"):
+    if _has_litert():
         from ai_edge_litert.interpreter import Interpreter, load_delegate
 
         return Interpreter, load_delegate

@@ -1,6 +1,7 @@
 """Runs TFLite files, with Larq Compute Engine or with the delegate, batch after batch."""
 
 import platform
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -14,6 +15,7 @@ from export.tflite.flatbuffer import read
 from recu_tf.networks.classifiers import split_into_batches
 
 __all__ = [
+    "DelegateRefusalError",
     "choose_backend",
     "describe_tensorflow_operators",
     "find_tensorflow_operators",
@@ -23,6 +25,18 @@ __all__ = [
 ]
 
 ARM = ("aarch64", "arm64")
+
+
+class DelegateRefusalError(ValueError):
+    """The delegate cannot run a file.
+
+    Attributes:
+        reason: in its words.
+    """
+
+    def __init__(self, reason: str):
+        super().__init__(f"`flatbuffer` must be a TFLite file that the delegate can run: {reason}")
+        self.reason = reason
 
 
 def load_in_engine(flatbuffer: bytes | File, backend: str | None = None):
@@ -96,7 +110,7 @@ def run_all(
 
     Raises:
         FileNotFoundError: the delegate was not compiled.
-        ValueError: as for `load_in_engine`, or the delegate cannot run the file.
+        ValueError: as for `load_in_engine`; a `DelegateRefusalError` from the delegate.
     """
     if backend == DELEGATE:
         size, predict = _load_with_delegate(flatbuffer)
@@ -118,11 +132,15 @@ def _load_with_delegate(
     try:
         interpreter = runtime.load(file.content)
     except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(
-            f"`flatbuffer` must be a TFLite file that the delegate can run: {reason}"
-        ) from error
+        raise DelegateRefusalError(_find_reason(str(error))) from error
     return int(interpreter.get_input_details()[0]["shape"][0]), make_predict(interpreter)
+
+
+def _find_reason(message: str) -> str:
+    """The delegate's own words, of a message in which the interpreter's follow without a gap."""
+    message = " ".join(message.split())
+    found = re.search(r"recu: (node .*?)(Encountered unresolved custom op|$)", message)
+    return found[1] if found else message
 
 
 def run(flatbuffer: bytes | File, images: Inputs) -> np.ndarray:

@@ -230,7 +230,7 @@ def test_export_that_fails_the_verification_leaves_the_earlier_one(
     earlier.mkdir()
     (earlier / "model.json").write_text('{"format": 1, "input": 0, "output": 0, "files": 0}')
     found = {"passed": False, "rows": (), "shifted": (), "wide": (), "backends": ()}
-    found |= {"computed": False, "reference_right": False, "wrong_layer": None}
+    found |= {"computed": False, "reference_right": False, "wrong_layer": None, "delegate": None}
     found |= {"__str__": lambda self: "the report"}
     failing = type("Failing", (), found)()
     module = importlib.import_module("export.pipeline")

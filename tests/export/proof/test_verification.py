@@ -1,4 +1,5 @@
 import sys
+from dataclasses import replace
 
 import larq as lq
 import numpy as np
@@ -9,13 +10,22 @@ from rewritten import with_uneven_norms
 from tiny_files import binary_file, binary_model
 
 import export
+from export import runtime
 from export.proof.verification import Verification
 from export.refusals import explain_failure
+from export.runtime import external_delegate
 from export.tflite import interpreter
+from export.tflite.backends import BACKENDS, DELEGATE
 from recu_tf.functional import is_graph
 from recu_tf.quantizers import ReCU, StandardizedApproxSign
 
 L = tf.keras.layers
+# The modules that run files.
+RUNNING = ("verification", "layer_comparison", "backend_agreement")
+
+needs_delegate = pytest.mark.skipif(
+    runtime.find_problem() is not None, reason="needs the delegate, which was not compiled"
+)
 
 
 def images_for(model, count=16):
@@ -68,8 +78,9 @@ def test_outputs_that_are_not_finite_fail(network, monkeypatch):
     model, images, flatbuffer = network
     nothing = np.full((16, 10), np.nan, np.float32)
     # The name export.verify is the function's.
-    module = sys.modules["export.proof.verification"]
-    monkeypatch.setattr(module, "run_all", lambda flatbuffer, images: [nothing[: len(images)]])
+    for module in (sys.modules[f"export.proof.{name}"] for name in RUNNING):
+        monkeypatch.setattr(module, "run_all", lambda file, images, *_: [nothing[: len(images)]])
+    module = sys.modules["export.proof.layer_comparison"]
     monkeypatch.setattr(module, "find_first_wrong_layer", lambda *arguments, **options: "head")
     verification = export.verify(flatbuffer, model, images, labels=np.zeros(16, int))
     assert not verification.passed
@@ -163,7 +174,7 @@ def test_branch_that_few_images_wake_is_found_wrong(bright, monkeypatch):
     numbers = 40 * np.arange(bright) + 39
     images[numbers] += 2
     assert export.verify(export.convert(model), model, images).passed
-    monkeypatch.setattr(sys.modules["export.proof.verification"], "convert", mirrored)
+    monkeypatch.setattr(sys.modules["export.proof.layer_comparison"], "convert", mirrored)
     verification = export.verify(mirrored(model), model, images)
     # Each alone would do for a pass.
     assert verification.share_within >= 0.97
@@ -211,24 +222,144 @@ def test_every_output_is_compared_and_the_worst_speaks_for_all():
         export.verify(export.convert(tf.keras.Model(image, x)), model, images)
 
 
+def with_faults(monkeypatch, *faulty):
+    """The backends named add 5 to what they should give; None is the one that verifies."""
+    right = interpreter.run_all
+
+    def run_all(flatbuffer, images, backend=None):
+        outputs = right(flatbuffer, images, backend)
+        return [array + 5 for array in outputs] if backend in faulty else outputs
+
+    for name in RUNNING:
+        monkeypatch.setattr(sys.modules[f"export.proof.{name}"], "run_all", run_all)
+
+
 def test_fault_of_the_engines_backends_is_distinguished_from_one_of_the_converter(
     network, monkeypatch
 ):
-    """Every backend but the reference one adds to what it should give."""
     model, images, flatbuffer = network
-    right = interpreter.run_all
-
-    def faulty(flatbuffer, images, backend=None):
-        outputs = right(flatbuffer, images, backend)
-        return outputs if backend == "reference" else [array + 5 for array in outputs]
-
-    for module in ("export.proof.verification", "export.proof.backend_agreement"):
-        monkeypatch.setattr(sys.modules[module], "run_all", faulty)
+    with_faults(monkeypatch, None, *(set(BACKENDS) - {"reference"}), "delegate")
     verification = export.verify(flatbuffer, model, images)
     assert not verification.passed
     assert verification.reference_right
     assert "reference" in verification.differing
     assert "a fault of the engine" in explain_failure(verification)
+    assert "other numbers than the model, unlike its reference backend. " in explain_failure(
+        verification
+    )
+
+
+@needs_delegate
+def test_file_is_verified_with_the_delegate_too(network):
+    model, images, flatbuffer = network
+    labels = model.predict(images, verbose=0).argmax(1)
+    verification = export.verify(flatbuffer, model, images, labels=labels)
+    delegate = verification.delegate
+    assert delegate.passed
+    assert (delegate.images, delegate.keras_accuracy) == (16, 1)
+    assert delegate.tflite_accuracy >= 0.98
+    assert verification.backends == (DELEGATE, *BACKENDS)
+    engine, name = verification.interpreters
+    assert engine == "Larq Compute Engine"
+    assert name == f"the delegate in {runtime.name_interpreter()}"
+    lines = str(verification).splitlines()
+    assert lines[1] == f"  verified with {engine} and {name}"
+    assert any(line.startswith(f"  with {name}: passed, ") for line in lines)
+
+
+@needs_delegate
+def test_delegate_with_other_results_fails_and_its_wrong_layer_is_named(monkeypatch):
+    tf.keras.utils.set_random_seed(0)
+    model = tiny_resnet((16, 16, 3), 10)
+    right = interpreter.run_all
+
+    def run_all(flatbuffer, images, backend=None):
+        """As if the delegate got the last dense layer wrong, in all files that have it."""
+        outputs = right(flatbuffer, images, backend)
+        return [a + (backend == DELEGATE) if a.shape[1:] == (10,) else a for a in outputs]
+
+    for name in RUNNING:
+        monkeypatch.setattr(sys.modules[f"export.proof.{name}"], "run_all", run_all)
+    verification = export.verify(export.convert(model), model, images_for(model))
+    assert verification.computed
+    assert not verification.passed
+    assert not verification.delegate.computed
+    assert verification.delegate.wrong_layer == model.layers[-1].name
+    assert verification.differing == (DELEGATE,)
+    text = str(verification)
+    assert "delegate gives other results" in text
+    assert "compared with Larq Compute Engine and the delegate in " in text
+    assert f": FAILED, 0.0% within {verification.tolerance:.1e}" in text
+    assert f"a fault of the delegate in {model.layers[-1].name}. Larq" in explain_failure(
+        verification
+    )
+
+
+@needs_delegate
+def test_engine_that_is_wrong_where_the_delegate_is_right_is_at_fault(network, monkeypatch):
+    model, images, flatbuffer = network
+    with_faults(monkeypatch, None, *BACKENDS)
+    verification = export.verify(flatbuffer, model, images)
+    assert not verification.passed
+    assert verification.delegate.passed
+    assert verification.differing[0] == DELEGATE
+    assert "than the model, unlike the delegate. Give that layer" in explain_failure(verification)
+
+
+def test_both_interpreters_have_to_agree_and_to_be_accurate():
+    alike = {"images": 8, "largest_difference": 0.1, "tolerance": 1e-3, "agreement": 1}
+    right, wrong = (Verification(share_within=share, **alike) for share in (1, 0))
+    inaccurate = replace(right, fault="too many are lost", interpreter="the delegate in LiteRT")
+    assert replace(right, delegate=right).passed
+    for delegate in (wrong, inaccurate):
+        assert not replace(right, delegate=delegate).passed
+    assert not replace(wrong, delegate=right).passed
+    failed = replace(right, delegate=inaccurate)
+    assert explain_failure(failed) == "with the delegate in LiteRT, too many are lost"
+    assert "  with the delegate in LiteRT: FAILED, 100.0% within 1.0e-03, " in str(failed)
+    assert str(failed).endswith("; too many are lost")
+    apart = replace(right, delegate=replace(wrong, taken_apart=True))
+    assert apart.outcome == "passed, layer by layer"
+
+
+@needs_delegate
+def test_file_that_the_delegate_refuses_is_verified_by_the_engine_with_a_warning(
+    network, monkeypatch
+):
+    model, images, flatbuffer = network
+
+    def refuse(content, num_threads=1):
+        raise RuntimeError("recu: node 3, LceBconv2d, cannot be run: no reason.Encountered un")
+
+    monkeypatch.setattr(runtime, "load", refuse)
+    verification = export.verify(flatbuffer, model, images)
+    assert verification.passed
+    assert verification.delegate is None
+    assert list(verification.refusing) == [DELEGATE]
+    assert verification.interpreters == ("Larq Compute Engine",)
+    text = str(verification)
+    assert "WARNING: the delegate cannot run this file" in text
+    assert "(node 3, LceBconv2d, cannot be run: no reason.Enc" in text
+
+
+def test_without_the_delegate_the_report_says_how_to_get_it(network, monkeypatch, tmp_path):
+    model, images, flatbuffer = network
+    monkeypatch.setattr(external_delegate, "PATH", tmp_path / "librecu_delegate.so")
+    verification = export.verify(flatbuffer, model, images)
+    assert verification.passed
+    assert verification.delegate is None
+    assert verification.warning is None
+    assert verification.backends == tuple(BACKENDS)
+    assert "the delegate did not run: " in str(verification)
+    assert "compile_delegate.py" in str(verification)
+
+
+def test_float_file_needs_no_delegate():
+    model = tf.keras.Sequential([tf.keras.Input((8, 8, 3)), L.Flatten(), L.Dense(4)])
+    verification = export.verify(export.convert(model), model, images_for(model))
+    assert verification.passed
+    assert (verification.delegate, verification.without_delegate) == (None, None)
+    assert "  verified with Larq Compute Engine\n" in str(verification)
 
 
 def test_default_backend_with_other_results_fails(network, monkeypatch):
