@@ -9,18 +9,16 @@ from datetime import datetime
 
 import recu_tf
 from export.bundle.contents import Bundle
+from export.bundle.verification_section import NOTHING, describe_verification
 from export.conversion.rewriting import Rewriting
 from export.measurement.latency import Latency
 from export.proof.auditing import Audit
 from export.proof.operators import OperatorSummary
-from export.proof.output_comparison import SHARE_WITHIN
-from export.proof.verification import AGREEMENT, Verification
 from export.tflite.backends import DELEGATE
 from recu_tf.html import Section, Table, page
 
 __all__ = ["render_report"]
 
-NOTHING = "\N{EN DASH}"
 VALUES = {
     "pixels": "pixels, 0 to 255, as they are",
     "normalized": "(pixel / 255 - mean) / std",
@@ -41,7 +39,10 @@ def render_report(bundle: Bundle, created: datetime) -> str:
     sections = [
         Section("use", "Use", "use.html.j2", {"table": _make_interface_table(bundle)}),
         Section(
-            "verification", "Verification", "verification.html.j2", _describe_verification(bundle)
+            "verification",
+            "Verification",
+            "verification.html.j2",
+            describe_verification(bundle.verification),
         ),
         *_make_latency_sections(bundle.latencies, bundle.speed, images=bundle.input_shape[0]),
         Section("layers", "Layers", "layers.html.j2", _describe_layers(bundle.audit)),
@@ -94,7 +95,8 @@ def _make_summary_table(bundle: Bundle) -> Table:
         ("Binary", binary if audit.expected else "no layer, and none should be"),
         (
             "Verification",
-            f"{verification.outcome}, on {verification.images:,} {verification.source}",
+            f"{verification.outcome}, on {verification.images:,} {verification.source}, with "
+            f"{' and '.join(verification.interpreters)}",
         ),
     ]
     if verification.keras_accuracy is not None:
@@ -129,7 +131,7 @@ def _make_interface_table(bundle: Bundle) -> Table:
     facts += [(f"Output {end.name}", f"{end.type} {_format_shape(end.shape)}") for end in outputs]
     if bundle.verification.backends:
         backends = ", ".join(bundle.verification.backends)
-        facts.append(("Backends of the engine that run it", backends))
+        facts.append(("Backends that run it", backends))
     if bundle.golden is not None:
         runs = _format_count(bundle.golden.runs, "run")
         facts.append(("Golden sample", f"{runs} on {bundle.golden.source}, in golden.bin"))
@@ -151,44 +153,6 @@ def _list_image_facts(bundle: Bundle) -> list[tuple[str, str]]:
         for name in ("mean", "std"):
             facts.append((name, ", ".join(map(str, getattr(bundle.normalization, name)))))
     return facts
-
-
-def _describe_verification(bundle: Bundle) -> dict[str, object]:
-    verification = bundle.verification
-    note = verification.note
-    return {
-        "table": _make_verification_table(verification),
-        "note": f"{note[0].upper()}{note[1:]}." if note else None,
-        "warning": f"{verification.warning}." if verification.warning else None,
-    }
-
-
-def _make_verification_table(verification: Verification) -> Table:
-    rows = [
-        [
-            f"Images within {verification.tolerance:.1e} of {verification.reference}",
-            f"{verification.share_within:.1%}",
-            f"{SHARE_WITHIN:.0%}",
-        ],
-        ["Largest difference", f"{verification.largest_difference:.1e}", NOTHING],
-    ]
-    if verification.agreement is not None:
-        rows.insert(1, ["Same top-1 class", f"{verification.agreement:.1%}", f"{AGREEMENT:.0%}"])
-    if verification.keras_agreement is not None:
-        agreement = f"{verification.keras_agreement:.1%}"
-        rows.insert(2, ["Same top-1 class as Keras", agreement, NOTHING])
-    if verification.keras_accuracy is not None:
-        rows.append(["Top-1 accuracy in Keras", f"{verification.keras_accuracy:.2%}", NOTHING])
-        rows.append(["Top-1 accuracy of the file", f"{verification.tflite_accuracy:.2%}", NOTHING])
-    if verification.gross:
-        rows.append(["Grossly different images", f"{verification.gross:,}", NOTHING])
-    if verification.refusing or verification.differing:
-        rows.append(["Backends that run it", verification.runnable, NOTHING])
-    caption = (
-        f"The file against {verification.reference} on {verification.images:,} "
-        f"{verification.source}: {verification.outcome}"
-    )
-    return Table(caption, ("", "Measured", "Required"), rows)
 
 
 def _rank(latencies: Sequence[Latency]) -> list[Latency]:

@@ -1,7 +1,7 @@
 """Writes the folder of an export, which holds all that is needed to use the network elsewhere.
 
 ```
-model.tflite  the network, for Larq Compute Engine
+model.tflite  the network, for Larq Compute Engine, and with the delegate for LiteRT
 labels.txt    a class per line, in the order of the outputs; numbers where they have no names
 model.json    a description of the network, for programs
 report.html   what was verified and measured, for people
@@ -33,7 +33,8 @@ output        the first output that gives classes
               kind    "logits" or "probabilities" of classes, or other "values"
 inputs        name, shape and type of each, in the order of the file's tensors
 outputs       likewise; a size is -1 where it is open
-kernels       the engine's backends that can run the file, names as in `export.BACKENDS`
+kernels       what was seen to run the file: "delegate" (`export.runtime`, in LiteRT or TensorFlow
+              Lite), and backends of the engine, names as in `export.BACKENDS`
 class_names   a list, or null
 accuracy      keras, file  top-1 from 0 to 1
               images       number of images

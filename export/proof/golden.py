@@ -23,15 +23,17 @@ So each run takes `shape[1] * shape[2] * ...` numbers of each input, and no imag
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from larq_compute_engine.tflite.python.interpreter import Interpreter
 
+from export import runtime
 from export.keras_graph.differences import compute_differences
 from export.keras_graph.inputs_outputs import as_list
 from export.proof.output_comparison import ROUNDING, SHARE_WITHIN
-from export.tflite.backends import BACKENDS
+from export.tflite.backends import BACKENDS, make_predict
 from export.tflite.file import File
 from export.tflite.flatbuffer import read
 
@@ -80,7 +82,7 @@ def make_golden_sample(
     source: str,
     tolerance: float,
 ) -> Golden | None:
-    """Runs a file on the first images on which all backends of the engine agree.
+    """Runs a file on the first images on which all backends of the engine and the delegate agree.
 
     Other images cannot judge another runtime: in them, some value before a sign lies within
     rounding of 0.
@@ -94,10 +96,11 @@ def make_golden_sample(
 
     Returns:
         The sample, with 1 to 4 runs and at most 256 KiB, unless a single run takes more. None if
-        one run takes more than 16 MiB, or the backends agree on no image.
+        one run takes more than 16 MiB, or the interpreters agree on no image.
     """
     arrays = [np.asarray(array) for array in as_list(images)]
-    engines = _load_engines(read(flatbuffer))
+    file = read(flatbuffer)
+    engines = _load_engines(file)
     if not engines:
         return None
     yardstick, *others = engines
@@ -112,13 +115,11 @@ def make_golden_sample(
         _take_batches(array, shape, 2 * runs)
         for array, shape in zip(arrays, engine.input_shapes, strict=True)
     ]
-    outputs = _run(engine, inputs)
+    outputs = _run(engine.predict, inputs)
     tolerances = [_compute_tolerance(values, tolerance) for values in outputs]
     agreed = np.ones(len(inputs[0]), bool)
-    for other in others:
-        for got, values, allowed in zip(
-            _run(engines[other], inputs), outputs, tolerances, strict=True
-        ):
+    for predict in (*(engines[other].predict for other in others), *_load_delegate(file)):
+        for got, values, allowed in zip(_run(predict, inputs), outputs, tolerances, strict=True):
             agreed &= compute_differences(got, values) <= allowed
     kept = np.flatnonzero(agreed)[:runs]
     if not len(kept):
@@ -145,6 +146,16 @@ def _load_engines(file: File) -> dict[str, object]:
     return engines
 
 
+def _load_delegate(file: File) -> list[Callable]:
+    """The function that runs a binary file with the delegate; none where that cannot."""
+    if not file.has_binary_operators or runtime.find_problem() is not None:
+        return []
+    try:
+        return [make_predict(runtime.load(file.content))]
+    except RuntimeError:
+        return []
+
+
 def _take_batches(images: np.ndarray, shape: tuple[int, ...], most: int) -> np.ndarray:
     """The first batches (count, *shape), at most `most`; too few images are repeated."""
     size = shape[0]
@@ -152,10 +163,9 @@ def _take_batches(images: np.ndarray, shape: tuple[int, ...], most: int) -> np.n
     return images[np.arange(count * size) % len(images)].reshape(count, *shape)
 
 
-def _run(engine, inputs: list[np.ndarray]) -> list[np.ndarray]:
+def _run(predict: Callable, inputs: list[np.ndarray]) -> list[np.ndarray]:
     runs = [
-        [np.array(values) for values in engine.predict(list(run))]
-        for run in zip(*inputs, strict=True)
+        [np.array(values) for values in predict(list(run))] for run in zip(*inputs, strict=True)
     ]
     return [np.stack(values) for values in zip(*runs, strict=True)]
 

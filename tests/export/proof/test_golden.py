@@ -8,6 +8,7 @@ import tensorflow as tf
 from bundles import small_bundle, small_network
 from tiny_files import binary_file
 
+from export import runtime
 from export.bundle.writer import check_free, write
 from export.proof import golden
 from export.runtime import predict
@@ -143,6 +144,30 @@ def test_sample_is_small(side, runs):
     images = np.random.default_rng(0).random((8, side, side, 3), "float32")
     sample = golden.make_golden_sample(pooled(side), images, source="random images", tolerance=1e-3)
     assert (sample and sample.runs) == runs
+
+
+@pytest.mark.skipif(
+    runtime.find_problem() is not None, reason="needs the delegate, which was not compiled"
+)
+def test_images_that_the_delegate_differs_on_are_left_out(monkeypatch):
+    flatbuffer = binary_file()
+    images = np.random.default_rng(0).normal(size=(6, 8, 8, 3)).astype("float32")
+    original, calls = golden.make_predict, []
+
+    def differing(interpreter):
+        predict = original(interpreter)
+
+        def run(values):
+            calls.append(values)
+            outputs = predict(values)
+            return [array + (len(calls) == 2) for array in outputs]
+
+        return run
+
+    monkeypatch.setattr(golden, "make_predict", differing)
+    sample = golden.make_golden_sample(flatbuffer, images, source="random images", tolerance=1e-3)
+    np.testing.assert_array_equal(sample.inputs[0][:, 0], images[[0, 2, 3, 4]])
+    assert sample.backend == "reference"
 
 
 def test_images_that_backends_differ_on_are_left_out(monkeypatch):
