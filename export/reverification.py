@@ -4,7 +4,9 @@ import hashlib
 import os
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from types import SimpleNamespace
 
+from export import runtime
 from export.bundle.writer import FILES, FORMAT, restore
 from export.export_options import Options
 from export.loading import sources
@@ -14,7 +16,7 @@ from export.proof.golden import YARDSTICK
 from export.proof.verification import Verification
 from export.refusals import ExportError
 from export.runtime import predict
-from export.tflite.backends import BACKENDS
+from export.tflite.backends import BACKENDS, DELEGATE, make_predict
 from recu_tf import json_text
 from recu_tf.data import DATASETS, Normalization
 from recu_tf.pixel_scaling import PIXELS, is_identity
@@ -34,8 +36,8 @@ class Reverification:
 
     Attributes:
         files: number of files whose SHA-256 is that of `model.json`.
-        self_tests: for each backend of the engine that can run the file, the result of the golden
-            sample in words; empty without a sample.
+        self_tests: for the delegate and each backend of the engine that can run the file, the
+            result of the golden sample in words; empty without a sample.
         verification: against Keras; None where the network is not at hand.
         compared: the network that it was compared with, or why there was none, in words.
     """
@@ -186,24 +188,40 @@ def _check_files(directory: Path, hashes: dict) -> int:
 
 def _run_self_tests(directory: Path, description: dict) -> dict[str, str]:
     """Runs the golden sample with each backend that can run the file."""
+    named = description.get("kernels")
+    named = named if isinstance(named, list) else []
+    results = {}
     try:
         network = predict.read_network(directory / "model.json")
         if network.golden is None:
             return {}
-        named = description.get("kernels")
-        names = [name for name in BACKENDS if isinstance(named, list) and name in named]
+        if DELEGATE in named:
+            results[DELEGATE] = _run_with_delegate(directory, network)
         # Without a list, the backend that all others are compared with.
-        names = names or [YARDSTICK]
-        results = {
-            name: predict.run_self_test(directory, name="engine", options=BACKENDS[name])
-            for name in names
-        }
+        for name in [name for name in BACKENDS if name in named] or [YARDSTICK]:
+            results[name] = predict.run_self_test(directory, name="engine", options=BACKENDS[name])
     except predict.Refused as refused:
         raise ValueError(f"{refused}.") from None
     failed = [f"{name}: {words}" for name, (passed, words) in results.items() if not passed]
     if failed:
         raise ReverificationError(f"{directory} FAILED: {'; '.join(failed)}")
     return {name: words for name, (_, words) in results.items()}
+
+
+def _run_with_delegate(directory: Path, network: SimpleNamespace) -> tuple[bool, str]:
+    """Runs the golden sample with the delegate, in TensorFlow Lite where there is no LiteRT."""
+    problem = runtime.find_problem()
+    if problem is not None:
+        return True, f"not run, {problem}"
+    golden = predict.read_golden(directory, network)
+    try:
+        interpreter = runtime.load(directory / "model.tflite")
+    except RuntimeError as error:
+        return False, f"it cannot run the file: {' '.join(str(error).split())}"
+    title = f"{runtime.name_interpreter()} with the delegate"
+    return predict.compare_with_golden(
+        golden, SimpleNamespace(title=title, predict=make_predict(interpreter))
+    )
 
 
 def _find_recorded_network(directory: Path, description: dict) -> Path | None:

@@ -14,6 +14,9 @@ from export.tflite.backends import RESOLVERS, load_in_tensorflow_lite
 COMPILED = runtime.find_problem() is None
 # Those of this processor.
 BACKENDS = runtime.backends() if COMPILED else ()
+needs_delegate = pytest.mark.skipif(
+    not COMPILED, reason="needs the delegate, which was not compiled"
+)
 
 
 def need_delegate():

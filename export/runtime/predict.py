@@ -537,7 +537,11 @@ def run_self_test(
     """
     network = read_network(folder / "model.json")
     golden = read_golden(folder, network)
-    interpreter = load_interpreter(folder, network, threads, name, options)
+    return compare_with_golden(golden, load_interpreter(folder, network, threads, name, options))
+
+
+def compare_with_golden(golden: SimpleNamespace, interpreter: SimpleNamespace) -> tuple[bool, str]:
+    """Runs a golden sample of `read_golden` with an interpreter, see `run_self_test`."""
     right, largest = 0, 0.0
     for number, inputs in enumerate(zip(*golden.inputs, strict=True)):
         good, outputs = True, run(interpreter, list(inputs))

@@ -6,10 +6,14 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
+from delegates import needs_delegate
 from PIL import Image
+from tiny_files import binary_model
 
 from experiments import cli
-from export.tflite.backends import BACKENDS
+from export import reverification
+from export.runtime import external_delegate
+from export.tflite.backends import BACKENDS, DELEGATE
 
 L = tf.keras.layers
 
@@ -88,6 +92,50 @@ def test_golden_sample_runs_with_each_backend_that_can(place, capsys):
     assert code == 0
     found = [line.split(":")[0].strip() for line in out.splitlines() if "self-test" in line]
     assert found == [name for name in BACKENDS if name in names]
+
+
+@pytest.fixture(scope="module")
+def binary(tmp_path_factory):
+    """The export of a network with a binary convolution."""
+    path = tmp_path_factory.mktemp("binary") / "b.keras"
+    binary_model().save(path)
+    assert cli.main(["export", str(path)]) == 0
+    return path.with_name("b_export")
+
+
+@needs_delegate
+def test_export_is_checked_with_the_delegate_too(binary, capsys):
+    assert json.loads((binary / "model.json").read_text())["kernels"] == [DELEGATE, *BACKENDS]
+    code, out, _ = verified(capsys, binary)
+    assert code == 0
+    assert re.search(r"\n  delegate: self-test passed: 4 of 4 runs .* with the delegate\n", out)
+    assert "  verified with Larq Compute Engine and the delegate in " in out
+
+
+@needs_delegate
+def test_golden_sample_that_the_delegate_does_not_repeat_fails(binary, capsys, monkeypatch):
+    original = reverification.make_predict
+
+    def faulty(interpreter):
+        predict = original(interpreter)
+        return lambda values: [array + 1 for array in predict(values)]
+
+    monkeypatch.setattr(reverification, "make_predict", faulty)
+    error = failure(capsys, binary)
+    assert re.search("b_export FAILED: delegate: self-test FAILED: 0 of 4 runs", error)
+    assert "optimized" not in error
+
+
+@needs_delegate
+def test_golden_sample_is_not_run_where_the_delegate_was_not_compiled(
+    binary, capsys, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(external_delegate, "PATH", tmp_path / "librecu_delegate.so")
+    code, out, _ = verified(capsys, binary)
+    assert code == 0
+    assert re.search(r"\n  delegate: not run, .*compile_delegate", out)
+    assert "  the delegate did not run: " in out
+    assert "  reference: self-test passed: 4 of 4 runs" in out
 
 
 def test_network_that_is_gone_or_changed_is_not_compared(place, capsys):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from bundles import small_bundle, small_network
+from delegates import needs_delegate
 from tiny_files import binary_file
 
-from export import runtime
 from export.bundle.writer import check_free, write
 from export.proof import golden
 from export.runtime import predict
@@ -146,9 +146,7 @@ def test_sample_is_small(side, runs):
     assert (sample and sample.runs) == runs
 
 
-@pytest.mark.skipif(
-    runtime.find_problem() is not None, reason="needs the delegate, which was not compiled"
-)
+@needs_delegate
 def test_images_that_the_delegate_differs_on_are_left_out(monkeypatch):
     flatbuffer = binary_file()
     images = np.random.default_rng(0).normal(size=(6, 8, 8, 3)).astype("float32")

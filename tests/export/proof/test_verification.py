@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import tiny_resnet
+from delegates import needs_delegate
 from rewritten import with_uneven_norms
 from tiny_files import binary_file, binary_model
 
@@ -22,10 +23,6 @@ from recu_tf.quantizers import ReCU, StandardizedApproxSign
 L = tf.keras.layers
 # The modules that run files.
 RUNNING = ("verification", "layer_comparison", "backend_agreement")
-
-needs_delegate = pytest.mark.skipif(
-    runtime.find_problem() is not None, reason="needs the delegate, which was not compiled"
-)
 
 
 def images_for(model, count=16):

@@ -1,16 +1,12 @@
 import numpy as np
 import pytest
 from conftest import assert_close
+from delegates import needs_delegate
 from tiny_files import binary_file, binary_model
 
 import export
-from export import runtime
 from export.runtime import external_delegate
 from export.tflite.interpreter import run_all
-
-needs_delegate = pytest.mark.skipif(
-    runtime.find_problem() is not None, reason="needs the delegate, which was not compiled"
-)
 
 
 @pytest.fixture
