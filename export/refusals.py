@@ -165,9 +165,16 @@ def explain_failure(verification: Verification) -> str:
     if verification.fault is not None:
         return verification.fault
     if delegate is not None and not delegate.computed:
+        where = _name_wrong_layer(delegate)
+        if any("XNNPACK" in name for name in verification.differing):
+            return (
+                f"{reason} with {delegate.interpreter}: a fault of XNNPACK{where}, which runs the "
+                "float layers there, and in the engine's backends with XNNPACK. Give that layer "
+                "another size, padding or kernel"
+            )
         return (
-            f"{reason} with {delegate.interpreter}: a fault of the delegate"
-            f"{_name_wrong_layer(delegate)}. Larq Compute Engine gives what the model gives"
+            f"{reason} with {delegate.interpreter}: a fault of the delegate{where}. Larq Compute "
+            "Engine gives what the model gives"
         )
     if delegate is not None and delegate.fault is not None:
         return f"with {delegate.interpreter}, {delegate.fault}"

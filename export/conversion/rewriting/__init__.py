@@ -17,6 +17,7 @@ from export.conversion.rewriting.freeze import freeze_kernels
 from export.conversion.rewriting.hard_tanh import drop_hard_tanh
 from export.conversion.rewriting.padding import pad_exactly
 from export.conversion.rewriting.pooling import normalise_before_pools
+from export.conversion.rewriting.same_padding import drop_empty_padding
 from export.conversion.rewriting.wide_kernels import pad_wide_kernels
 from export.keras_graph.building import build_model
 from export.keras_graph.differences import compute_share_within
@@ -36,6 +37,7 @@ PASSES: dict[str, Callable[[Graph], list[str]]] = {
     "drop hard tanh before a sign": drop_hard_tanh,
     "normalise before max-pools": normalise_before_pools,
     "pad strided convolutions exactly": pad_exactly,
+    "write a padding SAME of nothing as VALID": drop_empty_padding,
     "pad kernels wider than their map with ones": pad_wide_kernels,
 }
 # The passes move and negate numbers and do not round, but TensorFlow may add up a float convolution
