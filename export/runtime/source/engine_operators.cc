@@ -12,6 +12,9 @@ enum { kEngineSame = 0, kEngineValid = 1 };
 // Channels of a padded image, a quarter of a gigabyte.
 constexpr double kMostPadded = 1 << 30;
 
+// Operations that it may take to prepare what is outside of an image padded with zeros: a second or two.
+constexpr double kMostOfEdges = double{1u << 31};
+
 class EngineReader : public NodeReader {
  public:
   using NodeReader::NodeReader;
@@ -144,10 +147,24 @@ class EngineReader : public NodeReader {
     const double padded = double(options.rows.padded()) * options.columns.padded();
     if (padded * options.channels > kMostPadded) return refuse("its padded image is too large");
     options.pads_with_zeros = same && pad_values == 0;
+    if (options.pads_with_zeros && operations_of_edges(options, element_count(weights)) > kMostOfEdges) {
+      return refuse("its kernel is too large to be padded with zeros");
+    }
     const int64_t bits = int64_t{options.rows.size} * options.columns.size *
                          (options.channels / options.groups);
     if (bits > Convolution::kMostBits) return refuse("its window has more than 65535 bits");
     return read_parameters();
+  }
+
+  // A small file can hold a kernel as wide as an image, of which each window lacks other taps.
+  static double operations_of_edges(const ConvolutionOptions& options, int64_t weights) {
+    double all_kinds = 1, compared = 0;
+    for (const Axis* axis : {&options.rows, &options.columns}) {
+      const double kinds = std::min(axis->output, axis->extent() - 1) + 1;
+      all_kinds *= kinds;
+      compared += kinds * axis->output * axis->size;
+    }
+    return all_kinds * static_cast<double>(weights) + compared;
   }
 
   bool read_groups(int words) {

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from delegates import need_delegate, run_delegate
-from small_graphs import FLOAT, INT8, GraphBuilder
+from small_graphs import FLOAT, INT8, INT32, GraphBuilder
 
 need_delegate()
 
@@ -43,3 +43,17 @@ def test_tensor_that_turns_out_to_be_of_another_type_is_refused():
     y = graph.dequantize(graph.quantize(total), 8)
     with pytest.raises(RuntimeError, match="a tensor has another type than in the file"):
         run_delegate(graph.finish(y), np.zeros((1, 2, 2, 8), np.int8))
+
+
+def test_kernel_that_takes_minutes_to_pad_with_zeros_is_refused():
+    graph = GraphBuilder()
+    shape = (1, 1, 4000, 1)
+    kernel = graph.tensor(shape, INT32, np.zeros(shape, np.int32))
+    inputs = [graph.quantize(graph.input(*shape)), kernel, graph.floats(1), graph.floats(1), -1]
+    sizes = ("stride_height", "stride_width", "dilation_height_factor", "dilation_width_factor")
+    options = dict.fromkeys(sizes, 1) | {"channels_in": 1, "padding": 0, "pad_values": 0}
+    output = graph.operator(
+        "LceBconv2d", inputs, graph.tensor(shape), fused_activation_function=0, **options
+    )
+    with pytest.raises(RuntimeError, match="its kernel is too large to be padded with zeros"):
+        run_delegate(graph.finish(output), np.zeros(shape, np.float32))
