@@ -91,7 +91,7 @@ def test_windows_of_the_most_bits_are_counted(output, kernel, channels, filters)
 def test_windows_of_more_bits_are_refused():
     case = Convolution((1, 1), (1, 1), channels=65536)
     flatbuffer = build_file((case, draw_numbers(case)))
-    with pytest.raises(RuntimeError, match="LceBconv2d, cannot be run: .* more than 65535 bits"):
+    with pytest.raises(RuntimeError, match=r"LceBconv2d, cannot be run: .* more than 65535 bits"):
         run_delegate(flatbuffer, np.ones((1, 1, 1, 65536), np.float32))
 
 
