@@ -14,6 +14,7 @@ from export.conversion.baselines import convert_float_baseline
 from export.export_options import DEFAULTS, Options
 from export.keras_graph.checks import check_network
 from export.loading.sources import Source
+from export.measurement.comparison import format_number
 from export.measurement.latency import Latency, benchmark, find_fastest
 from export.measurement.speed_sentence import compare_with_float
 from export.pipeline import Exported, export_network
@@ -101,7 +102,8 @@ class Report:
 
     def __str__(self) -> str:
         latencies = [
-            f"  {latency.name:<8} {latency.median_ms:8.2f} ms  (p95 {latency.p95_ms:.2f})  "
+            f"  {latency.name:<8} {format_number(latency.median_ms):>8} ms  "
+            f"(p95 {format_number(latency.p95_ms)})  "
             f"{latency.backend}"
             for latency in self.latencies
         ]

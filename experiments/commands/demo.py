@@ -80,13 +80,17 @@ def _table(report: export.Report, seconds: float) -> str:
 
 
 def _describe(latency: export.Latency | None) -> str:
-    from export.runtime.delegate_facts import describe_runtime
+    from export import runtime
+    from export.measurement.comparison import format_number
+    from export.runtime.delegate_facts import name_backend, name_interpreter
     from export.tflite.backends import DELEGATE
 
     if latency is None:
         return "not measured"
-    backend = describe_runtime() if latency.backend == DELEGATE else latency.backend
-    return f"{latency.median_ms:.2f} ms ({backend}, one thread)"
+    backend = latency.backend
+    if backend == DELEGATE:
+        backend = f"{name_backend(runtime.delegate())} in {name_interpreter()}"
+    return f"{format_number(latency.median_ms)} ms ({backend}, one thread)"
 
 
 def demo(results: Path, epochs: int) -> str:

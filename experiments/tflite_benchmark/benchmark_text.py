@@ -4,6 +4,7 @@ from tabulate import tabulate
 
 from experiments.tflite_benchmark.benchmark_files import File
 from experiments.tflite_benchmark.benchmark_run import Results
+from export.measurement.comparison import format_number
 from export.measurement.delegate_profile import DelegateProfile
 from export.measurement.latency import find_fastest
 
@@ -65,9 +66,7 @@ def _describe(file: File, results: Results) -> list[str]:
                 latency.backend,
                 "" if memory is None else f"{memory / 1000:,.0f}",
                 latency.threads,
-                f"{latency.median_ms:.2f}",
-                f"{latency.p95_ms:.2f}",
-                f"{latency.min_ms:.2f}",
+                *map(format_number, (latency.median_ms, latency.p95_ms, latency.min_ms)),
                 "fastest" if is_fastest else "",
             )
         )

@@ -108,10 +108,13 @@ def _write_sentence(
             f"{fastest.name} takes {fastest.median_ms:.2f} ms here ({fastest.backend}), and was "
             "not compared with float32: name its network to have that measured as well."
         )
-    # The network's own baseline needs no longer name.
-    latency = replace(latency, name="float32") if baseline.network else latency
     macs = count_multiply_accumulates(baseline.flatbuffer)
-    whole = SubgraphLatency(latency.name, {}, macs, latency.median_ms)
+    whole = SubgraphLatency(baseline.name, {}, macs, latency.median_ms)
+    if isinstance(measured, Breakdown):
+        # Measured in turns with the parts.
+        whole = next(other for other in measured.others if other.name == baseline.name)
+    if baseline.network:  # its own baseline needs no longer name
+        latency, whole = (replace(found, name="float32") for found in (latency, whole))
     if isinstance(measured, DelegateProfile):
         reasons = explain_by_profile(measured, whole)
     else:

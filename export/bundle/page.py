@@ -11,6 +11,7 @@ import recu_tf
 from export.bundle.contents import Bundle
 from export.bundle.verification_section import NOTHING, describe_verification
 from export.conversion.rewriting import Rewriting
+from export.measurement.comparison import format_number
 from export.measurement.latency import Latency
 from export.proof.auditing import Audit
 from export.proof.operators import OperatorSummary
@@ -172,7 +173,7 @@ def _make_latency_sections(
             latency.name,
             latency.backend,
             str(latency.threads),
-            *(f"{value:.2f}" for value in (latency.median_ms, latency.p95_ms, latency.min_ms)),
+            *map(format_number, (latency.median_ms, latency.p95_ms, latency.min_ms)),
             f"{latency.median_ms / ranked[0].median_ms:.2f}",
         ]
         for latency in ranked

@@ -155,7 +155,7 @@ def compare_with_float(
             else:
                 others = {baseline.name: (baseline_file, baseline.backend)}
                 found = break_down(binary.name, file, binary.backend, others, repeats=repeats)
-                reasons = explain_by_breakdown(found, whole)
+                reasons = explain_by_breakdown(found, found.others[0])
         except (RuntimeError, ValueError):
             pass  # A part that cannot be run alone; the file itself runs.
         if runtime.find_problem():

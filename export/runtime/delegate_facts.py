@@ -6,7 +6,14 @@ from importlib import metadata
 
 from . import external_delegate
 
-__all__ = ["describe_runtime", "find_limit", "list_nodes", "measure_clock", "name_backend"]
+__all__ = [
+    "describe_runtime",
+    "find_limit",
+    "list_nodes",
+    "measure_clock",
+    "name_backend",
+    "name_interpreter",
+]
 
 
 def _library() -> ctypes.CDLL:
@@ -57,7 +64,7 @@ def find_limit(backend: str) -> float | None:
 
 
 def describe_runtime(backend: str | None = None) -> str:
-    """Names the interpreter that `load` returns, its version, and the delegate's backend.
+    """Names the delegate's backend, and the interpreter that it runs in.
 
     Args:
         backend: the delegate's; None means the one it selects on this processor.
@@ -65,10 +72,13 @@ def describe_runtime(backend: str | None = None) -> str:
     Raises:
         FileNotFoundError, ValueError: see `export.runtime.delegate`.
     """
+    created = external_delegate.delegate(backend=backend)
+    return f"delegate ({name_backend(created)}) in {name_interpreter()}"
+
+
+def name_interpreter() -> str:
+    """Names the interpreter that `export.runtime.load` returns, with its version."""
     interpreter_class, _ = external_delegate._interpreter_and_loader()
-    backend = name_backend(external_delegate.delegate(backend=backend))
     if interpreter_class.__module__.startswith("ai_edge_litert"):
-        name, package = "LiteRT", "ai-edge-litert"
-    else:
-        name, package = "TensorFlow Lite", "tensorflow"
-    return f"delegate ({backend}) in {name} {metadata.version(package)}"
+        return f"LiteRT {metadata.version('ai-edge-litert')}"
+    return f"TensorFlow Lite {metadata.version('tensorflow')}"

@@ -34,6 +34,7 @@ def test_nodes_are_those_of_binary_and_neighbouring_operators():
 
 def test_runtime_names_the_interpreter_and_the_backend():
     backend = delegate_facts.name_backend(runtime.delegate())
-    described = delegate_facts.describe_runtime()
-    assert described.startswith(f"delegate ({backend}) in ")
-    assert described[-1].isdigit()
+    interpreter = delegate_facts.name_interpreter()
+    assert interpreter.rpartition(" ")[0] in ("LiteRT", "TensorFlow Lite")
+    assert delegate_facts.describe_runtime() == f"delegate ({backend}) in {interpreter}"
+    assert delegate_facts.describe_runtime("portable").startswith("delegate (portable) in ")
