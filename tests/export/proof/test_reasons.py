@@ -126,8 +126,17 @@ def transposed(x, name):
     return lq.layers.QuantConv2DTranspose(16, 3, name=name, **SIGNS)(x)
 
 
-def dense(x, name):
-    return lq.layers.QuantDense(16, name=name, **SIGNS)(K.Flatten()(x))
+def dense(x, name, **quantizers):
+    return lq.layers.QuantDense(16, name=name, **{**SIGNS, **quantizers})(K.Flatten()(x))
+
+
+def dense_behind_own_sign(x, name):
+    x = Apply(lq.math.sign, name=f"{name}.sign")(x)
+    return dense(x, name, input_quantizer=lq.quantizers.NoOp(precision=1))
+
+
+def dense_behind_zeros(x, name):
+    return dense(x, name, input_quantizer=lq.quantizers.SteHeaviside())
 
 
 def one_dimensional(x, name):
@@ -235,6 +244,8 @@ LOST = {
     "separable": (separable, "no binary form of QuantSeparableConv2D"),
     "transposed": (transposed, "no binary form of QuantConv2DTranspose"),
     "dense": (dense, "no binary form of QuantDense"),
+    "dense behind own sign": (dense_behind_own_sign, "is no sign by itself; give it one that is"),
+    "dense behind zeros": (dense_behind_zeros, "is not -1 and 1 but 0, 1, behind the input quant"),
     "one-dimensional": (one_dimensional, "no binary form of QuantConv1D"),
     "two faults": (
         only(pad_values=0.5, groups=2),
