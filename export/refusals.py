@@ -130,13 +130,15 @@ def check_loads(file: File, audited: Audit) -> None:
 def explain_failure(verification: Verification) -> str:
     """Explains what is wrong with a file, and what to do about it if that is known."""
     reason = "the file does not compute what the model does"
+    delegate = verification.delegate
     if verification.wide:
+        right = " (the delegate computes it right)" if delegate and delegate.computed else ""
         return (
             f"{reason}: Larq Compute Engine computes {', '.join(verification.wide)} wrongly, a "
-            "binary convolution padded with zeros whose windows hold the whole map and more. Pad "
-            "with ones (pad_values=1) and train it so, take a smaller kernel or a larger map, or "
-            "use a QuantConv2D layer, called once and in the same functional model: that is "
-            "rewritten"
+            "binary convolution padded with zeros whose windows hold the whole map and more"
+            f"{right}. Pad with ones (pad_values=1) and train it so, take a smaller kernel or a "
+            "larger map, or use a QuantConv2D layer, called once and in the same functional model: "
+            "that is rewritten"
         )
     if verification.shifted:
         return (
@@ -145,7 +147,6 @@ def explain_failure(verification: Verification) -> str:
             "ZeroPadding2D layer right in front, which only that convolution reads, called once "
             "and in the same functional model: that is rewritten"
         )
-    delegate = verification.delegate
     right = ["its reference backend"] if verification.reference_right else []
     right += ["the delegate"] if delegate is not None and delegate.computed else []
     if not verification.computed and right:

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from conftest import tiny_resnet
 from delegates import needs_delegate
-from rewritten import with_uneven_norms
+from rewritten import binary, with_uneven_norms
 from tiny_files import binary_file, binary_model
 
 import export
@@ -317,6 +317,30 @@ def test_both_interpreters_have_to_agree_and_to_be_accurate():
     assert str(failed).endswith("; too many are lost")
     apart = replace(right, delegate=replace(wrong, taken_apart=True))
     assert apart.outcome == "passed, layer by layer"
+
+
+@needs_delegate
+def test_small_map_that_the_engine_computes_wrongly_is_right_with_the_delegate():
+    tf.keras.utils.set_random_seed(0)
+    image = tf.keras.Input((2, 2, 32))
+    x = L.BatchNormalization()(binary(name="conv")(image))
+    model = with_uneven_norms(tf.keras.Model(image, x))
+    verification = export.verify(export.convert(model), model, images_for(model))
+    assert verification.wide == ("conv",)
+    assert not verification.passed
+    assert verification.delegate.passed
+    assert "and more (the delegate computes it right). Pad" in explain_failure(verification)
+
+
+def test_fault_of_xnnpack_is_named():
+    """A fault of TensorFlow 2.19: windows of 3 pixels, each 4 behind the other, in 16."""
+    differing = ("delegate", "optimized with XNNPACK")
+    alike = {"images": 8, "largest_difference": 0.1, "tolerance": 1e-3, "agreement": 1}
+    wrong = Verification(
+        share_within=0, wrong_layer="stem", interpreter="the delegate in LiteRT", **alike
+    )
+    failed = Verification(share_within=1, delegate=wrong, differing=differing, **alike)
+    assert "a fault of XNNPACK in stem, which runs the float" in explain_failure(failed)
 
 
 @needs_delegate
