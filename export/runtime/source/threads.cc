@@ -1,5 +1,7 @@
 #include "threads.h"
 
+#include <system_error>
+
 namespace recu {
 namespace {
 
@@ -18,8 +20,12 @@ void pause() {
 }  // namespace
 
 Threads::Threads(int count) {
-  for (int thread = 1; thread < count; ++thread) {
-    workers_.emplace_back([this, thread] { wait_for_work(thread); });
+  try {
+    for (int thread = 1; thread < count; ++thread) {
+      workers_.emplace_back([this, thread] { wait_for_work(thread); });
+    }
+  } catch (const std::system_error&) {
+    // There is no memory for more: those that there are share the work.
   }
 }
 

@@ -43,11 +43,12 @@ def run_network(tmp_path_factory):
     except FileNotFoundError as error:
         pytest.skip(str(error))
 
-    def run(content, inputs, *options):
+    def run(content, inputs, *options, limit="unlimited"):
         (folder / "network").write_bytes(network_dump.dump(content))
         (folder / "inputs").write_bytes(as_bytes(inputs))
         names = [str(folder / name) for name in ("network", "inputs", "outputs")]
-        subprocess.run([str(program), *names, *options], check=True)
+        command = f'ulimit -v {limit}; exec "$0" "$@"'
+        subprocess.run(["sh", "-c", command, str(program), *names, *options], check=True)
         return (folder / "outputs").read_bytes()
 
     return run
@@ -62,3 +63,12 @@ def test_host_gives_what_the_interpreter_gives(build, run_network):
     # Also with the slower backend and with threads.
     for options in ((), ("backend=portable", "num_threads=2")):
         assert run_network(content, inputs, *options) == wanted
+
+
+@pytest.mark.slow
+def test_threads_that_the_system_does_not_give_are_done_without(run_network):
+    content = SMALL_GRAPHS[0]()
+    inputs = draw_inputs(content)
+    wanted = as_bytes(run_delegate(content, *inputs))
+    # In kilobytes; a thread takes 8 MB for its stack.
+    assert run_network(content, inputs, "num_threads=256", limit="300000") == wanted
