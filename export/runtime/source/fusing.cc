@@ -42,7 +42,7 @@ int stage_of(const Step& step) {
   if (clamps(step.clamp)) return 5;
   if (!step.slopes.empty()) return 4;
   if (step.residual >= 0) return 3;
-  if (!step.bias.empty()) return step.first.kind == Kind::kMultiply ? 1 : 2;
+  if (!step.bias.empty()) return step.adds_constant ? 2 : 1;
   return 0;
 }
 
@@ -138,6 +138,7 @@ bool Program::absorb(const TfLiteContext& context, Step& step, const Operator& n
     }
     std::vector<float>& those = next.kind == Kind::kMultiply ? step.multiplier : step.bias;
     those.assign(constants, constants + next.channels);
+    step.adds_constant = next.kind == Kind::kAddConstant;
   } else if (next.kind == Kind::kAdd) {
     const bool swapped = !is_first && step.values == next.inputs[1];
     step.residual = swapped ? next.inputs[0] : next.inputs[1];

@@ -23,6 +23,7 @@ struct Step {
   Clamp clamp;
   std::vector<float> multiplier;
   std::vector<float> bias;
+  bool adds_constant = false;  // rather than have a bias only because there is a multiplier
   std::vector<float> slopes;
   std::unique_ptr<Convolution> convolution;
   std::string name;
