@@ -12,8 +12,9 @@ NAME = "verify"
 HELP = "check a folder of recu export again"
 DESCRIPTION = (
     "Checks a folder that recu export wrote: the SHA-256 of its files, its golden sample with "
-    "every backend of the engine that can run it, and, where the network is at hand, the outputs "
-    "against Keras as at the export. The exit code is 1 if something differs."
+    "the delegate and every backend of the engine that can run it, and, where the network is at "
+    "hand, the outputs of both against Keras as at the export. The exit code is 1 if something "
+    "differs."
 )
 
 

@@ -133,7 +133,15 @@ def _load_with_delegate(
         interpreter = runtime.load(file.content)
     except RuntimeError as error:
         raise DelegateRefusalError(_find_reason(str(error))) from error
-    return int(interpreter.get_input_details()[0]["shape"][0]), make_predict(interpreter)
+    predict = make_predict(interpreter)
+
+    def predict_or_refuse(values: Sequence[np.ndarray]) -> list[np.ndarray]:
+        try:
+            return predict(values)
+        except RuntimeError as error:
+            raise DelegateRefusalError(" ".join(str(error).split())) from error
+
+    return int(interpreter.get_input_details()[0]["shape"][0]), predict_or_refuse
 
 
 def _find_reason(message: str) -> str:

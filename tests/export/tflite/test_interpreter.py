@@ -6,6 +6,7 @@ from tiny_files import binary_file, binary_model
 
 import export
 from export.runtime import external_delegate
+from export.tflite import interpreter
 from export.tflite.interpreter import run_all
 
 
@@ -29,6 +30,16 @@ def test_file_that_the_delegate_refuses_is_refused_with_its_reason(images):
         ValueError, match=r"that the delegate can run: .* LceBconv9d, cannot be run"
     ):
         run_all(flatbuffer, images, "delegate")
+
+
+@needs_delegate
+def test_failure_while_the_delegate_runs_is_a_refusal(images, monkeypatch):
+    def fail(values):
+        raise RuntimeError("node 3 failed\n to invoke")
+
+    monkeypatch.setattr(interpreter, "make_predict", lambda loaded: fail)
+    with pytest.raises(ValueError, match="that the delegate can run: node 3 failed to invoke"):
+        run_all(binary_file(), images, "delegate")
 
 
 def test_delegate_that_was_not_compiled_is_asked_for_in_words(images, monkeypatch, tmp_path):
