@@ -149,3 +149,12 @@ def parts():
 def test_networks_have_the_same_bits(emulate, parts):
     for content, inputs in parts:
         check(emulate, content, inputs, run_delegate(content, *inputs))
+
+
+@pytest.mark.slow
+def test_backend_that_a_processor_lacks_is_refused(emulate):
+    command = [*emulate.processor.emulator, str(emulate.program), *["unread"] * 3]
+    done = subprocess.run([*command, "backend=AVX-512"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "must be one that this processor has" in done.stderr
+    assert done.stderr.strip().endswith("got backend=AVX-512")
