@@ -42,7 +42,8 @@ def dump_tensor(model, tensor):
         (
             struct.pack("<i", TYPES.get(tensor.Type(), 0)),
             integers(as_list(tensor.ShapeAsNumpy())),
-            struct.pack("<fii", scale, np.int32(zero_point), bool(constant)),
+            # The file has 64 bits for it, of which TensorFlow Lite takes the lower ones.
+            struct.pack("<fIi", scale, zero_point % 2**32, bool(constant)),
             text(constant),
         )
     )
