@@ -13,6 +13,7 @@ class RandomGraph:
 
     def __init__(self, seed, length):
         self.rng = np.random.default_rng(seed)
+        self.activations = ACTIVATIONS
         self.builder = FileBuilder()
         self.shapes = {}
         channels = int(self.rng.choice([8, 32, 40, 64]))
@@ -47,7 +48,7 @@ class RandomGraph:
 
     def options(self, kind, **fields):
         made = getattr(schema, f"{kind}OptionsT")()
-        made.fusedActivationFunction = int(self.rng.choice(ACTIVATIONS))
+        made.fusedActivationFunction = int(self.rng.choice(self.activations))
         for name, value in fields.items():
             setattr(made, name, value)
         return made

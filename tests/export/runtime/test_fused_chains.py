@@ -26,6 +26,7 @@ def test_random_graphs_have_the_bits_of_the_engine():
 @pytest.mark.parametrize("start", ["nothing", "pool", "convolve"])
 def test_every_order_of_three_operators_has_the_bits_of_the_engine(start):
     graph = RandomGraph(1, length=0)
+    graph.activations = (0,)  # which would end most chains
     operators = (graph.scale, graph.shift, graph.clamp, graph.prelu, graph.add_tensors)
     ends = []
     for chain in itertools.product(operators, repeat=3):
