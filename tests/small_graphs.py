@@ -1,11 +1,11 @@
 """TFLite files of a few tiny operators, put together one by one: all that the delegate runs."""
 
-import flatbuffers
 import numpy as np
-from flatbuffers import flexbuffers
 from larq_compute_engine.mlir.python import tflite_schema as schema
 
-FLOAT, INT32, INT8 = schema.TensorType.FLOAT32, schema.TensorType.INT32, schema.TensorType.INT8
+from export.proof.file_builder import FileBuilder
+
+FLOAT, INT32, INT8 = "float32", "int32", "int8"
 SAME, VALID = schema.Padding.SAME, schema.Padding.VALID
 WORD = 32
 
@@ -20,58 +20,40 @@ class GraphBuilder:
 
     def __init__(self, seed=0):
         self.rng = np.random.default_rng(seed)
-        self.model = schema.ModelT()
-        self.model.version, self.model.buffers = 3, [schema.BufferT()]
-        self.graph = schema.SubGraphT()
-        self.graph.tensors, self.graph.operators, self.graph.inputs = [], [], []
-        self.model.subgraphs, self.model.operatorCodes = [self.graph], []
+        self.file = FileBuilder()
+        self.shapes, self.inputs = {}, []
 
-    def tensor(self, shape, dtype=FLOAT, constant=None, scale=None, zero_point=0):
-        tensor = schema.TensorT()
-        tensor.shape, tensor.type, tensor.buffer = np.array(shape, np.int32), dtype, 0
-        if constant is not None:
-            buffer = schema.BufferT()
-            buffer.data = np.ascontiguousarray(constant).reshape(-1).view(np.uint8)
-            tensor.buffer = len(self.model.buffers)
-            self.model.buffers.append(buffer)
-        if scale is not None:
-            tensor.quantization = schema.QuantizationParametersT()
-            tensor.quantization.scale = np.array([scale], np.float32)
-            tensor.quantization.zeroPoint = np.array([zero_point], np.int64)
-        self.graph.tensors.append(tensor)
-        return len(self.graph.tensors) - 1
+    def tensor(self, shape, dtype=FLOAT, **quantization):
+        number = self.file.add_tensor(shape, dtype, **quantization)
+        self.shapes[number] = tuple(shape)
+        return number
+
+    def constant(self, values):
+        number = self.file.add_constant(values)
+        self.shapes[number] = values.shape
+        return number
 
     def shape(self, tensor):
-        return tuple(int(size) for size in self.graph.tensors[tensor].shape)
+        return self.shapes[tensor]
 
     def input(self, *shape, dtype=FLOAT, **quantization):
-        self.graph.inputs.append(self.tensor(shape, dtype, **quantization))
-        return self.graph.inputs[-1]
+        self.inputs.append(self.tensor(shape, dtype, **quantization))
+        return self.inputs[-1]
 
     def floats(self, *shape):
-        return self.tensor(shape, FLOAT, self.rng.normal(size=shape).astype(np.float32))
+        return self.constant(self.rng.normal(size=shape).astype(np.float32))
 
     def operator(self, name, inputs, output, kind=None, **options):
         """`kind` is the name of a builtin operator's options; others are the engine's own."""
-        code = schema.OperatorCodeT()
-        builtin = getattr(schema.BuiltinOperator, name, schema.BuiltinOperator.CUSTOM)
-        code.builtinCode, code.version = builtin, 1
-        code.deprecatedBuiltinCode = builtin
-        if builtin == schema.BuiltinOperator.CUSTOM:
-            code.customCode = name
-        operator = schema.OperatorT()
-        operator.opcodeIndex = len(self.model.operatorCodes)
-        operator.inputs = np.array(inputs, np.int32)
-        operator.outputs = np.array([output], np.int32)
+        if name.startswith("Lce"):
+            self.file.add_custom(name, inputs, output, options)
+            return output
+        fields = None
         if kind is not None:
-            operator.builtinOptionsType = getattr(schema.BuiltinOptions, kind)
-            operator.builtinOptions = getattr(schema, f"{kind}T")()
+            fields = getattr(schema, f"{kind}T")()
             for field, value in options.items():
-                setattr(operator.builtinOptions, field, value)
-        elif options:
-            operator.customOptions = np.frombuffer(bytes(flexbuffers.Dumps(options)), np.uint8)
-        self.model.operatorCodes.append(code)
-        self.graph.operators.append(operator)
+                setattr(fields, field, value)
+        self.file.add_builtin(name, inputs, output, fields)
         return output
 
     def quantize(self, x):
@@ -91,12 +73,12 @@ class GraphBuilder:
         bits = self.rng.integers(0, 2, (filters, kernel, kernel, words * WORD), np.uint8)
         bits[..., channels // groups :] = 0
         weights = np.packbits(bits, axis=-1, bitorder="little").view(np.int32)
-        inputs = [x, self.tensor(weights.shape, INT32, weights)]
+        inputs = [x, self.constant(weights)]
         sizes = [count_outputs(size, kernel, strides, dilation, padding) for size in sizes]
         if output == "bits":
             half = kernel * kernel * channels // groups // 2
             thresholds = self.rng.integers(half - 4, half + 4, filters).astype(np.int32)
-            inputs += [-1, -1, self.tensor((filters,), INT32, thresholds)]
+            inputs += [-1, -1, self.constant(thresholds)]
             result = self.tensor((batch, *sizes, -(-filters // WORD)), INT32)
         else:
             inputs += [self.floats(filters), self.floats(filters), -1]
@@ -165,7 +147,7 @@ class GraphBuilder:
     def pad_channels(self, x, before, after):
         *sizes, channels = self.shape(x)
         paddings = np.array([[0, 0], [0, 0], [0, 0], [before, after]], np.int32)
-        inputs = [x, self.tensor((4, 2), INT32, paddings)]
+        inputs = [x, self.constant(paddings)]
         output = self.tensor((*sizes, before + channels + after))
         return self.operator("PAD", inputs, output, "PadOptions")
 
@@ -175,11 +157,7 @@ class GraphBuilder:
         return self.operator("CONCATENATION", inputs, output, "ConcatenationOptions", axis=3)
 
     def finish(self, *outputs):
-        self.graph.outputs = np.array(outputs, np.int32)
-        self.graph.inputs = np.array(self.graph.inputs, np.int32)
-        builder = flatbuffers.Builder(1024)
-        builder.Finish(self.model.Pack(builder), b"TFL3")
-        return bytes(builder.Output())
+        return self.file.finish(self.inputs, list(outputs))
 
 
 def residual_block():
