@@ -102,7 +102,7 @@ def test_hyphens_do_for_underscores():
         ("train --save .", "--save must be a name inside --results_dir, got"),
         ("train --save /elsewhere", "--save must be a name inside --results_dir, got"),
         ("evaluate", "recu evaluate: error: the following arguments are required: NETWORK"),
-        ("evaluate nowhere", "nowhere does not exist; it must be a .tflite file, a run directory"),
+        ("evaluate nowhere", "nowhere does not exist; it must be a folder with a model.tflite"),
         ("evaluate nowhere --which worst", "argument --which: invalid choice: 'worst'"),
         ("export nowhere", "nowhere does not exist; it must be a run directory, a .keras file"),
         ("train --init_from nowhere --dataset digits -a resnet20_1w1a", "got 'nowhere'"),

@@ -27,11 +27,11 @@ class Threads {
   void split(int items, double cost, const std::function<void(int, int)>& work);
 
  private:
-  // Waking a thread that has just finished takes a microsecond or two. Tests share less work as well.
+  // Two threads wait for each other for some microseconds, twice. Tests share less work as well.
 #ifdef RECU_LEAST_COST
   static constexpr double kLeastCost = RECU_LEAST_COST;
 #else
-  static constexpr double kLeastCost = 3000;
+  static constexpr double kLeastCost = 10000;
 #endif
 
   void wait_for_work(int thread);
