@@ -101,7 +101,8 @@ def delegate(num_threads: int = 1, *, backend: str | None = None, measure: bool 
     `LceDequantize`) and the float32 operators between them. The interpreter runs all others.
 
     Args:
-        num_threads: threads that share the work of each operator, 1 to 256.
+        num_threads: threads that share the work of each operator, 1 to 256; there are not more
+            than processors.
         backend: one of `backends()`; None selects the first, which is the fastest.
         measure: whether to measure the time of each step, for `profile`.
 

@@ -1,5 +1,6 @@
 #include "threads.h"
 
+#include <algorithm>
 #include <system_error>
 
 namespace recu {
@@ -20,8 +21,11 @@ void pause() {
 }  // namespace
 
 Threads::Threads(int count) {
+  // More than there are processors would wait busily for each other. 0 is an unknown number of them.
+  const int processors = static_cast<int>(std::thread::hardware_concurrency());
+  const int useful = processors == 0 ? count : std::min(count, processors);
   try {
-    for (int thread = 1; thread < count; ++thread) {
+    for (int thread = 1; thread < useful; ++thread) {
       workers_.emplace_back([this, thread] { wait_for_work(thread); });
     }
   } catch (const std::system_error&) {

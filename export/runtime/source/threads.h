@@ -13,7 +13,7 @@ namespace recu {
 
 class Threads {
  public:
-  // `count` threads in all: the caller's own is one of them.
+  // `count` threads in all, or as many as there are processors: the caller's own is one of them.
   explicit Threads(int count);
   ~Threads();
   Threads(const Threads&) = delete;
