@@ -17,6 +17,8 @@ from export.tflite.backends import BACKENDS, DELEGATE, FLOAT_BACKENDS, find_back
 
 __all__ = ["Results", "measure"]
 
+# As many as the delegate takes. Interpreters wait busily for their threads.
+MOST_THREADS = 256
 # Keys of the JSON that programs read, by the attributes they hold.
 KEYS = {"backend": "kernel", "subgraphs": "parts"}
 
@@ -113,9 +115,9 @@ def measure(
     """
     check_paths(paths)
     _check_delegate_backends(delegate_backends)
-    if min(threads) < 1 or len({*threads}) < len(threads):
+    if min(threads) < 1 or max(threads) > MOST_THREADS or len({*threads}) < len(threads):
         raise ValueError(
-            "`threads` must be numbers of at least 1, each given once, got "
+            f"`threads` must be numbers from 1 to {MOST_THREADS}, each given once, got "
             f"{' '.join(map(str, threads))}."
         )
     if repeats < 1:

@@ -193,7 +193,8 @@ def test_bad_arguments_are_refused_before_any_work(files, tmp_path, capsys, monk
     for flags, expected in [
         (["nowhere.tflite"], "nowhere.tflite does not exist; FILE must be a folder with a "),
         ([file, str(tmp_path / "." / "binary.tflite")], f"each file once, got {file} twice"),
-        ([file, "--threads", "0"], "`threads` must be numbers of at least 1, each given once, got"),
+        ([file, "--threads", "0"], "`threads` must be numbers from 1 to 256, each given once, got"),
+        ([file, "--threads", "1000"], "`threads` must be numbers from 1 to 256, each given once"),
         ([file, "--threads", "2", "2"], "each given once, got 2 2"),
         ([file, "--repeats", "0"], "`repeats` must be at least 1, got 0"),
         ([file, "--json", str(tmp_path)], "`json` must be a file in a directory that exists, got"),
