@@ -47,7 +47,7 @@ lint: $(VENV)/installed
 # first: it cannot be built without a compiler, and the project's wheel is of no use without one.
 wheel: $(VENV)-wheel/bin/pip
 	@for project in export/runtime .; do \
-		rm -rf $$project/build; \
+		rm -rf $$project/build/bdist* $$project/build/lib $$project/build/temp*; \
 		$(VENV)-wheel/bin/pip wheel --quiet --no-deps --wheel-dir dist ./$$project || exit 1; \
 	done
 	@ls dist/*.whl
@@ -62,7 +62,7 @@ $(VENV)-wheel/bin/pip:
 
 # The file `installed` is written last, so that an interrupted installation is repeated.
 # The pip of Python 3.10 takes many minutes to find releases that go together; a newer one does not.
-$(ENVIRONMENTS:%=%/installed): setup.py
+$(ENVIRONMENTS:%=%/installed): setup.py $(wildcard export/runtime/source/*)
 	$(CHECK_PYTHON)
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip

@@ -18,9 +18,9 @@ NAME = "export"
 HELP = "write a folder with a verified TFLite file for Larq Compute Engine"
 DESCRIPTION = (
     "Converts a trained network for Larq Compute Engine, verifies that the file computes what the "
-    "network computes, and writes a folder: model.tflite, labels.txt, model.json, report.html and "
-    "predict.py, which needs neither TensorFlow nor this project. If the file fails the "
-    "verification, nothing is written, an earlier folder stays and the exit code is 1."
+    "network computes, and writes a folder: model.tflite, labels.txt, model.json, golden.bin, "
+    "report.html and predict.py, which needs neither TensorFlow nor this project. If the file "
+    "fails the verification, nothing is written, an earlier folder stays and the exit code is 1."
 )
 
 

@@ -48,7 +48,7 @@ def check_paths(paths: Sequence[str]) -> None:
     seen = set()
     for path in map(Path, paths):
         if not path.exists():
-            raise FileNotFoundError(f"{path} does not exist; FILE must be {FOLDER_OR_NETWORK}.")
+            raise FileNotFoundError(f"{path} does not exist; NETWORK must be {FOLDER_OR_NETWORK}.")
         if path.resolve() in seen:
             raise ValueError(f"FILE must name each file once, got {path} twice.")
         seen.add(path.resolve())

@@ -1,10 +1,12 @@
 """The results of a benchmark as text."""
 
+from collections.abc import Sequence
+
 from tabulate import tabulate
 
 from experiments.tflite_benchmark.benchmark_files import File
 from experiments.tflite_benchmark.benchmark_run import Results
-from export.measurement.comparison import format_number
+from export.measurement.comparison import format_number, format_threads
 from export.measurement.delegate_profile import DelegateProfile
 from export.measurement.latency import find_fastest
 
@@ -50,7 +52,13 @@ def as_text(results: Results, *, profile: bool = False) -> str:
         found.summarize() if isinstance(found, DelegateProfile) and not profile else str(found)
         for found in shares.profiles
     ]
+    if profile and not shares.profiles:
+        lines.append("No profile: the delegate ran none of the files.")
     return "\n".join([*lines, *shares.sentences])
+
+
+def _name_fastest(threads: int, all_threads: Sequence[int]) -> str:
+    return "fastest" if len(all_threads) == 1 else f"fastest, {format_threads(threads)}"
 
 
 def _describe(file: File, results: Results) -> list[str]:
@@ -67,7 +75,7 @@ def _describe(file: File, results: Results) -> list[str]:
                 "" if memory is None else f"{memory / 1000:,.0f}",
                 latency.threads,
                 *map(format_number, (latency.median_ms, latency.p95_ms, latency.min_ms)),
-                "fastest" if is_fastest else "",
+                _name_fastest(latency.threads, results.threads) if is_fastest else "",
             )
         )
     table = tabulate(rows, HEADERS, tablefmt="plain", disable_numparse=True, colalign=ALIGNMENT)

@@ -15,7 +15,7 @@ from export.measurement.comparison import format_number
 from export.measurement.latency import Latency
 from export.proof.auditing import Audit
 from export.proof.operators import OperatorSummary
-from export.tflite.backends import DELEGATE
+from export.tflite.backends import BACKENDS, DELEGATE
 from recu_tf.html import Section, Table, page
 
 __all__ = ["render_report"]
@@ -111,11 +111,14 @@ def _make_summary_table(bundle: Bundle) -> Table:
         facts.append(("Backends", verification.warning))
     fastest: dict[str, float] = {}
     for latency in _rank(bundle.latencies):
-        runs_in_delegate = latency.backend == DELEGATE
-        name = f"{latency.name} with the delegate" if runs_in_delegate else latency.name
+        is_float = latency.backend not in (DELEGATE, *BACKENDS)
+        interpreter = "with the delegate" if latency.backend == DELEGATE else "in the engine"
+        name = latency.name if is_float else f"{latency.name} {interpreter}"
         fastest.setdefault(name, latency.median_ms)
     if fastest:
-        medians = ", ".join(f"{name} {median:.3g} ms" for name, median in fastest.items())
+        medians = ", ".join(
+            f"{name} {format_number(median)} ms" for name, median in fastest.items()
+        )
         facts.append(("Fastest here", medians))
     return _make_fact_table("Summary", facts)
 
@@ -185,7 +188,7 @@ def _make_latency_sections(
         "Median",
         "95th percentile",
         "Minimum",
-        "Relative to the first",
+        "Times the first",
     )
     caption = (
         f"Milliseconds for {_format_count(images, 'image')}, on the machine of the export; "

@@ -36,17 +36,24 @@ class Comparison:
 
     def __str__(self) -> str:
         binary, other = self.binary, self.other
-        # Both ratios in the same direction.
-        slow = self.speedup < 1
-        ratio, best = (1 / x if slow else x for x in (self.speedup, self.best_speedup))
-        direction = f"times as {'slow' if slow else 'fast'}"
-        threads = "1 thread" if binary.threads == 1 else f"{binary.threads} threads"
         return (
-            f"{binary.name} on {threads} is {format_number(ratio)} {direction} as {other.name}: "
+            f"{binary.name} on {format_threads(binary.threads)} is "
+            f"{describe_speedup(self.speedup)} as {other.name}: "
             f"{format_number(binary.median_ms)} ms ({binary.backend}) against "
             f"{format_number(other.median_ms)} ms ({other.backend}); by their fastest runs "
-            f"{format_number(best)} {direction}"
+            f"{describe_speedup(self.best_speedup)}"
         )
+
+
+def format_threads(threads: int) -> str:
+    """Such as "1 thread"."""
+    return "1 thread" if threads == 1 else f"{threads} threads"
+
+
+def describe_speedup(speedup: float) -> str:
+    """How many times as fast, or as slow, in words."""
+    direction = "slow" if speedup < 1 else "fast"
+    return f"{format_number(1 / speedup if speedup < 1 else speedup)} times as {direction}"
 
 
 def format_number(value: float) -> str:

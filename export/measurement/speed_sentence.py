@@ -9,6 +9,7 @@ from export.measurement.comparison import (
     SubgraphLatency,
     break_down,
     format_number,
+    format_threads,
 )
 from export.measurement.delegate_profile import DelegateProfile, Part
 from export.measurement.latency import REPEATS, Latency
@@ -43,7 +44,7 @@ def write_sentence(
         reasons: why the file is not faster; they are left out where it is.
     """
     speedup = baseline.median_ms / binary.median_ms
-    threads = "1 thread" if binary.threads == 1 else f"{binary.threads} threads"
+    threads = format_threads(binary.threads)
     sentence = (
         f"{name} is {format_number(speedup)} times as fast as {baseline.name} here on {threads}: "
         f"{format_number(binary.median_ms)} ms ({binary.backend}) against "

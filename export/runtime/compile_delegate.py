@@ -30,6 +30,10 @@ def find_compiler() -> list[str]:
     for command in [named] if named else [["c++"], ["g++"], ["clang++"]]:
         if shutil.which(command[0]):
             return command
+    if named:
+        raise FileNotFoundError(
+            f"the environment variable CXX names {named[0]}, which was not found"
+        )
     raise FileNotFoundError(
         "no C++ compiler was found (c++, g++ or clang++; CXX names another): install one, such as "
         "Debian's package g++"
@@ -66,8 +70,11 @@ def compile_delegate(path: str | os.PathLike, flags: tuple[str, ...] = ()) -> Pa
 
     Raises:
         FileNotFoundError: there is no compiler.
+        IsADirectoryError: `path` is a folder.
         subprocess.CalledProcessError: the compiler failed; its messages are in `stderr`.
     """
+    if Path(path).is_dir():
+        raise IsADirectoryError(f"the library must be a file, got the folder {path}")
     compiler = find_compiler()
     machine = _run([*compiler, "-dumpmachine"]).split("-")[0]
     path = Path(path)
@@ -83,8 +90,11 @@ def compile_delegate(path: str | os.PathLike, flags: tuple[str, ...] = ()) -> Pa
         path.parent.mkdir(parents=True, exist_ok=True)
         # A program that has the old library open keeps it.
         aside = path.with_name(f".{path.name}.partial")
-        shutil.copyfile(library, aside)
-        os.replace(aside, path)
+        try:
+            shutil.copyfile(library, aside)
+            os.replace(aside, path)
+        finally:
+            aside.unlink(missing_ok=True)
     return path
 
 
@@ -98,11 +108,12 @@ def main() -> int:
     parser.add_argument("--out", metavar="FILE", default=Path(__file__).with_name(LIBRARY))
     try:
         print(f"Wrote {compile_delegate(parser.parse_args().out)}")
-    except FileNotFoundError as error:
+    except OSError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except subprocess.CalledProcessError as error:
-        print(f"error: the compiler failed:\n{error.stderr}", file=sys.stderr)
+        command = " ".join(map(str, error.cmd))
+        print(f"error: the compiler failed: {command}\n{error.stderr}".rstrip(), file=sys.stderr)
         return 1
     return 0
 

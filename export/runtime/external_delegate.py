@@ -63,11 +63,16 @@ def _interpreter_and_loader():
 def find_problem() -> str | None:
     """Says why the delegate cannot be used here, and how to get it; None if it can."""
     if not PATH.exists():
-        problem = "does not exist: there was no C++ compiler when the package was installed"
+        problem = "does not exist: it was not compiled when the package was installed"
     else:
         try:
             ctypes.CDLL(os.fspath(PATH))
-            return None
+            if _has_litert() or importlib.util.find_spec("tensorflow"):
+                return None
+            return (
+                "the delegate needs an interpreter, LiteRT or TensorFlow Lite: "
+                "pip install ai-edge-litert"
+            )
         except OSError as error:
             problem = f"cannot be loaded: {error}"
     return (
@@ -135,9 +140,13 @@ def load(path: str | os.PathLike | bytes, num_threads: int = 1, *, with_delegate
 
     Raises:
         FileNotFoundError: there is no such file, or no library, see `delegate`.
-        RuntimeError: the file is damaged, or has a binary operator that the delegate cannot run.
-        ValueError: as for `delegate`.
+        RuntimeError: the interpreter cannot prepare the file, or the delegate cannot run a binary
+            operator of it, which the message names.
+        TypeError: `with_delegate` is no delegate.
+        ValueError: the file is damaged; or as for `delegate`.
     """
+    if with_delegate is not None:
+        _pointer_of(with_delegate)
     content = path if isinstance(path, bytes) else Path(path).read_bytes()
     if with_delegate is None:
         with_delegate = delegate(num_threads)
@@ -150,8 +159,22 @@ def load(path: str | os.PathLike | bytes, num_threads: int = 1, *, with_delegate
             num_threads=num_threads,
             experimental_delegates=[with_delegate],
         )
-    interpreter.allocate_tensors()
+    try:
+        interpreter.allocate_tensors()
+    except RuntimeError as error:
+        # The interpreter adds that it does not know the operator.
+        own = [line for line in str(error).splitlines() if line.startswith("recu: node ")]
+        if not own:
+            raise
+        raise RuntimeError(own[0]) from None
     return interpreter
+
+
+def _pointer_of(given) -> int:
+    """The address of a delegate of LiteRT or TensorFlow, which have no class in common."""
+    if not hasattr(given, "_get_native_delegate_pointer"):
+        raise TypeError(f"a delegate from `delegate` is needed, got {given!r}")
+    return given._get_native_delegate_pointer()
 
 
 def profile(measured) -> list[StepTime]:
@@ -159,11 +182,20 @@ def profile(measured) -> list[StepTime]:
 
     Args:
         measured: from `delegate(measure=True)`, in an interpreter that still exists.
+
+    Raises:
+        TypeError: `measured` is no delegate.
+        ValueError: it measures nothing.
     """
+    pointer = _pointer_of(measured)
     library = ctypes.CDLL(os.fspath(PATH))
     library.recu_profile.restype = ctypes.c_char_p
     library.recu_profile.argtypes = [ctypes.c_void_p]
-    lines = library.recu_profile(measured._get_native_delegate_pointer()).decode()
+    lines = library.recu_profile(pointer).decode()
+    if not lines:
+        raise ValueError(
+            "`measured` must be from delegate(measure=True), in an interpreter of a binary network"
+        )
     steps = (line.split("\t") for line in lines.splitlines())
     return [
         StepTime(name, float(mean), float(last), int(macs), int(moved))

@@ -560,9 +560,17 @@ def compare_with_golden(golden: SimpleNamespace, interpreter: SimpleNamespace) -
     )
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser that reports a mistake in one line, without the usage."""
+
+    def error(self, message: str) -> None:
+        """Exits with the message and code 2."""
+        self.exit(2, f"predict.py: error: {message}\n")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs the script; returns its exit code, see the first lines of this file."""
-    parser = argparse.ArgumentParser("predict.py", description=__doc__.partition(":")[0] + ".")
+    parser = Parser("predict.py", description=__doc__.partition(":")[0] + ".")
     add = parser.add_argument
     add("images", nargs="*", type=Path, metavar="IMAGE", help="an image or a folder of images")
     add("--top", type=int, default=5, help="number of classes to print (%(default)s)")
@@ -576,6 +584,8 @@ def main(arguments: list[str] | None = None) -> int:
     for name in ("top", "threads"):
         if getattr(given, name) < 1:
             parser.error(f"--{name} must be a whole number from 1, got {getattr(given, name)}")
+    if given.threads > 256:
+        parser.error(f"--threads must be a whole number from 1 to 256, got {given.threads}")
     # Names may contain letters that the terminal cannot show.
     sys.stdout.reconfigure(errors="backslashreplace")
     folder = Path(__file__).resolve().parent

@@ -1,7 +1,6 @@
 """Runs TFLite files, with Larq Compute Engine or with the delegate, batch after batch."""
 
 import platform
-import re
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -132,7 +131,8 @@ def _load_with_delegate(
     try:
         interpreter = runtime.load(file.content)
     except RuntimeError as error:
-        raise DelegateRefusalError(_find_reason(str(error))) from error
+        reason = " ".join(str(error).split()).removeprefix("recu: ")
+        raise DelegateRefusalError(reason) from error
     predict = make_predict(interpreter)
 
     def predict_or_refuse(values: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -142,13 +142,6 @@ def _load_with_delegate(
             raise DelegateRefusalError(" ".join(str(error).split())) from error
 
     return int(interpreter.get_input_details()[0]["shape"][0]), predict_or_refuse
-
-
-def _find_reason(message: str) -> str:
-    """The delegate's own words, of a message in which the interpreter's follow without a gap."""
-    message = " ".join(message.split())
-    found = re.search(r"recu: (node .*?)(Encountered unresolved custom op|$)", message)
-    return found[1] if found else message
 
 
 def run(flatbuffer: bytes | File, images: Inputs) -> np.ndarray:

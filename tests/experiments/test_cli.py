@@ -130,7 +130,10 @@ def test_hyphens_do_for_underscores():
         ),
         ("export net.keras -b 0", "must be a whole number from 1, got '0'"),
         ("benchmark", "the following arguments are required: NETWORK"),
-        ("benchmark nothing.tflite", "nothing.tflite does not exist; FILE must be a folder with a"),
+        (
+            "benchmark nothing.tflite",
+            "nothing.tflite does not exist; NETWORK must be a folder with a",
+        ),
         ("demo --epochs 0", "`epochs` must be at least 1, got 0"),
     ],
 )

@@ -142,7 +142,7 @@ TfLiteStatus prepare(TfLiteContext* context, TfLiteDelegate* interface) {
       chosen.push_back(plan->data[i]);
       any_of_engine = any_of_engine || is_engine_operator(*registration);
     } else if (is_engine_operator(*registration)) {
-      context->ReportError(context, "recu: node %d, %s, cannot be run: %s", plan->data[i],
+      context->ReportError(context, "recu: node %d, %s, cannot be run: %s\n", plan->data[i],
                            registration->custom_name, reason.c_str());
       return kTfLiteError;
     }
@@ -165,8 +165,8 @@ TfLiteStatus prepare(TfLiteContext* context, TfLiteDelegate* interface) {
       context, registration, reinterpret_cast<const TfLiteIntArray*>(chosen.data()), interface);
 }
 
-// Sets an option; returns what is wrong with it, or null.
-const char* set_option(Delegate& delegate, const char* name, const char* value, int& threads) {
+// Sets an option; returns what is wrong with it, or nothing.
+std::string set_option(Delegate& delegate, const char* name, const char* value, int& threads) {
   if (std::strcmp(name, "num_threads") == 0) {
     char* end;
     const long count = std::strtol(value, &end, 10);
@@ -174,14 +174,14 @@ const char* set_option(Delegate& delegate, const char* name, const char* value, 
       return "`num_threads` must be a whole number from 1 to 256";
     }
     threads = static_cast<int>(count);
-    return nullptr;
+    return "";
   }
   if (std::strcmp(name, "profile") == 0) {
     if (std::strcmp(value, "0") != 0 && std::strcmp(value, "1") != 0) {
       return "`profile` must be 0 or 1";
     }
     delegate.measures = value[0] == '1';
-    return nullptr;
+    return "";
   }
   if (std::strcmp(name, "backend") == 0) {
     const Backend* found[kMostBackends];
@@ -189,10 +189,12 @@ const char* set_option(Delegate& delegate, const char* name, const char* value, 
     for (int i = 0; i < count; ++i) {
       if (std::strcmp(found[i]->name, value) == 0) {
         delegate.backend = found[i];
-        return nullptr;
+        return "";
       }
     }
-    return "`backend` must be one that this processor has: AVX-512, AVX2, NEON or portable";
+    std::string names;
+    for (int i = 0; i < count; ++i) names += (i == 0 ? "" : ", ") + std::string(found[i]->name);
+    return "`backend` must be one that this processor has: " + names;
   }
   return "the options are `num_threads`, `backend` and `profile`";
 }
@@ -208,10 +210,10 @@ RECU_EXPORT TfLiteDelegate* tflite_plugin_create_delegate(char** keys, char** va
   delegate->backend = found[0];
   int threads = 1;
   for (size_t i = 0; i < count; ++i) {
-    const char* wrong = recu::set_option(*delegate, keys[i], values[i], threads);
-    if (wrong == nullptr) continue;
+    const std::string wrong = recu::set_option(*delegate, keys[i], values[i], threads);
+    if (wrong.empty()) continue;
     if (report_error != nullptr) {
-      report_error((std::string("recu: ") + wrong + ", got " + keys[i] + "=" + values[i]).c_str());
+      report_error(("recu: " + wrong + ", got " + keys[i] + "=" + values[i]).c_str());
     }
     return nullptr;
   }
@@ -244,6 +246,7 @@ RECU_EXPORT const char* recu_backend(TfLiteDelegate* interface) {
 RECU_EXPORT const char* recu_profile(TfLiteDelegate* interface) {
   recu::Delegate& delegate = recu::delegate_of(interface);
   delegate.profile.clear();
+  if (!delegate.measures) return "";
   for (const recu::Program* program : delegate.programs) delegate.profile += program->profile();
   return delegate.profile.c_str();
 }

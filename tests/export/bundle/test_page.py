@@ -45,7 +45,7 @@ def test_page_shows_all_of_an_export(page):
         f"{len(bundle.flatbuffer):,} bytes, {24_328 / len(bundle.flatbuffer):.1f} times smaller",
         "4 of 4 layers that should be binary",
         "passed, on 16 random images",
-        "exported 0.71 ms, float32 1.42 ms",
+        "exported in the engine 0.71 ms, float32 1.42 ms",
         f"{bundle.verification.share_within:.1%}",
         f"{bundle.verification.largest_difference:.1e}",
         "resized to 32 \N{MULTIPLICATION SIGN} 32",
@@ -112,7 +112,10 @@ def test_delegate_comes_first_and_the_speed_is_said(tmp_path):
     latencies = [*small_bundle().latencies, Latency("exported", "delegate", 1, 0.91, 0.95, 0.9)]
     speed = "The file is 1.56 times as fast as float32 here on 1 thread."
     page = written(tmp_path / "report.html", latencies=latencies, speed=speed)
-    assert "exported with the delegate 0.91 ms, exported 0.71 ms, float32 1.42 ms" in page.text
+    assert (
+        "exported with the delegate 0.91 ms, exported in the engine 0.71 ms, float32 1.42 ms"
+        in page.text
+    )
     backends = ["delegate", "indirect bgemm", "TFLite with XNNPACK", "optimized"]
     table = page.source[page.source.index('id="latency"') :]
     places = [table.index(f">{backend}<") for backend in backends]

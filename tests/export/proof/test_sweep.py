@@ -39,7 +39,7 @@ def test_bits_and_pools_are_swept():
     assert all(found == (2, 0, 0, 0, 0) for found in sweep.sweep(cases).values())
 
 
-# About 1600 of the 39,000 cases, the same ones every time.
+# About 1600 of the 41,000 cases, the same ones every time.
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sweep.SWEEPS)
 def test_sizes_tell_exactly_what_the_engine_computes_wrongly(name):

@@ -83,7 +83,7 @@ def test_source_distribution_of_the_runtime_can_be_built(clone, tmp_path):
     assert list_files(tmp_path / "lib") == list_files(tmp_path / "expected")
 
 
-NO_COMPILER = r"no C\+\+ compiler was found .*: install one, such as Debian's package g\+\+"
+NO_COMPILER = "the environment variable CXX names /nonexistent, which was not found"
 
 
 def test_runtime_is_refused_without_a_compiler(clone, tmp_path):

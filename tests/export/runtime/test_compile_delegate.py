@@ -54,3 +54,15 @@ def test_cmake_compiles_the_same_files_with_the_same_flags(tmp_path, compiler, o
         own = {word for word in words if not word.startswith(("-D", "-I"))}
         found[entry["file"]] = own - {"-o", "-c", entry["file"], words[words.index("-o") + 1]}
     assert found == {str(path): set(flags) for path, flags in listed.items()}
+
+
+def test_without_a_compiler_the_message_says_what_to_install(monkeypatch):
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(FileNotFoundError, match=r"no C\+\+ compiler was found .*: install one"):
+        compile_delegate.find_compiler()
+
+
+def test_library_cannot_be_a_folder(tmp_path):
+    with pytest.raises(IsADirectoryError, match="the library must be a file, got the folder"):
+        compile_delegate.compile_delegate(tmp_path)

@@ -28,7 +28,9 @@ def test_everything_between_binary_convolutions_runs_in_one_step_or_none():
 
 def test_library_that_is_absent_is_named_with_the_remedy(monkeypatch, tmp_path):
     monkeypatch.setattr(external_delegate, "PATH", tmp_path / "librecu_delegate.so")
-    with pytest.raises(FileNotFoundError, match=r"no C\+\+ compiler.*compile_delegate"):
+    with pytest.raises(
+        FileNotFoundError, match=r"not compiled when .* Install a C\+\+ compiler.*compile_delegate"
+    ):
         runtime.delegate()
 
 
@@ -61,3 +63,15 @@ def test_library_of_another_machine_is_named_with_the_remedy(monkeypatch, tmp_pa
     assert "cannot be loaded: " in runtime.find_problem()
     with pytest.raises(FileNotFoundError, match=r"cannot be loaded: .*compile_delegate"):
         runtime.load(b"")
+
+
+def test_what_is_no_delegate_or_measures_nothing_is_refused():
+    with pytest.raises(TypeError, match="a delegate from `delegate` is needed, got 3"):
+        runtime.profile(3)
+    with pytest.raises(ValueError, match=r"`measured` must be from delegate\(measure=True\)"):
+        runtime.profile(runtime.delegate())
+
+
+def test_refused_backend_is_named_with_those_that_there_are():
+    with pytest.raises(ValueError, match=f"processor has: {', '.join(runtime.backends())}, got"):
+        runtime.delegate(backend="Z80")

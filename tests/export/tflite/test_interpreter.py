@@ -44,5 +44,7 @@ def test_failure_while_the_delegate_runs_is_a_refusal(images, monkeypatch):
 
 def test_delegate_that_was_not_compiled_is_asked_for_in_words(images, monkeypatch, tmp_path):
     monkeypatch.setattr(external_delegate, "PATH", tmp_path / "librecu_delegate.so")
-    with pytest.raises(FileNotFoundError, match=r"no C\+\+ compiler.*compile_delegate"):
+    with pytest.raises(
+        FileNotFoundError, match=r"not compiled when .* Install a C\+\+ compiler.*compile_delegate"
+    ):
         run_all(binary_file(), images, "delegate")

@@ -63,6 +63,9 @@ static Sample read_sample(const char* folder) {
   read_number(&sample.description, "\"golden\":");
   sample.runs = (int)read_number(&sample.description, "\"runs\":");
   sample.enough = (int)read_number(&sample.description, "\"enough\":");
+  if (sample.runs < 1 || sample.enough < 1 || sample.enough > sample.runs) {
+    fail("model.json describes a golden sample without runs");
+  }
   sample.numbers = read_file(folder, "golden.bin", &sample.size);
   return sample;
 }
