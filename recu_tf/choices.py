@@ -4,7 +4,7 @@ Only the standard library is needed here, so that the command line can list them
 TensorFlow.
 """
 
-__all__ = ["CHOICES", "DATASETS", "LR_TYPES", "MODELS", "NETWORK_FORMATS"]
+__all__ = ["CHOICES", "DATASETS", "LR_TYPES", "MODELS", "NETWORK_FORMATS", "NETWORK_PRECISIONS"]
 
 RESNET20 = "resnet20_1w1a"
 RESNET18 = "resnet18_1w1a"
@@ -26,6 +26,13 @@ MODELS = (
     TWO_STAGE_RESNET18,
     TWO_STAGE_RESNET34,
 )
+
+# What the binary convolutions of a network are; the setting `precision` is something else, the
+# floating-point numbers that a training computes with.
+BINARY = "binary"
+BINARY_ACTIVATIONS = "binary_activations"
+FLOAT = "float"
+NETWORK_PRECISIONS = (BINARY, BINARY_ACTIVATIONS, FLOAT)
 
 DIGITS = "digits"
 CIFAR10 = "cifar10"

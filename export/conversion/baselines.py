@@ -68,7 +68,8 @@ def convert_float_baseline(model: tf.keras.Model, *, batch_size: int = 1) -> byt
     """Converts the same network without its quantizers, in float32, with TensorFlow's converter.
 
     The binary network is compared with it in size and latency: it has the same layers with the
-    latent weights, and no sign in between. Its predictions mean nothing.
+    latent weights, and no sign in between. Its predictions mean nothing. Of a published network it
+    is what `recu_tf.models.build` gives with `precision="float"`, with these weights.
 
     Args:
         model: a float32 functional or sequential model.

@@ -3,6 +3,8 @@
 import larq as lq
 import tensorflow as tf
 
+from recu_tf import choices
+from recu_tf.choices import NETWORK_PRECISIONS
 from recu_tf.layers.channels import ChannelScale
 from recu_tf.quantizers import ReCU, StandardizedApproxSign
 
@@ -25,14 +27,15 @@ class BinaryConv2D(lq.layers.QuantConv2D):
     """Larq's `QuantConv2D` whose input is binarised before mixed precision casts it.
 
     In the ImageNet ResNets activations start at about 1e-8, which float16 rounds to 0: cast before,
-    all would have the sign of 0. Shapes and arguments are those of `QuantConv2D`.
+    all would have the sign of 0. Shapes and arguments are those of `QuantConv2D`; without its
+    quantizers it is a real-valued convolution.
     """
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, autocast=False, **kwargs)
 
     def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        """Convolves the binary inputs, in the compute dtype of the policy."""
+        """Convolves the inputs, in the compute dtype of the policy."""
         return super().convolution_op(tf.cast(inputs, self.compute_dtype), kernel)
 
 
@@ -43,9 +46,13 @@ def binary_conv2d(
     *,
     kernel_initializer: tf.keras.initializers.Initializer | None = None,
     pad_values: float = 0,
+    precision: str = choices.BINARY,
     name: str | None = None,
 ) -> tf.Tensor:
     """Applies ReCU's binary convolution: 3x3, SAME padding, no bias, followed by `ChannelScale`.
+
+    The layers, and the shapes and order of their weights, do not depend on the precision; only a
+    kernel with `ReCU` has a temperature besides, which is not trainable.
 
     Args:
         x: symbolic activations (batch, height, width, channels), not yet binary.
@@ -53,27 +60,35 @@ def binary_conv2d(
         strides: of both height and width.
         kernel_initializer: None means `kaiming_normal()`.
         pad_values: with what the binary activations are padded: 0 as published, or 1, with which
-            Larq Compute Engine keeps more of the graph bit-packed.
+            Larq Compute Engine keeps more of the graph bit-packed. Real activations, those of
+            "float", are padded with 0 in any case.
+        precision: "binary"; "binary_activations", whose kernel is real (no `ReCU`); or "float",
+            whose activations are real too: nothing stands in the place of their sign, the
+            convolution takes `x` as it is.
         name: of the convolution; the name of the scale is `name` followed by `.alpha`.
 
     Returns:
         A symbolic tensor (batch, ceil(height / strides), ceil(width / strides), filters).
 
     Raises:
-        ValueError: `pad_values` is neither 0 nor 1.
+        ValueError: `pad_values` is neither 0 nor 1, or the precision is none of the three.
     """
     if pad_values not in (0, 1):
         raise ValueError(f"`pad_values` must be 0 or 1, got {pad_values!r}.")
+    if precision not in NETWORK_PRECISIONS:
+        raise ValueError(
+            f"`precision` must be one of {', '.join(NETWORK_PRECISIONS)}, got {precision!r}."
+        )
     x = BinaryConv2D(
         filters,
         3,
         strides=strides,
         padding="same",
         use_bias=False,
-        input_quantizer=StandardizedApproxSign(),
-        kernel_quantizer=ReCU(),
+        input_quantizer=None if precision == choices.FLOAT else StandardizedApproxSign(),
+        kernel_quantizer=ReCU() if precision == choices.BINARY else None,
         kernel_initializer=kernel_initializer or kaiming_normal(),
-        pad_values=pad_values,
+        pad_values=0 if precision == choices.FLOAT else pad_values,
         name=name,
     )(x)
     return ChannelScale(name=name and f"{name}.alpha")(x)

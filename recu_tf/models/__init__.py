@@ -1,5 +1,6 @@
 """The published networks."""
 
+from recu_tf.models.network_options import get_precision
 from recu_tf.models.registry import (
     CIFAR_NETWORKS,
     DATASET_CLASSES,
@@ -24,6 +25,7 @@ __all__ = [
     "build",
     "build_like",
     "get_networks",
+    "get_precision",
     "imagenet_resnet18",
     "imagenet_resnet34",
     "resnet18",

@@ -5,9 +5,10 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from recu_tf import choices
-from recu_tf.choices import MODELS
+from recu_tf.choices import MODELS, NETWORK_PRECISIONS
 from recu_tf.layers import BinaryConv2D, Rotate180
 from recu_tf.models import resnet, two_stage, vgg
+from recu_tf.models.network_options import get_precision
 
 __all__ = [
     "CIFAR_NETWORKS",
@@ -58,6 +59,7 @@ def build(
     *,
     num_classes: int | None = None,
     input_shape: tuple[int, int, int] | None = None,
+    precision: str = choices.BINARY,
     pad_values: float = 0,
     rotated: bool = False,
 ) -> tf.keras.Model:
@@ -71,22 +73,34 @@ def build(
         num_classes: number of logits; None means that of the data set. Required for folder.
         input_shape: (height, width, channels) of the images; None means (224, 224, 3) for imagenet,
             tinyimagenet and folder, (32, 32, 3) otherwise.
-        pad_values: of the binary convolutions, 0 as published or 1.
+        precision: "binary" as published; "binary_activations" for the network of the same graph
+            with real kernels, the first of two stages; "float" for that with real activations as
+            well. All three have the same layers and trainable weights, of the same names, in the
+            same order. In "float" nothing stands in the place of the sign: the hard tanhs and
+            PReLUs of the blocks are its activation functions. The gammas of the ImageNet ResNets,
+            tiny before a sign, then start at 1. (The setting `precision` is something else: the
+            floating-point numbers that a training computes with.)
+        pad_values: of the binary convolutions, 0 as published or 1; "float" pads with 0.
         rotated: whether a ResNet rotates the images by 180 degrees first, as weights from PyTorch
             need (`recu_tf.pytorch`); VGG-small needs no rotation and ignores it.
 
     Returns:
         An uncompiled Keras model from upright, normalised images (batch, height, width, channels)
-        to logits (batch, classes).
+        to logits (batch, classes). Its name is `name`, followed by the precision if it is not
+        "binary".
 
     Raises:
-        ValueError: an unknown name or data set, a network without a variant for the data set, fewer
-            than two classes, or `pad_values` other than 0 and 1.
+        ValueError: an unknown name, data set or precision, a network without a variant for the data
+            set, fewer than two classes, or `pad_values` other than 0 and 1.
     """
     if name not in MODELS:
         raise ValueError(f"`name` must be one of {', '.join(MODELS)}, got {name!r}.")
     if dataset not in DATASET_CLASSES:
         raise ValueError(f"`dataset` must be one of {', '.join(DATASET_CLASSES)}, got {dataset!r}.")
+    if precision not in NETWORK_PRECISIONS:
+        raise ValueError(
+            f"`precision` must be one of {', '.join(NETWORK_PRECISIONS)}, got {precision!r}."
+        )
     large = dataset in IMAGENET_DATASETS
     networks = get_networks(dataset)
     if name not in networks:
@@ -100,7 +114,10 @@ def build(
     if input_shape is None:
         input_shape = (224, 224, 3) if large else (32, 32, 3)
     variant = {"rotated": True} if rotated and name != choices.VGG_SMALL else {}
-    return networks[name](input_shape, num_classes, pad_values, name=name, **variant)
+    title = name
+    if precision != choices.BINARY:
+        variant["precision"], title = precision, f"{name}_{precision}"
+    return networks[name](input_shape, num_classes, pad_values, name=title, **variant)
 
 
 def build_like(network: tf.keras.Model, name: str, dataset: str) -> tf.keras.Model:
@@ -112,7 +129,7 @@ def build_like(network: tf.keras.Model, name: str, dataset: str) -> tf.keras.Mod
         dataset: one of `DATASET_CLASSES`.
 
     Returns:
-        A network of the same shapes, padding and rotation, with the same weights.
+        A network of the same shapes, precision, padding and rotation, with the same weights.
 
     Raises:
         ValueError: the network is not `name` for `dataset`.
@@ -123,6 +140,7 @@ def build_like(network: tf.keras.Model, name: str, dataset: str) -> tf.keras.Mod
         dataset,
         num_classes=network.output_shape[-1],
         input_shape=network.input_shape[1:],
+        precision=get_precision(network),
         pad_values=max(padding, default=0),
         rotated=any(isinstance(layer, Rotate180) for layer in network.layers),
     )

@@ -12,8 +12,9 @@ def select_l2_variables(network: tf.keras.Model, dataset: str) -> list[tf.Variab
     """The tensors whose L2 the published recipe adds to the gradient.
 
     In the networks for small images: all trainable tensors. In the networks for ImageNet (imagenet,
-    tinyimagenet, folder): the binary kernels, the kernel of the stem, the alphas, and the kernel
-    and bias of the classifier; not the batch norms, 1x1 projections, learned biases and PReLUs.
+    tinyimagenet, folder): the kernels of the binary convolutions (whatever the precision of the
+    network), the kernel of the stem, the alphas, and the kernel and bias of the classifier; not the
+    batch norms, 1x1 projections, learned biases and PReLUs.
 
     Args:
         network: from `recu_tf.models.build`.

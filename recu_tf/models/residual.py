@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from recu_tf import choices
 from recu_tf.layers import Rotate180
+from recu_tf.models.network_options import NetworkOptions
 
 __all__ = ["Block", "Head", "ResidualNetwork", "Stages", "Stem"]
 
 Stages = Sequence[tuple[int, int]]
-Stem = Callable[[tf.Tensor, int], tf.Tensor]
-Block = Callable[[tf.Tensor, int, int, float, str], tf.Tensor]
+Stem = Callable[[tf.Tensor, int, NetworkOptions], tf.Tensor]
+Block = Callable[[tf.Tensor, int, int, NetworkOptions, str], tf.Tensor]
 Head = Callable[[tf.Tensor, int], tf.Tensor]
 
 
@@ -22,8 +24,8 @@ class ResidualNetwork:
     Attributes:
         stages: number of blocks and channels of each stage; all stages but the first halve the
             image.
-        stem: from the images and a number of channels to the input of the first block.
-        block: from its input, channels, strides, `pad_values` and name to the output of a block.
+        stem: from the images, a number of channels and the options to the input of the first block.
+        block: from its input, channels, strides, the options and name to the output of a block.
         head: from the last features and the number of classes to logits.
         input_shape: default (height, width, channels) of the images.
         num_classes: default number of logits.
@@ -42,6 +44,7 @@ class ResidualNetwork:
         num_classes: int | None = None,
         pad_values: float = 0,
         *,
+        precision: str = choices.BINARY,
         rotated: bool = False,
         name: str | None = None,
     ) -> tf.keras.Model:
@@ -52,6 +55,7 @@ class ResidualNetwork:
             num_classes: number of logits; None means the default.
             pad_values: with what binary activations are padded, 0 as published or 1; see
                 `recu_tf.layers.binary_conv2d`.
+            precision: of the binary convolutions; see `recu_tf.models.build`.
             rotated: whether to rotate the images by 180 degrees first, as weights from PyTorch
                 need.
             name: of the model.
@@ -59,12 +63,16 @@ class ResidualNetwork:
         Returns:
             An uncompiled model from (batch, height, width, channels) to logits (batch,
             num_classes).
+
+        Raises:
+            ValueError: `pad_values` is neither 0 nor 1, or the precision is none of the three.
         """
+        options = NetworkOptions(pad_values, precision)
         inputs = tf.keras.Input(input_shape or self.input_shape, name="image")
         x = Rotate180(name="rotate180")(inputs) if rotated else inputs
-        x = self.stem(x, self.stages[0][1])
+        x = self.stem(x, self.stages[0][1], options)
         for stage, (blocks, filters) in enumerate(self.stages, start=1):
             for index in range(blocks):
                 strides = 2 if stage > 1 and index == 0 else 1
-                x = self.block(x, filters, strides, pad_values, f"layer{stage}.{index}")
+                x = self.block(x, filters, strides, options, f"layer{stage}.{index}")
         return tf.keras.Model(inputs, self.head(x, num_classes or self.num_classes), name=name)

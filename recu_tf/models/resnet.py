@@ -11,8 +11,9 @@ from functools import partial
 
 import tensorflow as tf
 
+from recu_tf import choices
 from recu_tf.batch_norm import BatchNormalization
-from recu_tf.layers import PadChannels, Subsample, binary_conv2d
+from recu_tf.layers import PadChannels, Subsample
 from recu_tf.models.blocks import (
     add,
     average_pool,
@@ -23,6 +24,7 @@ from recu_tf.models.blocks import (
     hard_tanh,
     max_pool,
 )
+from recu_tf.models.network_options import NetworkOptions
 from recu_tf.models.residual import Block, ResidualNetwork, Stem
 
 __all__ = [
@@ -48,7 +50,7 @@ IMAGENET_STAGES = {
     "resnet34_1w1a": ((3, 64), (4, 128), (6, 256), (3, 512)),
 }
 # The initial gamma of all batch norms of the ImageNet ResNets but the head's: with it every block
-# starts as the identity.
+# starts as the identity. Only signs read such small activations as well as any other.
 TINY_GAMMA = 1e-8
 
 
@@ -64,57 +66,78 @@ def pooled_shortcut(x: tf.Tensor, filters: int, strides: int, name: str) -> tf.T
     return x
 
 
-def projected_shortcut(x: tf.Tensor, filters: int, strides: int, name: str) -> tf.Tensor:
+def get_initial_gamma(options: NetworkOptions) -> float:
+    """The initial gamma of the ImageNet ResNets.
+
+    It is 1 where activations are real: what a tiny gamma leaves of them is lost in the epsilon of
+    the next batch norm, 1e-8 times as large after each projection, and nothing could be learned.
+    """
+    return 1.0 if options.precision == choices.FLOAT else TINY_GAMMA
+
+
+def projected_shortcut(
+    x: tf.Tensor, filters: int, strides: int, name: str, gamma: float
+) -> tf.Tensor:
     """The shortcut of the ImageNet ResNets: a 1x1 convolution if the shape changes."""
     if strides == 1 and filters == x.shape[-1]:
         return x
     if strides > 1:
         x = Subsample(strides, dtype=x.dtype.name, name=f"{name}.shortcut.subsample")(x)
     x = convolution(x, filters, 1, f"{name}.downsample.0", dtype=get_variable_dtype())
-    return batch_norm(x, f"{name}.downsample.1", TINY_GAMMA)
+    return batch_norm(x, f"{name}.downsample.1", gamma)
 
 
 def twice_connected_block(
     x: tf.Tensor,
     filters: int,
     strides: int,
-    pad_values: float,
+    options: NetworkOptions,
     name: str,
     shortcut: Callable[[tf.Tensor, int, int, str], tf.Tensor] = pooled_shortcut,
     gamma: float = 1.0,
 ) -> tf.Tensor:
-    """Two binary convolutions, each with a shortcut around it (ResNet-20, ImageNet ResNets)."""
-    y = binary_conv2d(x, filters, strides, pad_values=pad_values, name=f"{name}.conv1")
+    """Two binary convolutions, each with a shortcut around it (ResNet-20)."""
+    y = options.convolve(x, filters, strides, name=f"{name}.conv1")
     y = add(batch_norm(y, f"{name}.bn1", gamma), shortcut(x, filters, strides, name))
     y = hard_tanh(y, f"{name}.hard_tanh1")
-    z = binary_conv2d(y, filters, pad_values=pad_values, name=f"{name}.conv2")
+    z = options.convolve(y, filters, name=f"{name}.conv2")
     return hard_tanh(add(batch_norm(z, f"{name}.bn2", gamma), y), f"{name}.hard_tanh2")
 
 
 def once_connected_block(
-    x: tf.Tensor, filters: int, strides: int, pad_values: float, name: str
+    x: tf.Tensor, filters: int, strides: int, options: NetworkOptions, name: str
 ) -> tf.Tensor:
     """Two binary convolutions with one shortcut around both (CIFAR ResNet-18)."""
-    y = binary_conv2d(x, filters, strides, pad_values=pad_values, name=f"{name}.conv1")
+    y = options.convolve(x, filters, strides, name=f"{name}.conv1")
     y = hard_tanh(batch_norm(y, f"{name}.bn1"), f"{name}.hard_tanh1")
-    z = binary_conv2d(y, filters, pad_values=pad_values, name=f"{name}.conv2")
+    z = options.convolve(y, filters, name=f"{name}.conv2")
     z = add(batch_norm(z, f"{name}.bn2"), pooled_shortcut(x, filters, strides, name))
     return hard_tanh(z, f"{name}.hard_tanh2")
 
 
-def cifar_stem(x: tf.Tensor, filters: int) -> tf.Tensor:
+def imagenet_block(
+    x: tf.Tensor, filters: int, strides: int, options: NetworkOptions, name: str
+) -> tf.Tensor:
+    """Two binary convolutions, each with a shortcut around it, the first one's with weights."""
+    gamma = get_initial_gamma(options)
+    shortcut = partial(projected_shortcut, gamma=gamma)
+    return twice_connected_block(x, filters, strides, options, name, shortcut, gamma)
+
+
+def cifar_stem(x: tf.Tensor, filters: int, options: NetworkOptions) -> tf.Tensor:
     """The first convolution of the CIFAR ResNet-18."""
     return batch_norm(convolution(x, filters, 3, "conv1"), "bn1")
 
 
-def clipped_cifar_stem(x: tf.Tensor, filters: int) -> tf.Tensor:
+def clipped_cifar_stem(x: tf.Tensor, filters: int, options: NetworkOptions) -> tf.Tensor:
     """The first convolution of the ResNet-20, followed by a hard tanh."""
-    return hard_tanh(cifar_stem(x, filters), "hard_tanh1")
+    return hard_tanh(cifar_stem(x, filters, options), "hard_tanh1")
 
 
-def imagenet_stem(x: tf.Tensor, filters: int) -> tf.Tensor:
+def imagenet_stem(x: tf.Tensor, filters: int, options: NetworkOptions) -> tf.Tensor:
     """The first convolution of the ImageNet ResNets and their pooling: to a quarter of the size."""
-    x = batch_norm(convolution(x, filters, 7, "conv1", strides=2), "bn1", TINY_GAMMA)
+    x = convolution(x, filters, 7, "conv1", strides=2)
+    x = batch_norm(x, "bn1", get_initial_gamma(options))
     return max_pool(hard_tanh(x, "hard_tanh1"))
 
 
@@ -128,7 +151,6 @@ def normalized_head(x: tf.Tensor, num_classes: int, name: str) -> tf.Tensor:
 
 cifar_head = partial(normalized_head, name="linear")
 imagenet_head = partial(normalized_head, name="fc")
-imagenet_block = partial(twice_connected_block, shortcut=projected_shortcut, gamma=TINY_GAMMA)
 
 
 def _make_cifar_network(name: str, stem: Stem, block: Block) -> ResidualNetwork:

@@ -6,7 +6,7 @@ binary), not their structure.
 
 import tensorflow as tf
 
-from recu_tf.layers import LearnableBias, binary_conv2d
+from recu_tf.layers import LearnableBias
 from recu_tf.models.blocks import (
     add,
     average_pool,
@@ -15,6 +15,7 @@ from recu_tf.models.blocks import (
     convolution,
     max_pool,
 )
+from recu_tf.models.network_options import NetworkOptions
 from recu_tf.models.residual import ResidualNetwork
 
 __all__ = ["two_stage_resnet18", "two_stage_resnet34"]
@@ -31,7 +32,7 @@ def torch_uniform() -> tf.keras.initializers.Initializer:
     return tf.keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
 
 
-def stem(x: tf.Tensor, filters: int) -> tf.Tensor:
+def stem(x: tf.Tensor, filters: int, options: NetworkOptions) -> tf.Tensor:
     """The first convolution and its pooling: to a quarter of the size."""
     x = convolution(x, filters, 7, "conv", strides=2, initializer=torch_uniform())
     return max_pool(batch_norm(x, "bn"))
@@ -48,17 +49,12 @@ def pooled_projection(x: tf.Tensor, filters: int, strides: int, name: str) -> tf
 
 
 def biased_block(
-    x: tf.Tensor, filters: int, strides: int, pad_values: float, name: str
+    x: tf.Tensor, filters: int, strides: int, options: NetworkOptions, name: str
 ) -> tf.Tensor:
     """A binary convolution with a shortcut; learned biases before it and around a PReLU."""
     y = LearnableBias(name=f"{name}.move0")(x)
-    y = binary_conv2d(
-        y,
-        filters,
-        strides,
-        kernel_initializer=torch_uniform(),
-        pad_values=pad_values,
-        name=f"{name}.conv",
+    y = options.convolve(
+        y, filters, strides, kernel_initializer=torch_uniform(), name=f"{name}.conv"
     )
     y = add(batch_norm(y, f"{name}.bn"), pooled_projection(x, filters, strides, name))
     y = LearnableBias(name=f"{name}.move1")(y)

@@ -4,7 +4,7 @@ import os
 
 import tensorflow as tf
 
-from recu_tf import networks
+from recu_tf import choices, models, networks
 
 __all__ = ["check_path", "load_initial_network", "load_teacher"]
 
@@ -42,7 +42,7 @@ def load_initial_network(path: str | os.PathLike, *, model: str, dataset: str) -
     Raises:
         FileNotFoundError: there is none.
         ImportError: it is a checkpoint, and torch is not installed.
-        ValueError: it cannot be loaded, or is another network.
+        ValueError: it cannot be loaded, is another network, or has real kernels.
     """
     network = _load(path, "init_from", dataset)
     if network.name not in (None, model):
@@ -50,6 +50,8 @@ def load_initial_network(path: str | os.PathLike, *, model: str, dataset: str) -
         raise ValueError(
             f"`init_from` must be a {kind} of {model}, {path} is one of {network.name}."
         )
+    if models.get_precision(network.model) != choices.BINARY:
+        raise ValueError(f"`init_from` must have binary kernels, {path} has none.")
     return network.model
 
 

@@ -127,6 +127,28 @@ def test_padding_values_other_than_the_signs_zero_and_one_are_refused():
         binary_conv2d(tf.keras.Input((8, 8, 4)), 6, pad_values=0.5)
 
 
+@pytest.mark.parametrize(
+    ("precision", "pad_values"), [("float", 0), ("float", 1), ("binary_activations", 1)]
+)
+def test_convolution_of_another_precision_has_a_real_kernel(precision, pad_values):
+    inputs = tf.keras.Input((5, 5, 4))
+    options = {"precision": precision, "pad_values": pad_values}
+    model = tf.keras.Model(inputs, binary_conv2d(inputs, 3, **options))
+    kernel, alpha = model.get_weights()
+    images = np.random.default_rng(0).normal(size=(2, 5, 5, 4)).astype(np.float32)
+    is_float = precision == "float"
+    frame = np.full((2, 7, 7, 4), 0 if is_float else pad_values, np.float32)
+    frame[:, 1:-1, 1:-1] = images if is_float else np.sign(images)
+    assert_close(model(images), tf.nn.conv2d(frame, kernel, 1, "VALID") * alpha)
+
+
+@pytest.mark.parametrize("precision", ["float32", None, ["float"]])
+def test_precision_other_than_the_three_is_refused(precision):
+    message = "`precision` must be one of binary, binary_activations, float, got"
+    with pytest.raises(ValueError, match=message):
+        binary_conv2d(tf.keras.Input((8, 8, 4)), 6, precision=precision)
+
+
 def test_binary_convolution_pads_with_ones_if_asked():
     image = -np.ones((1, 4, 4, 2), np.float32)
     inputs = tf.keras.Input((4, 4, 2))

@@ -1,7 +1,12 @@
+import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import assert_close
+from networks import with_random_statistics
+from small_networks import SMALL_NETWORKS
 from tiny_files import binary_model
 
+import export
 from export.conversion.baselines import convert_baselines, convert_float_baseline
 from export.measurement.subgraphs import count_multiply_accumulates
 from export.tflite import backends
@@ -20,6 +25,32 @@ def test_baselines_do_the_same_work_in_float_and_in_int8():
         assert backends.make_runner(flatbuffer, "TFLite")()[0].shape == (1, 3)
     assert kinds["float32"] == {"float32"}
     assert "int8" in kinds["int8"]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=[] if kind.startswith("imagenet") else [pytest.mark.slow])
+        for kind in SMALL_NETWORKS
+    ],
+)
+def test_baseline_of_a_network_is_the_same_network_built_in_float(kind):
+    shape = (32, 32, 3)
+    binary = with_random_statistics(SMALL_NETWORKS[kind](shape, 4, pad_values=1))
+    real = SMALL_NETWORKS[kind](shape, 4, precision="float")
+    values = {variable.name: variable.numpy() for variable in binary.weights}
+    for variable in real.weights:
+        variable.assign(values[variable.name])
+    baseline, own = convert_float_baseline(binary), export.convert(real)
+    operators = [[operator.name for operator in read(file).operators] for file in (baseline, own)]
+    assert sorted(operators[0]) == sorted(operators[1])
+    assert count_multiply_accumulates(baseline) == count_multiply_accumulates(own)
+    assert export.audit(own, real).passed
+    image = np.random.default_rng(0).normal(size=(1, *shape)).astype(np.float32)
+    for file in (baseline, own):
+        interpreter = backends.load_in_tensorflow_lite(file)
+        interpreter.allocate_tensors()
+        assert_close(backends.make_predict(interpreter)([image])[0], real(image))
 
 
 class Own(tf.keras.layers.Layer):

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import compile_classifier, shared
+from small_networks import SMALL_NETWORKS
 
 from recu_tf import models, optimizers
 from recu_tf.layers import BinaryConv2D, HardTanh, PadChannels
-from recu_tf.models import resnet, two_stage, vgg
+from recu_tf.models import resnet, two_stage
 from recu_tf.pytorch.tensor_names import list_tensors
 from recu_tf.quantizers import ReCU
 from recu_tf.runs.keras_file import load_keras
@@ -42,15 +43,6 @@ COUNTS = {
 }
 # Large enough for every stage, small enough for a test.
 SMALL_INPUT = {"cifar10": (32, 32, 3), "imagenet": (64, 64, 3)}
-# The blocks of every published kind, in the smallest networks that have them all.
-SMALL_STAGES = ((1, 8), (1, 16))
-SMALL_NETWORKS = {
-    "cifar_resnet20": replace(resnet.resnet20, stages=SMALL_STAGES),
-    "cifar_resnet18": replace(resnet.resnet18, stages=SMALL_STAGES),
-    "imagenet_resnet18": replace(resnet.imagenet_resnet18, stages=SMALL_STAGES),
-    "imagenet_two_stage_resnet18": replace(two_stage.two_stage_resnet18, stages=SMALL_STAGES),
-    "cifar_vgg_small": vgg.vgg_small,
-}
 
 
 def test_every_model_has_a_reference():
