@@ -1,13 +1,17 @@
 """Silences Larq's advice to set a `kernel_constraint` for ReCU, which needs none."""
 
+import contextlib
 import logging
 import re
 import sys
+from collections.abc import Iterator
 
 import larq as lq
 import larq.layers_base
 
 from recu_tf.quantizers import ReCU
+
+__all__ = ["KernelConstraintAdvice", "silence_advice"]
 
 
 class KernelConstraintAdvice(logging.Filter):
@@ -27,6 +31,21 @@ class KernelConstraintAdvice(logging.Filter):
                 return not isinstance(getattr(layer, f"{named[1]}_quantizer", None), ReCU)
             frame = frame.f_back
         return True
+
+
+@contextlib.contextmanager
+def silence_advice() -> Iterator[None]:
+    """Drops the advice of Larq's layers, where layers are built that will be replaced."""
+    logger = logging.getLogger(lq.layers_base.__name__)
+
+    def drop(record: logging.LogRecord) -> bool:
+        return False
+
+    logger.addFilter(drop)
+    try:
+        yield
+    finally:
+        logger.removeFilter(drop)
 
 
 logging.getLogger(lq.layers_base.__name__).addFilter(KernelConstraintAdvice())

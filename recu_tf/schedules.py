@@ -177,7 +177,8 @@ class TauScheduler(_EpochScheduler):
         if not self._quantizers:
             raise ValueError(
                 "`model` must have at least one ReCU quantizer for TauScheduler, got "
-                f"{self.model.name!r} without any."
+                f"{self.model.name!r} without any. recu_tf.models.with_recu(model) puts "
+                "them into the Larq layers of a model."
             )
 
     def on_epoch_begin(self, epoch, logs=None):

@@ -4,8 +4,10 @@ import re
 import shlex
 from pathlib import Path
 
+import larq as lq
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 import export
@@ -55,6 +57,22 @@ def test_example_model_is_exported_as_good_as_it_was_trained(tmp_path, monkeypat
     assert np.mean(right) == pytest.approx(accuracy, abs=2 / len(paths))
     # New images are a little worse than those that it was trained on.
     assert np.mean(right) > history["accuracy"][-1] - 0.1
+
+
+def run_examples(heading):
+    """Runs the Python code below a heading of the page; returns the names that it defines."""
+    names = {"recu_tf": recu_tf, "lq": lq, "tf": tf}
+    section = OWN_MODEL.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    for code in re.findall(r"```python\n(.*?)```", section, re.DOTALL):
+        exec(code, names)
+    return names
+
+
+def test_example_of_a_converted_model_has_recu():
+    names = run_examples("ReCU in a model that you have")
+    for model, count in (("old", 0), ("model", 3), ("with_binary_logits_as_before", 2)):
+        quantizers = [getattr(layer, "kernel_quantizer", None) for layer in names[model].layers]
+        assert sum(isinstance(part, recu_tf.quantizers.ReCU) for part in quantizers) == count
 
 
 def public_objects():

@@ -1,4 +1,4 @@
-"""The published networks."""
+"""The published networks, and ReCU in models of others."""
 
 from recu_tf.models.network_options import get_precision
 from recu_tf.models.registry import (
@@ -13,6 +13,7 @@ from recu_tf.models.registry import (
 from recu_tf.models.regularization import select_l2_variables
 from recu_tf.models.residual import ResidualNetwork
 from recu_tf.models.resnet import imagenet_resnet18, imagenet_resnet34, resnet18, resnet20
+from recu_tf.models.retrofit import with_recu
 from recu_tf.models.two_stage import two_stage_resnet18, two_stage_resnet34
 from recu_tf.models.vgg import vgg_small
 
@@ -34,4 +35,5 @@ __all__ = [
     "two_stage_resnet18",
     "two_stage_resnet34",
     "vgg_small",
+    "with_recu",
 ]
