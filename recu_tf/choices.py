@@ -4,7 +4,15 @@ Only the standard library is needed here, so that the command line can list them
 TensorFlow.
 """
 
-__all__ = ["CHOICES", "DATASETS", "LR_TYPES", "MODELS", "NETWORK_FORMATS", "NETWORK_PRECISIONS"]
+__all__ = [
+    "CHOICES",
+    "DATASETS",
+    "LR_TYPES",
+    "MODELS",
+    "NETWORK_FORMATS",
+    "NETWORK_PRECISIONS",
+    "ZOO_NETWORKS",
+]
 
 RESNET20 = "resnet20_1w1a"
 RESNET18 = "resnet18_1w1a"
@@ -33,6 +41,24 @@ BINARY = "binary"
 BINARY_ACTIVATIONS = "binary_activations"
 FLOAT = "float"
 NETWORK_PRECISIONS = (BINARY, BINARY_ACTIVATIONS, FLOAT)
+
+# Those of larq-zoo that have binary kernels, by the names of its functions.
+ZOO_NETWORKS = (
+    "BiRealNet",
+    "BinaryAlexNet",
+    "BinaryDenseNet28",
+    "BinaryDenseNet37",
+    "BinaryDenseNet37Dilated",
+    "BinaryDenseNet45",
+    "BinaryResNetE18",
+    "DoReFaNet",
+    "MeliusNet22",
+    "QuickNet",
+    "QuickNetLarge",
+    "QuickNetSmall",
+    "RealToBinaryNet",
+    "XNORNet",
+)
 
 DIGITS = "digits"
 CIFAR10 = "cifar10"

@@ -75,6 +75,14 @@ def test_example_of_a_converted_model_has_recu():
         assert sum(isinstance(part, recu_tf.quantizers.ReCU) for part in quantizers) == count
 
 
+def test_example_of_larq_zoo_gives_probabilities():
+    pytest.importorskip("larq_zoo", reason="needs larq-zoo, the extra zoo")
+    network = run_examples("Networks of larq-zoo")["network"]
+    probabilities = network(np.zeros((1, 64, 64, 3), "float32"))
+    # Ten float32 numbers.
+    assert np.sum(probabilities) == pytest.approx(1, abs=1e-6)
+
+
 def public_objects():
     for module in (*(getattr(recu_tf, name) for name in recu_tf.__all__), export):
         for name in module.__all__:

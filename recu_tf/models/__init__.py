@@ -1,5 +1,6 @@
-"""The published networks, and ReCU in models of others."""
+"""The published networks, those of larq-zoo with ReCU, and ReCU in models of others."""
 
+from recu_tf.models import zoo
 from recu_tf.models.network_options import get_precision
 from recu_tf.models.registry import (
     CIFAR_NETWORKS,
@@ -36,4 +37,5 @@ __all__ = [
     "two_stage_resnet34",
     "vgg_small",
     "with_recu",
+    "zoo",
 ]
