@@ -21,7 +21,7 @@ from recu_tf import json_text
 from recu_tf.data import DATASETS, Normalization
 from recu_tf.pixel_scaling import PIXELS, is_identity
 
-__all__ = ["Reverification", "ReverificationError", "reverify"]
+__all__ = ["Reverification", "ReverificationError", "find_recorded_network", "reverify"]
 
 
 class ReverificationError(Exception):
@@ -101,7 +101,7 @@ def reverify(
     flatbuffer = (directory / "model.tflite").read_bytes()
     self_tests = _run_self_tests(directory, description)
     given = network is not None
-    path = Path(network) if given else _find_recorded_network(directory, description)
+    path = Path(network) if given else find_recorded_network(directory, description)
     if path is None:
         if any(value is not None for value in (dataset, data_path, images_path)):
             raise ValueError(
@@ -224,8 +224,16 @@ def _run_with_delegate(directory: Path, network: SimpleNamespace) -> tuple[bool,
     )
 
 
-def _find_recorded_network(directory: Path, description: dict) -> Path | None:
-    """Finds the network that the description names beside the folder; None if it is not there."""
+def find_recorded_network(directory: Path, description: dict) -> Path | None:
+    """Finds the network that an export was made of.
+
+    Args:
+        directory: of the export.
+        description: what its model.json holds.
+
+    Returns:
+        The path beside the folder that the description names; None if it is not there.
+    """
     name = (description["network"] or "").removeprefix("../")
     if not name or name != Path(name).name:
         return None

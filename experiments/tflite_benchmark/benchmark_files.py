@@ -1,5 +1,6 @@
 """The TFLite files that a benchmark measures: given as such, or made from a network."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ import export
 from experiments.declarations import FOLDER_OR_NETWORK
 from export.conversion.baselines import convert_baselines
 from export.keras_graph.inputs_outputs import draw_inputs
+from export.reverification import find_recorded_network
 from export.tflite.flatbuffer import read
 from recu_tf.networks import find_format
 
@@ -79,11 +81,14 @@ def _files(path: Path) -> list[File]:
     if path.suffix == ".tflite" and path.is_file():
         return [_read(path, "")]
     inside = [path / name for name in INSIDE if (path / name).is_file()]
+    source = path
     if inside and not (path / "config.json").is_file():
-        return [_read(inside[0], "")]
-    if find_format(path) is None:
+        source = _find_source(inside[0].parent)
+        if source is None:
+            return [_read(inside[0], "")]
+    if find_format(source) is None:
         raise ValueError(f"{path} must be {FOLDER_OR_NETWORK}; it is none.")
-    model = export.float32_model(export.load(path).model)
+    model = export.float32_model(export.load(source).model)
     network = str(path)
     try:
         if inside:
@@ -102,6 +107,15 @@ def _files(path: Path) -> list[File]:
             for kind, flatbuffer in baselines.items()
         ),
     ]
+
+
+def _find_source(folder: Path) -> Path | None:
+    """The network beside an exported folder that it was made of; None if that is not known."""
+    try:
+        description = json.loads((folder / "model.json").read_text("utf-8"))
+        return find_recorded_network(folder, description)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _read(path: Path, network: str) -> File:

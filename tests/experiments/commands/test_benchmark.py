@@ -135,6 +135,19 @@ def test_network_is_measured_with_its_baselines(tmp_path, capsys):
     assert " times as fast as float32 here on 1 thread: " in printed.splitlines()[-1]
 
 
+def test_exported_folder_is_compared_with_the_network_beside_it(tmp_path, capsys):
+    binary_model().save(tmp_path / "network.keras")
+    folder = tmp_path / "export"
+    folder.mkdir()
+    (folder / "model.tflite").write_bytes(binary_file())
+    (folder / "model.json").write_text('{"network": "../network.keras"}', "utf-8")
+    assert cli.main(["benchmark", str(folder), "--threads", "1", "--repeats", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert f"{folder / 'model.tflite'}: {len(binary_file()):,} bytes" in printed
+    assert f" {folder} (float32): " in printed
+    assert " as float32 here on 1 thread: " in printed.splitlines()[-1]
+
+
 def test_run_is_measured_by_the_file_it_was_exported_to(tmp_path, capsys, monkeypatch):
     without_delegate(monkeypatch)
     # How baselines are made is tested above.
