@@ -47,7 +47,7 @@ lint: $(VENV)/installed
 # first: it cannot be built without a compiler, and the project's wheel is of no use without one.
 wheel: $(VENV)-wheel/bin/pip
 	@for project in export/runtime .; do \
-		rm -rf $$project/build/bdist* $$project/build/lib $$project/build/temp*; \
+		rm -rf $$project/build/bdist* $$project/build/lib $$project/build/lib.* $$project/build/temp*; \
 		$(VENV)-wheel/bin/pip wheel --quiet --no-deps --wheel-dir dist ./$$project || exit 1; \
 	done
 	@ls dist/*.whl
