@@ -1,10 +1,9 @@
 """What the delegate's library says of a delegate, and of the processor."""
 
-import ctypes
-import os
 from importlib import metadata
 
 from . import external_delegate
+from .external_delegate import open_library
 
 __all__ = [
     "describe_runtime",
@@ -15,14 +14,8 @@ __all__ = [
     "name_interpreter",
 ]
 
-
-def _library() -> ctypes.CDLL:
-    library = ctypes.CDLL(os.fspath(external_delegate.PATH))
-    for function in (library.recu_backend, library.recu_nodes):
-        function.restype, function.argtypes = ctypes.c_char_p, [ctypes.c_void_p]
-    library.recu_limit.restype, library.recu_limit.argtypes = ctypes.c_double, [ctypes.c_char_p]
-    library.recu_measure_clock.restype = ctypes.c_double
-    return library
+# What pip calls each interpreter.
+DISTRIBUTIONS = {"LiteRT": "ai-edge-litert", "TensorFlow Lite": "tensorflow"}
 
 
 def name_backend(delegate) -> str:
@@ -31,7 +24,7 @@ def name_backend(delegate) -> str:
     Args:
         delegate: from `export.runtime.delegate`.
     """
-    return _library().recu_backend(delegate._get_native_delegate_pointer()).decode()
+    return open_library().recu_backend(delegate._get_native_delegate_pointer()).decode()
 
 
 def list_nodes(delegate) -> list[int]:
@@ -40,13 +33,13 @@ def list_nodes(delegate) -> list[int]:
     Args:
         delegate: from `export.runtime.delegate`, in one interpreter.
     """
-    nodes = _library().recu_nodes(delegate._get_native_delegate_pointer()).decode()
+    nodes = open_library().recu_nodes(delegate._get_native_delegate_pointer()).decode()
     return list(map(int, nodes.split()))
 
 
 def measure_clock() -> float:
     """Measures the clock of the processor as it is now, in cycles per nanosecond."""
-    return _library().recu_measure_clock()
+    return open_library().recu_measure_clock()
 
 
 def find_limit(backend: str) -> float | None:
@@ -60,7 +53,7 @@ def find_limit(backend: str) -> float | None:
     Returns:
         None for a backend whose limit is not stated.
     """
-    return _library().recu_limit(backend.encode()) or None
+    return open_library().recu_limit(backend.encode()) or None
 
 
 def describe_runtime(backend: str | None = None) -> str:
@@ -78,7 +71,5 @@ def describe_runtime(backend: str | None = None) -> str:
 
 def name_interpreter() -> str:
     """Names the interpreter that `export.runtime.load` returns, with its version."""
-    interpreter_class, _ = external_delegate._interpreter_and_loader()
-    if interpreter_class.__module__.startswith("ai_edge_litert"):
-        return f"LiteRT {metadata.version('ai-edge-litert')}"
-    return f"TensorFlow Lite {metadata.version('tensorflow')}"
+    name = external_delegate.name_interpreter()
+    return f"{name} {metadata.version(DISTRIBUTIONS[name])}"

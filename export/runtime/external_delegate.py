@@ -87,6 +87,17 @@ def _raise_problem() -> None:
         raise FileNotFoundError(problem)
 
 
+def open_library() -> ctypes.CDLL:
+    """Opens the library, with the types of its functions, see `source/recu_delegate.h`."""
+    library = ctypes.CDLL(os.fspath(PATH))
+    for function in (library.recu_backend, library.recu_nodes, library.recu_profile):
+        function.restype, function.argtypes = ctypes.c_char_p, [ctypes.c_void_p]
+    library.recu_backends.restype = ctypes.c_char_p
+    library.recu_limit.restype, library.recu_limit.argtypes = ctypes.c_double, [ctypes.c_char_p]
+    library.recu_measure_clock.restype = ctypes.c_double
+    return library
+
+
 def backends() -> tuple[str, ...]:
     """The backends of the delegate that this processor can run, the fastest first.
 
@@ -94,9 +105,7 @@ def backends() -> tuple[str, ...]:
         FileNotFoundError: the library was not compiled at installation, or is of another machine.
     """
     _raise_problem()
-    library = ctypes.CDLL(os.fspath(PATH))
-    library.recu_backends.restype = ctypes.c_char_p
-    return tuple(library.recu_backends().decode().splitlines())
+    return tuple(open_library().recu_backends().decode().splitlines())
 
 
 def delegate(num_threads: int = 1, *, backend: str | None = None, measure: bool = False):
@@ -188,10 +197,7 @@ def profile(measured) -> list[StepTime]:
         ValueError: it measures nothing.
     """
     pointer = _pointer_of(measured)
-    library = ctypes.CDLL(os.fspath(PATH))
-    library.recu_profile.restype = ctypes.c_char_p
-    library.recu_profile.argtypes = [ctypes.c_void_p]
-    lines = library.recu_profile(pointer).decode()
+    lines = open_library().recu_profile(pointer).decode()
     if not lines:
         raise ValueError(
             "`measured` must be from delegate(measure=True), in an interpreter of a binary network"
