@@ -12,7 +12,7 @@ TREE = Path(__file__).parents[1]
 COMPONENTS = {
     "recu_tf": """
         choices durations json_text inflation precision quantized_scope
-        kernel_axes quantizers data functional image_input pixel_scaling
+        kernel_axes quantizers data functional logits image_input pixel_scaling
         batch_norm layers larq_warnings schedules optimizers metrics larq_summary models
         runs settings html evaluation pytorch networks training
     """,
