@@ -11,7 +11,9 @@ class Learner(tf.keras.Model):
     The loss of a step is the mean cross-entropy over the images of all replicas, so neither the
     loss nor the gradient depends on the number of replicas or on how a batch is split between
     them. With a teacher, the teacher's softmax \\(p\\) replaces the labels:
-    \\(-\\sum_k p_k \\log q_k\\), with \\(q\\) the softmax of the network.
+    \\(-\\sum_k p_k \\log q_k\\), with \\(q\\) the softmax of the network. What the regularizers of
+    its layers give (`network.losses`) is added to the loss whose gradient is taken, as Keras
+    does; the reported loss is the cross-entropy alone.
 
     Args:
         network: from images (batch, height, width, channels) to logits (batch, classes).
@@ -57,6 +59,9 @@ class Learner(tf.keras.Model):
             logits = self.network(images, training=True)
             losses = self._cross_entropies(images, labels, logits)
             loss = tf.reduce_sum(losses) / tf.cast(count, losses.dtype)
+            # The gradients of all replicas are summed; each has its share of the regularization.
+            for term in self.network.losses:
+                loss += tf.cast(term, loss.dtype) / replica.num_replicas_in_sync
         self.optimizer.minimize(loss, self.network.trainable_variables, tape)
         self.finite_steps.update_state(tf.math.is_finite(loss))
         return self._update_metrics(labels, logits, losses)

@@ -86,3 +86,15 @@ def test_loss_is_the_mean_over_the_images():
     values = learner.train_on_batch(images, labels, return_dict=True)
     assert values["loss"] == pytest.approx(float(tf.reduce_mean(expected)), rel=1e-5)
     assert float(learner.finite_steps.result()) == 1
+
+
+def test_gradient_has_the_regularizers_of_the_layers_and_the_reported_loss_has_not():
+    layer = tf.keras.layers.Dense(3, kernel_regularizer=tf.keras.regularizers.L2(0.25))
+    network = tf.keras.Sequential([tf.keras.Input((2,)), layer])
+    learner = Learner(network)
+    learner.compile(tf.keras.optimizers.SGD(1.0), run_eagerly=True)
+    kernel = layer.kernel.numpy()
+    # An image of zeros gives the kernel no gradient but that of 0.25 times its square: half of it.
+    logs = learner.train_step((tf.zeros((2, 2)), tf.constant([0, 1])))
+    np.testing.assert_allclose(layer.kernel.numpy(), kernel / 2, rtol=1e-6)  # float32
+    assert float(logs["loss"]) == pytest.approx(np.log(3), rel=1e-6)
