@@ -1,16 +1,13 @@
 """ReCU in a Keras model that was built with other Larq quantizers."""
 
-import warnings
 from collections.abc import Iterable
 
 import larq as lq
 import larq.layers_base
 import tensorflow as tf
 
-from recu_tf.functional import is_graph
 from recu_tf.kernel_axes import find_kernel_quantizers
-from recu_tf.larq_warnings import silence_advice
-from recu_tf.quantized_scope import preserve_quantized_scope
+from recu_tf.models.copying import Copying, check_model
 from recu_tf.quantizers import ReCU, StandardizedApproxSign
 
 __all__ = ["with_recu"]
@@ -41,41 +38,8 @@ def with_recu(model: tf.keras.Model, layers: str | Iterable[str] | None = None) 
             quantizer; `layers` names others; or a layer to convert lies inside of a layer that
             Keras cannot take apart.
     """
-    _check_model(model)
-    copying = _Copying(_choose_layers(model, layers))
-    # In Larq's quantized scope, the values of weights would be their signs.
-    with (
-        silence_advice(),
-        warnings.catch_warnings(),
-        preserve_quantized_scope(),
-        lq.context.quantized_scope(False),
-    ):
-        # Of Keras, for initializers that are functions. It makes them all the same.
-        warnings.filterwarnings("ignore", r"The `keras.initializers.serialize\(\)` API")
-        copy = copying.copy_model(model)
-        if not copy.built:
-            copy.build_from_config(model.get_build_config())
-        copying.copy_weights()
-    return copy
-
-
-def _check_model(model: tf.keras.Model) -> None:
-    if not isinstance(model, tf.keras.Model):
-        raise ValueError(f"`model` must be a Keras model, got {type(model).__name__}.")
-    if not model.built:
-        raise ValueError(
-            f"`model` must be built, got {model.name!r}, whose input shape is not known yet."
-        )
-    if not _has_graph(model):
-        raise ValueError(
-            "`model` must be a functional or sequential model, whose layers can be replaced, got "
-            f"{model.name!r}, a subclassed {type(model).__name__}."
-        )
-
-
-def _has_graph(layer: tf.keras.layers.Layer) -> bool:
-    """Whether a layer is a functional or sequential model."""
-    return isinstance(layer, tf.keras.Sequential) or is_graph(layer)
+    check_model(model)
+    return Copying(_choose_layers(model, layers), _convert).copy(model)
 
 
 def _find_replaced(layer: tf.Module) -> dict[str, object]:
@@ -111,78 +75,6 @@ def _choose_layers(
             f"{', '.join(map(repr, unknown)) or 'no name'}."
         )
     return [layer for layer in found if layer.name in names]
-
-
-class _Copying:
-    """One copy of each layer, wherever and however often it is used.
-
-    Args:
-        chosen: the layers to convert.
-    """
-
-    def __init__(self, chosen: list[tf.keras.layers.Layer]):
-        self._converted = {id(layer) for layer in chosen}
-        # The layers themselves are kept too, so that no other object can get their ids.
-        self._copies = {}
-
-    def copy_model(self, model: tf.keras.Model) -> tf.keras.Model:
-        """The copy of a functional or sequential model, with fresh weights."""
-        copy = tf.keras.models.clone_model(model, clone_function=self._copy_layer)
-        if not model.trainable:
-            copy.trainable = False
-        return copy
-
-    def copy_weights(self) -> None:
-        """Gives all copies the values of their originals."""
-        for layer, copy in self._copies.values():
-            if not _has_graph(layer):
-                values = tf.keras.backend.batch_get_value(self._list_weights(layer))
-                pairs = zip(self._list_weights(copy), values, strict=True)
-                tf.keras.backend.batch_set_value(list(pairs))
-
-    def _list_weights(self, layer: tf.keras.layers.Layer) -> list[tf.Variable]:
-        """The weights of a layer, without those of quantizers that were or have been replaced."""
-        left_out = set()
-        for part in (layer, *layer.submodules):
-            if id(part) in self._converted:
-                quantizers = (part.input_quantizer, *_find_replaced(part).values())
-                for quantizer in quantizers:
-                    left_out |= {id(weight) for weight in getattr(quantizer, "weights", ())}
-        return [weight for weight in layer.weights if id(weight) not in left_out]
-
-    def _copy_layer(self, layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
-        if id(layer) not in self._copies:
-            self._copies[id(layer)] = layer, self._make_copy(layer)
-        return self._copies[id(layer)][1]
-
-    def _make_copy(self, layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
-        if id(layer) in self._converted:
-            copy = _convert(layer)
-            self._converted.add(id(copy))
-            return copy
-        if _has_graph(layer):
-            return self.copy_model(layer)
-        if _is_plain_wrapper(layer):
-            config = layer.get_config()
-            del config["layer"]
-            return type(layer)(self._copy_layer(layer.layer), **config)
-        for part in layer.submodules:
-            if id(part) in self._converted:
-                raise ValueError(
-                    f"`layers` must not name layer {part.name!r}: it lies inside of "
-                    f"{layer.name!r}, a {type(layer).__name__}, which must itself be written with "
-                    "ReCU."
-                )
-        return type(layer).from_config(layer.get_config())
-
-
-def _is_plain_wrapper(layer: tf.keras.layers.Layer) -> bool:
-    """Whether a layer is a `Wrapper` that Keras makes from the wrapped layer and its options."""
-    wrapper = tf.keras.layers.Wrapper
-    return (
-        isinstance(layer, wrapper)
-        and type(layer).from_config.__func__ is wrapper.from_config.__func__
-    )
 
 
 def _convert(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
