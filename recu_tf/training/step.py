@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from recu_tf.logits import as_logits, ends_with_softmax
+
 __all__ = ["Learner"]
 
 
@@ -16,7 +18,8 @@ class Learner(tf.keras.Model):
     does; the reported loss is the cross-entropy alone.
 
     Args:
-        network: from images (batch, height, width, channels) to logits (batch, classes).
+        network: from images (batch, height, width, channels) to logits (batch, classes), or to
+            the probabilities of a final softmax, whose logits are then used.
         teacher: from the same images to logits of the same shape; it is not trained.
 
     Attributes:
@@ -32,6 +35,7 @@ class Learner(tf.keras.Model):
         # Each metric already covers all replicas; Keras would sum over replicas once more.
         self.distribute_reduction_method = "first"
         self.network = network
+        self._has_softmax = ends_with_softmax(network)
         self.teacher = teacher
         self.loss_mean = tf.keras.metrics.Mean("loss")
         self.accuracy = tf.keras.metrics.SparseCategoricalAccuracy("accuracy")
@@ -46,7 +50,8 @@ class Learner(tf.keras.Model):
 
     def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
         """The logits of the network."""
-        return self.network(images, training=training)
+        outputs = self.network(images, training=training)
+        return as_logits(outputs) if self._has_softmax else outputs
 
     def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Trains one step on the images of this replica; called by `fit`."""
@@ -56,7 +61,7 @@ class Learner(tf.keras.Model):
         if replica.num_replicas_in_sync > 1:
             count = replica.all_reduce(tf.distribute.ReduceOp.SUM, count)
         with tf.GradientTape() as tape:
-            logits = self.network(images, training=True)
+            logits = self.call(images, training=True)
             losses = self._cross_entropies(images, labels, logits)
             loss = tf.reduce_sum(losses) / tf.cast(count, losses.dtype)
             # The gradients of all replicas are summed; each has its share of the regularization.
@@ -69,7 +74,7 @@ class Learner(tf.keras.Model):
     def test_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Evaluates the images of this replica; called by `evaluate`."""
         images, labels = data
-        logits = self.network(images, training=False)
+        logits = self.call(images, training=False)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
         return self._update_metrics(labels, logits, losses)
 

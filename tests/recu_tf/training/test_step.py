@@ -98,3 +98,19 @@ def test_gradient_has_the_regularizers_of_the_layers_and_the_reported_loss_has_n
     logs = learner.train_step((tf.zeros((2, 2)), tf.constant([0, 1])))
     np.testing.assert_allclose(layer.kernel.numpy(), kernel / 2, rtol=1e-6)  # float32
     assert float(logs["loss"]) == pytest.approx(np.log(3), rel=1e-6)
+
+
+def test_network_with_a_softmax_trains_like_the_one_without():
+    kernel = np.random.default_rng(0).normal(scale=4, size=(2, 3)).astype(np.float32)
+    batch = (tf.constant([[3.0, 1.0], [-2.0, 5.0]]), tf.constant([0, 1]))
+    results = []
+    for activation in (None, "softmax"):
+        layer = tf.keras.layers.Dense(3, activation)
+        learner = Learner(tf.keras.Sequential([tf.keras.Input((2,)), layer]))
+        learner.compile(tf.keras.optimizers.SGD(1.0))
+        layer.kernel.assign(kernel)
+        logs = [learner.train_on_batch(*batch), learner.test_on_batch(*batch)]
+        results.append((logs, layer.kernel.numpy()))
+    (logs, trained), (logs_with_softmax, trained_with_softmax) = results
+    np.testing.assert_array_equal(trained_with_softmax, trained)
+    assert logs_with_softmax == logs
