@@ -80,6 +80,7 @@ NETWORK_FORMATS = (
 CHOICES = {
     "model": MODELS,
     "dataset": DATASETS,
+    "network_precision": NETWORK_PRECISIONS,
     "optimizer": ("sgd", "adam"),
     "lr_type": LR_TYPES,
     "precision": ("float32", "mixed_float16", "mixed_bfloat16", "float64"),

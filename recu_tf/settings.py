@@ -44,6 +44,12 @@ class Settings:
         "directory of tensorflow-datasets",
         metavar="DIR",
     )
+    network_precision: str = _setting(
+        "binary",
+        "what the network's binary convolutions are: binary as published; binary_activations with "
+        "real kernels, the first of two stages; float with real activations as well, a teacher or "
+        "a baseline",
+    )
     epochs: int = _setting(600, "passes over the training images")
     start_epoch: int = _setting(
         0, "epoch of the schedules to start at, counted from 0; -1 means 0 as well"

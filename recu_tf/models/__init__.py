@@ -1,6 +1,7 @@
 """The published networks, those of larq-zoo with ReCU, and ReCU in models of others."""
 
 from recu_tf.models import zoo
+from recu_tf.models.binary_kernels import binarize_kernels
 from recu_tf.models.network_options import get_precision
 from recu_tf.models.registry import (
     CIFAR_NETWORKS,
@@ -10,6 +11,7 @@ from recu_tf.models.registry import (
     build,
     build_like,
     get_networks,
+    get_variant,
 )
 from recu_tf.models.regularization import select_l2_variables
 from recu_tf.models.residual import ResidualNetwork
@@ -24,10 +26,12 @@ __all__ = [
     "IMAGENET_NETWORKS",
     "MODELS",
     "ResidualNetwork",
+    "binarize_kernels",
     "build",
     "build_like",
     "get_networks",
     "get_precision",
+    "get_variant",
     "imagenet_resnet18",
     "imagenet_resnet34",
     "resnet18",

@@ -18,6 +18,7 @@ __all__ = [
     "build",
     "build_like",
     "get_networks",
+    "get_variant",
 ]
 
 CIFAR_NETWORKS = {
@@ -120,6 +121,25 @@ def build(
     return networks[name](input_shape, num_classes, pad_values, name=title, **variant)
 
 
+def get_variant(network: tf.keras.Model) -> dict:
+    """What `build` was told of a network besides its name and its data set.
+
+    Args:
+        network: from `build`, trained or imported.
+
+    Returns:
+        `num_classes`, `input_shape`, `precision`, `pad_values` and `rotated`.
+    """
+    padding = {layer.pad_values for layer in network.layers if isinstance(layer, BinaryConv2D)}
+    return {
+        "num_classes": network.output_shape[-1],
+        "input_shape": network.input_shape[1:],
+        "precision": get_precision(network),
+        "pad_values": max(padding, default=0),
+        "rotated": any(isinstance(layer, Rotate180) for layer in network.layers),
+    }
+
+
 def build_like(network: tf.keras.Model, name: str, dataset: str) -> tf.keras.Model:
     """Rebuilds a network under the current precision policy and distribution strategy.
 
@@ -134,16 +154,7 @@ def build_like(network: tf.keras.Model, name: str, dataset: str) -> tf.keras.Mod
     Raises:
         ValueError: the network is not `name` for `dataset`.
     """
-    padding = {layer.pad_values for layer in network.layers if isinstance(layer, BinaryConv2D)}
-    copy = build(
-        name,
-        dataset,
-        num_classes=network.output_shape[-1],
-        input_shape=network.input_shape[1:],
-        precision=get_precision(network),
-        pad_values=max(padding, default=0),
-        rotated=any(isinstance(layer, Rotate180) for layer in network.layers),
-    )
+    copy = build(name, dataset, **get_variant(network))
     weights = network.get_weights()
     if [array.shape for array in weights] != [tuple(weight.shape) for weight in copy.weights]:
         raise ValueError(f"`network` must be a {name} for {dataset}, got {network.name!r}.")

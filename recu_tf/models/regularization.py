@@ -2,7 +2,9 @@
 
 import tensorflow as tf
 
+from recu_tf.choices import BINARY_ACTIVATIONS
 from recu_tf.layers import BinaryConv2D, ChannelScale
+from recu_tf.models.network_options import get_precision
 from recu_tf.models.registry import IMAGENET_DATASETS
 
 __all__ = ["select_l2_variables"]
@@ -12,21 +14,27 @@ def select_l2_variables(network: tf.keras.Model, dataset: str) -> list[tf.Variab
     """The tensors whose L2 the published recipe adds to the gradient.
 
     In the networks for small images: all trainable tensors. In the networks for ImageNet (imagenet,
-    tinyimagenet, folder): the kernels of the binary convolutions (whatever the precision of the
-    network), the kernel of the stem, the alphas, and the kernel and bias of the classifier; not the
-    batch norms, 1x1 projections, learned biases and PReLUs.
+    tinyimagenet, folder): the kernels of the binary convolutions (real ones in a float network),
+    the kernel of the stem, the alphas, and the kernel and bias of the classifier; not the batch
+    norms, 1x1 projections, learned biases and PReLUs.
+
+    In networks with binary activations and real kernels, the first of two stages: the kernels of
+    all convolutions, as in ReActNet (Liu et al., ECCV 2020), since ReCU's first stage was not
+    published.
 
     Args:
         network: from `recu_tf.models.build`.
         dataset: one of `DATASET_CLASSES`.
     """
+    convolutions = [layer for layer in network.layers if isinstance(layer, tf.keras.layers.Conv2D)]
+    if get_precision(network) == BINARY_ACTIVATIONS:
+        return [layer.kernel for layer in convolutions]
     if dataset not in IMAGENET_DATASETS:
         return network.trainable_variables
-    stem = next(layer for layer in network.layers if isinstance(layer, tf.keras.layers.Conv2D))
     kinds = (BinaryConv2D, ChannelScale, tf.keras.layers.Dense)
     return [
         variable
         for layer in network.layers
-        if layer is stem or isinstance(layer, kinds)
+        if layer is convolutions[0] or isinstance(layer, kinds)
         for variable in layer.trainable_variables
     ]

@@ -5,8 +5,9 @@ import os
 import tensorflow as tf
 
 from recu_tf import choices, models, networks
+from recu_tf.settings import Settings
 
-__all__ = ["check_path", "load_initial_network", "load_teacher"]
+__all__ = ["check_path", "load_first_stage", "load_initial_network", "load_teacher"]
 
 
 def check_path(path: str | os.PathLike, name: str) -> None:
@@ -14,7 +15,7 @@ def check_path(path: str | os.PathLike, name: str) -> None:
 
     Args:
         path: of a network.
-        name: of the setting, "teacher" or "init_from".
+        name: of the setting, "teacher", "init_from" or "stage1".
 
     Raises:
         FileNotFoundError: there is nothing at `path` that `recu_tf.networks.load` takes.
@@ -31,28 +32,67 @@ def _load(path: str | os.PathLike, name: str, dataset: str) -> networks.Network:
         raise ValueError(f"`{name}`: {error}") from error
 
 
-def load_initial_network(path: str | os.PathLike, *, model: str, dataset: str) -> tf.keras.Model:
-    """Loads the network that a training starts from.
+def _load_same(path: str | os.PathLike, name: str, settings: Settings) -> tf.keras.Model:
+    """Loads a network and refuses one of another name than the settings say."""
+    network = _load(path, name, settings.dataset)
+    if network.name not in (None, settings.model):
+        kind = "run" if network.run else "checkpoint"
+        raise ValueError(
+            f"`{name}` must be a {kind} of {settings.model}, {path} is one of {network.name}."
+        )
+    return network.model
+
+
+def load_initial_network(path: str | os.PathLike, settings: Settings) -> tf.keras.Model:
+    """Loads the network that a training continues with.
 
     Args:
         path: of it, in any format of `recu_tf.networks.load`; a run gives its best model.
-        model: one of `recu_tf.models.MODELS`, which it has to be.
-        dataset: one of `recu_tf.data.DATASETS`, whose variant it has to be.
+        settings: of the training, whose network and precision it has to have.
 
     Raises:
         FileNotFoundError: there is none.
         ImportError: it is a checkpoint, and torch is not installed.
-        ValueError: it cannot be loaded, is another network, or has real kernels.
+        ValueError: it cannot be loaded, is another network, or has another precision.
     """
-    network = _load(path, "init_from", dataset)
-    if network.name not in (None, model):
-        kind = "run" if network.run else "checkpoint"
+    model = _load_same(path, "init_from", settings)
+    precision = models.get_precision(model)
+    if precision != settings.network_precision:
+        second = settings.network_precision == choices.BINARY
+        hint = "; `stage1` takes networks with real kernels" if second else ""
         raise ValueError(
-            f"`init_from` must be a {kind} of {model}, {path} is one of {network.name}."
+            f"`init_from` must be a network of `network_precision` {settings.network_precision}, "
+            f"{path} is one of {precision}{hint}."
         )
-    if models.get_precision(network.model) != choices.BINARY:
-        raise ValueError(f"`init_from` must have binary kernels, {path} has none.")
-    return network.model
+    return model
+
+
+def load_first_stage(path: str | os.PathLike, settings: Settings) -> tf.keras.Model:
+    """Makes the network that a second stage starts from, with the weights of the first.
+
+    Args:
+        path: of the network of the first stage, in any format of `recu_tf.networks.load`; a run
+            gives its best model.
+        settings: of the second stage, whose network it has to be.
+
+    Returns:
+        The binary network, see `recu_tf.models.binarize_kernels`.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it cannot be loaded, is another network, has binary kernels or a tensor without
+            a place, or the second stage is not binary.
+    """
+    if settings.network_precision != choices.BINARY:
+        raise ValueError(
+            "`network_precision` must be binary in the second stage, got "
+            f"{settings.network_precision!r}."
+        )
+    model = _load_same(path, "stage1", settings)
+    try:
+        return models.binarize_kernels(model, settings.model, settings.dataset)
+    except ValueError as error:
+        raise ValueError(f"`stage1`: {path}: {error}") from error
 
 
 def load_teacher(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from recu_tf import data, runs, schedules
+from recu_tf import choices, data, runs, schedules
 from recu_tf.metrics import Diagnostics
 from recu_tf.runs.checkpoints import Checkpoint
 from recu_tf.runs.locking import lock_directory
@@ -34,6 +34,7 @@ def train(
     directory: str | os.PathLike,
     *,
     init_from: str | os.PathLike | None = None,
+    stage1: str | os.PathLike | None = None,
     resume: bool = False,
     print_freq: int = 100,
     time_estimate: bool = True,
@@ -48,6 +49,8 @@ def train(
         directory: the run directory to create or to resume.
         init_from: path of the network to start from, in any format of `recu_tf.networks.load`, with
             a new optimizer and new schedules (the published "finetune").
+        stage1: path of the network of a first stage, with real kernels, from whose weights the
+            second begins, see `recu_tf.models.binarize_kernels`; not together with `init_from`.
         resume: whether to resume the run in the directory; if there is none, a new one begins. If
             several processes train, they have to see the same directory. With other `epochs`, `lr`
             or `lr_decay_step`, the remaining epochs follow the schedules of the new settings, and
@@ -77,12 +80,13 @@ def train(
     if chief and not resume:
         runs.Run.check_free(directory)
     run = checkpoint = None
+    starts = {"init_from": init_from, "stage1": stage1}
     # Locked before anything is built: that may take minutes, in which another process might train.
     with lock_directory(directory) if chief else nullcontext(), explain_errors(strategy):
         if resume:
-            run, checkpoint = open_run_to_resume(settings, directory, init_from)
-            init_from = run.config.get("init_from")
-        prepared = prepare(settings, init_from=init_from, strategy=strategy)
+            run, checkpoint = open_run_to_resume(settings, directory, starts)
+            starts = {name: run.config.get(name) for name in starts}
+        prepared = prepare(settings, **starts, strategy=strategy)
         first_step = settings.start_epoch * prepared.steps
         if checkpoint is not None:
             check_same_images(run, prepared)
@@ -92,7 +96,7 @@ def train(
         if not chief:
             run = None
         elif run is None:
-            run = runs.Run.create(directory, _make_config(prepared, init_from))
+            run = runs.Run.create(directory, _make_config(prepared, starts))
         with SignalHandler() as signal_handler:
             callbacks = _make_callbacks(prepared, run, checkpoint, signal_handler)
             if chief:
@@ -111,11 +115,11 @@ def train(
     return run
 
 
-def _make_config(prepared: Prepared, init_from: str | os.PathLike | None) -> dict:
+def _make_config(prepared: Prepared, starts: dict[str, str | os.PathLike | None]) -> dict:
     dataset = data.DATASETS[prepared.settings.dataset]
     return {
         "settings": asdict(prepared.settings),
-        "init_from": None if init_from is None else str(init_from),
+        **{name: None if path is None else str(path) for name, path in starts.items()},
         "num_classes": prepared.images.num_classes,
         "class_names": prepared.images.class_names,
         "training_images": prepared.images.count,
@@ -133,6 +137,7 @@ def _make_callbacks(
 ) -> list[tf.keras.callbacks.Callback]:
     """The callbacks in the order in which they run; only the chief has a run to write to."""
     settings, logs = prepared.settings, None if run is None else str(run.path / "logs")
+    tau = schedules.TauScheduler(settings.epochs, settings.tau_min, settings.tau_max)
     diagnostics = Diagnostics(logs) if settings.diagnostics else None
     recorder = Recorder(
         run,
@@ -143,7 +148,7 @@ def _make_callbacks(
     )
     return [
         schedules.LearningRateScheduler(settings.epochs, **settings.learning_rate_schedule),
-        schedules.TauScheduler(settings.epochs, tau_min=settings.tau_min, tau_max=settings.tau_max),
+        *([tau] if settings.network_precision == choices.BINARY else []),
         *([diagnostics] if diagnostics else []),
         recorder,
         *([tf.keras.callbacks.TensorBoard(logs, write_graph=False)] if logs else []),

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 import tensorflow as tf
@@ -29,14 +30,15 @@ EXECUTION_SETTINGS = (
 
 
 def open_run_to_resume(
-    settings: Settings, directory: Path, init_from: str | os.PathLike | None
+    settings: Settings, directory: Path, starts: Mapping[str, str | os.PathLike | None]
 ) -> tuple[runs.Run, Checkpoint | None]:
     """Opens a run and finds the checkpoint to resume it from.
 
     Args:
         settings: of the training that resumes.
         directory: of the run.
-        init_from: what the run should have started from; not compared if None.
+        starts: by name, `init_from` and `stage1`, the network that the run should have started
+            from; not compared if None.
 
     Returns:
         The run and its newest checkpoint; None if it was killed before it wrote the first.
@@ -53,11 +55,11 @@ def open_run_to_resume(
         )
     previous = Settings.of_run(run)
     _check_settings(settings, previous)
-    if init_from is not None and str(init_from) != run.config.get("init_from"):
-        raise ValueError(
-            f"`init_from` must be {run.config.get('init_from')}, as in the run to resume, got "
-            f"{init_from}."
-        )
+    for name, path in starts.items():
+        if path is not None and str(path) != run.config.get(name):
+            raise ValueError(
+                f"`{name}` must be {run.config.get(name)}, as in the run to resume, got {path}."
+            )
     checkpoint = _load_checkpoint(run, previous)
     trained = 0 if checkpoint is None else checkpoint.epoch
     differences = settings.differences(previous)

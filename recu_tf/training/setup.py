@@ -9,7 +9,12 @@ from recu_tf import data, models, optimizers
 from recu_tf.batch_norm import synchronize_batch_norm
 from recu_tf.precision import use_precision
 from recu_tf.settings import Settings
-from recu_tf.training.initial_weights import check_path, load_initial_network, load_teacher
+from recu_tf.training.initial_weights import (
+    check_path,
+    load_first_stage,
+    load_initial_network,
+    load_teacher,
+)
 from recu_tf.training.step import Learner
 from recu_tf.training.strategies import make_strategy
 
@@ -97,6 +102,7 @@ def prepare(
     settings: Settings,
     *,
     init_from: str | os.PathLike | None = None,
+    stage1: str | os.PathLike | None = None,
     strategy: tf.distribute.Strategy | None = None,
 ) -> Prepared:
     """Prepares everything that a training needs, and writes nothing.
@@ -105,29 +111,36 @@ def prepare(
         settings: what to train and how.
         init_from: path of the network to start from, in any format of `recu_tf.networks.load`, with
             a new optimizer and new schedules (the published "finetune").
+        stage1: path of the network of a first stage, with real kernels, from whose weights the
+            second begins, see `recu_tf.models.binarize_kernels`; not together with `init_from`.
         strategy: the devices to train on; None makes the strategy that the settings name.
 
     Raises:
-        FileNotFoundError, ValueError: the network to start from, or the teacher, is missing, cannot
-            be read, or has different classes.
+        FileNotFoundError, ValueError: the network to start from, the first stage or the teacher is
+            missing, cannot be read, or has different classes.
         ImportError, OSError: the data set cannot be read.
     """
+    if stage1 is not None and init_from is not None:
+        raise ValueError(
+            f"`stage1` and `init_from` must not both be given, got {str(stage1)!r} and "
+            f"{str(init_from)!r}."
+        )
     if settings.teacher:
         check_path(settings.teacher, "teacher")  # loaded below, once there is a network to compare
     strategy = strategy or make_strategy(settings.strategy)
     tf.keras.utils.set_random_seed(settings.seed)
     names = settings.model, settings.dataset
-    start = (
-        None
-        if init_from is None
-        else load_initial_network(init_from, model=settings.model, dataset=settings.dataset)
-    )
+    start, source = None, "init_from"
+    if stage1 is not None:
+        start, source = load_first_stage(stage1, settings), "stage1"
+    elif init_from is not None:
+        start = load_initial_network(init_from, settings)
     classes = models.DATASET_CLASSES[settings.dataset]
     if start is not None:
         found = start.output_shape[-1]
         if classes not in (None, found):
             raise ValueError(
-                f"`init_from` must be a network for the {classes} classes of {settings.dataset}, "
+                f"`{source}` must be a network for the {classes} classes of {settings.dataset}, "
                 f"got one for {found}."
             )
         classes = found
@@ -149,7 +162,9 @@ def prepare(
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     if start is None:
-        start = models.build(*names, num_classes=images.num_classes)
+        start = models.build(
+            *names, num_classes=images.num_classes, precision=settings.network_precision
+        )
     with strategy.scope(), use_precision(settings.precision):
         network = models.build_like(start, *names)
         if settings.sync_batch_norm:

@@ -76,17 +76,6 @@ def test_training_leaves_a_complete_run_directory(finished_training):
     assert best["top_1"] == pytest.approx(max(line["val_accuracy"] for line in lines))
 
 
-@pytest.mark.parametrize("precision", ["float", "binary_activations"])
-def test_network_with_real_kernels_does_not_take_the_place_of_the_binary_one(
-    settings, precision, tmp_path
-):
-    tiny_resnet((32, 32, 3), 10, precision=precision).save(tmp_path / "real.keras")
-    message = r"`init_from` must have binary kernels, .*real\.keras has none\."
-    with pytest.raises(ValueError, match=message):
-        training.train(settings, tmp_path / "run", init_from=tmp_path / "real.keras")
-    assert not (tmp_path / "run").exists()
-
-
 def test_occupied_directory_is_refused_before_anything_is_read(settings, monkeypatch, tmp_path):
     runs.Run.create(tmp_path / "run", {})
     monkeypatch.setattr(data, "load_training_set", lambda *_, **__: pytest.fail("data was read"))
