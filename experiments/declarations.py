@@ -30,7 +30,9 @@ def _load(name: str) -> ModuleType:
 
 _choices = _load("choices")
 CHOICES: dict[str, tuple[str, ...]] = _choices.CHOICES
-MODELS, DATASETS = CHOICES["model"], CHOICES["dataset"]
+DATASETS = CHOICES["dataset"]
+# The published networks alone, whose weights checkpoints hold; `CHOICES["model"]` has others too.
+MODELS: tuple[str, ...] = _choices.MODELS
 # What commands take that take a network, and those that also run files for phones.
 NETWORK: str = _choices.NETWORK_FORMATS
 NETWORK_OR_TFLITE = f"a .tflite file, {NETWORK}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from experiments.declarations import CHOICES, MODELS
 from experiments.recipes import DATASET_DEFAULTS
 
-__all__ = ["Parser", "epoch_numbers", "positive_integer"]
+__all__ = ["Parser", "epoch_numbers", "list_names", "positive_integer"]
 
 # More of them stand in the help text alone, not in the usage.
 MOST_CHOICES_IN_USAGE = 4
@@ -53,7 +53,7 @@ class Parser(argparse.ArgumentParser):
             kwargs["choices"] = choices
             if len(choices) > MOST_CHOICES_IN_USAGE and "metavar" not in kwargs:
                 kwargs["metavar"] = "NAME"
-                help += f": {', '.join(choices)}"
+                help += f": {list_names(choices)}"
         elif kwargs.get("type") in (int, float, positive_integer):
             kwargs.setdefault("metavar", "X" if kwargs["type"] is float else "N")
         if if_omitted is None and default is not None:
@@ -105,6 +105,18 @@ class Parser(argparse.ArgumentParser):
             help="network of the checkpoint",
             if_omitted="inferred from its tensors",
         )
+
+
+def list_names(names: Sequence[str]) -> str:
+    """Lists names for people; those that share what stands before a / name it once."""
+    groups = {}
+    for name in names:
+        before, slash, rest = name.rpartition("/")
+        groups.setdefault(before + slash, []).append(rest)
+    return "; ".join(
+        f"{prefix} before {', '.join(rest)}" if prefix else ", ".join(rest)
+        for prefix, rest in groups.items()
+    )
 
 
 def _shown(value: object) -> str:

@@ -79,7 +79,7 @@ def _inherit(init_from: str | None) -> dict:
 def _choose_directory(options: argparse.Namespace, chosen: dict) -> Path:
     name = options.save
     if name is None:
-        name = options.recipe or f"{chosen['model']}_{chosen['dataset']}"
+        name = options.recipe or f"{chosen['model']}_{chosen['dataset']}".replace("/", "_")
     if not Path(name).parts or Path(name).is_absolute() or ".." in Path(name).parts:
         raise ValueError(f"--save must be a name inside --results_dir, got {name!r}.")
     return Path(options.results_dir) / name

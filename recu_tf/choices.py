@@ -10,8 +10,12 @@ __all__ = [
     "LR_TYPES",
     "MODELS",
     "NETWORK_FORMATS",
+    "NETWORK_NAMES",
     "NETWORK_PRECISIONS",
+    "ZOO_ALIASES",
+    "ZOO_MODELS",
     "ZOO_NETWORKS",
+    "ZOO_PREFIX",
 ]
 
 RESNET20 = "resnet20_1w1a"
@@ -59,6 +63,12 @@ ZOO_NETWORKS = (
     "RealToBinaryNet",
     "XNORNet",
 )
+# Other names for them: the paper and the weights of Bi-Real Net are of one with 18 layers.
+ZOO_ALIASES = {"BiRealNet18": "BiRealNet"}
+# Where the published networks can be named as well, those of larq-zoo have this before their name.
+ZOO_PREFIX = "zoo/"
+ZOO_MODELS = tuple(ZOO_PREFIX + name for name in sorted((*ZOO_NETWORKS, *ZOO_ALIASES)))
+NETWORK_NAMES = (*MODELS, *ZOO_MODELS)
 
 DIGITS = "digits"
 CIFAR10 = "cifar10"
@@ -78,7 +88,7 @@ NETWORK_FORMATS = (
 
 # By the name of the setting.
 CHOICES = {
-    "model": MODELS,
+    "model": NETWORK_NAMES,
     "dataset": DATASETS,
     "network_precision": NETWORK_PRECISIONS,
     "optimizer": ("sgd", "adam"),

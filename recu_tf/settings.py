@@ -110,12 +110,7 @@ class Settings:
                 raise ValueError(
                     f"`{name}` must be one of {', '.join(allowed)}, got {getattr(self, name)!r}."
                 )
-        networks = models.get_networks(self.dataset)
-        if self.model not in networks:
-            raise ValueError(
-                f"`model` must be one of {', '.join(networks)} for {self.dataset}, got "
-                f"{self.model!r}."
-            )
+        models.check_name(self.model, self.dataset, argument="model")
         for name in AT_LEAST_1:
             if getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be at least 1, got {getattr(self, name)}.")

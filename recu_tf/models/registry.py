@@ -1,13 +1,13 @@
-"""The published networks by name."""
+"""The published networks and those of larq-zoo by name."""
 
 from collections.abc import Callable
 
 import tensorflow as tf
 
 from recu_tf import choices
-from recu_tf.choices import MODELS, NETWORK_PRECISIONS
+from recu_tf.choices import MODELS, NETWORK_NAMES, NETWORK_PRECISIONS, ZOO_MODELS
 from recu_tf.layers import BinaryConv2D, Rotate180
-from recu_tf.models import resnet, two_stage, vgg
+from recu_tf.models import resnet, two_stage, vgg, zoo_names
 from recu_tf.models.network_options import get_precision
 
 __all__ = [
@@ -15,8 +15,10 @@ __all__ = [
     "DATASET_CLASSES",
     "IMAGENET_NETWORKS",
     "MODELS",
+    "NETWORK_NAMES",
     "build",
     "build_like",
+    "check_name",
     "get_networks",
     "get_variant",
 ]
@@ -41,9 +43,12 @@ CIFAR_DATASETS = {choices.DIGITS: 10, choices.CIFAR10: 10, choices.CIFAR100: 100
 IMAGENET_DATASETS = {choices.IMAGENET: 1000, choices.TINYIMAGENET: 200, choices.FOLDER: None}
 DATASET_CLASSES = {**CIFAR_DATASETS, **IMAGENET_DATASETS}
 
+CIFAR_SHAPE = (32, 32, 3)
+IMAGENET_SHAPE = (224, 224, 3)
+
 
 def get_networks(dataset: str) -> dict[str, Callable[..., tf.keras.Model]]:
-    """The networks for the images of a data set.
+    """The networks for the images of a data set, those of larq-zoo included.
 
     Args:
         dataset: one of `DATASET_CLASSES`.
@@ -51,7 +56,37 @@ def get_networks(dataset: str) -> dict[str, Callable[..., tf.keras.Model]]:
     Returns:
         The functions that build them, by name.
     """
-    return IMAGENET_NETWORKS if dataset in IMAGENET_DATASETS else CIFAR_NETWORKS
+    if dataset in IMAGENET_DATASETS:
+        return {**IMAGENET_NETWORKS, **zoo_names.list_builders(IMAGENET_SHAPE[0])}
+    return {**CIFAR_NETWORKS, **zoo_names.list_builders(CIFAR_SHAPE[0])}
+
+
+def check_name(name: str, dataset: str, *, argument: str = "name") -> None:
+    """Refuses a name that is no network for the images of a data set.
+
+    Args:
+        name: of the network.
+        dataset: one of `DATASET_CLASSES`.
+        argument: that holds the name, for the error.
+
+    Raises:
+        ValueError: it is none of `NETWORK_NAMES`, has no variant for the data set, or takes only
+            larger images.
+    """
+    if name not in NETWORK_NAMES:
+        raise ValueError(f"`{argument}` must be one of {', '.join(NETWORK_NAMES)}, got {name!r}.")
+    networks = get_networks(dataset)
+    if name in networks:
+        return
+    if name in ZOO_MODELS:
+        size = zoo_names.find_smallest_size(name)
+        raise ValueError(
+            f"`{argument}`: {name} takes images of at least {size}x{size} pixels, those of "
+            f"{dataset} have {CIFAR_SHAPE[0]}x{CIFAR_SHAPE[1]}."
+        )
+    raise ValueError(
+        f"`{argument}` must be one of {', '.join(networks)} for {dataset}, got {name!r}."
+    )
 
 
 def build(
@@ -67,11 +102,12 @@ def build(
     """Builds a network with fresh weights.
 
     Args:
-        name: one of `MODELS`.
+        name: one of `NETWORK_NAMES`: a published network, or `zoo/` before the name of one of
+            larq-zoo, see `recu_tf.models.zoo.build`; zoo/BiRealNet18 is zoo/BiRealNet.
         dataset: one of `DATASET_CLASSES`; it determines the variant, the number of classes and the
             size of the images. `resnet18_1w1a` is a different network for digits, cifar10 and
             cifar100 than for imagenet, tinyimagenet and folder.
-        num_classes: number of logits; None means that of the data set. Required for folder.
+        num_classes: number of outputs; None means that of the data set. Required for folder.
         input_shape: (height, width, channels) of the images; None means (224, 224, 3) for imagenet,
             tinyimagenet and folder, (32, 32, 3) otherwise.
         precision: "binary" as published; "binary_activations" for the network of the same graph
@@ -87,33 +123,35 @@ def build(
 
     Returns:
         An uncompiled Keras model from upright, normalised images (batch, height, width, channels)
-        to logits (batch, classes). Its name is `name`, followed by the precision if it is not
-        "binary".
+        to logits (batch, classes); to probabilities if it is of larq-zoo. Its name is `name`,
+        followed by the precision if it is not "binary"; larq-zoo names its networks itself.
 
     Raises:
+        ImportError: it is of larq-zoo, which is not installed.
         ValueError: an unknown name, data set or precision, a network without a variant for the data
-            set, fewer than two classes, or `pad_values` other than 0 and 1.
+            set, fewer than two classes, or `pad_values` other than 0 and 1; or an option that
+            networks of larq-zoo do not have: another precision, padding or rotation.
     """
-    if name not in MODELS:
-        raise ValueError(f"`name` must be one of {', '.join(MODELS)}, got {name!r}.")
+    if name not in NETWORK_NAMES:
+        raise ValueError(f"`name` must be one of {', '.join(NETWORK_NAMES)}, got {name!r}.")
     if dataset not in DATASET_CLASSES:
         raise ValueError(f"`dataset` must be one of {', '.join(DATASET_CLASSES)}, got {dataset!r}.")
     if precision not in NETWORK_PRECISIONS:
         raise ValueError(
             f"`precision` must be one of {', '.join(NETWORK_PRECISIONS)}, got {precision!r}."
         )
-    large = dataset in IMAGENET_DATASETS
     networks = get_networks(dataset)
-    if name not in networks:
-        raise ValueError(
-            f"`name` must be one of {', '.join(networks)} for {dataset}, got {name!r}."
-        )
+    if input_shape is None or name in MODELS:
+        check_name(name, dataset)
+    else:
+        # Whether images of this size are large enough does not depend on the data set.
+        networks = zoo_names.list_builders()
+    if input_shape is None:
+        input_shape = IMAGENET_SHAPE if dataset in IMAGENET_DATASETS else CIFAR_SHAPE
     if num_classes is None:
         num_classes = DATASET_CLASSES[dataset]
     if num_classes is None or num_classes < 2:
         raise ValueError(f"`num_classes` must be at least 2, got {num_classes}.")
-    if input_shape is None:
-        input_shape = (224, 224, 3) if large else (32, 32, 3)
     variant = {"rotated": True} if rotated and name != choices.VGG_SMALL else {}
     title = name
     if precision != choices.BINARY:
@@ -145,7 +183,7 @@ def build_like(network: tf.keras.Model, name: str, dataset: str) -> tf.keras.Mod
 
     Args:
         network: from `build` with the same `name` and `dataset`, trained or imported.
-        name: one of `MODELS`.
+        name: one of `NETWORK_NAMES`.
         dataset: one of `DATASET_CLASSES`.
 
     Returns:

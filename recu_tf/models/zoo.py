@@ -1,46 +1,68 @@
-"""The networks of larq-zoo, with the quantizers of ReCU instead of their own."""
+"""The networks of larq-zoo, with the quantizers of ReCU or as they were published."""
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
-from recu_tf.choices import ZOO_NETWORKS
+from recu_tf.choices import ZOO_ALIASES, ZOO_NETWORKS
 from recu_tf.larq_warnings import silence_advice
 from recu_tf.models.retrofit import with_recu
+from recu_tf.models.zoo_weights import IMAGENET, explain_failed_downloads, read_layers, set_layers
 from recu_tf.quantized_scope import preserve_quantized_scope
 
-__all__ = ["ZOO_NETWORKS", "build"]
+__all__ = ["SMALLEST_SIZES", "ZOO_NETWORKS", "build"]
+
+# Height and width in pixels below which Keras cannot build them. The others take any that their
+# reductions leave something of, 32 among them.
+SMALLEST_SIZES = {"BinaryAlexNet": 57, "DoReFaNet": 44, "XNORNet": 217}
+PUBLISHED_CLASSES = 1000
+PUBLISHED_SHAPE = (224, 224, 3)
 
 
 def build(
-    name: str, *, num_classes: int = 1000, input_shape: tuple[int, int, int] = (224, 224, 3)
+    name: str,
+    *,
+    num_classes: int = PUBLISHED_CLASSES,
+    input_shape: tuple[int, int, int] = PUBLISHED_SHAPE,
+    weights: str | os.PathLike | None = None,
 ) -> tf.keras.Model:
-    """Builds a network of larq-zoo with fresh weights and ReCU in each of its binary layers.
+    """Builds a network of larq-zoo, with ReCU in each of its binary layers or as published.
 
-    The layers, their names, paddings, initializers and regularizers are those of larq-zoo. Kernels
-    have `ReCU` instead of larq-zoo's quantizer and constraint, and binary or 2-bit (`DoReFaNet`)
-    inputs have `StandardizedApproxSign`. The first convolution of `BinaryAlexNet` has a binary
-    kernel and a real input, as there. `Lambda` layers are replaced by the operations in them, so
+    Without `weights`, those of the network are fresh: its layers, their names, paddings,
+    initializers and regularizers are those of larq-zoo. Kernels have `ReCU` instead of larq-zoo's
+    quantizer and constraint, and binary or 2-bit (`DoReFaNet`) inputs have
+    `StandardizedApproxSign`. The first convolution of `BinaryAlexNet` has a binary kernel and a
+    real input, as there. `Lambda` layers are replaced by the operations in them, so
     that a saved network can be loaded without trust in its file.
 
-    To begin with published weights, pass such a network to `recu_tf.models.with_recu`.
+    With `weights` it is larq-zoo's own, with its quantizers and constraints, for evaluation and
+    export. To train it on with ReCU, from the published weights:
+    `with_recu(build(name, weights="imagenet"))`.
 
     Args:
         name: one of `ZOO_NETWORKS`, the names of the functions of `larq_zoo.literature` and
-            `larq_zoo.sota`.
+            `larq_zoo.sota`, or of `recu_tf.choices.ZOO_ALIASES`: BiRealNet18 is BiRealNet.
         num_classes: number of outputs, at least 2.
         input_shape: (height, width, channels) of the images.
+        weights: "imagenet" for the published ones, which larq-zoo downloads and keeps in
+            `~/.keras`; or the path of a `.h5` file of weights, such as those that larq-zoo
+            publishes. None for ReCU and fresh weights.
 
     Returns:
         An uncompiled Keras model from normalised images (batch, height, width, channels) to
         probabilities (batch, classes), not logits: all networks of larq-zoo end with a softmax.
 
     Raises:
-        ValueError: an unknown name, fewer than two classes, or an `input_shape` that is none or
-            too small for the network.
+        ValueError: an unknown name, fewer than two classes, an `input_shape` that is none or too
+            small for the network, other classes or images than those of published weights, or a
+            file that is damaged or of another network.
+        OSError: there is no file at `weights`, or the published ones cannot be downloaded; the
+            message says where they lie.
         ImportError: larq-zoo is not installed.
     """
+    name = ZOO_ALIASES.get(name, name)
     if name not in ZOO_NETWORKS:
         raise ValueError(f"`name` must be one of {', '.join(ZOO_NETWORKS)}, got {name!r}.")
     if num_classes < 2:
@@ -50,16 +72,47 @@ def build(
             f"`input_shape` must be (height, width, channels), three positive integers, got "
             f"{input_shape}."
         )
+    if weights == IMAGENET:
+        _check_published("num_classes", num_classes, PUBLISHED_CLASSES)
+        _check_published("input_shape", tuple(input_shape), PUBLISHED_SHAPE)
     function = _import_function(name)
+    if min(input_shape[:2]) < SMALLEST_SIZES.get(name, 1):
+        raise _too_small(name, input_shape)
+    saved = None if weights in (None, IMAGENET) else read_layers(weights)
     try:
-        with silence_advice(), preserve_quantized_scope(), _operations_for_lambdas():
-            network = function(input_shape=input_shape, num_classes=num_classes, weights=None)
+        with (
+            silence_advice(),
+            preserve_quantized_scope(),
+            _operations_for_lambdas(),
+            explain_failed_downloads(),
+        ):
+            network = function(
+                input_shape=input_shape,
+                num_classes=num_classes,
+                weights=weights if weights == IMAGENET else None,
+            )
     except ValueError as error:
+        if weights == IMAGENET:
+            raise
+        raise _too_small(name, input_shape) from error
+    if weights is None:
+        return with_recu(network)
+    if saved is not None:
+        set_layers(network, saved, weights)
+    return network
+
+
+def _check_published(argument: str, given: object, published: object) -> None:
+    if given != published:
         raise ValueError(
-            f"`input_shape` must be large enough for {name}, as (224, 224, 3) is, got "
-            f"{input_shape}."
-        ) from error
-    return with_recu(network)
+            f'`{argument}` must be {published} for `weights` "{IMAGENET}", got {given}.'
+        )
+
+
+def _too_small(name: str, input_shape: tuple[int, int, int]) -> ValueError:
+    size = SMALLEST_SIZES.get(name)
+    enough = f"at least ({size}, {size})" if size else f"large enough, as {PUBLISHED_SHAPE} is,"
+    return ValueError(f"`input_shape` must be {enough} for {name}, got {input_shape}.")
 
 
 def _import_function(name: str) -> Callable[..., tf.keras.Model]:

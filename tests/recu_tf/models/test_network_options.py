@@ -20,15 +20,18 @@ QUANTIZERS = {
 }
 NETWORKS = [
     pytest.param(name, dataset, id=f"{name}-{dataset}")
-    for dataset in ("cifar10", "imagenet")
-    for name in models.get_networks(dataset)
+    for dataset, networks in (
+        ("cifar10", models.CIFAR_NETWORKS),
+        ("imagenet", models.IMAGENET_NETWORKS),
+    )
+    for name in networks
 ]
 SHAPE = (32, 32, 3)
 
 
 def build_all(monkeypatch, name, dataset):
     """A published network in each precision; the residual ones with two blocks."""
-    networks = models.get_networks(dataset)
+    networks = models.CIFAR_NETWORKS if dataset == "cifar10" else models.IMAGENET_NETWORKS
     if isinstance(networks[name], ResidualNetwork):
         monkeypatch.setitem(networks, name, replace(networks[name], stages=SMALL_STAGES))
     return {
