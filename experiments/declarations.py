@@ -14,7 +14,9 @@ __all__ = [
     "DATASETS",
     "FOLDER_OR_NETWORK",
     "MODELS",
+    "NAMED_NETWORK",
     "NETWORK",
+    "NETWORK_NAMES",
     "NETWORK_OR_TFLITE",
     "SETTINGS",
 ]
@@ -33,11 +35,14 @@ CHOICES: dict[str, tuple[str, ...]] = _choices.CHOICES
 DATASETS = CHOICES["dataset"]
 # The published networks alone, whose weights checkpoints hold; `CHOICES["model"]` has others too.
 MODELS: tuple[str, ...] = _choices.MODELS
+NETWORK_NAMES: tuple[str, ...] = _choices.NETWORK_NAMES
 # What commands take that take a network, and those that also run files for phones.
 NETWORK: str = _choices.NETWORK_FORMATS
 NETWORK_OR_TFLITE = f"a .tflite file, {NETWORK}"
 # The first of these is what `recu export` writes.
 FOLDER_OR_NETWORK = f"a folder with a model.tflite in it, {NETWORK_OR_TFLITE}"
+# For commands that need no trained weights.
+NAMED_NETWORK = "the name of a network, which recu summary --help lists and which is untrained"
 SETTINGS: dict[str, dataclasses.Field] = {
     field.name: field for field in dataclasses.fields(_load("settings").Settings)
 }

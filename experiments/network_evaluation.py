@@ -24,14 +24,18 @@ def _find_in_folder(path: Path) -> Path:
     return file if file.is_file() and networks.find_format(path) is None else path
 
 
-def _check_path(path: Path, which: str | None, model: str | None) -> bool:
+def _check_path(path: Path, which: str | None, model: str | None, weights: str | None) -> bool:
     """Whether a path is a `.tflite` file; refuses what is neither that nor a network."""
     if path.suffix == ".tflite" and path.is_file():
         if which is not None:
             raise ValueError(f"`which` is for run directories, {path} holds one network.")
         if model is not None:
             raise ValueError(f"`model` is for published checkpoints, {path} defines its own.")
+        if weights is not None:
+            raise ValueError(f"`weights` is for names of networks of larq-zoo, {path} has its own.")
         return True
+    if networks.find_format(path) == "name":
+        return False
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist; it must be {FOLDER_OR_NETWORK}.")
     if networks.find_format(path) is None:
@@ -137,6 +141,7 @@ def evaluate(
     *,
     which: str | None = None,
     model: str | None = None,
+    weights: str | Path | None = None,
     dataset: str | None = None,
     data_path: str | None = None,
     batch_size_test: int | None = None,
@@ -150,9 +155,10 @@ def evaluate(
 
     Args:
         path: of a network in any format of `recu_tf.networks.load`, of a `.tflite` file, or of a
-            folder with a `model.tflite` in it.
+            folder with a `model.tflite` in it; or the name of a network of larq-zoo.
         which: "best" or "last" model of a run directory; None means best.
         model: network of a published checkpoint; inferred if None.
+        weights: of a name, see `recu_tf.models.zoo.build`.
         dataset: one of `recu_tf.data.DATASETS`.
         data_path: where the data set lies, if not where the run found it or in its usual place.
         batch_size_test: images per step; None means that of the run, or 128.
@@ -167,15 +173,17 @@ def evaluate(
         ImportError, OSError: the data set cannot be read, or a package that reads it is missing.
     """
     path = _find_in_folder(Path(path))
-    is_tflite = _check_path(path, which, model)
+    is_tflite = _check_path(path, which, model, weights)
     run = None
-    if networks.find_format(path) not in ("run", "checkpoint"):
+    if networks.find_format(path) not in ("run", "checkpoint", "name"):
         run = _find_run(path, dataset)
     with quiet_standard_error():
         if is_tflite:
             normalization = _read_exported_normalization(path)
         else:
-            network = networks.load(path, which=which, model=model, dataset=dataset)
+            network = networks.load(
+                path, which=which, model=model, dataset=dataset, weights=weights
+            )
             run, normalization = network.run, network.normalization
             dataset = dataset or (None if run else network.dataset)
             path = network.file or path

@@ -96,6 +96,21 @@ class Parser(argparse.ArgumentParser):
             if_omitted="best",
         )
 
+    def weights(self, if_omitted: str) -> None:
+        """Adds --weights, for commands that take names of networks of larq-zoo.
+
+        Args:
+            if_omitted: what a name means without it.
+        """
+        self.option(
+            "--weights",
+            metavar="FILE",
+            help="of the name of a network of larq-zoo: a .h5 file with weights, or imagenet for "
+            "those that larq-zoo publishes, which are downloaded; the network is then larq-zoo's "
+            "own, with the normalisation of the data set",
+            if_omitted=if_omitted,
+        )
+
     def checkpoint_model(self) -> None:
         """Adds --model, for commands that take published checkpoints."""
         self.option(

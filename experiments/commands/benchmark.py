@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from experiments.declarations import FOLDER_OR_NETWORK
+from experiments.declarations import FOLDER_OR_NETWORK, NAMED_NETWORK
 from experiments.options import Parser
 
 __all__ = ["DESCRIPTION", "HELP", "NAME", "add_arguments", "run"]
@@ -25,8 +25,9 @@ def add_arguments(parser: Parser) -> None:
         "files",
         metavar="NETWORK",
         nargs="+",
-        help=FOLDER_OR_NETWORK,
+        help=f"{FOLDER_OR_NETWORK}, or {NAMED_NETWORK} unless --weights is given",
     )
+    parser.weights("the network is untrained and has ReCU")
     parser.option(
         "--threads", metavar="N", type=int, nargs="+", default=[1, 2], help="numbers of threads"
     )
@@ -62,6 +63,7 @@ def run(options: argparse.Namespace) -> None:
         options.threads,
         options.repeats,
         profile=options.profile,
+        weights=options.weights,
         delegate_backends=options.delegate_backends,
     )
     if options.json is not None:

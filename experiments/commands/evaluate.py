@@ -23,15 +23,18 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "path",
         metavar="NETWORK",
-        help=FOLDER_OR_NETWORK,
+        help=f"{FOLDER_OR_NETWORK}, or with --weights the name of a network of larq-zoo, such as "
+        "zoo/QuickNet",
     )
     parser.which()
     parser.checkpoint_model()
+    parser.weights("names are refused")
     parser.option(
         "--dataset",
         choices=DATASETS,
         help="data set whose test images are used, with its usual normalisation",
-        if_omitted="that of the run; of a checkpoint, inferred from its number of classes",
+        if_omitted="that of the run; of a checkpoint, inferred from its number of classes; of a "
+        "name, imagenet",
     )
     parser.option(
         "--data_path",
@@ -53,5 +56,5 @@ def run(options: argparse.Namespace) -> None:
     """Evaluates the network and prints the results."""
     from experiments.network_evaluation import evaluate
 
-    names = ("path", "which", "model", "dataset", "data_path", "batch_size_test")
+    names = ("path", "which", "model", "weights", "dataset", "data_path", "batch_size_test")
     print(evaluate(**{name: getattr(options, name) for name in names}))

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from typing import TextIO
 
-from experiments.declarations import DATASETS, NETWORK
+from experiments.declarations import DATASETS, NAMED_NETWORK, NETWORK
 from experiments.options import Parser, positive_integer
 from experiments.quiet import quiet_standard_error
 
@@ -29,22 +29,24 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "path",
         metavar="NETWORK",
-        help=NETWORK,
+        help=f"{NETWORK}, or {NAMED_NETWORK} unless --weights is given",
     )
     parser.which()
     parser.checkpoint_model()
+    parser.weights("the network is untrained and has ReCU")
     parser.option(
         "--out",
         metavar="DIR",
         help="folder to write",
-        if_omitted="RUN/export, or NAME_export beside a file",
+        if_omitted="RUN/export, NAME_export beside a file, or NAME_export here for a name",
     )
     parser.option(
         "--dataset",
         choices=DATASETS,
         help="data set whose images the file is verified on, with its usual normalisation unless "
         "--mean, --std, --scale or a Rescaling layer of the network replaces it",
-        if_omitted="that of the run or checkpoint, or else random images",
+        if_omitted="that of the run or checkpoint, or else random images; a name is built for "
+        "cifar10, or for imagenet if it is of larq-zoo or has no other variant",
     )
     parser.option(
         "--data_path",
@@ -218,7 +220,11 @@ def run(options: argparse.Namespace) -> None:
     )
     with quiet_standard_error() as stream, _print_steps(stream):
         source = sources.load(
-            options.path, options.which, model=options.model, dataset=options.dataset
+            options.path,
+            options.which,
+            model=options.model,
+            dataset=options.dataset,
+            weights=options.weights,
         )
         source = sources.describe(
             source,

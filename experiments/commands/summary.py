@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.declarations import DATASETS, MODELS, NETWORK_OR_TFLITE
-from experiments.options import Parser
+from experiments.declarations import DATASETS, NETWORK_NAMES, NETWORK_OR_TFLITE
+from experiments.options import Parser, list_names
 from experiments.quiet import quiet_standard_error
 
 if TYPE_CHECKING:
@@ -29,10 +29,11 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "path",
         metavar="NETWORK",
-        help=f"{NETWORK_OR_TFLITE}, or the name of a network: {', '.join(MODELS)}",
+        help=f"{NETWORK_OR_TFLITE}, or the name of a network: {list_names(NETWORK_NAMES)}",
     )
     parser.which()
     parser.checkpoint_model()
+    parser.weights("the network has ReCU")
     parser.option(
         "--dataset",
         choices=[name for name in DATASETS if name != "folder"],
@@ -45,7 +46,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Prints the report of the network."""
-    summary(options.path, options.which, options.model, options.dataset)
+    summary(options.path, options.which, options.model, options.dataset, options.weights)
 
 
 def _print_operators(path: Path, **options: str | None) -> None:
@@ -61,18 +62,19 @@ def _print_operators(path: Path, **options: str | None) -> None:
     print(audited)
 
 
-def _load(path: str, which: str | None, model: str | None, dataset: str | None) -> tf.keras.Model:
+def _load(path: str, dataset: str | None, **options: str | None) -> tf.keras.Model:
     """The network at a path, which must have layers to report on."""
     from recu_tf import networks
 
     format = networks.find_format(path)
     if format is None:
         raise ValueError(
-            f"NETWORK must be {NETWORK_OR_TFLITE}, or one of {', '.join(MODELS)}, got {path!r}."
+            f"NETWORK must be {NETWORK_OR_TFLITE}, or one of {', '.join(NETWORK_NAMES)}, got "
+            f"{path!r}."
         )
-    if dataset is not None and format != "checkpoint":
+    if dataset is not None and format not in ("checkpoint", "name"):
         raise ValueError(f"`dataset` is for published checkpoints, {path} defines its own.")
-    network = networks.load(path, which=which, model=model, dataset=dataset)
+    network = networks.load(path, dataset=dataset, untrained=True, **options)
     if not network.has_layers:
         raise ValueError(
             f"{path} holds a graph and no Keras layers to report on. "
@@ -86,6 +88,7 @@ def summary(
     which: str | None = None,
     model: str | None = None,
     dataset: str | None = None,
+    weights: str | None = None,
 ) -> None:
     """Prints Larq's report: bits, memory and multiply-accumulates per layer, see `larq_summary`.
 
@@ -99,23 +102,18 @@ def summary(
         dataset: decides the variant and number of classes of a name, cifar10 if None, or imagenet
             for networks that have no other variant; of a checkpoint, inferred from its tensors if
             None.
+        weights: of the name of a network of larq-zoo, whose quantizers the network then has; see
+            `recu_tf.models.zoo.build`.
 
     Raises:
         FileNotFoundError, ImportError: see `recu_tf.pytorch.read_checkpoint`.
         ValueError: it is damaged or none of these, or an option does not belong to it.
     """
-    from recu_tf import larq_summary, models
+    from recu_tf import larq_summary
 
     if path.endswith(".tflite") and Path(path).is_file():
-        _print_operators(Path(path), which=which, model=model, dataset=dataset)
+        _print_operators(Path(path), which=which, model=model, dataset=dataset, weights=weights)
         return
-    if path in MODELS:
-        if which or model:
-            wrong = "`which` is for run directories" if which else "`model` is for checkpoints"
-            raise ValueError(f"{wrong}, {path} is a name.")
-        small = path in models.CIFAR_NETWORKS
-        network = models.build(path, dataset or ("cifar10" if small else "imagenet"))
-    else:
-        with quiet_standard_error():
-            network = _load(path, which, model, dataset)
+    with quiet_standard_error():
+        network = _load(path, dataset, which=which, model=model, weights=weights)
     larq_summary.summary(network)

@@ -40,27 +40,35 @@ class File:
     quantized: bool = False
 
 
-def check_paths(paths: Sequence[str]) -> None:
-    """Refuses paths that do not exist or are given twice.
+def check_paths(paths: Sequence[str], weights: str | None = None) -> None:
+    """Refuses paths that do not exist or are given twice, and weights for more than one name.
 
     Raises:
-        FileNotFoundError: there is nothing at one of them.
-        ValueError: one of them is given twice.
+        FileNotFoundError: there is nothing at one of them, and it is no name.
+        ValueError: one of them is given twice, or `weights` is given without a name to have them or
+            with several.
     """
     seen = set()
+    names = [path for path in paths if find_format(path) == "name"]
+    if weights is not None and len(names) != 1:
+        raise ValueError(
+            "`weights` is for the name of one network of larq-zoo, got "
+            f"{', '.join(names) or 'no name'}."
+        )
     for path in map(Path, paths):
-        if not path.exists():
+        if not path.exists() and find_format(path) != "name":
             raise FileNotFoundError(f"{path} does not exist; NETWORK must be {FOLDER_OR_NETWORK}.")
         if path.resolve() in seen:
             raise ValueError(f"FILE must name each file once, got {path} twice.")
         seen.add(path.resolve())
 
 
-def find_files(paths: Sequence[str]) -> list[File]:
+def find_files(paths: Sequence[str], weights: str | None = None) -> list[File]:
     """Reads the files at paths, and makes those of networks.
 
     Args:
-        paths: see `experiments.declarations.FOLDER_OR_NETWORK`.
+        paths: see `experiments.declarations.FOLDER_OR_NETWORK`; or names, see `export.load`.
+        weights: of the name among them.
 
     Returns:
         For each network its binary file, which is the exported one if there is one, and its float32
@@ -69,7 +77,7 @@ def find_files(paths: Sequence[str]) -> list[File]:
     Raises:
         ValueError: a path is nothing that can be measured, is damaged or given twice.
     """
-    files = [file for path in paths for file in _files(Path(path))]
+    files = [file for path in paths for file in _files(Path(path), weights)]
     names = [file.name for file in files]
     for name in names:
         if names.count(name) > 1:
@@ -77,7 +85,7 @@ def find_files(paths: Sequence[str]) -> list[File]:
     return files
 
 
-def _files(path: Path) -> list[File]:
+def _files(path: Path, weights: str | None) -> list[File]:
     if path.suffix == ".tflite" and path.is_file():
         return [_read(path, "")]
     inside = [path / name for name in INSIDE if (path / name).is_file()]
@@ -88,7 +96,8 @@ def _files(path: Path) -> list[File]:
             return [_read(inside[0], "")]
     if find_format(source) is None:
         raise ValueError(f"{path} must be {FOLDER_OR_NETWORK}; it is none.")
-    model = export.float32_model(export.load(source).model)
+    own = weights if find_format(source) == "name" else None
+    model = export.float32_model(export.load(source, weights=own).model)
     network = str(path)
     try:
         if inside:

@@ -94,17 +94,19 @@ def measure(
     repeats: int = 50,
     *,
     profile: bool = False,
+    weights: str | None = None,
     delegate_backends: Sequence[str] = (),
 ) -> Results:
     """Measures files and networks in one run, all taking turns.
 
     Args:
         paths: TFLite files of any kind, folders with a `model.tflite`, and networks: what
-            `export.load` takes. A network is measured as its binary file (the exported one, if the
-            run has one) and its float32 and int8 baselines. Files given as such count as of one
-            network.
+            `export.load` takes, names included. A network is measured as its binary file (the
+            exported one, if the run has one) and its float32 and int8 baselines. Files given as
+            such count as of one network.
         threads: numbers of threads.
         repeats: number of timed runs of each.
+        weights: of the names of networks of larq-zoo among `paths`, see `export.load`.
         profile: whether to measure the steps of the delegate with each number of threads.
         delegate_backends: of the delegate; none means the one that it selects.
 
@@ -113,7 +115,7 @@ def measure(
         ValueError: a path is nothing that can be measured, is damaged or given twice, a number is
             out of range, or the delegate is missing or has no such backend here.
     """
-    check_paths(paths)
+    check_paths(paths, weights)
     _check_delegate_backends(delegate_backends)
     if min(threads) < 1 or max(threads) > MOST_THREADS or len({*threads}) < len(threads):
         raise ValueError(
@@ -125,7 +127,7 @@ def measure(
     # Described first, so that its load is that of other programs.
     machine = describe_machine()
     with quiet_standard_error():
-        files = find_files(paths)
+        files = find_files(paths, weights)
         memory, measured = _memory_and_latency(files, threads, repeats, delegate_backends)
         shares = find_time_shares(files, measured.latencies, threads, repeats, in_full=profile)
         problem = runtime.find_problem()

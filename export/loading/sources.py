@@ -179,30 +179,40 @@ def load(
     *,
     model: str | None = None,
     dataset: str | None = None,
+    weights: str | os.PathLike | None = None,
 ) -> Source:
     """Loads a trained network to export, without executing code that it contains.
 
     Args:
-        path: a run directory, a `.keras` file, a `.h5` file, a SavedModel directory or a published
-            checkpoint, see `recu_tf.networks.load`. A file that lies in a run is taken for a
-            network of it.
+        path: a run directory, a `.keras` file, a `.h5` file, a SavedModel directory, a published
+            checkpoint or the name of a network, see `recu_tf.networks.load`. A name without
+            `weights` gives an untrained network, for measurements. A file that lies in a run is
+            taken for a network of it.
         which: "best" or "last" model of a run directory; None means best.
         model: of a published checkpoint, one of `recu_tf.models.MODELS`; inferred if None.
-        dataset: of a published checkpoint, one of `recu_tf.data.DATASETS`; inferred if None.
+        dataset: of a published checkpoint, one of `recu_tf.data.DATASETS`; inferred if None. Of a
+            name, the one that decides its variant, its classes and the size of its images.
+        weights: of the name of a network of larq-zoo: "imagenet" or the path of a `.h5` file.
 
     Raises:
         FileNotFoundError: there is nothing at `path`.
-        ImportError: it is a checkpoint, and torch is not installed.
+        ImportError: it is a checkpoint and torch, or a network of larq-zoo and that, is not
+            installed.
+        OSError: the weights cannot be downloaded.
         ValueError: it is damaged, none of the above, contains code, or an option does not belong to
             its format.
     """
-    network = networks.load(path, which=which, model=model, dataset=dataset)
+    network = networks.load(
+        path, which=which, model=model, dataset=dataset, weights=weights, untrained=True
+    )
     path = network.path
     stem = Path(path.name.removesuffix(".tar")).stem
+    directory = path / "export" if network.format == "run" else path.with_name(f"{stem}_export")
     return Source(
         network.model,
-        str(path),
-        path / "export" if network.format == "run" else path.with_name(f"{stem}_export"),
+        f"{path}, untrained" if network.format == "name" and weights is None else str(path),
+        # A name is no place: its folder lies in the working directory.
+        Path(directory.name) if network.format == "name" else directory,
         network.run,
         network.file,
         network.normalization,

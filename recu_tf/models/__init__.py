@@ -12,6 +12,7 @@ from recu_tf.models.registry import (
     build,
     build_like,
     check_name,
+    get_input_shape,
     get_networks,
     get_variant,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "build",
     "build_like",
     "check_name",
+    "get_input_shape",
     "get_networks",
     "get_precision",
     "get_variant",

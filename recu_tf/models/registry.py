@@ -19,6 +19,7 @@ __all__ = [
     "build",
     "build_like",
     "check_name",
+    "get_input_shape",
     "get_networks",
     "get_variant",
 ]
@@ -56,9 +57,17 @@ def get_networks(dataset: str) -> dict[str, Callable[..., tf.keras.Model]]:
     Returns:
         The functions that build them, by name.
     """
-    if dataset in IMAGENET_DATASETS:
-        return {**IMAGENET_NETWORKS, **zoo_names.list_builders(IMAGENET_SHAPE[0])}
-    return {**CIFAR_NETWORKS, **zoo_names.list_builders(CIFAR_SHAPE[0])}
+    published = IMAGENET_NETWORKS if dataset in IMAGENET_DATASETS else CIFAR_NETWORKS
+    return {**published, **zoo_names.list_builders(get_input_shape(dataset)[0])}
+
+
+def get_input_shape(dataset: str) -> tuple[int, int, int]:
+    """The (height, width, channels) of the images of a data set, as training reads them.
+
+    Args:
+        dataset: one of `DATASET_CLASSES`.
+    """
+    return IMAGENET_SHAPE if dataset in IMAGENET_DATASETS else CIFAR_SHAPE
 
 
 def check_name(name: str, dataset: str, *, argument: str = "name") -> None:
@@ -80,9 +89,10 @@ def check_name(name: str, dataset: str, *, argument: str = "name") -> None:
         return
     if name in ZOO_MODELS:
         size = zoo_names.find_smallest_size(name)
+        height, width, _ = get_input_shape(dataset)
         raise ValueError(
             f"`{argument}`: {name} takes images of at least {size}x{size} pixels, those of "
-            f"{dataset} have {CIFAR_SHAPE[0]}x{CIFAR_SHAPE[1]}."
+            f"{dataset} have {height}x{width}."
         )
     raise ValueError(
         f"`{argument}` must be one of {', '.join(networks)} for {dataset}, got {name!r}."
@@ -147,7 +157,7 @@ def build(
         # Whether images of this size are large enough does not depend on the data set.
         networks = zoo_names.list_builders()
     if input_shape is None:
-        input_shape = IMAGENET_SHAPE if dataset in IMAGENET_DATASETS else CIFAR_SHAPE
+        input_shape = get_input_shape(dataset)
     if num_classes is None:
         num_classes = DATASET_CLASSES[dataset]
     if num_classes is None or num_classes < 2:

@@ -12,7 +12,14 @@ import tensorflow as tf
 
 from recu_tf import inflation
 
-__all__ = ["IMAGENET", "SavedLayer", "explain_failed_downloads", "read_layers", "set_layers"]
+__all__ = [
+    "IMAGENET",
+    "SavedLayer",
+    "count_classes",
+    "explain_failed_downloads",
+    "read_layers",
+    "set_layers",
+]
 
 # What larq-zoo calls its own weights.
 IMAGENET = "imagenet"
@@ -62,6 +69,15 @@ def read_layers(path: str | os.PathLike) -> list[SavedLayer]:
     if not layers:
         raise ValueError(f"`weights`: {path} has no weights in it.")
     return layers
+
+
+def count_classes(layers: Sequence[SavedLayer]) -> int:
+    """The number of classes of the network that a file is of: the size of the last array in it.
+
+    Args:
+        layers: from `read_layers`.
+    """
+    return layers[-1].weights[-1].shape[-1] if layers[-1].weights[-1].ndim else 1
 
 
 def set_layers(

@@ -4,11 +4,11 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from recu_tf.choices import NETWORK_FORMATS
+from recu_tf.choices import NETWORK_FORMATS, NETWORK_NAMES
 
 __all__ = ["FORMATS", "Format", "find_format"]
 
-Format = Literal["run", "keras", "h5", "saved_model", "checkpoint"]
+Format = Literal["run", "keras", "h5", "saved_model", "checkpoint", "name"]
 
 FORMATS = NETWORK_FORMATS
 # A file in a directory that shows its format, and the suffixes of files.
@@ -25,11 +25,12 @@ def find_format(path: str | os.PathLike) -> Format | None:
     """The format of a network, by its name and by what its directory contains.
 
     Args:
-        path: a file or directory, which is not opened.
+        path: a file or directory, which is not opened; or one of
+            `recu_tf.models.NETWORK_NAMES`, where there is neither.
 
     Returns:
-        The format; None if there is nothing at `path`, or nothing that `recu_tf.networks.load`
-        takes.
+        The format, "name" for the last; None if there is nothing at `path`, or nothing that
+        `recu_tf.networks.load` takes.
     """
     path = Path(path)
     if path.is_dir():
@@ -37,5 +38,5 @@ def find_format(path: str | os.PathLike) -> Format | None:
     elif path.is_file():
         found = (format for suffix, format in SUFFIXES.items() if path.name.endswith(suffix))
     else:
-        return None
+        return "name" if path.as_posix() in NETWORK_NAMES else None
     return next(found, None)

@@ -11,6 +11,7 @@ from recu_tf import pytorch
 from recu_tf.data import DATASETS, Normalization
 from recu_tf.networks.formats import FORMATS, Format, find_format
 from recu_tf.networks.model_files import load_h5_file, load_keras_file
+from recu_tf.networks.named import build_named_network
 from recu_tf.networks.saved_model import SavedFunction, load_saved_model
 from recu_tf.pixel_scaling import find_pixel_scaling
 from recu_tf.pytorch.identification import resolve_network
@@ -29,16 +30,17 @@ class Network:
 
     Attributes:
         model: from images to outputs, uncompiled.
-        path: that it was loaded from.
+        path: that it was loaded from, or its name.
         format: of `path`.
         file: that holds the network, in a run directory `best.keras` or `last.keras`; None for a
-            SavedModel, which is a directory.
+            SavedModel, which is a directory, and for a name.
         run: the run that it belongs to: that at `path`, or the one whose directory holds the file
             if the inputs and outputs are that run's; None if there is none.
-        name: of the published network, one of `recu_tf.models.MODELS`; None if not known.
+        name: of the network, one of `recu_tf.models.NETWORK_NAMES`; None if not known.
         normalization: of the images: of pixels from 0 to 255 where a layer of the network scales
             them itself, else that of the run or checkpoint; None if neither is known.
-        dataset: that the network was trained on, one of `recu_tf.data.DATASETS`; None if not known.
+        dataset: that the network was trained on or built for, one of `recu_tf.data.DATASETS`; None
+            if not known.
         data_path: where the training found the data set; None if not known.
         class_names: in the order of the outputs; None if not known.
     """
@@ -67,6 +69,8 @@ def load(
     which: str | None = None,
     model: str | None = None,
     dataset: str | None = None,
+    weights: str | os.PathLike | None = None,
+    untrained: bool = False,
 ) -> Network:
     """Loads a trained network in any format, without executing code that it contains.
 
@@ -75,20 +79,28 @@ def load(
     that may read and write files: see `recu_tf.networks.saved_model.load_saved_model`.
 
     Args:
-        path: a run directory, a `.keras` file, a `.h5` file, a SavedModel directory or a published
-            checkpoint.
+        path: a run directory, a `.keras` file, a `.h5` file, a SavedModel directory, a published
+            checkpoint, or one of `recu_tf.models.NETWORK_NAMES` if there is neither a file nor a
+            directory of that name.
         which: of a run directory, "best" or "last" model; None means best.
         model: of a published checkpoint, one of `recu_tf.models.MODELS`; inferred from the tensors
             if None.
         dataset: of a published checkpoint, the one of `recu_tf.data.DATASETS` that it was trained
-            on; inferred from the number of classes if None. Other formats do not depend on it.
+            on; inferred from the number of classes if None. Of a name, see
+            `recu_tf.networks.named.build_named_network`. Other formats do not depend on it.
+        weights: of the name of a network of larq-zoo: "imagenet" or the path of a `.h5` file, see
+            `recu_tf.models.zoo.build`.
+        untrained: whether a name without `weights` gives a network with fresh weights; otherwise it
+            is refused.
 
     Returns:
         The network.
 
     Raises:
         FileNotFoundError: there is nothing at `path`.
-        ImportError: it is a checkpoint, and torch is not installed.
+        ImportError: it is a checkpoint and torch, or a network of larq-zoo and that, is not
+            installed.
+        OSError: the weights cannot be downloaded.
         ValueError: it is damaged, has another format, contains code, or an option does not belong
             to its format.
     """
@@ -99,11 +111,17 @@ def load(
     if format is None:
         raise ValueError(f"{path} must be {FORMATS}; it is none.")
     if which is not None and format != "run":
-        raise ValueError(f"`which` is for run directories, {path} holds one network.")
+        holds = "is a name" if format == "name" else "holds one network"
+        raise ValueError(f"`which` is for run directories, {path} {holds}.")
     if model is not None and format != "checkpoint":
-        raise ValueError(f"`model` is for published checkpoints, {path} defines its own.")
+        own = "is a name" if format == "name" else "defines its own"
+        raise ValueError(f"`model` is for published checkpoints, {path} {own}.")
+    if weights is not None and format != "name":
+        raise ValueError(f"`weights` is for names of networks of larq-zoo, {path} has its own.")
     if format == "checkpoint":
         return _load_checkpoint(path, model, dataset)
+    if format == "name":
+        return _build_named(path, dataset, weights, untrained)
     if format == "run":
         run, which = Run.open(path), which or "best"
         loaded, file = run.load_model(which), run.model_path(which)
@@ -139,6 +157,26 @@ def _load_checkpoint(path: Path, name: str | None, dataset: str | None) -> Netwo
         normalization=known.normalization,
         dataset=dataset,
         class_names=known.class_names,
+    )
+
+
+def _build_named(
+    path: Path, dataset: str | None, weights: str | os.PathLike | None, untrained: bool
+) -> Network:
+    name = path.as_posix()
+    model, dataset = build_named_network(
+        name, dataset=dataset, weights=weights, untrained=untrained
+    )
+    known = DATASETS[dataset]
+    names = known.class_names
+    return Network(
+        model,
+        path,
+        "name",
+        name=name,
+        normalization=known.normalization,
+        dataset=dataset,
+        class_names=names if names and len(names) == model.output_shape[-1] else None,
     )
 
 

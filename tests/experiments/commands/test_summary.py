@@ -119,7 +119,10 @@ def test_saved_model_without_layers_is_refused(tmp_path, capsys):
     ("flags", "message"),
     [
         ("--which last", "`which` is for run directories, resnet20_1w1a is a name."),
-        ("--model vgg_small_1w1a", "`model` is for checkpoints, resnet20_1w1a is a name."),
+        (
+            "--model vgg_small_1w1a",
+            "is for published checkpoints, resnet20_1w1a is a name.",
+        ),
     ],
 )
 def test_options_of_files_are_refused_for_names(flags, message, capsys):

@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import few_digits, tiny_resnet
+
+from recu_tf import data, networks
+from recu_tf.models import zoo_weights
+from recu_tf.quantizers import ReCU
+
+SMALL = "zoo/QuickNetSmall"
+
+
+@pytest.fixture(autouse=True)
+def _no_other_place(monkeypatch, tmp_path):
+    """Names are those of files and directories here first."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """A network of larq-zoo for ten classes of small images, and a file with its weights."""
+    package = pytest.importorskip("larq_zoo", reason="needs larq-zoo, the extra zoo")
+    tf.keras.utils.set_random_seed(0)
+    network = package.sota.QuickNetSmall(weights=None, num_classes=10, input_shape=(32, 32, 3))
+    path = tmp_path_factory.mktemp("zoo") / "weights.h5"
+    network.save_weights(path)
+    return network, path
+
+
+def test_name_with_weights_is_the_network_of_larq_zoo(published):
+    expected, path = published
+    network = networks.load(SMALL, weights=path, dataset="digits")
+    images = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")
+    np.testing.assert_array_equal(network.model(images), expected(images))
+    assert (network.format, network.name, str(network.path)) == ("name", SMALL, SMALL)
+    assert (network.file, network.run, network.dataset) == (None, None, "digits")
+    assert network.normalization == data.DATASETS["digits"].normalization
+    assert network.class_names == data.DATASETS["digits"].class_names
+    with pytest.raises(ValueError, match=r"`input_shape`|`name`: zoo/XNORNet takes"):
+        networks.load("zoo/XNORNet", weights=path, dataset="digits")
+
+
+def test_classes_are_those_of_the_weights_not_of_the_data_set(published):
+    network = networks.load(SMALL, weights=published[1], dataset="cifar100")
+    assert network.model.output_shape == (None, 10)
+    assert network.class_names is None
+
+
+def test_untrained_network_of_a_name_has_recu(monkeypatch):
+    few_digits(monkeypatch, build=tiny_resnet)
+    network = networks.load("resnet20_1w1a", dataset="digits", untrained=True)
+    assert network.model.output_shape == (None, 10)
+    assert any(
+        isinstance(getattr(layer, "kernel_quantizer", None), ReCU) for layer in network.model.layers
+    )
+    assert networks.load("resnet20_1w1a", untrained=True).dataset == "cifar10"
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        (SMALL, {}, "zoo/QuickNetSmall is the name of a network without .*; its `weights` must"),
+        ("resnet20_1w1a", {}, "resnet20_1w1a is the name of .*; name a trained one"),
+        ("resnet20_1w1a", {"weights": "a.h5"}, "`weights` is for the networks of larq-zoo, resnet"),
+        (SMALL, {"which": "best"}, "`which` is for run directories, zoo/QuickNetSmall is a name"),
+        (SMALL, {"model": "resnet20_1w1a"}, "`model` is for published checkpoints, zoo/Quick"),
+    ],
+)
+def test_options_that_do_not_belong_to_a_name_are_refused(name, options, message):
+    with pytest.raises(ValueError, match=message):
+        networks.load(name, **options)
+
+
+def test_weights_are_refused_for_what_has_its_own(tmp_path):
+    tf.keras.Sequential([tf.keras.layers.Dense(2, input_shape=(3,))]).save(tmp_path / "a.keras")
+    with pytest.raises(ValueError, match=r"`weights` is for names .* of larq-zoo, a\.keras"):
+        networks.load("a.keras", weights=zoo_weights.IMAGENET)
+
+
+def test_a_directory_of_that_name_comes_first(tmp_path):
+    assert networks.find_format(SMALL) == "name"
+    (tmp_path / SMALL).mkdir(parents=True)
+    assert networks.find_format(SMALL) is None
+    with pytest.raises(ValueError, match=r"zoo/QuickNetSmall must be a run directory, .* is none"):
+        networks.load(SMALL)
