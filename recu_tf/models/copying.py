@@ -55,7 +55,8 @@ class Copying:
         """The copy of a functional or sequential model that is built, with its weights.
 
         Raises:
-            ValueError: a layer to convert lies inside of one that Keras cannot take apart.
+            ValueError: a layer to convert lies inside of one that Keras cannot take apart, or
+                Keras cannot copy a layer.
         """
         # In Larq's quantized scope, the values of weights would be their signs.
         with (
@@ -128,7 +129,13 @@ class Copying:
                     f"{layer.name!r}, a {type(layer).__name__}, which must itself be written with "
                     "ReCU."
                 )
-        return type(layer).from_config(layer.get_config())
+        try:
+            return type(layer).from_config(layer.get_config())
+        except (NotImplementedError, TypeError, ValueError) as error:
+            raise ValueError(
+                "`model` must have layers that Keras can copy, whose functions and classes are "
+                f"registered, got {layer.name!r}, a {type(layer).__name__}."
+            ) from error
 
 
 def _is_plain_wrapper(layer: Layer) -> bool:
