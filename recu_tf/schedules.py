@@ -178,7 +178,8 @@ class TauScheduler(_EpochScheduler):
             raise ValueError(
                 "`model` must have at least one ReCU quantizer for TauScheduler, got "
                 f"{self.model.name!r} without any. recu_tf.models.with_recu(model) puts "
-                "them into the Larq layers of a model."
+                "them into the Larq layers of a model, and recu_tf.models.binarize(model) makes "
+                "binary layers of the convolutions of a plain Keras model."
             )
 
     def on_epoch_begin(self, epoch, logs=None):

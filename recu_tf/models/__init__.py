@@ -1,6 +1,7 @@
 """The published networks, those of larq-zoo with ReCU, and ReCU in models of others."""
 
 from recu_tf.models import zoo
+from recu_tf.models.binarization import binarize
 from recu_tf.models.binary_kernels import binarize_kernels
 from recu_tf.models.network_options import get_precision
 from recu_tf.models.registry import (
@@ -30,6 +31,7 @@ __all__ = [
     "MODELS",
     "NETWORK_NAMES",
     "ResidualNetwork",
+    "binarize",
     "binarize_kernels",
     "build",
     "build_like",
