@@ -75,6 +75,15 @@ def test_example_of_a_converted_model_has_recu():
         assert sum(isinstance(part, recu_tf.quantizers.ReCU) for part in quantizers) == count
 
 
+def test_example_of_a_plain_model_becomes_binary_and_learns():
+    names = run_examples("From a plain Keras model")
+    layers = names["network"].layers
+    binary = {layer.name for layer in layers if hasattr(layer, "kernel_quantizer")}
+    assert binary == {"second", "third"}
+    # What guessing one of ten classes costs.
+    assert names["network"].history.history["loss"][-1] < np.log(10)
+
+
 def test_example_of_larq_zoo_gives_probabilities():
     pytest.importorskip("larq_zoo", reason="needs larq-zoo, the extra zoo")
     network = run_examples("Networks of larq-zoo")["network"]
