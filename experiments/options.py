@@ -177,4 +177,5 @@ OF_TYPE = {
     float: {"type": float},
     bool: {"action": argparse.BooleanOptionalAction},
     tuple[int, ...]: {"type": epoch_numbers, "nargs": "+"},
+    tuple[str, ...]: {"nargs": "+"},
 }

@@ -10,7 +10,7 @@ from experiments.options import Parser
 __all__ = ["add_arguments", "check", "notes"]
 
 TWO_STAGE = "two_stage_resnet18_1w1a or two_stage_resnet34_1w1a"
-TEACHER = f"a full-precision network: {NETWORK}"
+TEACHER = f"a full-precision network: {NETWORK}, or a name of keras.applications such as ResNet50"
 
 
 def add_arguments(parser: Parser) -> None:
@@ -44,7 +44,9 @@ def check(options: argparse.Namespace) -> None:
             f"resnet18_1w1a and resnet34_1w1a, and TEACHER is {TEACHER}."
         )
     teacher = getattr(options, "teacher", None)
-    if teacher is not None and re.fullmatch(r"\w+", teacher) and not Path(teacher).exists():
+    # All names of torchvision begin with a small letter, all of keras.applications with a capital.
+    is_published = teacher is not None and re.fullmatch(r"[a-z]\w*", teacher)
+    if is_published and not Path(teacher).exists():
         raise ValueError(
             f"--teacher must be {TEACHER}, got {teacher!r}: networks of torchvision are not "
             "downloaded here."

@@ -17,6 +17,14 @@ __all__ = ["Settings"]
 
 REQUIRED = ("model", "dataset")
 AT_LEAST_1 = ("epochs", "batch_size", "batch_size_test", "steps_per_execution")
+# What means nothing without a teacher.
+OF_TEACHER = (
+    "teacher_weights",
+    "distill_weight",
+    "temperature",
+    "distill_features",
+    "distill_features_weight",
+)
 
 
 def _setting(default: Any, help: str, short: str | None = None, metavar: str | None = None) -> Any:
@@ -75,9 +83,32 @@ class Settings:
     )
     teacher: str | None = _setting(
         None,
-        "network with as many classes, in a format of --init_from, whose softmax replaces the "
-        "labels, as in the published second stage",
+        "network with as many classes whose softmax is learned: in a format of --init_from, or a "
+        "name of keras.applications such as ResNet50",
         metavar="NETWORK",
+    )
+    teacher_weights: str | None = _setting(
+        None,
+        "for a --teacher that is a name: file with its weights (.h5, .keras); none downloads the "
+        "published ones",
+        metavar="FILE",
+    )
+    distill_weight: float = _setting(
+        1.0,
+        "weight of the teacher's softmax against the labels, from 0 to 1; 1 is the published "
+        "second stage, which ignores the labels",
+    )
+    temperature: float = _setting(
+        1.0, "number that the logits of teacher and network are divided by before the softmax"
+    )
+    distill_features: tuple[str, ...] = _setting(
+        (),
+        "layers whose attention maps have to resemble the teacher's: NAME, or NAME=TEACHER_NAME "
+        "where the teacher's layer has another name",
+        metavar="LAYER",
+    )
+    distill_features_weight: float = _setting(
+        30.0, "factor of the loss of --distill_features, as in larq-zoo's Real-to-Binary"
     )
     precision: str = _setting("float32", "precision policy of the layers; replaces --type")
     jit: bool = _setting(False, "compile the training step with XLA")
@@ -137,8 +168,34 @@ class Settings:
             raise ValueError(f"`momentum` must be a number in [0, 1), got {self.momentum}.")
         if not 0 <= self.seed < 2**31:
             raise ValueError(f"`seed` must lie in 0 ... 2^31 - 1, got {self.seed}.")
+        self._check_distillation()
         schedules.exponential_tau(0, self.epochs, self.tau_min, self.tau_max)
         schedules.learning_rate(0, self.epochs, **self.learning_rate_schedule)
+
+    def _check_distillation(self) -> None:
+        for name in () if self.teacher else OF_TEACHER:
+            if getattr(self, name) != type(self).__dataclass_fields__[name].default:
+                raise ValueError(
+                    f"`{name}` needs a `teacher`, got {getattr(self, name)!r} without one."
+                )
+        if not 0 <= self.distill_weight <= 1:
+            raise ValueError(
+                f"`distill_weight` must be a number from 0 to 1, got {self.distill_weight}."
+            )
+        if not (math.isfinite(self.temperature) and self.temperature > 0):
+            raise ValueError(
+                f"`temperature` must be a finite number above 0, got {self.temperature}."
+            )
+        if not (math.isfinite(self.distill_features_weight) and self.distill_features_weight >= 0):
+            raise ValueError(
+                "`distill_features_weight` must be a finite number from 0, got "
+                f"{self.distill_features_weight}."
+            )
+        for pair in self.distill_features:
+            if not all(pair.split("=")) or pair.count("=") > 1:
+                raise ValueError(
+                    f"`distill_features` must be NAME or NAME=TEACHER_NAME, got {pair!r}."
+                )
 
     @classmethod
     def of_run(cls, run: "runs.Run") -> "Settings":
@@ -164,8 +221,9 @@ class Settings:
             missing = [name for name in REQUIRED if name not in kept]
             if missing:
                 raise ValueError(f"lacks {', '.join(missing)}")
-            steps = tuple(kept.get("lr_decay_step", ()))
-            return cls(**{**kept, "lr_decay_step": steps})
+            lists = ("lr_decay_step", "distill_features")
+            tuples = {name: tuple(kept[name]) for name in lists if name in kept}
+            return cls(**{**kept, **tuples})
         except (AttributeError, TypeError, ValueError) as error:
             raise ValueError(f"{source}: {error}") from error
 

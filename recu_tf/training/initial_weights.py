@@ -1,4 +1,4 @@
-"""Networks that a training starts from or learns from, in any format."""
+"""Networks that a training starts from, in any format."""
 
 import os
 
@@ -7,7 +7,7 @@ import tensorflow as tf
 from recu_tf import choices, models, networks
 from recu_tf.settings import Settings
 
-__all__ = ["check_path", "load_first_stage", "load_initial_network", "load_teacher"]
+__all__ = ["check_path", "load_first_stage", "load_initial_network", "load_network"]
 
 
 def check_path(path: str | os.PathLike, name: str) -> None:
@@ -24,7 +24,19 @@ def check_path(path: str | os.PathLike, name: str) -> None:
         raise FileNotFoundError(f"`{name}` must be {networks.FORMATS}, got {str(path)!r}.")
 
 
-def _load(path: str | os.PathLike, name: str, dataset: str) -> networks.Network:
+def load_network(path: str | os.PathLike, name: str, dataset: str) -> networks.Network:
+    """Loads a network in any format, and names the setting in errors.
+
+    Args:
+        path: of it, in any format of `recu_tf.networks.load`; a run gives its best model.
+        name: of the setting, "teacher", "init_from" or "stage1".
+        dataset: one of `recu_tf.data.DATASETS`, whose variant a checkpoint is.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ImportError: it is a checkpoint, and torch is not installed.
+        ValueError: it cannot be loaded.
+    """
     check_path(path, name)
     try:
         return networks.load(path, dataset=dataset)
@@ -34,7 +46,7 @@ def _load(path: str | os.PathLike, name: str, dataset: str) -> networks.Network:
 
 def _load_same(path: str | os.PathLike, name: str, settings: Settings) -> tf.keras.Model:
     """Loads a network and refuses one of another name than the settings say."""
-    network = _load(path, name, settings.dataset)
+    network = load_network(path, name, settings.dataset)
     if network.name not in (None, settings.model):
         kind = "run" if network.run else "checkpoint"
         raise ValueError(
@@ -93,28 +105,3 @@ def load_first_stage(path: str | os.PathLike, settings: Settings) -> tf.keras.Mo
         return models.binarize_kernels(model, settings.model, settings.dataset)
     except ValueError as error:
         raise ValueError(f"`stage1`: {path}: {error}") from error
-
-
-def load_teacher(
-    path: str | os.PathLike, network: tf.keras.Model, *, dataset: str
-) -> tf.keras.Model:
-    """Loads a network to learn from, for the same images and classes.
-
-    Args:
-        path: of it, in any format of `recu_tf.networks.load`; a run gives its best model.
-        network: that is to learn.
-        dataset: one of `recu_tf.data.DATASETS`, on which the network is trained.
-
-    Raises:
-        FileNotFoundError: there is none.
-        ImportError: it is a checkpoint, and torch is not installed.
-        ValueError: it cannot be loaded, or takes other images or gives other classes.
-    """
-    teacher = _load(path, "teacher", dataset).model
-    shapes = [(model.input_shape[1:], model.output_shape[1:]) for model in (teacher, network)]
-    if shapes[0] != shapes[1]:
-        raise ValueError(
-            f"`teacher` must map {shapes[1][0]} to {shapes[1][1]} like the network, got a map "
-            f"from {shapes[0][0]} to {shapes[0][1]}."
-        )
-    return teacher

@@ -9,14 +9,11 @@ from recu_tf import data, models, optimizers
 from recu_tf.batch_norm import synchronize_batch_norm
 from recu_tf.precision import use_precision
 from recu_tf.settings import Settings
-from recu_tf.training.initial_weights import (
-    check_path,
-    load_first_stage,
-    load_initial_network,
-    load_teacher,
-)
+from recu_tf.training.distillation import Distillation
+from recu_tf.training.initial_weights import load_first_stage, load_initial_network
 from recu_tf.training.step import Learner
 from recu_tf.training.strategies import make_strategy
+from recu_tf.training.teachers import check_teacher, load_teacher
 
 __all__ = ["Prepared", "prepare"]
 
@@ -125,8 +122,7 @@ def prepare(
             f"`stage1` and `init_from` must not both be given, got {str(stage1)!r} and "
             f"{str(init_from)!r}."
         )
-    if settings.teacher:
-        check_path(settings.teacher, "teacher")  # loaded below, once there is a network to compare
+    check_teacher(settings)  # loaded below, once there is a network to compare
     strategy = strategy or make_strategy(settings.strategy)
     tf.keras.utils.set_random_seed(settings.seed)
     names = settings.model, settings.dataset
@@ -169,10 +165,8 @@ def prepare(
         network = models.build_like(start, *names)
         if settings.sync_batch_norm:
             network = synchronize_batch_norm(network)
-        teacher = settings.teacher and load_teacher(
-            settings.teacher, network, dataset=settings.dataset
-        )
-        learner = Learner(network, teacher)
+        teacher = load_teacher(settings, network, data.DATASETS[settings.dataset].normalization)
+        learner = Learner(network, teacher, Distillation.of_settings(settings))
         learner.compile(
             _make_optimizer(settings, network),
             jit_compile=settings.jit,

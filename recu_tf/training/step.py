@@ -3,6 +3,15 @@
 import tensorflow as tf
 
 from recu_tf.logits import as_logits, ends_with_softmax
+from recu_tf.training.distillation import (
+    Distillation,
+    compare_attention,
+    mix_losses,
+    soft_cross_entropy,
+    widen,
+)
+from recu_tf.training.feature_maps import with_maps
+from recu_tf.training.teachers import Teacher
 
 __all__ = ["Learner"]
 
@@ -10,17 +19,18 @@ __all__ = ["Learner"]
 class Learner(tf.keras.Model):
     r"""A network together with its training step; `fit` and `evaluate` are Keras'.
 
-    The loss of a step is the mean cross-entropy over the images of all replicas, so neither the
-    loss nor the gradient depends on the number of replicas or on how a batch is split between
-    them. With a teacher, the teacher's softmax \\(p\\) replaces the labels:
-    \\(-\\sum_k p_k \\log q_k\\), with \\(q\\) the softmax of the network. What the regularizers of
-    its layers give (`network.losses`) is added to the loss whose gradient is taken, as Keras
-    does; the reported loss is the cross-entropy alone.
+    The loss of a step is the mean over the images of all replicas, so neither the loss nor the
+    gradient depends on the number of replicas or on how a batch is split between them. That of an
+    image is the cross-entropy with its label; with a teacher it is what `distillation` says, by
+    default the cross-entropy with the teacher's softmax alone. What the regularizers of the
+    network's layers give (`network.losses`) is added to the loss whose gradient is taken, as Keras
+    does; the reported loss is without it. Evaluation knows labels alone.
 
     Args:
         network: from images (batch, height, width, channels) to logits (batch, classes), or to
-            the probabilities of a final softmax, whose logits are then used.
-        teacher: from the same images to logits of the same shape; it is not trained.
+            probabilities if it ends with a softmax, see `recu_tf.logits`.
+        teacher: for the same images and classes; it is not trained.
+        distillation: what is learned from the teacher.
 
     Attributes:
         network: the network.
@@ -28,15 +38,21 @@ class Learner(tf.keras.Model):
             over replicas.
     """
 
-    def __init__(self, network: tf.keras.Model, teacher: tf.keras.Model | None = None):
+    def __init__(
+        self,
+        network: tf.keras.Model,
+        teacher: Teacher | None = None,
+        distillation: Distillation | None = None,
+    ):
         super().__init__(name="learner")
-        if teacher is not None:
-            teacher.trainable = False
         # Each metric already covers all replicas; Keras would sum over replicas once more.
         self.distribute_reduction_method = "first"
         self.network = network
-        self._has_softmax = ends_with_softmax(network)
         self.teacher = teacher
+        self.distillation = distillation or Distillation()
+        self.returns_probabilities = ends_with_softmax(network)
+        names = [name for name, _ in self.distillation.features]
+        self._network_with_maps = with_maps(network, names, owner="network")
         self.loss_mean = tf.keras.metrics.Mean("loss")
         self.accuracy = tf.keras.metrics.SparseCategoricalAccuracy("accuracy")
         # Keras finds the five largest only among float32 logits.
@@ -50,8 +66,7 @@ class Learner(tf.keras.Model):
 
     def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
         """The logits of the network."""
-        outputs = self.network(images, training=training)
-        return as_logits(outputs) if self._has_softmax else outputs
+        return self._compute_logits(self.network(images, training=training))
 
     def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Trains one step on the images of this replica; called by `fit`."""
@@ -60,9 +75,11 @@ class Learner(tf.keras.Model):
         replica = tf.distribute.get_replica_context()
         if replica.num_replicas_in_sync > 1:
             count = replica.all_reduce(tf.distribute.ReduceOp.SUM, count)
+        taught = None if self.teacher is None else self.teacher(images)
         with tf.GradientTape() as tape:
-            logits = self.call(images, training=True)
-            losses = self._cross_entropies(images, labels, logits)
+            outputs, *maps = tf.nest.flatten(self._network_with_maps(images, training=True))
+            logits = self._compute_logits(outputs)
+            losses = self._compute_losses(labels, logits, maps, taught)
             loss = tf.reduce_sum(losses) / tf.cast(count, losses.dtype)
             # The gradients of all replicas are summed; each has its share of the regularization.
             for term in self.network.losses:
@@ -78,13 +95,29 @@ class Learner(tf.keras.Model):
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
         return self._update_metrics(labels, logits, losses)
 
-    def _cross_entropies(
-        self, images: tf.Tensor, labels: tf.Tensor, logits: tf.Tensor
+    def _compute_logits(self, outputs: tf.Tensor) -> tf.Tensor:
+        return widen(as_logits(outputs) if self.returns_probabilities else outputs)
+
+    def _compute_losses(
+        self,
+        labels: tf.Tensor,
+        logits: tf.Tensor,
+        maps: list[tf.Tensor],
+        taught: tuple[tf.Tensor, list[tf.Tensor]] | None,
     ) -> tf.Tensor:
-        if self.teacher is None:
-            return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-        targets = tf.nn.softmax(tf.cast(self.teacher(images, training=False), logits.dtype))
-        return tf.nn.softmax_cross_entropy_with_logits(tf.stop_gradient(targets), logits)
+        """The loss of each image; `taught` holds the logits and maps of the teacher."""
+        hard = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        if taught is None:
+            return hard
+        teacher_logits, teacher_maps = taught
+        chosen = self.distillation
+        soft = soft_cross_entropy(teacher_logits, logits, chosen.temperature)
+        losses = mix_losses(hard, soft, chosen.weight)
+        if maps:
+            pairs = zip(maps, teacher_maps, strict=True)
+            compared = tf.add_n([compare_attention(*pair) for pair in pairs]) / len(maps)
+            losses += chosen.features_weight * tf.cast(compared, losses.dtype)
+        return losses
 
     def _update_metrics(
         self, labels: tf.Tensor, logits: tf.Tensor, losses: tf.Tensor

@@ -20,7 +20,8 @@ def test_every_setting_is_an_option_of_its_type(name):
         assert parsed(f"--no-{name}")[name] is False
         return
     text = {float: "0.5", str: str(field.default)}.get(field.type, "7")
-    value = {float: 0.5, tuple[int, ...]: [(7,)], int: 7, int | None: 7}.get(field.type, text)
+    values = {float: 0.5, tuple[int, ...]: [(7,)], tuple[str, ...]: ["7"], int: 7, int | None: 7}
+    value = values.get(field.type, text)
     assert parsed(f"--{name}", text)[name] == value
     assert parsed(f"--{name.replace('_', '-')}", text)[name] == value
 

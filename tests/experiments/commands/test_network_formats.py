@@ -13,8 +13,10 @@ import export
 from experiments import cli
 from experiments.declarations import NETWORK, NETWORK_OR_TFLITE
 from export import reverification
+from recu_tf.data import DATASETS
 from recu_tf.networks import loader
-from recu_tf.training import initial_weights
+from recu_tf.settings import Settings
+from recu_tf.training import initial_weights, teachers
 
 
 class LoadedError(ValueError):
@@ -106,8 +108,10 @@ def test_training_starts_from_every_format(path, written_formats):
 
 
 def test_training_learns_from_every_format(path, written_formats):
-    teacher = initial_weights.load_teacher(path, written_formats[0], dataset="digits")
-    assert_is_network(teacher, written_formats)
+    settings = Settings(dataset="digits", teacher=str(path))
+    teacher = teachers.load_teacher(settings, written_formats[0], DATASETS["digits"].normalization)
+    assert_is_network(teacher.model, written_formats)
+    assert teacher.adapt is None
 
 
 @pytest.mark.parametrize(

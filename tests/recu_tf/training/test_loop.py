@@ -273,6 +273,6 @@ def test_teacher_replaces_the_labels(settings, monkeypatch, tmp_path):
 def test_teacher_of_other_classes_is_refused(settings, tmp_path):
     models.build("resnet20_1w1a", "digits", num_classes=7).save(tmp_path / "teacher.keras")
     settings = dataclasses.replace(settings, teacher=str(tmp_path / "teacher.keras"))
-    with pytest.raises(ValueError, match=r"`teacher` must map .* to \(10,\) like the network"):
+    with pytest.raises(ValueError, match="`teacher` must have 10 classes like the network, got 7"):
         training.train(settings, tmp_path / "run")
     assert not (tmp_path / "run").exists()
