@@ -10,7 +10,10 @@ from experiments.options import Parser
 __all__ = ["add_arguments", "check", "notes"]
 
 TWO_STAGE = "two_stage_resnet18_1w1a or two_stage_resnet34_1w1a"
-TEACHER = f"a full-precision network: {NETWORK}, or a name of keras.applications such as ResNet50"
+TEACHER = (
+    f"a full-precision network: {NETWORK}, a name of keras.applications such as ResNet50, or "
+    "zoo/NAME of larq-zoo"
+)
 
 
 def add_arguments(parser: Parser) -> None:

@@ -83,14 +83,14 @@ class Settings:
     )
     teacher: str | None = _setting(
         None,
-        "network with as many classes whose softmax is learned: in a format of --init_from, or a "
-        "name of keras.applications such as ResNet50",
+        "network with as many classes whose softmax is learned: in a format of --init_from, a "
+        "name of keras.applications such as ResNet50, or zoo/NAME of larq-zoo",
         metavar="NETWORK",
     )
     teacher_weights: str | None = _setting(
         None,
-        "for a --teacher that is a name: file with its weights (.h5, .keras); none downloads the "
-        "published ones",
+        "for a --teacher that is a name: file with its weights (.h5; .keras for keras.applications)"
+        "; none downloads the published ones",
         metavar="FILE",
     )
     distill_weight: float = _setting(

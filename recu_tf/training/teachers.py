@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from recu_tf import networks
-from recu_tf.data import Normalization
+from recu_tf import models, networks
+from recu_tf.choices import ZOO_MODELS, ZOO_PREFIX
+from recu_tf.data import DATASETS, Normalization
 from recu_tf.evaluation import are_probabilities
 from recu_tf.logits import as_logits, ends_with_softmax
+from recu_tf.precision import use_precision
 from recu_tf.settings import Settings
 from recu_tf.training.distillation import Distillation
 from recu_tf.training.feature_maps import check_maps, with_maps
@@ -20,6 +22,8 @@ from recu_tf.training.teacher_images import make_adapter
 
 __all__ = ["Teacher", "check_teacher", "load_teacher"]
 
+PUBLISHED_WEIGHTS = "imagenet"  # as larq-zoo calls them
+ZOO_SUFFIXES = (".h5",)  # of files with weights for its networks
 PROBES = 8  # images whose outputs show whether a graph without layers ends with a softmax
 
 
@@ -83,16 +87,17 @@ def check_teacher(settings: Settings) -> None:
                 f"`teacher_weights` is for a `teacher` that is a name, {teacher} has its own."
             )
         return
-    names = list_applications()
+    names = (*list_applications(), *ZOO_MODELS)
     if teacher not in names:
-        similar = difflib.get_close_matches(teacher, names) or ["ResNet50", "EfficientNetB0"]
+        similar = difflib.get_close_matches(teacher, names) or ["ResNet50", "zoo/QuickNetLarge"]
         raise FileNotFoundError(
-            f"`teacher` must be {networks.FORMATS}, or a name of keras.applications such as "
-            f"{' or '.join(similar)}; got {teacher!r}."
+            f"`teacher` must be {networks.FORMATS}, or a name of keras.applications or, after "
+            f"{ZOO_PREFIX}, of larq-zoo, such as {' or '.join(similar)}; got {teacher!r}."
         )
-    if weights is not None and not (weights.endswith(SUFFIXES) and Path(weights).is_file()):
+    suffixes = ZOO_SUFFIXES if teacher in ZOO_MODELS else SUFFIXES
+    if weights is not None and not (weights.endswith(suffixes) and Path(weights).is_file()):
         raise FileNotFoundError(
-            f"`teacher_weights` must be a {' or '.join(SUFFIXES)} file, got {weights!r}."
+            f"`teacher_weights` must be a {' or '.join(suffixes)} file, got {weights!r}."
         )
 
 
@@ -126,7 +131,7 @@ def load_teacher(
     with_maps(network, [pair[0] for pair in pairs], owner="network")  # raises for unknown layers
     has_layers = True
     if networks.find_format(name) is None:
-        model, own = build_application(name, num_classes=classes, weights=settings.teacher_weights)
+        model, own = _build_named(name, classes, settings.teacher_weights)
     else:
         loaded = load_network(name, "teacher", settings.dataset)
         model, own, has_layers = loaded.model, loaded.normalization, loaded.has_layers
@@ -146,6 +151,27 @@ def load_teacher(
     )
     check_maps(pairs, network, model, received)
     return teacher
+
+
+def _build_named(
+    name: str, classes: int, weights: str | None
+) -> tuple[tf.keras.Model, Callable[[tf.Tensor], tf.Tensor]]:
+    """A network of keras.applications or larq-zoo, and how it normalises pixels."""
+    if name not in ZOO_MODELS:
+        return build_application(name, num_classes=classes, weights=weights)
+    try:
+        with use_precision("float32"):
+            model = models.zoo.build(
+                name.removeprefix(ZOO_PREFIX),
+                num_classes=classes,
+                weights=weights or PUBLISHED_WEIGHTS,
+            )
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"`teacher` {name}: {error} Weights in a file are given with --teacher_weights FILE."
+        ) from error
+    # All networks of larq-zoo were trained on images that are normalised like this.
+    return model, DATASETS["imagenet"].normalization
 
 
 def _check_shapes(

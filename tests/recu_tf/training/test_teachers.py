@@ -273,6 +273,23 @@ def test_saved_model_without_layers_that_ends_with_a_softmax_is_seen(settings, t
         np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5)
 
 
+def test_network_of_larq_zoo_teaches_with_its_own_quantizers(settings, tmp_path):
+    package = pytest.importorskip("larq_zoo", reason="needs larq-zoo, the extra zoo")
+    published = package.sota.QuickNetSmall(weights=None, num_classes=10)
+    published.save_weights(tmp_path / "weights.h5")
+    settings = dataclasses.replace(
+        settings, teacher="zoo/QuickNetSmall", teacher_weights=str(tmp_path / "weights.h5")
+    )
+    teacher = load_teacher(settings, tiny_resnet((32, 32, 3), 10), DIGITS)
+    pixels = tf.random.uniform((2, 32, 32, 3), 0, 255)
+    resized = tf.image.resize(pixels, (224, 224))
+    images = DATASETS["imagenet"].normalization(resized)
+    np.testing.assert_allclose(teacher.adapt(DIGITS(pixels)), images, rtol=0, atol=1e-4)
+    logits, _ = teacher(DIGITS(pixels))
+    # Signs of what is nearly 0 flip with the rounding of the images.
+    np.testing.assert_allclose(tf.nn.softmax(logits), published(images), rtol=0, atol=0.05)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -307,7 +324,10 @@ def command(tmp_path, *arguments):
         ("--teacher T --distill_features a=", "must be NAME or NAME=TEACHER_NAME, got 'a='."),
         ("--teacher T --teacher_weights a.h5", "is for a `teacher` that is a name"),
         ("--teacher resnet34", "networks of torchvision are not downloaded here."),
-        ("--teacher ResNet51", "keras.applications such as ResNet50 or"),
+        ("--teacher ResNet51", "of larq-zoo, such as ResNet50 or"),
+        ("--teacher zoo/QuickNetTiny", "of larq-zoo, such as zoo/QuickNet"),
+        ("--teacher zoo/QuickNet", "must be 1000 .*, got 10. Weights in a file are given with --"),
+        ("--teacher zoo/QuickNet --teacher_weights a.keras", "must be a .h5 file, got 'a.keras'."),
         ("--teacher ResNet50 --teacher_weights a.h5", "must be a .h5 or .keras file, got 'a.h5'."),
         ("--teacher ResNet50", "published weights for 1000 classes, the network has 10: bring"),
         ("--teacher T --distill_features linear", "layers of the network that give maps"),
