@@ -103,7 +103,8 @@ def test_every_format_is_compared_with_its_export(
 
 
 def test_training_starts_from_every_format(path, written_formats):
-    start = initial_weights.load_initial_network(path, model=NAME, dataset="digits")
+    settings = Settings(model=NAME, dataset="digits")
+    start = initial_weights.load_initial_network(path, settings)
     assert_is_network(start, written_formats)
 
 
