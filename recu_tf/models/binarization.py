@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import larq as lq
 import larq.layers_base
 import tensorflow as tf
+from tf_keras.src.engine.base_layer import AddLoss, AddMetric
 from tf_keras.src.engine.functional import has_functional_like_constructor
 
 from recu_tf.batch_norm import BatchNormalization
@@ -94,9 +95,10 @@ def binarize(
         An uncompiled model with the inputs and outputs of the given one.
 
     Raises:
-        ValueError: `pad_values` is neither 0 nor 1; the model is not built, is subclassed or has
-            quantized layers already; `skip` is no such word, or names layers that do not exist or
-            have no kernel; or no layer is left to become binary.
+        ValueError: `pad_values` is neither 0 nor 1; the model is not built, is subclassed, or has
+            quantized layers, losses from `add_loss` or a layer that Keras cannot copy; `skip` is no
+            such word, or names layers that do not exist or have no kernel; or no layer is left to
+            become binary.
 
     References:
         Xu et al., "ReCU", ICCV 2021, https://arxiv.org/abs/2103.12369 (hard tanh behind batch
@@ -107,7 +109,7 @@ def binarize(
     if pad_values not in (0, 1):
         raise ValueError(f"`pad_values` must be 0 or 1, got {pad_values!r}.")
     check_model(model)
-    _check_real(model)
+    _check_layers(model)
     if not is_graph(model):
         raise ValueError(
             "`model` must have layers that can be called with symbolic tensors, got "
@@ -124,8 +126,8 @@ def binarize(
     return _Binarization(flow, binary, pad_values).copy(model)
 
 
-def _check_real(model: tf.keras.Model) -> None:
-    """Raises a ValueError if a layer has a quantizer already."""
+def _check_layers(model: tf.keras.Model) -> None:
+    """Raises a ValueError if a layer has a quantizer already, or gives a loss of its own."""
     for layer in model.submodules:
         if isinstance(layer, lq.layers_base.BaseLayer) and (
             find_kernel_quantizers(layer) or layer.input_quantizer is not None
@@ -134,6 +136,11 @@ def _check_real(model: tf.keras.Model) -> None:
                 f"`model` must have no quantized layers, got {model.name!r} with {layer.name!r}, a "
                 f"{type(layer).__name__}. recu_tf.models.with_recu(model) puts ReCU into models "
                 "with layers of Larq."
+            )
+        if isinstance(layer, (AddLoss, AddMetric)):
+            raise ValueError(
+                "`model` must have no losses and metrics from `add_loss` and `add_metric`, got "
+                f"{layer.name!r}; add them to the copy."
             )
 
 

@@ -241,7 +241,11 @@ def test_what_cannot_be_binarized_is_refused():
         return x * x
 
     unregistered = sequential(conv(), conv(), conv(activation=square, name="square"))
+    image = tf.keras.Input(SHAPE)
+    with_loss = tf.keras.Model(image, conv()(conv()(image)))
+    with_loss.add_loss(tf.reduce_sum(with_loss.output))
     for model, message in (
+        (with_loss, "`model` must have no losses .* 'add_loss"),
         (subclassed, "functional or sequential model.*'own', a subclassed Subclassed"),
         ("ResNet50", "`model` must be a Keras model, got str"),
         (tf.keras.Sequential([conv()], name="late"), "must be built, got 'late'"),
