@@ -7,6 +7,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import tensorflow as tf
@@ -18,6 +19,8 @@ __all__ = ["SUFFIXES", "build_application", "list_applications", "load_weights"]
 
 SUFFIXES = (".h5", ".keras")  # of files with weights
 IMAGENET_CLASSES = 1000
+# Keras builds these for images of any size; all others for the size that they were published for.
+OF_ANY_SIZE = dict.fromkeys(("MobileNetV3Large", "MobileNetV3Small"), (224, 224, 3))
 
 
 def list_applications() -> tuple[str, ...]:
@@ -51,11 +54,12 @@ def build_application(
             f"`teacher` {name} has published weights for {IMAGENET_CLASSES} classes, the network "
             f"has {num_classes}: bring weights for those with --teacher_weights FILE."
         )
+    shape = OF_ANY_SIZE.get(name)
     with use_precision("float32"):
         if weights is None:
-            model = _build_published(name, function)
+            model = _build_published(name, partial(function, input_shape=shape))
         else:
-            model = function(weights=None, classes=num_classes)
+            model = function(input_shape=shape, weights=None, classes=num_classes)
             load_weights(model, Path(weights))
     return model, sys.modules[function.__module__].preprocess_input
 

@@ -81,7 +81,7 @@ def check_teacher(settings: Settings) -> None:
     teacher, weights = settings.teacher, settings.teacher_weights
     if teacher is None:
         return
-    if networks.find_format(teacher) is not None:
+    if not _is_name(teacher):
         if weights is not None:
             raise ValueError(
                 f"`teacher_weights` is for a `teacher` that is a name, {teacher} has its own."
@@ -130,11 +130,13 @@ def load_teacher(
     shape, classes = tuple(network.input_shape[1:]), network.output_shape[-1]
     with_maps(network, [pair[0] for pair in pairs], owner="network")  # raises for unknown layers
     has_layers = True
-    if networks.find_format(name) is None:
-        model, own = _build_named(name, classes, settings.teacher_weights)
-    else:
-        loaded = load_network(name, "teacher", settings.dataset)
-        model, own, has_layers = loaded.model, loaded.normalization, loaded.has_layers
+    # In the precision of the training, a graph without layers would receive other numbers.
+    with use_precision("float32"):
+        if _is_name(name):
+            model, own = _build_named(name, classes, settings.teacher_weights)
+        else:
+            loaded = load_network(name, "teacher", settings.dataset)
+            model, own, has_layers = loaded.model, loaded.normalization, loaded.has_layers
     wanted = _check_shapes(model, shape, classes)
     received = tuple(a if b is None else b for a, b in zip(shape, wanted, strict=True))
     if normalization is None and own is not None:
@@ -153,6 +155,10 @@ def load_teacher(
     return teacher
 
 
+def _is_name(teacher: str) -> bool:
+    return networks.find_format(teacher) in (None, "name")
+
+
 def _build_named(
     name: str, classes: int, weights: str | None
 ) -> tuple[tf.keras.Model, Callable[[tf.Tensor], tf.Tensor]]:
@@ -160,12 +166,11 @@ def _build_named(
     if name not in ZOO_MODELS:
         return build_application(name, num_classes=classes, weights=weights)
     try:
-        with use_precision("float32"):
-            model = models.zoo.build(
-                name.removeprefix(ZOO_PREFIX),
-                num_classes=classes,
-                weights=weights or PUBLISHED_WEIGHTS,
-            )
+        model = models.zoo.build(
+            name.removeprefix(ZOO_PREFIX),
+            num_classes=classes,
+            weights=weights or PUBLISHED_WEIGHTS,
+        )
     except (OSError, ValueError) as error:
         raise ValueError(
             f"`teacher` {name}: {error} Weights in a file are given with --teacher_weights FILE."

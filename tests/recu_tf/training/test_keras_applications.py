@@ -41,6 +41,12 @@ def test_network_gets_the_weights_of_a_file_and_its_own_preprocessing(mobile_net
     np.testing.assert_array_equal(preprocess(tf.constant([0.0, 255.0])), [-1, 1])
 
 
+def test_network_that_keras_builds_for_any_size_gets_its_published_one(monkeypatch):
+    monkeypatch.setattr(keras_applications, "load_weights", lambda *_: None)
+    model, _ = build_application("MobileNetV3Small", num_classes=10, weights="a.h5")
+    assert model.input_shape == (None, 224, 224, 3)
+
+
 @pytest.mark.parametrize("name", ["a.h5", "a.weights.h5", "whole.h5", "a.keras"])
 def test_every_format_of_weights_is_read(name, tmp_path):
     model = small()
