@@ -60,9 +60,9 @@ def dry_run(settings: Settings, init_from: str | os.PathLike | None = None) -> s
     with explain_errors(strategy):
         step, batches = learner.make_train_function(), iter(prepared.batches())
         seconds = _median_seconds(lambda _: step(batches), range(STEPS + 1))
-        test = prepared.validation.take(STEPS + 1)
+        test = prepared.images.validation.take(STEPS + 1)
         test_seconds = _median_seconds(lambda batch: learner.test_on_batch(*batch), test)
-    images = prepared.test_images
+    images, chosen_on = prepared.images.validation_count, prepared.images.chosen_on
     test_steps = -(-images // settings.batch_size_test)
     epoch = prepared.steps * seconds + test_steps * test_seconds
     epochs = settings.epochs - settings.start_epoch
@@ -72,9 +72,9 @@ def dry_run(settings: Settings, init_from: str | os.PathLike | None = None) -> s
             "",
             report.getvalue().rstrip(),
             "",
-            f"{prepared.images.count:,} training images in {prepared.steps:,} steps of "
+            f"{prepared.images.training.count:,} training images in {prepared.steps:,} steps of "
             f"{settings.batch_size}, on {strategy.num_replicas_in_sync} device(s); "
-            f"{images:,} test images",
+            f"{images:,} {chosen_on}",
             f"{format_duration(seconds)} a step (median of {STEPS}), {format_duration(epoch)} "
             f"an epoch with its evaluation, {format_duration(epochs * epoch)} for {epochs} epochs",
             "Nothing was written.",

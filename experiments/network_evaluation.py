@@ -8,6 +8,7 @@ import tensorflow as tf
 from experiments.declarations import FOLDER_OR_NETWORK
 from experiments.quiet import quiet_standard_error
 from recu_tf import data, evaluation, json_text, models, networks
+from recu_tf.choices import OWN
 from recu_tf.data import Normalization
 from recu_tf.data.disk.files import list_folder_files
 from recu_tf.networks import Classifier
@@ -76,7 +77,14 @@ def _merge_settings(
     if run is None:
         _require_dataset(path, dataset)
     settings = Settings.of_run(run) if run else Settings(dataset=dataset)
-    if dataset not in (None, settings.dataset):
+    if settings.dataset == OWN:
+        if dataset is None:
+            raise ValueError(
+                f"`dataset` must be given for {path}, which was trained on images of your own that "
+                f"only the program that trained it has: one of {', '.join(data.DATASETS)}."
+            )
+        settings = Settings(dataset=dataset)
+    elif dataset not in (None, settings.dataset):
         raise ValueError(
             f"`dataset` of the run {run.path} is {settings.dataset}, got {dataset!r}; a file "
             "outside of it may have any."
@@ -188,7 +196,8 @@ def evaluate(
             dataset = dataset or (None if run else network.dataset)
             path = network.file or path
         settings = _merge_settings(run, path, dataset, data_path, batch_size_test)
-        normalization = normalization or (run or data.DATASETS[settings.dataset]).normalization
+        normalization = normalization or (run.normalization if run else None)
+        normalization = normalization or data.DATASETS[settings.dataset].normalization
         if is_tflite:
             classifier, runtime = _load_tflite_classifier(path, normalization)
         else:

@@ -122,7 +122,7 @@ def reverify(
         )
         return Reverification(files, self_tests, None, compared)
     source, known = _restore_knowledge(source, description)
-    dataset = dataset or (None if source.run else known)
+    dataset = dataset or (None if source.records_dataset else known)
     options = _read_options(description)
     try:
         exported = export_network(

@@ -12,6 +12,7 @@ __all__ = [
     "NETWORK_FORMATS",
     "NETWORK_NAMES",
     "NETWORK_PRECISIONS",
+    "OWN",
     "ZOO_ALIASES",
     "ZOO_MODELS",
     "ZOO_NETWORKS",
@@ -77,6 +78,10 @@ IMAGENET = "imagenet"
 TINYIMAGENET = "tinyimagenet"
 FOLDER = "folder"
 DATASETS = (DIGITS, CIFAR10, CIFAR100, IMAGENET, TINYIMAGENET, FOLDER)
+
+# The name of a model, and of a data set, that the caller of `recu_tf.training.train` brings along.
+# No option of the command line takes it.
+OWN = "own"
 
 LR_TYPES = ("cos", "step", "linear")
 

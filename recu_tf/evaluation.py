@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from recu_tf import data, runs
+from recu_tf.choices import OWN
 from recu_tf.settings import Settings
 
 __all__ = ["are_probabilities", "evaluate", "load_evaluation_set", "name_broken_images"]
@@ -108,9 +109,16 @@ def load_evaluation_set(run: runs.Run, data_path: str | None = None) -> tuple[tf
         Batches of (float32 images, int64 labels), and the number of images.
 
     Raises:
-        ValueError, ImportError, OSError: see `Settings.of_run`, `recu_tf.data.load_evaluation_set`.
+        ValueError: the run has images of the caller's own, which it does not keep; see also
+            `Settings.of_run`.
+        ValueError, ImportError, OSError: see `recu_tf.data.load_evaluation_set`.
     """
     settings = Settings.of_run(run)
+    if settings.dataset == OWN:
+        raise ValueError(
+            f"`dataset`: {run.path} was trained on images of your own, which only the program that "
+            "trained it has."
+        )
     return data.load_evaluation_set(
         settings.dataset,
         data_path or settings.data_path,

@@ -62,6 +62,12 @@ class Settings:
     start_epoch: int = _setting(
         0, "epoch of the schedules to start at, counted from 0; -1 means 0 as well"
     )
+    validation_split: float = _setting(
+        0.0,
+        "share of the training images of each class, the same ones for every --seed, that is held "
+        "out to choose the best epoch on, whose model is then tested once; 0 chooses it on the "
+        "test images, as published",
+    )
     batch_size: int = _setting(256, "images per training step, over all devices", "-b")
     batch_size_test: int = _setting(128, "images per evaluation step", "-bt")
     optimizer: str = _setting("sgd", "SGD with momentum, or Adam")
@@ -134,17 +140,24 @@ class Settings:
 
     def __post_init__(self):
         from recu_tf import models, schedules
-        from recu_tf.choices import CHOICES
+        from recu_tf.choices import CHOICES, OWN
 
         for name, allowed in CHOICES.items():
-            if getattr(self, name) not in allowed:
+            if getattr(self, name) not in allowed and not (
+                name in REQUIRED and getattr(self, name) == OWN
+            ):
                 raise ValueError(
                     f"`{name}` must be one of {', '.join(allowed)}, got {getattr(self, name)!r}."
                 )
-        models.check_name(self.model, self.dataset, argument="model")
+        if self.model != OWN:
+            models.check_name(self.model, self.dataset, argument="model")
         for name in AT_LEAST_1:
             if getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
+        if not 0 <= self.validation_split < 1:
+            raise ValueError(
+                f"`validation_split` must be a number in [0, 1), got {self.validation_split}."
+            )
         if self.workers is not None and self.workers < 1:
             raise ValueError(f"`workers` must be at least 1, got {self.workers}.")
         if not 0 <= self.start_epoch < self.epochs:

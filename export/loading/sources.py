@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from export.keras_graph.inputs_outputs import as_inputs, keep_names
 from recu_tf import networks
+from recu_tf.choices import OWN
 from recu_tf.data import Normalization
 from recu_tf.image_input import find_image_input
 from recu_tf.pixel_scaling import (
@@ -20,6 +21,7 @@ from recu_tf.pixel_scaling import (
     make_normalization,
 )
 from recu_tf.runs import Run
+from recu_tf.settings import Settings
 
 __all__ = ["Source", "describe", "load"]
 
@@ -74,6 +76,15 @@ class Source:
     def is_from_library(self) -> bool:
         """Whether it was trained or imported here, or is a published checkpoint."""
         return self.run is not None or self.dataset is not None
+
+    @property
+    def records_dataset(self) -> bool:
+        """Whether its run says which of `recu_tf.data.DATASETS` it was trained on.
+
+        Raises:
+            ValueError: the run's settings are invalid.
+        """
+        return self.run is not None and Settings.of_run(self.run).dataset != OWN
 
     def _find_normalization(self) -> Normalization | None:
         given, number = self.normalization, find_image_input(self.model)

@@ -78,6 +78,7 @@ def find_data_set(
     Args:
         source: the network. Its own normalisation takes precedence over the data set's.
         dataset: one of `recu_tf.data.DATASETS`; None means that of the run or of the checkpoint.
+            A run with images of the caller's own has none.
         data_path: where it lies, if not where the training found it.
 
     Returns:
@@ -86,7 +87,7 @@ def find_data_set(
     Raises:
         ValueError: the run's data set is another one, or `data_path` is given without a data set.
     """
-    if source.run is None:
+    if not source.records_dataset:
         name = dataset or source.dataset
         if name is not None:
             normalization = source.normalization or data.DATASETS[name].normalization

@@ -7,11 +7,13 @@ import numpy as np
 import tensorflow as tf
 
 from recu_tf.data.datasets import DATASETS, Dataset
+from recu_tf.data.disk.image_sources import ImageSource, make_file_source
 from recu_tf.data.disk.streams import (
     BrokenImages,
     make_evaluation_stream,
     make_training_stream,
 )
+from recu_tf.data.held_out import choose_held_out
 from recu_tf.data.memory.batches import make_test_batches, make_training_batches
 from recu_tf.data.normalization import Normalization
 from recu_tf.data.training_images import TrainingSet
@@ -90,6 +92,33 @@ def _check_class_names(
         )
 
 
+def _read_part(
+    dataset: Dataset, data_path: str | None, held_out: float, *, kept: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """The training images in memory that are kept, or those that are held out."""
+    images, labels = dataset.read("train", data_path)
+    if not held_out:
+        return images, labels
+    chosen = choose_held_out(labels, held_out) != kept
+    return images[chosen], labels[chosen]
+
+
+def _open_part(
+    dataset: Dataset, data_path: str | None, held_out: float, *, kept: bool
+) -> ImageSource:
+    """The training images on disk that are kept, or those that are held out."""
+    source = dataset.source("train", data_path)
+    if not held_out:
+        return source
+    if source.files is None:
+        raise ValueError(
+            "`validation_split` must be 0 for TFRecords, whose labels are not known before they "
+            f"are read, got {held_out}; folders of images can be divided."
+        )
+    chosen = choose_held_out(np.array(source.files.labels), held_out) != kept
+    return make_file_source(source.files.select(np.flatnonzero(chosen)))
+
+
 def load_training_set(
     name: str,
     data_path: str | None = None,
@@ -97,6 +126,7 @@ def load_training_set(
     normalization: Normalization | None = None,
     skip_broken: bool = False,
     num_classes: int | None = None,
+    held_out: float = 0.0,
 ) -> TrainingSet:
     """The training images of any data set, augmented as published.
 
@@ -110,9 +140,10 @@ def load_training_set(
         skip_broken: leave images that cannot be read out of their batches, and name each once on
             stderr.
         num_classes: of the network, to be compared with the data set; None compares nothing.
+        held_out: the share of the images of each class to leave out, for `load_evaluation_set`.
 
     Raises:
-        ValueError: an unknown name, or another number of classes.
+        ValueError: an unknown name, another number of classes, or a share that leaves out nothing.
         ImportError: the package that reads the data set is not installed.
         OSError: the data can neither be read nor downloaded.
     """
@@ -121,10 +152,10 @@ def load_training_set(
     if dataset.read:
         classes = len(dataset.class_names)
         _check_num_classes(name, data_path, classes, num_classes)
-        images, labels = dataset.read("train", data_path)
+        images, labels = _read_part(dataset, data_path, held_out, kept=True)
         make_batches = partial(make_training_batches, images, labels, normalization, dataset.flip)
         return TrainingSet(len(images), classes, dataset.class_names, make_batches)
-    source = dataset.source("train", data_path)
+    source = _open_part(dataset, data_path, held_out, kept=True)
     _check_num_classes(name, data_path, source.num_classes, num_classes)
     broken = BrokenImages(skip_broken)
     make_batches = partial(make_training_stream, source, dataset.augment, normalization, broken)
@@ -140,6 +171,7 @@ def load_evaluation_set(
     skip_broken: bool = False,
     num_classes: int | None = None,
     class_names: Sequence[str] | None = None,
+    held_out: float = 0.0,
 ) -> tuple[tf.data.Dataset, int]:
     """The test images of any data set as batches in order, each image once.
 
@@ -154,13 +186,15 @@ def load_evaluation_set(
         num_classes: of the network, to be compared with the data set; None compares nothing.
         class_names: of the network, in the order of the labels, to be compared with the data set;
             None compares nothing.
+        held_out: the share of the training images of each class to take instead of the test images,
+            those that `load_training_set` leaves out. They are prepared like test images.
 
     Returns:
         The data set of (float32 images, int64 labels), and the number of its images, broken
         images included.
 
     Raises:
-        ValueError: an unknown name, or other classes.
+        ValueError: an unknown name, other classes, or a share that takes nothing.
         ImportError: the package that reads the data set is not installed.
         OSError: the data can neither be read nor downloaded.
     """
@@ -168,9 +202,15 @@ def load_evaluation_set(
     normalization = normalization or dataset.normalization
     if dataset.read:
         _check_num_classes(name, data_path, len(dataset.class_names), num_classes)
-        images, labels = dataset.read("test", data_path)
+        if held_out:
+            images, labels = _read_part(dataset, data_path, held_out, kept=False)
+        else:
+            images, labels = dataset.read("test", data_path)
         return make_test_batches(images, labels, normalization, batch_size), len(images)
-    source = dataset.source("test", data_path)
+    if held_out:
+        source = _open_part(dataset, data_path, held_out, kept=False)
+    else:
+        source = dataset.source("test", data_path)
     _check_num_classes(name, data_path, source.num_classes, num_classes)
     _check_class_names(data_path, source.class_names, class_names)
     broken = BrokenImages(skip_broken)

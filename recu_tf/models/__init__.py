@@ -17,7 +17,7 @@ from recu_tf.models.registry import (
     get_networks,
     get_variant,
 )
-from recu_tf.models.regularization import select_l2_variables
+from recu_tf.models.regularization import select_kernels, select_l2_variables
 from recu_tf.models.residual import ResidualNetwork
 from recu_tf.models.resnet import imagenet_resnet18, imagenet_resnet34, resnet18, resnet20
 from recu_tf.models.retrofit import with_recu
@@ -44,6 +44,7 @@ __all__ = [
     "imagenet_resnet34",
     "resnet18",
     "resnet20",
+    "select_kernels",
     "select_l2_variables",
     "two_stage_resnet18",
     "two_stage_resnet34",

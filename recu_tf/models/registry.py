@@ -1,6 +1,6 @@
 """The published networks and those of larq-zoo by name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -42,40 +42,64 @@ IMAGENET_NETWORKS = {
 # Number of classes by data set; that of `folder` is the number of its folders.
 CIFAR_DATASETS = {choices.DIGITS: 10, choices.CIFAR10: 10, choices.CIFAR100: 100}
 IMAGENET_DATASETS = {choices.IMAGENET: 1000, choices.TINYIMAGENET: 200, choices.FOLDER: None}
-DATASET_CLASSES = {**CIFAR_DATASETS, **IMAGENET_DATASETS}
+DATASET_CLASSES = {**CIFAR_DATASETS, **IMAGENET_DATASETS, choices.OWN: None}
+# Of the caller's own images, the larger side of those that the networks for CIFAR are built for.
+LARGEST_SMALL_SIDE = 64
 
 CIFAR_SHAPE = (32, 32, 3)
 IMAGENET_SHAPE = (224, 224, 3)
 
 
-def get_networks(dataset: str) -> dict[str, Callable[..., tf.keras.Model]]:
+def is_large(dataset: str, input_shape: Sequence[int] | None) -> bool:
+    """Whether the images of a data set are for the variants of the networks for ImageNet.
+
+    Args:
+        dataset: one of `DATASET_CLASSES`.
+        input_shape: (height, width, channels) of the images; only of "own" images it decides.
+    """
+    if dataset == choices.OWN:
+        return max(input_shape[:2]) > LARGEST_SMALL_SIDE
+    return dataset in IMAGENET_DATASETS
+
+
+def get_networks(
+    dataset: str, input_shape: Sequence[int] | None = None
+) -> dict[str, Callable[..., tf.keras.Model]]:
     """The networks for the images of a data set, those of larq-zoo included.
 
     Args:
         dataset: one of `DATASET_CLASSES`.
+        input_shape: (height, width, channels) of the images, if the data set is "own"; None means
+            the networks for images of any size.
 
     Returns:
         The functions that build them, by name.
     """
-    published = IMAGENET_NETWORKS if dataset in IMAGENET_DATASETS else CIFAR_NETWORKS
-    return {**published, **zoo_names.list_builders(get_input_shape(dataset)[0])}
+    if dataset == choices.OWN and input_shape is None:
+        return {**IMAGENET_NETWORKS, **CIFAR_NETWORKS, **zoo_names.list_builders()}
+    published = IMAGENET_NETWORKS if is_large(dataset, input_shape) else CIFAR_NETWORKS
+    shape = input_shape if dataset == choices.OWN else get_input_shape(dataset)
+    return {**published, **zoo_names.list_builders(min(shape[:2]))}
 
 
 def get_input_shape(dataset: str) -> tuple[int, int, int]:
     """The (height, width, channels) of the images of a data set, as training reads them.
 
     Args:
-        dataset: one of `DATASET_CLASSES`.
+        dataset: one of `DATASET_CLASSES` but "own".
     """
     return IMAGENET_SHAPE if dataset in IMAGENET_DATASETS else CIFAR_SHAPE
 
 
-def check_name(name: str, dataset: str, *, argument: str = "name") -> None:
+def check_name(
+    name: str, dataset: str, input_shape: Sequence[int] | None = None, *, argument: str = "name"
+) -> None:
     """Refuses a name that is no network for the images of a data set.
 
     Args:
         name: of the network.
         dataset: one of `DATASET_CLASSES`.
+        input_shape: see `get_networks`.
         argument: that holds the name, for the error.
 
     Raises:
@@ -84,18 +108,19 @@ def check_name(name: str, dataset: str, *, argument: str = "name") -> None:
     """
     if name not in NETWORK_NAMES:
         raise ValueError(f"`{argument}` must be one of {', '.join(NETWORK_NAMES)}, got {name!r}.")
-    networks = get_networks(dataset)
+    networks = get_networks(dataset, input_shape)
     if name in networks:
         return
+    shape = input_shape if dataset == choices.OWN else get_input_shape(dataset)
     if name in ZOO_MODELS:
         size = zoo_names.find_smallest_size(name)
-        height, width, _ = get_input_shape(dataset)
         raise ValueError(
             f"`{argument}`: {name} takes images of at least {size}x{size} pixels, those of "
-            f"{dataset} have {height}x{width}."
+            f"{dataset} have {shape[0]}x{shape[1]}."
         )
+    images = f"{dataset} images of {shape[0]}x{shape[1]}" if dataset == choices.OWN else dataset
     raise ValueError(
-        f"`{argument}` must be one of {', '.join(networks)} for {dataset}, got {name!r}."
+        f"`{argument}` must be one of {', '.join(networks)} for {images}, got {name!r}."
     )
 
 
@@ -116,8 +141,10 @@ def build(
             larq-zoo, see `recu_tf.models.zoo.build`; zoo/BiRealNet18 is zoo/BiRealNet.
         dataset: one of `DATASET_CLASSES`; it determines the variant, the number of classes and the
             size of the images. `resnet18_1w1a` is a different network for digits, cifar10 and
-            cifar100 than for imagenet, tinyimagenet and folder.
-        num_classes: number of outputs; None means that of the data set. Required for folder.
+            cifar100 than for imagenet, tinyimagenet and folder. For "own" images, `input_shape`
+            decides: the variant for ImageNet if a side is longer than 64.
+        num_classes: number of outputs; None means that of the data set. Required for folder and
+            own.
         input_shape: (height, width, channels) of the images; None means (224, 224, 3) for imagenet,
             tinyimagenet and folder, (32, 32, 3) otherwise.
         precision: "binary" as published; "binary_activations" for the network of the same graph
@@ -150,9 +177,11 @@ def build(
         raise ValueError(
             f"`precision` must be one of {', '.join(NETWORK_PRECISIONS)}, got {precision!r}."
         )
-    networks = get_networks(dataset)
-    if input_shape is None or name in MODELS:
-        check_name(name, dataset)
+    if dataset == choices.OWN and input_shape is None:
+        raise ValueError("`input_shape` must be given for own images.")
+    networks = get_networks(dataset, input_shape)
+    if input_shape is None or name in MODELS or dataset == choices.OWN:
+        check_name(name, dataset, input_shape)
     else:
         # Whether images of this size are large enough does not depend on the data set.
         networks = zoo_names.list_builders()

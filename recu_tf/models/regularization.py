@@ -5,9 +5,9 @@ import tensorflow as tf
 from recu_tf.choices import BINARY_ACTIVATIONS
 from recu_tf.layers import BinaryConv2D, ChannelScale
 from recu_tf.models.network_options import get_precision
-from recu_tf.models.registry import IMAGENET_DATASETS
+from recu_tf.models.registry import is_large
 
-__all__ = ["select_l2_variables"]
+__all__ = ["select_kernels", "select_l2_variables"]
 
 
 def select_l2_variables(network: tf.keras.Model, dataset: str) -> list[tf.Variable]:
@@ -29,7 +29,7 @@ def select_l2_variables(network: tf.keras.Model, dataset: str) -> list[tf.Variab
     convolutions = [layer for layer in network.layers if isinstance(layer, tf.keras.layers.Conv2D)]
     if get_precision(network) == BINARY_ACTIVATIONS:
         return [layer.kernel for layer in convolutions]
-    if dataset not in IMAGENET_DATASETS:
+    if not is_large(dataset, network.input_shape[1:]):
         return network.trainable_variables
     kinds = (BinaryConv2D, ChannelScale, tf.keras.layers.Dense)
     return [
@@ -37,4 +37,21 @@ def select_l2_variables(network: tf.keras.Model, dataset: str) -> list[tf.Variab
         for layer in network.layers
         if layer is convolutions[0] or isinstance(layer, kinds)
         for variable in layer.trainable_variables
+    ]
+
+
+def select_kernels(network: tf.keras.Model) -> list[tf.Variable]:
+    """The kernels of any network, whose L2 is added to the gradient where no recipe says which.
+
+    Those are the trainable variables with a name that ends in "kernel", as Keras and Larq call
+    those of convolutions and dense layers, `depthwise_kernel` and `pointwise_kernel` included; not
+    biases, batch norms, PReLUs, embeddings and alphas.
+
+    Args:
+        network: a built Keras model.
+    """
+    return [
+        variable
+        for variable in network.trainable_variables
+        if variable.name.split("/")[-1].split(":")[0].endswith("kernel")
     ]

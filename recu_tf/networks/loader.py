@@ -8,6 +8,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from recu_tf import pytorch
+from recu_tf.choices import OWN
 from recu_tf.data import DATASETS, Normalization
 from recu_tf.networks.formats import FORMATS, Format, find_format
 from recu_tf.networks.model_files import load_h5_file, load_keras_file
@@ -203,7 +204,7 @@ def _describe_training(run: Run) -> dict[str, str | None]:
         # The network can be used all the same; who needs the settings reads them again.
         return {}
     return {
-        "name": settings.model,
-        "dataset": settings.dataset,
+        "name": None if settings.model == OWN else settings.model,
+        "dataset": None if settings.dataset == OWN else settings.dataset,
         "data_path": settings.data_path,
     }

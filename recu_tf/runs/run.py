@@ -31,9 +31,10 @@ from recu_tf.runs.run_config import (
     write_config,
 )
 
-__all__ = ["WHICH", "Run"]
+__all__ = ["TEST_IMAGES", "WHICH", "Run"]
 
 WHICH = ("best", "last")
+TEST_IMAGES = "test images"  # that choose the best epoch, as published, unless a run says otherwise
 # What a process that is killed before its first file is complete leaves behind.
 LEFTOVERS = (PARTIAL_CONFIG, LOCK)
 
@@ -122,10 +123,17 @@ class Run:
         return None
 
     @property
-    def normalization(self) -> Normalization:
-        """The normalisation of the images that the network takes."""
+    def normalization(self) -> Normalization | None:
+        """The normalisation of the images that the network takes; None if it is not known."""
         statistics = self.config["normalization"]
+        if statistics is None:
+            return None
         return Normalization(tuple(statistics["mean"]), tuple(statistics["std"]))
+
+    @property
+    def chosen_on(self) -> str:
+        """The images whose top-1 decides which epoch is the best, in words."""
+        return str(self.config.get("chosen_on", TEST_IMAGES))
 
     def model_path(self, which: str) -> Path:
         """The file of the "best" or the "last" model.

@@ -92,6 +92,8 @@ def _check_classes(config: dict, path: Path) -> None:
 
 
 def _check_normalization(config: dict, path: Path) -> None:
+    if config["normalization"] is None:  # of the caller's own images
+        return
     try:
         channels = config["input_shape"][-1]
         statistics = [config["normalization"][key] for key in ("mean", "std")]
@@ -104,5 +106,5 @@ def _check_normalization(config: dict, path: Path) -> None:
     if not is_valid:
         raise ValueError(
             f"`normalization` in {path} must have a mean and a std for each channel of "
-            f"`input_shape`, got {config['normalization']!r}."
+            f"`input_shape`, or be null, got {config['normalization']!r}."
         )

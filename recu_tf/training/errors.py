@@ -48,14 +48,14 @@ def explain_errors(strategy: tf.distribute.Strategy) -> Iterator[None]:
         strategy: on which the code inside the context runs.
 
     Raises:
-        ValueError: an image cannot be read.
+        ValueError: an image cannot be read, or a batch of the caller's own images is wrong.
         OSError: the disk is full.
         WorkerLost: another process of the training is gone.
     """
     try:
         yield
     except tf.errors.OpError as error:
-        broken = data.describe_broken_image(error)
+        broken = data.describe_broken_image(error) or data.describe_wrong_batch(error)
         if broken is not None:
             raise ValueError(broken) from error
         if isinstance(error, tf.errors.ResourceExhaustedError) and "No space" in error.message:

@@ -39,7 +39,7 @@ def load_network(path: str | os.PathLike, name: str, dataset: str) -> networks.N
     """
     check_path(path, name)
     try:
-        return networks.load(path, dataset=dataset)
+        return networks.load(path, dataset=None if dataset == choices.OWN else dataset)
     except ValueError as error:
         raise ValueError(f"`{name}`: {error}") from error
 

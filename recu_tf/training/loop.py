@@ -1,20 +1,26 @@
-"""Training a published network, from settings to a run directory."""
+"""Training a network, from settings to a run directory."""
 
 import os
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
+from typing import Literal
 
 import tensorflow as tf
 
-from recu_tf import choices, data, runs, schedules
+from recu_tf import runs, schedules
+from recu_tf.data import Normalization
 from recu_tf.metrics import Diagnostics
+from recu_tf.quantizers import ReCU
 from recu_tf.runs.checkpoints import Checkpoint
 from recu_tf.runs.locking import lock_directory
 from recu_tf.settings import Settings
 from recu_tf.training.changes import record_changes
 from recu_tf.training.errors import explain_errors
+from recu_tf.training.final_test import measure_best_model
 from recu_tf.training.learner_state import restore_state
+from recu_tf.training.own_training import check_same_own, find_normalization, read_own
 from recu_tf.training.progress import Progress
 from recu_tf.training.recorder import Recorder
 from recu_tf.training.resume import (
@@ -33,25 +39,55 @@ def train(
     settings: Settings,
     directory: str | os.PathLike,
     *,
+    model: tf.keras.Model | None = None,
+    data: object = None,
+    class_names: Sequence[str] | None = None,
+    normalization: Normalization | Literal["pixels"] | None = None,
+    callbacks: Sequence[tf.keras.callbacks.Callback] = (),
     init_from: str | os.PathLike | None = None,
     stage1: str | os.PathLike | None = None,
     resume: bool = False,
     print_freq: int = 100,
     time_estimate: bool = True,
 ) -> runs.Run | None:
-    """Trains a network as published and saves it in a run directory.
+    """Trains a network as published, or any Keras classifier, and saves it in a run directory.
 
     On a CPU the same settings give the same weights bit for bit, also if the training was
     interrupted and resumed.
 
+    A model of the caller is copied, and stays unchanged; the trained one is in the run. Its layers
+    keep their precisions, and what their regularizers give is part of the loss. `weight_decay`
+    applies to its kernels, see `recu_tf.models.select_kernels`. Tau is scheduled if it has ReCU.
+
     Args:
         settings: what to train and how.
         directory: the run directory to create or to resume.
+        model: to train instead of the one that the settings name: a functional or sequential Keras
+            model that is built and maps images of a fixed size to logits or probabilities of a
+            softmax (batch, classes), with its weights to begin with. `settings.model` becomes
+            "own".
+        data: (training, validation), to train on instead of the data set that the settings name,
+            and to choose the best epoch on. Each is (images, labels) in arrays, or a
+            `tf.data.Dataset` of batches of (images, labels) of known number. Images are numbers
+            (count, height, width, channels), and reach the network in float32 as they are: nothing
+            is normalised or augmented. Labels are integers from 0, or one-hot. Arrays are shuffled
+            in each epoch; batches of a data set come in its own order, and `batch_size` does not
+            matter to them. `settings.dataset` becomes "own".
+        class_names: of `data`, in the order of the labels; None means the `class_names` of the
+            training data set, if it has some.
+        normalization: that the images of `data` have, for the export; "pixels" if they are pixels
+            from 0 to 255; None if it is not known.
+        callbacks: of the caller, which run after all others. Their `model` is a
+            `recu_tf.training.step.Learner`, whose `network` is the network in training and whose
+            `optimizer` and `stop_training` are as usual. If one stops the training, the run is
+            complete up to there, and `resume` goes on. What they remember is not kept in
+            checkpoints.
         init_from: path of the network to start from, in any format of `recu_tf.networks.load`, with
             a new optimizer and new schedules (the published "finetune").
         stage1: path of the network of a first stage, with real kernels, from whose weights the
             second begins, see `recu_tf.models.binarize_kernels`; not together with `init_from`.
-        resume: whether to resume the run in the directory; if there is none, a new one begins. If
+        resume: whether to resume the run in the directory; if there is none, a new one begins.
+            `model` and `data` have to be given again; the weights come from the checkpoint. If
             several processes train, they have to see the same directory. With other `epochs`, `lr`
             or `lr_decay_step`, the remaining epochs follow the schedules of the new settings, and
             the run's `config.json` keeps what has changed and when.
@@ -65,8 +101,9 @@ def train(
     Raises:
         FileExistsError: the directory is not empty, and `resume` is not set.
         FileNotFoundError, ValueError: the network to start from is missing or a different one; the
-            run to resume has different settings or images, no checkpoint that can be loaded, or no
-            epochs left that new schedules could apply to.
+            run to resume has different settings, model or images, no checkpoint that can be loaded,
+            or no epochs left that new schedules could apply to; `model`, `data` or `callbacks`
+            cannot be used.
         ImportError, OSError: the data set cannot be read, the run cannot be written, or another
             process is training it.
         TrainingInterrupted: a signal was received; everything that `resume` needs is saved.
@@ -79,6 +116,10 @@ def train(
     resume = resume and (directory / "config.json").exists()
     if chief and not resume:
         runs.Run.check_free(directory)
+    settings, own = read_own(
+        settings, model=model, data=data, class_names=class_names, normalization=normalization
+    )
+    _check_callbacks(callbacks)
     run = checkpoint = None
     starts = {"init_from": init_from, "stage1": stage1}
     # Locked before anything is built: that may take minutes, in which another process might train.
@@ -86,7 +127,8 @@ def train(
         if resume:
             run, checkpoint = open_run_to_resume(settings, directory, starts)
             starts = {name: run.config.get(name) for name in starts}
-        prepared = prepare(settings, **starts, strategy=strategy)
+            own = check_same_own(run, own)
+        prepared = prepare(settings, **starts, strategy=strategy, own=own)
         first_step = settings.start_epoch * prepared.steps
         if checkpoint is not None:
             check_same_images(run, prepared)
@@ -98,7 +140,7 @@ def train(
         elif run is None:
             run = runs.Run.create(directory, _make_config(prepared, starts))
         with SignalHandler() as signal_handler:
-            callbacks = _make_callbacks(prepared, run, checkpoint, signal_handler)
+            all_callbacks = _make_callbacks(prepared, run, checkpoint, signal_handler)
             if chief:
                 run.remove_metrics_from(first_step // prepared.steps)
                 for line in record_changes(run, settings, checkpoint, prepared.replicas):
@@ -107,25 +149,39 @@ def train(
                     epochs=settings.epochs,
                     steps=prepared.steps,
                     first_step=first_step,
+                    chosen_on=prepared.images.chosen_on.split()[0],
                     print_freq=print_freq,
                     time_estimate=time_estimate,
                 )
-                callbacks.append(progress)
-            _fit(prepared, first_step, callbacks)
+                all_callbacks.append(progress)
+            _fit(prepared, first_step, [*all_callbacks, *callbacks])
+        if run is not None and prepared.images.test is not None and run.metrics():
+            measure_best_model(run, prepared.images.test, settings.dataset)
     return run
 
 
+def _check_callbacks(callbacks: Sequence[tf.keras.callbacks.Callback]) -> None:
+    for callback in callbacks:
+        if not isinstance(callback, tf.keras.callbacks.Callback):
+            raise ValueError(
+                f"`callbacks` must be instances of tf.keras.callbacks.Callback, got {callback!r}."
+            )
+
+
 def _make_config(prepared: Prepared, starts: dict[str, str | os.PathLike | None]) -> dict:
-    dataset = data.DATASETS[prepared.settings.dataset]
+    settings, training = prepared.settings, prepared.images.training
+    normalization = find_normalization(settings, prepared.own)
     return {
-        "settings": asdict(prepared.settings),
+        "settings": asdict(settings),
         **{name: None if path is None else str(path) for name, path in starts.items()},
-        "num_classes": prepared.images.num_classes,
-        "class_names": prepared.images.class_names,
-        "training_images": prepared.images.count,
+        "num_classes": training.num_classes,
+        "class_names": training.class_names,
+        "training_images": training.count,
+        "chosen_on": prepared.images.chosen_on,
         "input_shape": prepared.saved_network.input_shape[1:],
-        "normalization": asdict(dataset.normalization),
+        "normalization": None if normalization is None else asdict(normalization),
         "replicas": prepared.replicas,
+        "own": prepared.own.describe(),
     }
 
 
@@ -137,6 +193,7 @@ def _make_callbacks(
 ) -> list[tf.keras.callbacks.Callback]:
     """The callbacks in the order in which they run; only the chief has a run to write to."""
     settings, logs = prepared.settings, None if run is None else str(run.path / "logs")
+    has_recu = any(isinstance(part, ReCU) for part in prepared.learner.network.submodules)
     tau = schedules.TauScheduler(settings.epochs, settings.tau_min, settings.tau_max)
     diagnostics = Diagnostics(logs) if settings.diagnostics else None
     recorder = Recorder(
@@ -148,7 +205,7 @@ def _make_callbacks(
     )
     return [
         schedules.LearningRateScheduler(settings.epochs, **settings.learning_rate_schedule),
-        *([tau] if settings.network_precision == choices.BINARY else []),
+        *([tau] if has_recu else []),
         *([diagnostics] if diagnostics else []),
         recorder,
         *([tf.keras.callbacks.TensorBoard(logs, write_graph=False)] if logs else []),
@@ -163,11 +220,13 @@ def _fit(prepared: Prepared, first_step: int, callbacks: list) -> None:
     for first, end, length in spans or [(epoch, epochs, steps)]:
         if first < end:
             prepared.learner.fit(
-                prepared.batches(first * steps + steps - length),
+                prepared.batches(first * steps + steps - length, end),
                 initial_epoch=first,
                 epochs=end,
                 steps_per_epoch=length,
-                validation_data=prepared.validation,
+                validation_data=prepared.images.validation,
                 verbose=0,
                 callbacks=callbacks,
             )
+        if prepared.learner.stop_training:
+            break

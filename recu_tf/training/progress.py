@@ -16,7 +16,8 @@ __all__ = ["Progress", "format_end"]
 REDRAW_SECONDS = 0.5
 WIDTH = 100  # of a line, at most
 # Names in the log, then the title, factor, number format and unit in the line. Of two names, the
-# second is the value on the test images. Top-5 is only in metrics.jsonl.
+# second is the value on the images that the best epoch is chosen on. Top-5 is only in
+# metrics.jsonl.
 VALUES = (
     (("loss", "val_loss"), "loss", 1, ".4g", ""),
     (("accuracy", "val_accuracy"), "top-1", 100, ".2f", " %"),
@@ -42,13 +43,13 @@ def format_end(now: datetime, seconds_left: float) -> str:
     return f"ends {day}{end:%H:%M} (in {format_duration(seconds_left)})"
 
 
-def _format_values(logs: Mapping[str, float]) -> list[str]:
+def _format_values(logs: Mapping[str, float], chosen_on: str) -> list[str]:
     """The values of a step or an epoch, each with its title, as in `top-1 56.10, test 54.32 %`."""
     texts = []
     for names, title, factor, number_format, unit in VALUES:
         values = [f"{factor * logs[name]:{number_format}}" for name in names if name in logs]
         if values:
-            texts.append(f"{title} {', test '.join(values)}{unit}")
+            texts.append(f"{title} {f', {chosen_on} '.join(values)}{unit}")
     return texts
 
 
@@ -74,6 +75,7 @@ class Progress(tf.keras.callbacks.Callback):
         epochs: of the whole training.
         steps: of an epoch.
         first_step: at which this training begins, counted from 0 over all epochs.
+        chosen_on: the images that the best epoch is chosen on, in a word.
         print_freq: steps between lines within an epoch; 0 prints none.
         time_estimate: whether lines show the expected end of the training, from the second step on
             (the first step compiles).
@@ -85,6 +87,7 @@ class Progress(tf.keras.callbacks.Callback):
         epochs: int,
         steps: int,
         first_step: int = 0,
+        chosen_on: str = "test",
         print_freq: int = 100,
         time_estimate: bool = True,
     ):
@@ -92,6 +95,7 @@ class Progress(tf.keras.callbacks.Callback):
         self.epochs = epochs
         self.steps = steps
         self.done = first_step
+        self.chosen_on = chosen_on
         self.print_freq = print_freq
         self.time_estimate = time_estimate
         self.pace = Pace(first_step)
@@ -133,7 +137,12 @@ class Progress(tf.keras.callbacks.Callback):
         self.pace.end_epoch(now)
         title = f"Epoch {epoch + 1}/{self.epochs}"
         seconds = now - self.epoch_began
-        texts = [title, format_duration(seconds), *_format_values(logs), *self._format_estimate()]
+        texts = [
+            title,
+            format_duration(seconds),
+            *_format_values(logs, self.chosen_on),
+            *self._format_estimate(),
+        ]
         print(("\r\x1b[K" if sys.stdout.isatty() else "") + _wrap(texts), flush=True)
 
     def _format_running(self, step: int, logs: dict) -> str:
@@ -142,7 +151,7 @@ class Progress(tf.keras.callbacks.Callback):
         texts = [
             f"Epoch {epoch}/{self.epochs}",
             f"step {step}/{self.steps}",
-            *_format_values(logs),
+            *_format_values(logs, self.chosen_on),
             *([] if seconds is None else [f"{format_duration(seconds)}/step"]),
             *self._format_estimate(),
         ]

@@ -64,11 +64,13 @@ class Recorder(tf.keras.callbacks.Callback):
         self.only_between_epochs = has_several_processes(prepared.strategy)
         self.signal_handler = signal_handler
         self.diagnostics = diagnostics
+        self.chosen_on = prepared.images.chosen_on
         self.checkpoint = checkpoint
         self.directory: Path | None = None if run is None else run.path / "checkpoints"
         self.next_models = 0.0
         self.first_epoch = prepared.settings.start_epoch if checkpoint is None else None
         self.best_accuracy, self.seconds, self.best_weights = -math.inf, 0.0, None
+        self.last_weights = None
         if checkpoint is not None:
             self._restore(checkpoint)
 
@@ -97,7 +99,7 @@ class Recorder(tf.keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         """Starts the clock, and restores the metrics of an epoch that is resumed."""
-        self.epoch, self.first_step = epoch, 0
+        self.epoch, self.first_step, self.skipped = epoch, 0, 0
         # A checkpoint at the start of an epoch holds the metrics of the epoch before.
         if self.checkpoint is not None and self.checkpoint.step:
             self.first_step = self.checkpoint.step
@@ -133,9 +135,9 @@ class Recorder(tf.keras.callbacks.Callback):
         if self.images is not None:
             logs["skipped"] = self.skipped
         if "val_accuracy" not in logs:
-            raise ValueError("`data_path`: none of the test images can be read.")
+            raise ValueError(f"`data_path`: none of the {self.chosen_on} can be read.")
         if not math.isfinite(logs["val_loss"]):
-            raise self._describe_not_finite("The loss on the test images is", self.step)
+            raise self._describe_not_finite(f"The loss on the {self.chosen_on} is", self.step)
         state = self._read_state()
         weights = [state[f"network/{index}"] for index in range(len(self.saved_network.weights))]
         if logs["val_accuracy"] > self.best_accuracy:
@@ -147,9 +149,9 @@ class Recorder(tf.keras.callbacks.Callback):
         if self.diagnostics is not None:
             metrics["layers"] = self.diagnostics.layers
         finished = epoch + 1 == self.epochs
+        self.last_weights = weights
         if finished or now >= self.next_models:
-            self._save_best()
-            self._save_model(weights, "last")
+            self._save_models()
             end = time.perf_counter()
             self.next_models = end + self.PATIENCE * (end - now)
         if self.run is not None:
@@ -158,6 +160,16 @@ class Recorder(tf.keras.callbacks.Callback):
         if self.signal_handler.received is not None and not finished:
             self._save_best()
             self._stop(f"after epoch {epoch + 1}")
+
+    def on_train_end(self, logs=None):
+        """Writes the models that were not due, when a callback has stopped the training."""
+        self._save_models()
+
+    def _save_models(self) -> None:
+        self._save_best()
+        if self.last_weights is not None:
+            self._save_model(self.last_weights, "last")
+            self.last_weights = None
 
     def _save_model(self, weights: list[np.ndarray], which: str) -> None:
         if self.run is not None:

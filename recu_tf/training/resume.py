@@ -121,10 +121,10 @@ def check_same_images(run: runs.Run, prepared: Prepared) -> None:
     Raises:
         ValueError: their number or the names of their classes differ.
     """
-    names = prepared.images.class_names
+    names = prepared.images.training.class_names
     found = {
         "class_names": None if names is None else list(names),
-        "training_images": prepared.images.count,
+        "training_images": prepared.images.training.count,
     }
     for name, value in found.items():
         if run.config.get(name) not in (None, value):

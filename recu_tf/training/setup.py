@@ -5,12 +5,16 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from recu_tf import data, models, optimizers
+from recu_tf import models, optimizers
 from recu_tf.batch_norm import synchronize_batch_norm
+from recu_tf.choices import MODELS
 from recu_tf.precision import use_precision
 from recu_tf.settings import Settings
 from recu_tf.training.distillation import Distillation
+from recu_tf.training.images import Images, load_images
 from recu_tf.training.initial_weights import load_first_stage, load_initial_network
+from recu_tf.training.own_model import copy_model
+from recu_tf.training.own_training import Own, find_normalization, read_own
 from recu_tf.training.step import Learner
 from recu_tf.training.strategies import make_strategy
 from recu_tf.training.teachers import check_teacher, load_teacher
@@ -27,20 +31,18 @@ class Prepared:
         strategy: the devices to train on.
         learner: the network that trains, compiled.
         saved_network: the same network in float32 and outside the strategy, used to save models.
-        images: the training images.
-        validation: batches of the test images.
-        test_images: the number of test images.
+        images: the images.
         steps: the number of steps in an epoch.
+        own: what the caller brought along.
     """
 
     settings: Settings
     strategy: tf.distribute.Strategy
     learner: Learner
     saved_network: tf.keras.Model
-    images: data.TrainingSet
-    validation: tf.data.Dataset
-    test_images: int
+    images: Images
     steps: int
+    own: Own
 
     @property
     def replicas(self) -> int:
@@ -50,22 +52,24 @@ class Prepared:
     @property
     def images_per_epoch(self) -> int:
         """Training images in an epoch, without a last batch that is too small for all devices."""
-        return min(self.steps * self.settings.batch_size, self.images.count)
+        return min(self.steps * self.settings.batch_size, self.images.training.count)
 
-    def batches(self, first_step: int = 0) -> tf.data.Dataset:
+    def batches(self, first_step: int = 0, epochs: int | None = None) -> tf.data.Dataset:
         """The training batches from a step on, split between the replicas.
 
         Args:
             first_step: of the first batch, counted from 0 over all epochs.
+            epochs: the one to stop before, counted from 0; None means the end of the training.
         """
         settings, replicas = self.settings, self.replicas
+        end = settings.epochs if epochs is None else epochs
 
         def batches_of_process(context: tf.distribute.InputContext) -> tf.data.Dataset:
             own = replicas // context.num_input_pipelines
             first = context.input_pipeline_id * own
-            batches = self.images.batches(
+            batches = self.images.training.batches(
                 settings.batch_size,
-                settings.epochs,
+                end,
                 settings.seed,
                 first_step=first_step,
                 shards=replicas,
@@ -86,13 +90,31 @@ def _make_optimizer(settings: Settings, network: tf.keras.Model) -> tf.keras.opt
         optimizer = optimizers.Adam(settings.lr, l2=settings.weight_decay)
     else:
         optimizer = optimizers.SGD(settings.lr, settings.momentum, l2=settings.weight_decay)
-    with_l2 = {variable.ref() for variable in models.select_l2_variables(network, settings.dataset)}
+    if settings.model in MODELS:
+        selected = models.select_l2_variables(network, settings.dataset)
+    else:
+        selected = models.select_kernels(network)
+    with_l2 = {variable.ref() for variable in selected}
     optimizer.exclude_from_l2(v for v in network.trainable_variables if v.ref() not in with_l2)
     # Built now: variables that appear while Keras traces the step make it trace twice.
     optimizer.build(network.trainable_variables)
-    if settings.precision == "mixed_float16":
+    if settings.precision == "mixed_float16" or _computes_in_float16(network):
         optimizer = tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
     return optimizer
+
+
+def _computes_in_float16(network: tf.keras.Model) -> bool:
+    layers = [part for part in network.submodules if isinstance(part, tf.keras.layers.Layer)]
+    return any(layer.compute_dtype == "float16" for layer in layers)
+
+
+def _check_shape(network: tf.keras.Model, images: Images, settings: Settings) -> None:
+    taken, given = network.input_shape[1:], tuple(images.validation.element_spec[0].shape[1:])
+    if taken != given:
+        raise ValueError(
+            f"`model` must take the images of {settings.dataset}, {given}, got one that takes "
+            f"{taken}."
+        )
 
 
 def prepare(
@@ -101,6 +123,7 @@ def prepare(
     init_from: str | os.PathLike | None = None,
     stage1: str | os.PathLike | None = None,
     strategy: tf.distribute.Strategy | None = None,
+    own: Own | None = None,
 ) -> Prepared:
     """Prepares everything that a training needs, and writes nothing.
 
@@ -111,6 +134,7 @@ def prepare(
         stage1: path of the network of a first stage, with real kernels, from whose weights the
             second begins, see `recu_tf.models.binarize_kernels`; not together with `init_from`.
         strategy: the devices to train on; None makes the strategy that the settings name.
+        own: what the caller brings along, see `recu_tf.training.own_training.read_own`.
 
     Raises:
         FileNotFoundError, ValueError: the network to start from, the first stage or the teacher is
@@ -123,15 +147,24 @@ def prepare(
             f"{str(init_from)!r}."
         )
     check_teacher(settings)  # loaded below, once there is a network to compare
+    own = own or read_own(settings)[1]
     strategy = strategy or make_strategy(settings.strategy)
     tf.keras.utils.set_random_seed(settings.seed)
     names = settings.model, settings.dataset
     start, source = None, "init_from"
-    if stage1 is not None:
+    if own.model is not None:
+        if init_from is not None or stage1 is not None:
+            raise ValueError(
+                "`init_from` and `stage1` must be left out with `model`, which has weights."
+            )
+        start, source = copy_model(own.model), "model"
+    elif stage1 is not None:
         start, source = load_first_stage(stage1, settings), "stage1"
     elif init_from is not None:
         start = load_initial_network(init_from, settings)
     classes = models.DATASET_CLASSES[settings.dataset]
+    if own.images is not None:
+        classes = own.images.num_classes
     if start is not None:
         found = start.output_shape[-1]
         if classes not in (None, found):
@@ -140,32 +173,20 @@ def prepare(
                 f"got one for {found}."
             )
         classes = found
-    images = data.load_training_set(
-        settings.dataset,
-        settings.data_path,
-        skip_broken=settings.skip_broken,
-        num_classes=classes,
-    )
-    validation, test_images = data.load_evaluation_set(
-        settings.dataset,
-        settings.data_path,
-        batch_size=settings.batch_size_test,
-        skip_broken=settings.skip_broken,
-        num_classes=images.num_classes,
-    )
-    if data.DATASETS[settings.dataset].read:
-        validation = validation.cache()
-    options = tf.data.Options()
-    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    images = load_images(settings, own.images, classes)
     if start is None:
         start = models.build(
-            *names, num_classes=images.num_classes, precision=settings.network_precision
+            *names,
+            num_classes=images.training.num_classes,
+            input_shape=None if own.images is None else own.images.image_shape,
+            precision=settings.network_precision,
         )
+    _check_shape(start, images, settings)
     with strategy.scope(), use_precision(settings.precision):
-        network = models.build_like(start, *names)
+        network = copy_model(start) if own.model else models.build_like(start, *names)
         if settings.sync_batch_norm:
             network = synchronize_batch_norm(network)
-        teacher = load_teacher(settings, network, data.DATASETS[settings.dataset].normalization)
+        teacher = load_teacher(settings, network, find_normalization(settings, own))
         learner = Learner(network, teacher, Distillation.of_settings(settings))
         learner.compile(
             _make_optimizer(settings, network),
@@ -178,7 +199,6 @@ def prepare(
         learner,
         start,
         images,
-        validation.with_options(options),
-        test_images,
-        images.steps(settings.batch_size, strategy.num_replicas_in_sync),
+        images.training.steps(settings.batch_size, strategy.num_replicas_in_sync),
+        own,
     )

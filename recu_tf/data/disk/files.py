@@ -7,6 +7,7 @@ other files that TensorFlow cannot decode are left out, and a warning counts the
 import os
 import warnings
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
@@ -31,6 +32,11 @@ class ImageFiles(NamedTuple):
     paths: list[str]
     labels: list[int]
     class_names: tuple[str, ...]
+
+    def select(self, rows: Iterable[int]) -> "ImageFiles":
+        """Some of the files, with the classes of all."""
+        paths, labels = zip(*((self.paths[row], self.labels[row]) for row in rows), strict=True)
+        return ImageFiles(list(paths), list(labels), self.class_names)
 
 
 def _is_hidden(name: str) -> bool:

@@ -32,6 +32,7 @@ class ImageSource:
         shuffle: from a sampler to its `make_epoch`, see `Sampler.make_batches`; the batches are
             vectors of strings, labels and names.
         read: from the string to the encoded image.
+        files: the image files; None for TFRecords.
     """
 
     count: int
@@ -40,6 +41,7 @@ class ImageSource:
     images: tf.data.Dataset
     shuffle: Callable[[Sampler], Callable[[tf.Tensor, tf.Tensor], tf.data.Dataset]]
     read: Callable[[tf.Tensor], tf.Tensor]
+    files: ImageFiles | None = None
 
 
 def make_file_source(files: ImageFiles) -> ImageSource:
@@ -58,7 +60,7 @@ def make_file_source(files: ImageFiles) -> ImageSource:
 
     images = tf.data.Dataset.from_tensor_slices((paths, labels, paths))
     names = files.class_names
-    return ImageSource(len(files.paths), len(names), names, images, shuffle, tf.io.read_file)
+    return ImageSource(len(files.paths), len(names), names, images, shuffle, tf.io.read_file, files)
 
 
 def _make_record_source(builder, split: str) -> ImageSource:

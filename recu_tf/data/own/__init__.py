@@ -1,0 +1,1 @@
+"""Images and labels that the caller of a training brings along."""

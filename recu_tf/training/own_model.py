@@ -1,0 +1,145 @@
+"""Models that the caller of a training brings along: checking, copying and recognising them."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+
+import tensorflow as tf
+from tf_keras.saving import serialize_keras_object
+
+from recu_tf.larq_warnings import silence_advice
+from recu_tf.models.copying import Copying, check_model
+from recu_tf.quantized_scope import preserve_quantized_scope
+
+__all__ = [
+    "check_own_model",
+    "copy_model",
+    "describe_architecture",
+    "list_names",
+    "rename_layers",
+]
+
+
+def check_own_model(model: tf.keras.Model) -> None:
+    """Refuses a model that cannot be trained here, before any work.
+
+    Raises:
+        ValueError: it is not built, is subclassed, does not map images of a fixed size to classes,
+            has nothing to train, or cannot be loaded from a file.
+    """
+    check_model(model)
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise ValueError(
+            f"`model` must have one input and one output, got {len(model.inputs)} and "
+            f"{len(model.outputs)}."
+        )
+    (batch, *shape), (_, *classes) = model.input_shape, model.output_shape
+    if batch is not None or not shape or None in shape:
+        raise ValueError(
+            "`model` must take batches of any size of images of a fixed size, got an input of "
+            f"shape {model.input_shape}."
+        )
+    if len(classes) != 1 or classes[0] is None or classes[0] < 2:
+        raise ValueError(
+            "`model` must give logits or probabilities (batch, classes) of two classes or more, "
+            f"got an output of shape {model.output_shape}."
+        )
+    if not model.trainable_variables:
+        raise ValueError(f"`model` must have weights to train, got {model.name!r} without any.")
+    _check_loading(model)
+
+
+def _check_loading(model: tf.keras.Model) -> None:
+    """Loads the model's layers as from the file of a run, which executes no code."""
+    try:
+        with silence_advice(), preserve_quantized_scope():
+            tf.keras.models.model_from_json(json.dumps(_serialize(model)))
+    except Exception as error:  # whatever the layers raise
+        reason = " ".join(str(error).split())[:300]
+        raise ValueError(
+            "`model` must be a model that can be loaded from a file without executing its code: "
+            "no Lambda layers, and layers of your own with get_config and "
+            f"tf.keras.utils.register_keras_serializable. Keras says: {reason}"
+        ) from error
+
+
+def _serialize(model: tf.keras.Model) -> dict:
+    """The layers of a model, of JSON's types, as they stand in its file."""
+    description = serialize_keras_object(model)
+    description.pop("compile_config", None)
+    return description
+
+
+def copy_model(model: tf.keras.Model) -> tf.keras.Model:
+    """Copies a model with its weights, under the current distribution strategy.
+
+    Names, precisions, nested models and which weights are trainable stay as they are.
+
+    Args:
+        model: functional or sequential, and built.
+    """
+    return Copying([], convert=lambda layer: layer).copy(model)
+
+
+def describe_architecture(model: tf.keras.Model) -> str:
+    """A digest of a model's layers, which no weight and no name of a layer changes.
+
+    Keras numbers the names of layers through a process, so that the same model built twice in it
+    has others.
+
+    Args:
+        model: functional or sequential, and built.
+
+    Returns:
+        SHA-256, hexadecimal.
+    """
+    description = _serialize(model)
+    names = dict.fromkeys(_find_names(description))
+    numbers = {name: f"#{number}" for number, name in enumerate(names)}
+    text = json.dumps(_replace(description, numbers), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def list_names(model: tf.keras.Model) -> list[str]:
+    """The names of a model's layers and quantizers, each once, in the order of its description."""
+    return list(dict.fromkeys(_find_names(_serialize(model))))
+
+
+def rename_layers(model: tf.keras.Model, names: Sequence[str]) -> tf.keras.Model:
+    """Copies a model, with the names of another one of the same architecture.
+
+    Args:
+        model: functional or sequential, and built.
+        names: from `list_names` of the other one.
+    """
+    own_names = list_names(model)
+    if own_names == list(names):
+        return model
+    renamed = _replace(_serialize(model), dict(zip(own_names, names, strict=True)))
+    with silence_advice(), preserve_quantized_scope():
+        copy = tf.keras.models.model_from_json(json.dumps(renamed))
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _find_names(part: object) -> Iterator[str]:
+    """The names of layers and quantizers in the order in which they stand."""
+    if isinstance(part, dict):
+        config = part.get("config")
+        if isinstance(config, dict) and "Policy" not in str(part.get("class_name")):
+            name = config.get("name")
+            if isinstance(name, str):
+                yield name
+        for value in part.values():
+            yield from _find_names(value)
+    elif isinstance(part, list | tuple):
+        for value in part:
+            yield from _find_names(value)
+
+
+def _replace(part: object, numbers: dict[str, str]) -> object:
+    if isinstance(part, dict):
+        return {key: _replace(value, numbers) for key, value in part.items()}
+    if isinstance(part, list | tuple):
+        return [_replace(value, numbers) for value in part]
+    return numbers.get(part, part) if isinstance(part, str) else part
