@@ -11,7 +11,7 @@ from recu_tf.choices import MODELS
 from recu_tf.precision import use_precision
 from recu_tf.settings import Settings
 from recu_tf.training.distillation import Distillation
-from recu_tf.training.images import Images, load_images
+from recu_tf.training.image_sets import Images, load_images
 from recu_tf.training.initial_weights import load_first_stage, load_initial_network
 from recu_tf.training.own_model import copy_model
 from recu_tf.training.own_training import Own, find_normalization, read_own
@@ -183,7 +183,7 @@ def prepare(
         )
     _check_shape(start, images, settings)
     with strategy.scope(), use_precision(settings.precision):
-        network = copy_model(start) if own.model else models.build_like(start, *names)
+        network = copy_model(start) if own.model is not None else models.build_like(start, *names)
         if settings.sync_batch_norm:
             network = synchronize_batch_norm(network)
         teacher = load_teacher(settings, network, find_normalization(settings, own))

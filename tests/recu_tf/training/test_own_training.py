@@ -268,8 +268,5 @@ def test_published_network_learns_images_of_the_caller(monkeypatch, tmp_path):
     assert runs.Run.open(run.path).normalization == scale
     assert run.load_model().output_shape == (None, 3)
     other = Settings(model="resnet34_1w1a", dataset="imagenet")
-    with pytest.raises(
-        ValueError,
-        match="`model` must be one of resnet20_1w1a, .* for own images of 6x6, got 'resnet34",
-    ):
+    with pytest.raises(ValueError, match=r"`model` must be one of .* for own images of 6x6, got"):
         training.train(other, tmp_path / "other", data=given)
