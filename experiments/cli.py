@@ -43,6 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
     """
     parser = command_parser()
     options = parser.parse_args(arguments)
+    # Some commands print how to continue.
+    options.arguments = sys.argv[1:] if arguments is None else list(arguments)
     if options.version:
         from importlib import metadata
 

@@ -37,12 +37,18 @@ def _rows(settings: Settings) -> list[tuple[str, str]]:
     return [(name, str(value)) for name, value in asdict(settings).items()]
 
 
-def dry_run(settings: Settings, init_from: str | os.PathLike | None = None) -> str:
+def dry_run(
+    settings: Settings,
+    *,
+    init_from: str | os.PathLike | None = None,
+    stage1: str | os.PathLike | None = None,
+) -> str:
     """Builds everything that a training needs and trains a few steps.
 
     Args:
         settings: what to train and how.
         init_from: weights to start from, see `recu_tf.training.train`.
+        stage1: network of the first stage to start from, see there.
 
     Returns:
         The settings, Larq's memory report, and the time of a step, an epoch and the training.
@@ -52,7 +58,7 @@ def dry_run(settings: Settings, init_from: str | os.PathLike | None = None) -> s
     """
     # At least ten epochs, because a shorter training may have too few steps to measure.
     longer = replace(settings, epochs=max(settings.epochs, 10), steps_per_execution=1)
-    prepared = prepare(longer, init_from=init_from)
+    prepared = prepare(longer, init_from=init_from, stage1=stage1)
     learner, strategy = prepared.learner, prepared.strategy
     report = io.StringIO()
     with contextlib.redirect_stdout(report):

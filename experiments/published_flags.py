@@ -9,7 +9,6 @@ from experiments.options import Parser
 
 __all__ = ["add_arguments", "check", "notes"]
 
-TWO_STAGE = "two_stage_resnet18_1w1a or two_stage_resnet34_1w1a"
 TEACHER = (
     f"a full-precision network: {NETWORK}, a name of keras.applications such as ResNet50, or "
     "zoo/NAME of larq-zoo"
@@ -18,7 +17,6 @@ TEACHER = (
 
 def add_arguments(parser: Parser) -> None:
     """Adds them to `recu train`, so that published command lines are understood."""
-    parser.option("--stage1", metavar="FILE", help="refused: --init_from replaces it")
     parser.option(
         "--use_dali",
         action="store_true",
@@ -38,14 +36,8 @@ def check(options: argparse.Namespace) -> None:
         options: of `recu train`.
 
     Raises:
-        ValueError: --stage1, or a --teacher that names a network of torchvision.
+        ValueError: a --teacher that names a network of torchvision.
     """
-    if options.stage1 is not None:
-        raise ValueError(
-            f"--stage1 is --init_from here: write --init_from {options.stage1} --model MODEL "
-            f"--teacher TEACHER, where MODEL is {TWO_STAGE}, which the published folder calls "
-            f"resnet18_1w1a and resnet34_1w1a, and TEACHER is {TEACHER}."
-        )
     teacher = getattr(options, "teacher", None)
     # All names of torchvision begin with a small letter, all of keras.applications with a capital.
     is_published = teacher is not None and re.fullmatch(r"[a-z]\w*", teacher)

@@ -13,7 +13,10 @@ __all__ = ["has_run", "resolve"]
 
 DEFAULTS = vars(Settings())
 # What the run to start from decides, unless it is given.
-INHERITED = ("model", "dataset", "data_path")
+INHERITED = {
+    "init_from": ("model", "dataset", "data_path", "network_precision"),
+    "stage1": ("model", "dataset", "data_path", "teacher"),
+}
 
 
 def resolve(options: argparse.Namespace) -> tuple[Settings, Path]:
@@ -34,7 +37,7 @@ def resolve(options: argparse.Namespace) -> tuple[Settings, Path]:
     """
     recipe = RECIPES[options.recipe] if options.recipe else None
     given = {**(recipe.settings if recipe else {}), **_list_given(options)}
-    inherited = _inherit(options.init_from)
+    inherited = _inherit(options)
     dataset = {**DEFAULTS, **inherited, **given}["dataset"]
     chosen = {**DEFAULTS, **DATASET_DEFAULTS.get(dataset, {}), **inherited, **given}
     directory = _choose_directory(options, chosen)
@@ -70,12 +73,14 @@ def _list_given(options: argparse.Namespace) -> dict:
     return given
 
 
-def _inherit(init_from: str | None) -> dict:
-    """What the run to start from decides; nothing if it is a file."""
-    if init_from is None or not Path(init_from).is_dir():
-        return {}
-    settings = Settings.of_run(Run.open(init_from))
-    return {name: getattr(settings, name) for name in INHERITED}
+def _inherit(options: argparse.Namespace) -> dict:
+    """What the run to start from decides; nothing if it is a file, or still to be trained."""
+    for option, names in INHERITED.items():
+        path = getattr(options, option)
+        if path is not None and has_run(Path(path)):
+            settings = Settings.of_run(Run.open(path))
+            return {name: getattr(settings, name) for name in names}
+    return {}
 
 
 def _choose_directory(options: argparse.Namespace, chosen: dict) -> Path:
@@ -89,5 +94,5 @@ def _choose_directory(options: argparse.Namespace, chosen: dict) -> Path:
 
 def _check_needs(recipe: Recipe | None, options: argparse.Namespace, chosen: dict) -> None:
     for name in recipe.needs if recipe else ():
-        if not (options.init_from if name == "init_from" else chosen[name]):
+        if not (getattr(options, name) if name in INHERITED else chosen[name]):
             raise ValueError(f"--recipe {options.recipe} needs --{name}, which was not given.")

@@ -1,4 +1,4 @@
-"""`recu recipes`: the published recipes, listed without TensorFlow."""
+"""`recu recipes`: the recipes, listed without TensorFlow."""
 
 import argparse
 
@@ -10,8 +10,11 @@ from experiments.recipes import RECIPES, Recipe
 __all__ = ["DESCRIPTION", "HELP", "NAME", "add_arguments", "run"]
 
 NAME = "recipes"
-HELP = "list the published recipes"
-DESCRIPTION = "Lists the published recipes with their accuracies in percent and their settings."
+HELP = "list the recipes"
+DESCRIPTION = (
+    "Lists the recipes with their settings and, where they were published, the accuracies in "
+    "percent."
+)
 
 
 def add_arguments(parser: Parser) -> None:
@@ -31,4 +34,5 @@ def _flags(recipe: Recipe) -> str:
         f"--{name}" if value is True else f"--{name} {value}"
         for name, value in recipe.settings.items()
     ]
-    return " ".join([*flags, *(f"--{name} ..." for name in recipe.needs)])
+    stages = [f"({' then '.join(recipe.stages)})"] if recipe.stages else []
+    return " ".join([*flags, *(f"--{name} ..." for name in recipe.needs), *stages])

@@ -60,6 +60,13 @@ def add_arguments(parser: Parser) -> None:
         if_omitted="random weights",
     )
     parser.option(
+        "--stage1",
+        metavar="NETWORK",
+        help="network of a first stage, with binary activations and real kernels, from whose "
+        f"weights the second begins, with new alphas: {NETWORK}",
+        if_omitted="none",
+    )
+    parser.option(
         "--evaluate",
         "-e",
         metavar="FILE",
@@ -107,15 +114,33 @@ def run(options: argparse.Namespace) -> None:
     if options.evaluate is not None:
         _evaluate(options)
         return
+    from experiments.stages import list_stages
     from experiments.training_settings import resolve
+    from recu_tf.runs import Run
 
-    settings, directory = resolve(options)
+    stages = list_stages(options)
+    trainings = [(stage, *resolve(stage)) for stage in stages]
     if options.dry_run:
-        from experiments.dry_run import dry_run
-
-        print(dry_run(settings, options.init_from))
+        _dry_run(trainings)
         return
-    _train(options, settings, directory)
+    for _, _, directory in trainings:
+        if not options.resume:
+            Run.check_free(directory)
+    for number, (stage, settings, directory) in enumerate(trainings, 1):
+        if len(stages) > 1:
+            print(f"Stage {number} of {len(stages)}: {directory}", flush=True)
+        # Resumed by itself, the last stage needs no settings; one before needs those of all.
+        whole = number < len(stages) and _command([*options.arguments, "--resume"])
+        _train(stage, settings, directory, whole or None)
+
+
+def _dry_run(trainings: list[tuple[argparse.Namespace, Settings, Path]]) -> None:
+    from experiments.dry_run import dry_run
+
+    for stage, settings, _ in trainings:
+        # Of a recipe with two stages, the first is not there yet: the second starts anew.
+        stage1 = stage.stage1 if len(trainings) == 1 else None
+        print(dry_run(settings, init_from=stage.init_from, stage1=stage1))
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -130,7 +155,10 @@ def _evaluate(options: argparse.Namespace) -> None:
     print(evaluate(options.evaluate, **given))
 
 
-def _train(options: argparse.Namespace, settings: Settings, directory: Path) -> None:
+def _train(
+    options: argparse.Namespace, settings: Settings, directory: Path, whole: str | None
+) -> None:
+    """Trains a run; `whole` is the command that resumes it and trains the stages after it."""
     from experiments.training_settings import has_run
     from recu_tf import runs, training
     from recu_tf.training.errors import LossNotFinite, TrainingInterrupted
@@ -145,18 +173,20 @@ def _train(options: argparse.Namespace, settings: Settings, directory: Path) -> 
             settings,
             directory,
             init_from=options.init_from,
+            stage1=options.stage1,
             resume=options.resume,
             print_freq=options.print_freq,
             time_estimate=bool(options.time_estimate),
         )
     except TrainingInterrupted as error:
-        error.args = (f"{error}. To resume: {_resume_command(options, directory)}",)
+        error.args = (f"{error}. To resume: {whole or _resume_command(options, directory)}",)
         raise
     except LossNotFinite as error:
         lr = min(settings.lr / 10, USUAL_LR[settings.optimizer])
+        then = f", then {whole}" if whole else ""
         error.args = (
-            f"{error} To resume: {_resume_command(options, directory)} --lr {lr:g}. If the loss "
-            "had been growing long before, start again with that --lr and another --save.",
+            f"{error} To resume: {_resume_command(options, directory)} --lr {lr:g}{then}. If the "
+            "loss had been growing long before, start again with that --lr and another --save.",
         )
         raise
     # Another process is the chief, or the metrics are lost.
@@ -173,12 +203,16 @@ def _resume_command(options: argparse.Namespace, directory: Path) -> str:
     name = directory.relative_to(options.results_dir)
     where = ["--results_dir", options.results_dir, "--save", str(name)]
     gpus = [] if options.gpus is None else ["--gpus", options.gpus]
-    return shlex.join(["recu", "train", "--resume", *where, *gpus])
+    return _command(["train", "--resume", *where, *gpus])
+
+
+def _command(arguments: list[str]) -> str:
+    return shlex.join(["recu", *arguments])
 
 
 def _print_result(trained: Run, recipe: str | None) -> None:
     best = max(trained.metrics(), key=lambda line: line["val_accuracy"])
     print(f"Best epoch {best['epoch'] + 1}: top-1 {best['val_accuracy']:.2%} on the test images")
-    if recipe:
+    if recipe and RECIPES[recipe].top_1 is not None:
         print(f"Published: top-1 {RECIPES[recipe].top_1} % with this recipe")
     print(f"Next: {', '.join(f'recu {name} {trained.path}' for name in NEXT)}")

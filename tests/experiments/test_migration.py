@@ -84,7 +84,7 @@ def test_published_flag_does_what_the_table_says(example, here, capsys):
     for name, value in changed.items():
         assert value is True or isinstance(value, list) or str(value) in example.split(), name
     # What is no setting and no place is for the training alone.
-    elsewhere = {"resume", "evaluate", "gpus", "print_freq", "time_estimate"}
+    elsewhere = {"resume", "stage1", "evaluate", "gpus", "print_freq", "time_estimate"}
     assert resolve(options) != resolve(plain) or set(changed) <= elsewhere
 
 
@@ -108,8 +108,8 @@ def test_published_second_stage_is_refused_with_what_to_write(capsys, monkeypatc
     assert cli.main(["train", *shlex.split(TWO_STAGE)]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert "write --init_from stage1.pth.tar --model MODEL --teacher TEACHER" in error
-    assert "MODEL is two_stage_resnet18_1w1a or two_stage_resnet34_1w1a" in error
+    assert "--teacher must be a full-precision network" in error
+    assert "got 'resnet34': networks of torchvision are not downloaded here" in error
 
 
 @pytest.mark.parametrize("teacher", ["resnet34", "nowhere.keras", "weights.pth"])

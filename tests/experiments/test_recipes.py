@@ -4,21 +4,56 @@ from experiments.recipes import RECIPES
 from recu_tf import models
 from recu_tf.settings import Settings
 
+SINGLE = {name: recipe for name, recipe in RECIPES.items() if "two-stage" not in name}
+STAGES = [recipe.stages for recipe in RECIPES.values() if recipe.stages]
+
+
+def make_settings(recipe):
+    teacher = {"teacher": "teacher.keras"} if "teacher" in recipe.needs else {}
+    return Settings(**recipe.settings, **teacher)
+
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipe_makes_settings_of_a_network_that_its_data_set_has(name):
-    recipe = RECIPES[name]
-    teacher = {"teacher": "teacher.keras"} if "teacher" in recipe.needs else {}
-    settings = Settings(**recipe.settings, **teacher)
-    classes = models.DATASET_CLASSES[settings.dataset]
+    settings = make_settings(RECIPES[name])
     small = settings.dataset == "cifar10"
     assert settings.model in (models.CIFAR_NETWORKS if small else models.IMAGENET_NETWORKS)
-    assert classes == (10 if small else 1000)
+    assert models.DATASET_CLASSES[settings.dataset] == (10 if small else 1000)
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_single_stage_is_as_published(name):
+    settings, top_1 = make_settings(SINGLE[name]), SINGLE[name].top_1
+    small = settings.dataset == "cifar10"
     assert settings.warm_up
-    assert settings.weight_decay == (5e-4 if small else 0.0 if teacher else 1e-4)
-    assert 87 < recipe.top_1 < 94 if small else 60 < recipe.top_1 < 67
+    assert settings.weight_decay == (5e-4 if small else 1e-4)
+    assert 87 < top_1 < 94 if small else 60 < top_1 < 66
+
+
+@pytest.mark.parametrize("names", STAGES)
+def test_stages_follow_each_other(names):
+    first, second = (make_settings(RECIPES[name]) for name in names)
+    assert {first.optimizer, second.optimizer} == {"adam"}
+    assert (first.network_precision, second.network_precision) == ("binary_activations", "binary")
+    assert (first.lr, first.lr_type, first.weight_decay) == (2.5e-3, "linear", 1e-5)
+    assert (second.lr, second.lr_type, second.weight_decay) == (1e-3, "cos", 0)
+    assert (first.warm_up, second.warm_up) == (False, True)
+    assert second.epochs == 2 * first.epochs
+    assert (second.tau_min, second.tau_max) == (0.85, 0.99)
+    assert (first.model, first.dataset) == (second.model, second.dataset)
+    assert "stage1" in RECIPES[names[1]].needs
+
+
+def test_stages_for_imagenet_learn_from_a_teacher():
+    recipe = RECIPES["imagenet-two-stage-resnet18"]
+    settings = [make_settings(RECIPES[name]) for name in recipe.stages]
+    assert [stage.epochs for stage in settings] == [128, 256]
+    assert [stage.batch_size for stage in settings] == [512, 512]
+    assert all("teacher" in RECIPES[name].needs for name in recipe.stages)
+    assert recipe.top_1 == 66.4
 
 
 def test_there_is_one_for_each_published_row():
-    assert len(RECIPES) == 11
-    assert sum("init_from" in recipe.needs for recipe in RECIPES.values()) == 6
+    assert len(SINGLE) == 10
+    assert sum("init_from" in recipe.needs for recipe in SINGLE.values()) == 5
+    assert len(STAGES) == 2
