@@ -6,7 +6,7 @@ from pathlib import Path
 
 from experiments.recipes import DATASET_DEFAULTS, RECIPES, Recipe
 from recu_tf.runs import Run
-from recu_tf.settings import Settings
+from recu_tf.settings import OF_TEACHER, Settings
 from recu_tf.training.changes import SCHEDULE_SETTINGS
 
 __all__ = ["has_run", "resolve"]
@@ -15,7 +15,7 @@ DEFAULTS = vars(Settings())
 # What the run to start from decides, unless it is given.
 INHERITED = {
     "init_from": ("model", "dataset", "data_path", "network_precision"),
-    "stage1": ("model", "dataset", "data_path", "teacher"),
+    "stage1": ("model", "dataset", "data_path", "teacher", *OF_TEACHER),
 }
 
 
@@ -79,7 +79,9 @@ def _inherit(options: argparse.Namespace) -> dict:
         path = getattr(options, option)
         if path is not None and has_run(Path(path)):
             settings = Settings.of_run(Run.open(path))
-            return {name: getattr(settings, name) for name in names}
+            # Another teacher than that of the first stage has its own weights and layers.
+            replaced = {"teacher", *OF_TEACHER} if hasattr(options, "teacher") else set()
+            return {name: getattr(settings, name) for name in names if name not in replaced}
     return {}
 
 

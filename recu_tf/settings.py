@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from recu_tf import runs
 
-__all__ = ["Settings"]
+__all__ = ["OF_TEACHER", "Settings"]
 
 REQUIRED = ("model", "dataset")
 AT_LEAST_1 = ("epochs", "batch_size", "batch_size_test", "steps_per_execution")

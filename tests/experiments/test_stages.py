@@ -1,4 +1,5 @@
 import signal
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -9,9 +10,16 @@ from experiments.commands.parser import command_parser
 from experiments.stages import list_stages
 from experiments.training_settings import resolve
 from recu_tf import models, runs
+from recu_tf.settings import Settings
 from recu_tf.training.progress import Progress
 
 RECIPE = "cifar10-resnet20-two-stage"
+DESCRIPTION = {
+    "num_classes": 10,
+    "class_names": None,
+    "input_shape": [32, 32, 3],
+    "normalization": {"mean": [0.0] * 3, "std": [1.0] * 3},
+}
 SMALL = f"train --recipe {RECIPE} --dataset digits -b 8 -bt 5 --epochs 1".split()
 
 
@@ -38,6 +46,20 @@ def test_recipe_of_two_stages_is_two_trainings():
 def test_other_commands_are_a_single_training():
     for command in ("--recipe cifar10-resnet20", f"--recipe {RECIPE}-stage1", "--dataset digits"):
         assert len(resolved(command)) == 1
+
+
+def test_second_stage_inherits_images_and_teaching_from_the_first(tmp_path):
+    first = Settings(
+        model="resnet20_1w1a", dataset="digits", data_path="D", teacher="T", temperature=2.0
+    )
+    runs.Run.create(tmp_path / "first", {"settings": asdict(first), **DESCRIPTION})
+    command = f"--recipe {RECIPE}-stage2 --stage1 {tmp_path / 'first'}"
+    ((_, settings, _),) = resolved(command)
+    assert (settings.dataset, settings.data_path) == ("cifar10", "D")
+    assert (settings.teacher, settings.temperature) == ("T", 2.0)
+    assert settings.network_precision == "binary"
+    ((_, settings, _),) = resolved(f"{command} --teacher U")
+    assert (settings.teacher, settings.temperature) == ("U", 1.0)
 
 
 @pytest.mark.parametrize(
