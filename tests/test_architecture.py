@@ -22,7 +22,7 @@ COMPONENTS = {
         export_options refusals pipeline bundle exporter reverification
     """,
     "experiments": """
-        quiet machine recipes declarations options published_flags report benchmarks
+        quiet machine recipes declarations options published_flags report benchmarks stages
         network_evaluation tflite_benchmark training_settings visible_gpus dry_run commands cli
     """,
 }

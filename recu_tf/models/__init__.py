@@ -2,7 +2,6 @@
 
 from recu_tf.models import zoo
 from recu_tf.models.binarization import binarize
-from recu_tf.models.binary_kernels import binarize_kernels
 from recu_tf.models.network_options import get_precision
 from recu_tf.models.registry import (
     CIFAR_NETWORKS,
@@ -21,6 +20,7 @@ from recu_tf.models.regularization import select_kernels, select_l2_variables
 from recu_tf.models.residual import ResidualNetwork
 from recu_tf.models.resnet import imagenet_resnet18, imagenet_resnet34, resnet18, resnet20
 from recu_tf.models.retrofit import with_recu
+from recu_tf.models.second_stage import build_second_stage
 from recu_tf.models.two_stage import two_stage_resnet18, two_stage_resnet34
 from recu_tf.models.vgg import vgg_small
 
@@ -32,9 +32,9 @@ __all__ = [
     "NETWORK_NAMES",
     "ResidualNetwork",
     "binarize",
-    "binarize_kernels",
     "build",
     "build_like",
+    "build_second_stage",
     "check_name",
     "get_input_shape",
     "get_networks",

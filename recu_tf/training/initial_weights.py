@@ -88,7 +88,7 @@ def load_first_stage(path: str | os.PathLike, settings: Settings) -> tf.keras.Mo
         settings: of the second stage, whose network it has to be.
 
     Returns:
-        The binary network, see `recu_tf.models.binarize_kernels`.
+        The binary network, see `recu_tf.models.build_second_stage`.
 
     Raises:
         FileNotFoundError: there is none.
@@ -102,6 +102,6 @@ def load_first_stage(path: str | os.PathLike, settings: Settings) -> tf.keras.Mo
         )
     model = _load_same(path, "stage1", settings)
     try:
-        return models.binarize_kernels(model, settings.model, settings.dataset)
+        return models.build_second_stage(model, settings.model, settings.dataset)
     except ValueError as error:
         raise ValueError(f"`stage1`: {path}: {error}") from error

@@ -85,7 +85,7 @@ def train(
         init_from: path of the network to start from, in any format of `recu_tf.networks.load`, with
             a new optimizer and new schedules (the published "finetune").
         stage1: path of the network of a first stage, with real kernels, from whose weights the
-            second begins, see `recu_tf.models.binarize_kernels`; not together with `init_from`.
+            second begins, see `recu_tf.models.build_second_stage`; not together with `init_from`.
         resume: whether to resume the run in the directory; if there is none, a new one begins.
             `model` and `data` have to be given again; the weights come from the checkpoint. If
             several processes train, they have to see the same directory. With other `epochs`, `lr`

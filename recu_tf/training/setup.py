@@ -132,7 +132,7 @@ def prepare(
         init_from: path of the network to start from, in any format of `recu_tf.networks.load`, with
             a new optimizer and new schedules (the published "finetune").
         stage1: path of the network of a first stage, with real kernels, from whose weights the
-            second begins, see `recu_tf.models.binarize_kernels`; not together with `init_from`.
+            second begins, see `recu_tf.models.build_second_stage`; not together with `init_from`.
         strategy: the devices to train on; None makes the strategy that the settings name.
         own: what the caller brings along, see `recu_tf.training.own_training.read_own`.
 

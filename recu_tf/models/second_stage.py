@@ -6,10 +6,10 @@ from recu_tf import choices
 from recu_tf.layers import ChannelScale
 from recu_tf.models.registry import build, get_variant
 
-__all__ = ["binarize_kernels"]
+__all__ = ["build_second_stage"]
 
 
-def binarize_kernels(network: tf.keras.Model, name: str, dataset: str) -> tf.keras.Model:
+def build_second_stage(network: tf.keras.Model, name: str, dataset: str) -> tf.keras.Model:
     """Builds the binary network of a network with real kernels, with its weights.
 
     The weights are copied by name. The real kernels become latent weights, which `ReCU` centres

@@ -38,7 +38,7 @@ def test_second_stage_starts_with_all_weights_but_the_alphas(kind, tmp_path):
     first.set_weights([np.random.default_rng(0).random(w.shape) for w in first.weights])
     # Loaded from a file, as in a training: there, weights have other names.
     first.save(tmp_path / "first.keras")
-    second = models.binarize_kernels(load_keras(tmp_path / "first.keras"), *kind)
+    second = models.build_second_stage(load_keras(tmp_path / "first.keras"), *kind)
     assert models.get_precision(second) == "binary"
     for layer in second.layers:
         if not layer.weights:
@@ -66,7 +66,7 @@ def test_shape_and_padding_are_those_of_the_first_stage(monkeypatch):
         precision="float",
         rotated=True,
     )
-    second = models.binarize_kernels(first, "resnet20_1w1a", "digits")
+    second = models.build_second_stage(first, "resnet20_1w1a", "digits")
     assert models.get_variant(second) == {**models.get_variant(first), "precision": "binary"}
 
 
@@ -76,12 +76,12 @@ def test_every_tensor_must_have_a_place(monkeypatch):
     wide = models.build("vgg_small_1w1a", "digits", **options)
     message = "`network` must be a resnet20_1w1a for digits, got tensors that have no place in it: "
     with pytest.raises(ValueError, match=message + r".*conv5/kernel \(3, 3, 512, 512\)"):
-        models.binarize_kernels(wide, "resnet20_1w1a", "digits")
+        models.build_second_stage(wide, "resnet20_1w1a", "digits")
     first = models.build("resnet20_1w1a", "digits", **options)
     part = tf.keras.Model(first.input, tf.keras.layers.GlobalAvgPool2D()(first.layers[4].output))
     part = tf.keras.Model(first.input, part.output)
     with pytest.raises(ValueError, match=r"got no tensors for .*linear/kernel, linear/bias\."):
-        models.binarize_kernels(part, "resnet20_1w1a", "digits")
+        models.build_second_stage(part, "resnet20_1w1a", "digits")
 
 
 def test_binary_kernels_are_refused(monkeypatch):
@@ -89,4 +89,4 @@ def test_binary_kernels_are_refused(monkeypatch):
     binary = models.build("resnet20_1w1a", "digits")
     message = "`network` must have real kernels, got 'resnet20_1w1a' with binary ones"
     with pytest.raises(ValueError, match=message):
-        models.binarize_kernels(binary, "resnet20_1w1a", "digits")
+        models.build_second_stage(binary, "resnet20_1w1a", "digits")
