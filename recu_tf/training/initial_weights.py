@@ -30,7 +30,8 @@ def load_network(path: str | os.PathLike, name: str, dataset: str) -> networks.N
     Args:
         path: of it, in any format of `recu_tf.networks.load`; a run gives its best model.
         name: of the setting, "teacher", "init_from" or "stage1".
-        dataset: one of `recu_tf.data.DATASETS`, whose variant a checkpoint is.
+        dataset: of the training, whose variant a checkpoint is; that of images of the caller's own
+            is inferred from its tensors.
 
     Raises:
         FileNotFoundError: there is none.

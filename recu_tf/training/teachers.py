@@ -142,7 +142,7 @@ def load_teacher(
     if normalization is None and own is not None:
         raise ValueError(
             f"`teacher` {name} needs images whose normalisation is known, those of the training "
-            "have none."
+            "have none: give `normalization`."
         )
     if None in shape and (own not in (None, normalization) or received != shape):
         raise ValueError(f"`teacher` needs images of one size, the network takes {shape}.")

@@ -8,7 +8,7 @@ import tensorflow as tf
 from complaints import complaint
 from conftest import few_digits, tiny_resnet
 
-from recu_tf import runs, training
+from recu_tf import networks, runs, training
 from recu_tf.data import DATASETS, Normalization
 from recu_tf.precision import use_precision
 from recu_tf.runs import checkpoints
@@ -257,6 +257,23 @@ def test_teacher_of_a_file_that_says_nothing_of_its_images_gets_the_same(setting
     with pytest.raises(ValueError, match="needs images whose normalisation is known"):
         load_teacher(settings, network, None)
     assert load_teacher(settings, network, PIXELS).adapt is None
+
+
+def test_checkpoint_is_read_without_the_name_of_images_of_the_caller(
+    settings, teacher_path, monkeypatch
+):
+    given = []
+
+    def load(path, dataset):
+        given.append(dataset)
+        raise ValueError("stop")
+
+    monkeypatch.setattr(networks, "load", load)
+    for dataset in ("digits", "own"):
+        named = dataclasses.replace(settings, dataset=dataset, teacher=teacher_path)
+        with pytest.raises(ValueError, match="`teacher`: stop"):
+            load_teacher(named, tiny_resnet((32, 32, 3), 10), DIGITS)
+    assert given == ["digits", None]
 
 
 def test_saved_model_without_layers_that_ends_with_a_softmax_is_seen(settings, tmp_path):
