@@ -212,7 +212,13 @@ def _command(arguments: list[str]) -> str:
 
 def _print_result(trained: Run, recipe: str | None) -> None:
     best = max(trained.metrics(), key=lambda line: line["val_accuracy"])
-    print(f"Best epoch {best['epoch'] + 1}: top-1 {best['val_accuracy']:.2%} on the test images")
+    print(
+        f"Best epoch {best['epoch'] + 1}: top-1 {best['val_accuracy']:.2%} on the "
+        f"{trained.chosen_on}"
+    )
+    test = trained.config.get("test")
+    if test:
+        print(f"Its model on {test['images']:,} test images: top-1 {test['top_1']:.2%}")
     if recipe and RECIPES[recipe].top_1 is not None:
         print(f"Published: top-1 {RECIPES[recipe].top_1} % with this recipe")
     print(f"Next: {', '.join(f'recu {name} {trained.path}' for name in NEXT)}")

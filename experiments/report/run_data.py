@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from recu_tf import evaluation, json_text, larq_summary, metrics, quantizers, runs
 
-__all__ = ["EDGES", "Contents", "LayerWeights", "Memory", "read"]
+__all__ = ["EDGES", "Contents", "LayerWeights", "Memory", "parse_number", "read"]
 
 MOST_EPOCHS = 100_000  # a number beyond is damage
 EDGES = np.linspace(-12, 12, 61)  # of the histograms; a standardised kernel deviates by 2.83

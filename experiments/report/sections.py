@@ -13,7 +13,7 @@ from recu_tf.html import Section, Table
 __all__ = ["make_sections"]
 
 MOST_CLASSES = 30  # of a confusion matrix that can be read
-CURVES = (  # title, unit, factor, what is on the test images, what is on the training images
+CURVES = (  # title, unit, factor, of the images that choose the epoch, of the training images
     ("Loss", "cross-entropy", 1, "val_loss", "loss"),
     ("Accuracy", "top-1, %", 100, "val_accuracy", "accuracy"),
     ("Learning rate", "", 1, "lr", None),
@@ -49,7 +49,7 @@ def _draw_curves(runs: Sequence[Contents]) -> dict[str, object] | None:
         for number, run in enumerate(runs, 1):
             for key, images, dashed in (
                 (training_key, "training", True),
-                (test_key, "test", False),
+                (test_key, run.run.chosen_on.split()[0], False),
             ):
                 points = [] if key is None else run.values(key)
                 points = [(x, None if y is None else factor * y) for x, y in points]
@@ -62,7 +62,8 @@ def _draw_curves(runs: Sequence[Contents]) -> dict[str, object] | None:
                 title, unit, series, zero=test_key in ZERO, least=least, bounds=bounds
             )
             drawn.append(chart)
-    return {"runs": runs, "charts": drawn} if drawn else None
+    chosen_on = " or ".join(dict.fromkeys(run.run.chosen_on for run in runs))
+    return {"runs": runs, "charts": drawn, "chosen_on": chosen_on} if drawn else None
 
 
 def _format_scale(low: float, high: float, power: float) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments.report.run_data import Contents, Memory
+from experiments.report.run_data import Contents, Memory, parse_number
 from recu_tf.durations import format_duration
 from recu_tf.html import Table
 
@@ -26,7 +26,9 @@ MEMORY = "Memory (KiB)"
 def make_summary(runs: Sequence[Contents]) -> Table:
     """The accuracies and durations of each run."""
     rows = []
-    for run in runs:
+    chosen_on = list(dict.fromkeys(run.run.chosen_on for run in runs))
+    tests = [_read_test(run) for run in runs]
+    for run, test in zip(runs, tests, strict=True):
         settings = run.run.config["settings"]
         settings = settings if isinstance(settings, dict) else {}
         accuracies = [
@@ -42,13 +44,25 @@ def make_summary(runs: Sequence[Contents]) -> Table:
                 f"{len(run.epochs)} of {settings.get('epochs', '?')}" if run.epochs else NOTHING,
                 f"{best[0]:.2%} (epoch {best[1]})" if best else NOTHING,
                 f"{accuracies[-1][0]:.2%}" if accuracies else NOTHING,
+                *([run.run.chosen_on] if len(chosen_on) > 1 else []),
+                *([NOTHING if test is None else f"{test:.2%}"] if any(tests) else []),
                 format_duration(float(np.median(seconds))) if seconds else NOTHING,
                 format_duration(sum(seconds)) if seconds else NOTHING,
             ]
         )
     header = ("Run", "Network", "Data set", "Epochs", "Best top-1", "Last top-1")
+    if len(chosen_on) > 1:
+        header = (*header, "On")
+    if any(tests):
+        header = (*header, "Best model on the test images")
     header = (*header, "Epoch (median)", "Training")
-    return Table("Accuracies are those on the test images", header, rows)
+    return Table(f"Accuracies are those on the {' or '.join(chosen_on)}", header, rows)
+
+
+def _read_test(run: Contents) -> float | None:
+    """The accuracy of the best model on the test images, if held-out images chose it."""
+    test = run.run.config.get("test")
+    return parse_number(test.get("top_1")) if isinstance(test, dict) else None
 
 
 def make_memory_totals(runs: Sequence[Contents]) -> Table:

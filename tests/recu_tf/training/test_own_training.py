@@ -270,3 +270,18 @@ def test_published_network_learns_images_of_the_caller(monkeypatch, tmp_path):
     other = Settings(model="resnet34_1w1a", dataset="imagenet")
     with pytest.raises(ValueError, match=r"`model` must be one of .* for own images of 6x6, got"):
         training.train(other, tmp_path / "other", data=given)
+
+
+def test_held_out_images_of_the_caller_choose_the_epoch_and_others_test_it(tmp_path):
+    settings = Settings(epochs=2, batch_size=8, validation_split=1 / 3)
+    run = train(tmp_path / "run", settings=settings, model=flat_model((6, 6, 3), CLASSES))
+    assert run.chosen_on == "held-out training images"
+    assert run.config["training_images"] == 12
+    assert run.config["own"]["images"]["validation"]["images"] == [6, 6, 6, 3]
+    test = runs.Run.open(run.path).config["test"]
+    images, labels = ARRAYS[1]
+    right = run.load_model("best").predict(images.astype("float32")).argmax(axis=1) == labels
+    assert test["top_1"] == pytest.approx(right.mean())
+    assert test["images"] == 5
+    with pytest.raises(ValueError, match="`validation_split` must be 0 for batches of your own"):
+        train(tmp_path / "other", settings=settings, given=(make_batches(8), make_batches(4)))
