@@ -41,8 +41,9 @@ def resolve(options: argparse.Namespace) -> tuple[Settings, Path]:
     dataset = {**DEFAULTS, **inherited, **given}["dataset"]
     chosen = {**DEFAULTS, **DATASET_DEFAULTS.get(dataset, {}), **inherited, **given}
     directory = _choose_directory(options, chosen)
-    if options.resume and has_run(directory):
-        recorded = vars(Settings.of_run(Run.open(directory)))
+    source = _find_recorded(options, directory)
+    if source is not None:
+        recorded = vars(Settings.of_run(Run.open(source)))
         # A recipe does not undo an extension of the run: only options change its schedules.
         changes = {
             name: value
@@ -52,6 +53,15 @@ def resolve(options: argparse.Namespace) -> tuple[Settings, Path]:
         return Settings(**{**recorded, **changes}), directory
     _check_needs(recipe, options, chosen)
     return Settings(**chosen), directory
+
+
+def _find_recorded(options: argparse.Namespace, directory: Path) -> Path | None:
+    """The run whose settings a training resumes with: its own, or that of the first seed."""
+    candidates = [directory] if options.resume else []
+    if options.resume and hasattr(options, "sibling"):
+        own, first = options.sibling
+        candidates.append(first / directory.relative_to(own))
+    return next(filter(has_run, candidates), None)
 
 
 def has_run(directory: Path) -> bool:

@@ -23,7 +23,8 @@ COMPONENTS = {
     """,
     "experiments": """
         quiet machine recipes declarations options published_flags report benchmarks stages
-        network_evaluation tflite_benchmark training_settings visible_gpus dry_run commands cli
+        network_evaluation tflite_benchmark training_settings seeds visible_gpus
+        dry_run commands cli
     """,
 }
 PACKAGES = ("recu_tf", "export", "experiments")

@@ -84,6 +84,15 @@ def test_example_of_a_plain_model_becomes_binary_and_learns():
     assert names["network"].history.history["loss"][-1] < np.log(10)
 
 
+def test_example_of_own_images_leaves_a_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = run_examples("Your own training data, any Keras model")
+    assert names["run"].chosen_on == "validation images"
+    assert names["network"].output_shape == (None, 10)
+    losses = [line["loss"] for line in names["run"].metrics()]
+    assert losses[-1] < losses[0]
+
+
 def test_example_of_larq_zoo_gives_probabilities():
     pytest.importorskip("larq_zoo", reason="needs larq-zoo, the extra zoo")
     network = run_examples("Networks of larq-zoo")["network"]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments import published_flags
 from experiments.declarations import NETWORK, SETTINGS
-from experiments.options import Parser
+from experiments.options import Parser, positive_integer
 from experiments.recipes import RECIPES
 
 if TYPE_CHECKING:
@@ -67,6 +68,14 @@ def add_arguments(parser: Parser) -> None:
         if_omitted="none",
     )
     parser.option(
+        "--seeds",
+        type=positive_integer,
+        help="train N runs, SAVE/seedS for the seeds S = SEED, SEED + 1, ..., and print the best "
+        "top-1 of each, their mean and their standard deviation; --resume with the whole command "
+        "continues them",
+        if_omitted="one run, SAVE",
+    )
+    parser.option(
         "--evaluate",
         "-e",
         metavar="FILE",
@@ -118,20 +127,40 @@ def run(options: argparse.Namespace) -> None:
     from experiments.training_settings import resolve
     from recu_tf.runs import Run
 
-    stages = list_stages(options)
-    trainings = [(stage, *resolve(stage)) for stage in stages]
+    if options.seeds is not None and not options.dry_run:
+        from experiments.seeds import train_seeds
+
+        whole = _command([*options.arguments, "--resume"])
+        print(train_seeds(options, partial(_train_stages, whole=whole, last_alone=False)))
+        return
+    trainings = [(stage, *resolve(stage)) for stage in list_stages(options)]
     if options.dry_run:
         _dry_run(trainings)
         return
     for _, _, directory in trainings:
         if not options.resume:
             Run.check_free(directory)
+    # Resumed by itself, the last stage needs no settings; one before needs those of all.
+    _train_stages(trainings, _command([*options.arguments, "--resume"]), last_alone=True)
+
+
+def _train_stages(
+    trainings: list[tuple[argparse.Namespace, Settings, Path]], whole: str, *, last_alone: bool
+) -> Run | None:
+    """Trains one run after the other, and returns the last.
+
+    Args:
+        trainings: the options, settings and directory of each.
+        whole: the command that resumes all of them, and what comes after.
+        last_alone: whether nothing comes after the last.
+    """
+    trained = None
     for number, (stage, settings, directory) in enumerate(trainings, 1):
-        if len(stages) > 1:
-            print(f"Stage {number} of {len(stages)}: {directory}", flush=True)
-        # Resumed by itself, the last stage needs no settings; one before needs those of all.
-        whole = number < len(stages) and _command([*options.arguments, "--resume"])
-        _train(stage, settings, directory, whole or None)
+        if len(trainings) > 1:
+            print(f"Stage {number} of {len(trainings)}: {directory}", flush=True)
+        alone = last_alone and number == len(trainings)
+        trained = _train(stage, settings, directory, None if alone else whole)
+    return trained
 
 
 def _dry_run(trainings: list[tuple[argparse.Namespace, Settings, Path]]) -> None:
@@ -157,8 +186,8 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 def _train(
     options: argparse.Namespace, settings: Settings, directory: Path, whole: str | None
-) -> None:
-    """Trains a run; `whole` is the command that resumes it and trains the stages after it."""
+) -> Run | None:
+    """Trains a run; `whole` is the command that resumes it and trains those after it."""
     from experiments.training_settings import has_run
     from recu_tf import runs, training
     from recu_tf.training.errors import LossNotFinite, TrainingInterrupted
@@ -191,12 +220,13 @@ def _train(
         raise
     # Another process is the chief, or the metrics are lost.
     if trained is None or not trained.metrics():
-        return
+        return None
     if len(trained.metrics()) == epochs_before:
         print(
             f"All {settings.epochs} epochs had been trained before; a larger --epochs trains more."
         )
     _print_result(trained, options.recipe)
+    return trained
 
 
 def _resume_command(options: argparse.Namespace, directory: Path) -> str:
