@@ -36,22 +36,22 @@ def add_arguments(parser: Parser) -> None:
         "--recipe",
         metavar="NAME",
         choices=tuple(RECIPES),
-        help="start with the settings of a published result, which recu recipes lists; other "
-        "options override them",
+        help="start with the settings of a recipe, which recu recipes lists; other options "
+        "override them, in each stage of a recipe with two",
     )
     parser.option("--results_dir", metavar="DIR", default="results", help="directory of all runs")
     parser.option(
         "--save",
         metavar="NAME",
-        help="name of this run in RESULTS_DIR",
+        help="name of this run in RESULTS_DIR; a recipe with two stages trains SAVE/stage1 and "
+        "SAVE/stage2",
         if_omitted="RECIPE or MODEL_DATASET",
     )
     parser.option(
         "--resume",
         action="store_true",
         help="continue the run in RESULTS_DIR/SAVE as if it had not been interrupted, or start it "
-        "if there is none; its settings need not be given again; --epochs, --lr and "
-        "--lr_decay_step change the schedules of the remaining epochs",
+        "if there is none; the settings of a single run need not be given again; --epochs, --lr and --lr_decay_step change the schedules of the remaining epochs",
     )
     parser.option(
         "--init_from",
