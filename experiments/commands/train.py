@@ -51,7 +51,8 @@ def add_arguments(parser: Parser) -> None:
         "--resume",
         action="store_true",
         help="continue the run in RESULTS_DIR/SAVE as if it had not been interrupted, or start it "
-        "if there is none; the settings of a single run need not be given again; --epochs, --lr and --lr_decay_step change the schedules of the remaining epochs",
+        "if there is none; the settings of a single run need not be given again; --epochs, --lr "
+        "and --lr_decay_step change the schedules of the remaining epochs",
     )
     parser.option(
         "--init_from",
