@@ -1,6 +1,5 @@
 """Whole Keras models in `.keras` and `.h5` files of any origin."""
 
-import importlib.util
 import os
 import sys
 import zipfile
@@ -11,11 +10,9 @@ import tensorflow as tf
 
 from recu_tf import inflation, json_text
 from recu_tf.networks.origins import check_origins
-from recu_tf.runs.keras_file import load_keras
+from recu_tf.runs.keras_file import ZOO, load_keras, load_with_zoo
 
 __all__ = ["load_h5_file", "load_keras_file"]
-
-ZOO = "larq_zoo"
 
 
 def load_keras_file(path: str | os.PathLike) -> tf.keras.Model:
@@ -38,7 +35,7 @@ def load_keras_file(path: str | os.PathLike) -> tf.keras.Model:
     except Exception as error:  # zip and each of its decompressors have their own
         raise ValueError(f"{path} is damaged or no .keras file: {error}") from error
     check_origins(config, path)
-    return _load_with_zoo(load_keras, path)
+    return _load(load_keras, path)
 
 
 def load_h5_file(path: str | os.PathLike) -> tf.keras.Model:
@@ -59,24 +56,15 @@ def load_h5_file(path: str | os.PathLike) -> tf.keras.Model:
         raise ValueError(f"{path} is damaged or no .h5 file: {error}") from error
     inflation.check_h5_file(path, os.path.getsize(path), path)
     check_origins(config, path)
-    return _load_with_zoo(lambda path: tf.keras.models.load_model(path, compile=False), path)
+    return _load(lambda path: tf.keras.models.load_model(path, compile=False), path)
 
 
-def _load_with_zoo(
+def _load(
     load: Callable[[str | os.PathLike], tf.keras.Model], path: str | os.PathLike
 ) -> tf.keras.Model:
-    """Loads a file, after importing larq-zoo where that may be what it needs."""
+    """Loads a file, after importing larq-zoo where that may be what it needs; says what failed."""
     try:
-        try:
-            return load(path)
-        except inflation.TooLarge:
-            raise
-        except Exception:
-            # Its networks name functions that Keras knows only once it is imported.
-            if ZOO in sys.modules or not importlib.util.find_spec(ZOO):
-                raise
-            importlib.import_module(ZOO)
-            return load(path)
+        return load_with_zoo(load, path)
     except inflation.TooLarge:
         raise
     except Exception as error:  # zip, JSON, HDF5 and Keras each have their own

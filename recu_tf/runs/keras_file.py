@@ -1,15 +1,45 @@
-"""Loading a `.keras` file faster than Keras does."""
+"""Loading a `.keras` file faster than Keras does, and files of networks of larq-zoo."""
 
+import importlib.util
 import json
 import os
+import sys
 import tempfile
 import zipfile
+from collections.abc import Callable
 
 import tensorflow as tf
 
 from recu_tf import inflation, json_text
 
-__all__ = ["load_keras"]
+__all__ = ["ZOO", "load_keras", "load_with_zoo"]
+
+ZOO = "larq_zoo"
+
+
+def load_with_zoo(
+    load: Callable[[str | os.PathLike], tf.keras.Model], path: str | os.PathLike
+) -> tf.keras.Model:
+    """Loads a file, after importing larq-zoo where that may be what it needs.
+
+    Its networks name functions that Keras knows only once it is imported.
+
+    Args:
+        load: loads the file.
+        path: of the file.
+
+    Raises:
+        Exception: from `load`.
+    """
+    try:
+        return load(path)
+    except inflation.TooLarge:
+        raise
+    except Exception:
+        if ZOO in sys.modules or not importlib.util.find_spec(ZOO):
+            raise
+    importlib.import_module(ZOO)
+    return load(path)
 
 
 def load_keras(path: str | os.PathLike) -> tf.keras.Model:

@@ -21,7 +21,7 @@ from recu_tf.data import Normalization
 from recu_tf.runs import metrics_file
 from recu_tf.runs.atomic_write import write_aside
 from recu_tf.runs.directories import create_directory
-from recu_tf.runs.keras_file import load_keras
+from recu_tf.runs.keras_file import load_keras, load_with_zoo
 from recu_tf.runs.locking import LOCK
 from recu_tf.runs.run_config import (
     FORMAT,
@@ -162,7 +162,7 @@ class Run:
                 f"{path} does not exist: the training stopped before its first epoch ended."
             )
         try:
-            model = load_keras(path)
+            model = load_with_zoo(load_keras, path)
         except inflation.TooLarge:
             raise
         except Exception as error:  # zip, JSON, HDF5 and Keras each raise their own
