@@ -12,6 +12,7 @@ last.keras     the whole network after the last epoch
 """
 
 import os
+import warnings
 from pathlib import Path
 
 import tensorflow as tf
@@ -147,7 +148,10 @@ class Run:
 
     def save_model(self, model: tf.keras.Model, which: str) -> None:
         """Saves a model as the "best" or the "last" one, in one step."""
-        write_aside(self.model_path(which), model.save)
+        with warnings.catch_warnings():
+            # Of Keras, for initializers that are functions, such as one of larq-zoo.
+            warnings.filterwarnings("ignore", r"The `keras.initializers.serialize\(\)` API")
+            write_aside(self.model_path(which), model.save)
 
     def load_model(self, which: str = "best") -> tf.keras.Model:
         """Loads the "best" or the "last" model, uncompiled.
