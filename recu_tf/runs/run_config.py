@@ -6,6 +6,7 @@ from importlib import metadata
 from pathlib import Path
 
 from recu_tf import json_text
+from recu_tf.choices import OWN
 from recu_tf.runs.atomic_write import write_aside
 
 __all__ = ["FORMAT", "PARTIAL_CONFIG", "list_versions", "read_config", "write_config"]
@@ -92,7 +93,9 @@ def _check_classes(config: dict, path: Path) -> None:
 
 
 def _check_normalization(config: dict, path: Path) -> None:
-    if config["normalization"] is None:  # of the caller's own images
+    settings = config["settings"]
+    is_own = isinstance(settings, dict) and settings.get("dataset") == OWN
+    if config["normalization"] is None and is_own:
         return
     try:
         channels = config["input_shape"][-1]
@@ -106,5 +109,5 @@ def _check_normalization(config: dict, path: Path) -> None:
     if not is_valid:
         raise ValueError(
             f"`normalization` in {path} must have a mean and a std for each channel of "
-            f"`input_shape`, or be null, got {config['normalization']!r}."
+            f"`input_shape`, got {config['normalization']!r}."
         )
