@@ -1,19 +1,10 @@
 """Whole networks with random weights: the delegate, the engine and Keras."""
 
-import numpy as np
 import pytest
 import tensorflow as tf
-from binary_parts import cut
 from conftest import small_resnet
-from delegates import (
-    BACKENDS,
-    count_parts,
-    load_without_xnnpack,
-    need_delegate,
-    run_delegate,
-    run_engine,
-    run_images,
-)
+from delegates import count_parts, need_delegate, run_images
+from network_agreement import check_bits, check_outputs, count_near, draw
 from networks import with_random_statistics
 
 import export
@@ -32,42 +23,6 @@ ZOO = {
 }
 PARTS = {"resnet18_1w1a": 4, "resnet34_1w1a": 4}
 PARTS |= {"two_stage_resnet18_1w1a": 4, "two_stage_resnet34_1w1a": 4}
-
-
-def draw(*shape):
-    return np.random.normal(size=shape).astype(np.float32)
-
-
-def check_bits(flatbuffer, num_threads=1):
-    """Compares what the delegate runs with the engine, bit for bit, in all backends."""
-    part, inputs = cut(flatbuffer)
-    wanted = run_engine(part, *inputs)
-    assert wanted
-    for backend in BACKENDS:
-        got = run_delegate(part, *inputs, backend=backend, num_threads=num_threads)
-        for number, (ours, theirs) in enumerate(zip(got, wanted, strict=True)):
-            assert ours.tobytes() == theirs.tobytes(), (backend, number)
-
-
-def count_near(got, wanted):
-    """How many images have outputs that differ by what sums in another order do."""
-    differences = np.abs(got - wanted).max(axis=tuple(range(1, wanted.ndim)))
-    return np.count_nonzero(differences <= 1e-4 * np.abs(wanted).max())
-
-
-def check_outputs(flatbuffer, model, count=4):
-    """Compares whole outputs with the engine, and then with Keras.
-
-    Where a float layer rounds otherwise, a sign turns if a value is that close to 0, and in a
-    network of random weights much of what comes after. So few images may differ, but not all do
-    unless the engine differs as well; all do where operators are connected wrongly.
-    """
-    images = draw(count, *model.input_shape[1:])
-    (got,) = run_images(load_without_xnnpack(flatbuffer), images)
-    engine = np.concatenate([run_engine(flatbuffer, image[np.newaxis])[0] for image in images])
-    assert count_near(got, engine) >= count // 2
-    in_keras = model.predict(images, verbose=0)
-    assert count_near(got, in_keras) or not count_near(engine, in_keras)
 
 
 @pytest.mark.parametrize("pad_values", [0, 1])

