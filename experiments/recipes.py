@@ -43,6 +43,7 @@ DATASET_DEFAULTS = {
 }
 
 CIFAR10 = {"dataset": "cifar10", "epochs": 600, "batch_size": 256, "warm_up": True}
+RESNET20 = {**CIFAR10, "model": "resnet20_1w1a"}
 IMAGENET = {"dataset": "imagenet", **DATASET_DEFAULTS["imagenet"], "warm_up": True}
 # ReActNet's first stage: activations are binary, kernels are not.
 FIRST_STAGE = {
@@ -81,11 +82,12 @@ RECIPES = {
     "cifar10-resnet18-finetune": _recipe(CIFAR10, "resnet18_1w1a", 93.2, None, "init_from"),
     "cifar10-resnet20": _recipe(CIFAR10, "resnet20_1w1a", 87.5),
     "cifar10-resnet20-finetune": _recipe(CIFAR10, "resnet20_1w1a", 88.0, None, "init_from"),
-    # 600 epochs in all, as many as the published recipe of a single stage.
+    # SGD as in the recipe of a single stage, whose 600 epochs the two share: with Adam as for
+    # ImageNet, 5 + 5 epochs ended 7 points lower.
     **_two_stages(
         "cifar10-resnet20-two-stage",
-        {**CIFAR10, **FIRST_STAGE, "model": "resnet20_1w1a", "epochs": 200},
-        {**CIFAR10, **SECOND_STAGE, "model": "resnet20_1w1a", "epochs": 400},
+        {**RESNET20, "network_precision": "binary_activations", "epochs": 200},
+        {**RESNET20, "epochs": 400},
         None,
     ),
     "cifar10-vgg-small": _recipe(CIFAR10, "vgg_small_1w1a", 92.2),

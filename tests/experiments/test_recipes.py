@@ -33,22 +33,30 @@ def test_single_stage_is_as_published(name):
 @pytest.mark.parametrize("names", STAGES)
 def test_stages_follow_each_other(names):
     first, second = (make_settings(RECIPES[name]) for name in names)
-    assert {first.optimizer, second.optimizer} == {"adam"}
     assert (first.network_precision, second.network_precision) == ("binary_activations", "binary")
-    assert (first.lr, first.lr_type, first.weight_decay) == (2.5e-3, "linear", 1e-5)
-    assert (second.lr, second.lr_type, second.weight_decay) == (1e-3, "cos", 0)
-    assert (first.warm_up, second.warm_up) == (False, True)
     assert second.epochs == 2 * first.epochs
     assert (second.tau_min, second.tau_max) == (0.85, 0.99)
     assert (first.model, first.dataset) == (second.model, second.dataset)
     assert "stage1" in RECIPES[names[1]].needs
 
 
+def test_stages_for_cifar_share_the_epochs_of_a_single_one():
+    recipe = RECIPES["cifar10-resnet20-two-stage"]
+    single = RECIPES["cifar10-resnet20"].settings
+    stages = [RECIPES[name].settings for name in recipe.stages]
+    assert sum(stage["epochs"] for stage in stages) == single["epochs"]
+    assert {**stages[1], "epochs": 600} == single
+
+
 def test_stages_for_imagenet_learn_from_a_teacher():
     recipe = RECIPES["imagenet-two-stage-resnet18"]
-    settings = [make_settings(RECIPES[name]) for name in recipe.stages]
-    assert [stage.epochs for stage in settings] == [128, 256]
-    assert [stage.batch_size for stage in settings] == [512, 512]
+    first, second = (make_settings(RECIPES[name]) for name in recipe.stages)
+    assert (first.epochs, second.epochs) == (128, 256)
+    assert {first.batch_size, second.batch_size} == {512}
+    assert {first.optimizer, second.optimizer} == {"adam"}
+    assert (first.lr, first.lr_type, first.weight_decay) == (2.5e-3, "linear", 1e-5)
+    assert (second.lr, second.lr_type, second.weight_decay) == (1e-3, "cos", 0)
+    assert (first.warm_up, second.warm_up) == (False, True)
     assert all("teacher" in RECIPES[name].needs for name in recipe.stages)
     assert recipe.top_1 == 66.4
 
