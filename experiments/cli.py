@@ -23,6 +23,8 @@ def _prepare_tensorflow() -> None:
     # Errors that matter arrive as Python exceptions; the rest is about GPUs that are not there.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    # Keras', for initializers that are functions, as larq-zoo has them: nothing users can change.
+    warnings.filterwarnings("ignore", r"The `keras.initializers.serialize\(\)` API")
     warnings.formatwarning = lambda message, *_, **__: f"recu: warning: {message}\n"
     with quiet_standard_error():
         import recu_tf  # noqa: F401
