@@ -109,6 +109,10 @@ class Placement:
         (before,) = step.inputs
         state = self._state.get(before, "other")
         if len(self._users[before]) == 1 and before not in self._outputs:
+            if _changes_nothing(layer) and state in BINARY:
+                # It keeps a batch norm out of the convolution, and all three in float32.
+                self._inside.add(before)
+                return state
             if isinstance(layer, AFFINE) and state in ("linear", *BINARY):
                 self._inside.add(before)
                 return "linear" if state == "linear" else "binary"
@@ -172,6 +176,11 @@ def _is_clip(layer: tf.keras.layers.Layer) -> bool:
     if isinstance(layer, L.Activation):
         return _name_activation(layer) in FUSED
     return isinstance(layer, HardTanh)
+
+
+def _changes_nothing(layer: tf.keras.layers.Layer) -> bool:
+    """Whether a layer is a max-pool of 1 x 1, see `export.conversion.rewriting.large_factors`."""
+    return isinstance(layer, L.MaxPooling2D) and layer.pool_size == layer.strides == (1, 1)
 
 
 def _is_batch_norm_of_images(step: Step) -> bool:

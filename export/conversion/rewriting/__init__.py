@@ -15,6 +15,7 @@ from export.conversion.rewriting.convolving import make_convolutions
 from export.conversion.rewriting.float32 import find_other_precisions, make_float32
 from export.conversion.rewriting.freeze import freeze_kernels
 from export.conversion.rewriting.hard_tanh import drop_hard_tanh
+from export.conversion.rewriting.large_factors import keep_factors_apart
 from export.conversion.rewriting.padding import pad_exactly
 from export.conversion.rewriting.pooling import normalise_before_pools
 from export.conversion.rewriting.same_padding import drop_empty_padding
@@ -30,12 +31,15 @@ __all__ = ["Rewriting", "float32_model", "rewrite"]
 
 # In this order: what becomes a convolution is then rewritten like any other, the kernels that are
 # negated or rotated are frozen, and a batch norm changes places with a pool only if nothing stands
-# between it and the signs. Each edits a graph and returns the names of the layers that it replaced.
+# between it and the signs. It is kept out of a convolution from where it stands then, before other
+# passes put that convolution into a layer. Each edits a graph and returns the names of the layers
+# that it replaced or, to keep them apart, changed the inputs of.
 PASSES: dict[str, Callable[[Graph], list[str]]] = {
     "make binary layers convolutions of images": make_convolutions,
     "freeze quantized kernels": freeze_kernels,
     "drop hard tanh before a sign": drop_hard_tanh,
     "normalise before max-pools": normalise_before_pools,
+    "keep large factors out of binary convolutions": keep_factors_apart,
     "pad strided convolutions exactly": pad_exactly,
     "write a padding SAME of nothing as VALID": drop_empty_padding,
     "pad kernels wider than their map with ones": pad_wide_kernels,

@@ -219,6 +219,17 @@ def test_activation_between_zero_padding_and_batch_norm_keeps_it_binary():
     assert next(i for name, i, _ in found if name == "FULLY_CONNECTED")[:2] == ["INT8", "INT8"]
 
 
+def test_counts_before_a_batch_norm_that_is_kept_apart_stay_exact():
+    image = tf.keras.Input((8, 8, 32))
+    x = batch_norm(L.MaxPooling2D(1)(binary(image, activation="relu")))
+    model = tf.keras.Model(image, L.Conv2D(4, 1)(x))
+    images = np.random.default_rng(0).normal(size=(64, 8, 8, 32)).astype(np.float32)
+    found = operators(convert(quantize(model, images)))
+    # The batch norm is in float32 too; what reads it is int8.
+    assert in_float(found) == ["MAX_POOL_2D", "MUL", "ADD"]
+    assert next(i for name, i, _ in found if name == "CONV_2D")[:2] == ["INT8", "INT8"]
+
+
 def test_ranges_are_those_of_the_images():
     model = tf.keras.Sequential([tf.keras.Input((4, 4, 1)), L.ReLU(), L.Flatten(), L.Dense(2)])
     images = np.random.default_rng(0).uniform(-2, 3, (100, 4, 4, 1)).astype(np.float32)
