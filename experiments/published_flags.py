@@ -43,8 +43,8 @@ def check(options: argparse.Namespace) -> None:
     is_published = teacher is not None and re.fullmatch(r"[a-z]\w*", teacher)
     if is_published and not Path(teacher).exists():
         raise ValueError(
-            f"--teacher must be {TEACHER}, got {teacher!r}: networks of torchvision are not "
-            "downloaded here."
+            f"--teacher must be {TEACHER}, got {teacher!r}: there is no such file or run, and "
+            "networks of torchvision are not downloaded here."
         )
 
 

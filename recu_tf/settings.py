@@ -17,6 +17,7 @@ __all__ = ["OF_TEACHER", "Settings"]
 
 REQUIRED = ("model", "dataset")
 AT_LEAST_1 = ("epochs", "batch_size", "batch_size_test", "steps_per_execution")
+LEAST_TEMPERATURE = 0.01
 # What means nothing without a teacher.
 OF_TEACHER = (
     "teacher_weights",
@@ -140,7 +141,7 @@ class Settings:
 
     def __post_init__(self):
         from recu_tf import models, schedules
-        from recu_tf.choices import CHOICES, OWN
+        from recu_tf.choices import BINARY, CHOICES, OWN, ZOO_MODELS
 
         for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed and not (
@@ -151,6 +152,11 @@ class Settings:
                 )
         if self.model != OWN:
             models.check_name(self.model, self.dataset, argument="model")
+        if self.model in ZOO_MODELS and self.network_precision != BINARY:
+            raise ValueError(
+                f"`network_precision` must be {BINARY} for {self.model}, of larq-zoo, got "
+                f"{self.network_precision!r}."
+            )
         for name in AT_LEAST_1:
             if getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
@@ -195,9 +201,11 @@ class Settings:
             raise ValueError(
                 f"`distill_weight` must be a number from 0 to 1, got {self.distill_weight}."
             )
-        if not (math.isfinite(self.temperature) and self.temperature > 0):
+        # Below, its square and the logits divided by it leave the range of float32.
+        if not (math.isfinite(self.temperature) and self.temperature >= LEAST_TEMPERATURE):
             raise ValueError(
-                f"`temperature` must be a finite number above 0, got {self.temperature}."
+                f"`temperature` must be a finite number from {LEAST_TEMPERATURE}, got "
+                f"{self.temperature}."
             )
         if not (math.isfinite(self.distill_features_weight) and self.distill_features_weight >= 0):
             raise ValueError(

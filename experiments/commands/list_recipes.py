@@ -30,9 +30,12 @@ def run(options: argparse.Namespace) -> None:
 
 def _flags(recipe: Recipe) -> str:
     """The options of `recu train` that the recipe stands for."""
-    flags = [
-        f"--{name}" if value is True else f"--{name} {value}"
-        for name, value in recipe.settings.items()
-    ]
+    flags = [_flag(name, value) for name, value in recipe.settings.items()]
     stages = [f"({' then '.join(recipe.stages)})"] if recipe.stages else []
     return " ".join([*flags, *(f"--{name} ..." for name in recipe.needs), *stages])
+
+
+def _flag(name: str, value: object) -> str:
+    if isinstance(value, bool):
+        return f"--{name}" if value else f"--no-{name}"
+    return f"--{name} {value}"

@@ -57,7 +57,8 @@ class Run:
         """Refuses a path at which no new run can be created.
 
         Raises:
-            FileExistsError: there is a file, a run or something else at `path`.
+            FileExistsError: there is a file, a run or something else at `path`, or it lies in a
+                run.
         """
         path = Path(path)
         if (path / "config.json").exists():
@@ -65,6 +66,10 @@ class Run:
                 f"{path} already holds a run. Train it further with --resume, use it with `recu "
                 f"evaluate {path}` or `recu export {path}`, or choose another name or remove the "
                 "directory to start a new run."
+            )
+        if (path.absolute().parent / "config.json").exists():
+            raise FileExistsError(
+                f"{path} lies in {path.parent}, which holds a run; choose another name."
             )
         if path.exists() and not (
             path.is_dir() and all(inside.name in LEFTOVERS for inside in path.iterdir())

@@ -49,7 +49,7 @@ def _load_same(path: str | os.PathLike, name: str, settings: Settings) -> tf.ker
     """Loads a network and refuses one of another name than the settings say."""
     network = load_network(path, name, settings.dataset)
     if network.name not in (None, settings.model):
-        kind = "run" if network.run else "checkpoint"
+        kind = network.format if network.format in ("run", "checkpoint") else "network"
         raise ValueError(
             f"`{name}` must be a {kind} of {settings.model}, {path} is one of {network.name}."
         )

@@ -161,6 +161,8 @@ def train(
 
 
 def _check_callbacks(callbacks: Sequence[tf.keras.callbacks.Callback]) -> None:
+    if not isinstance(callbacks, Sequence):
+        raise ValueError(f"`callbacks` must be a list of callbacks, got {callbacks!r}.")
     for callback in callbacks:
         if not isinstance(callback, tf.keras.callbacks.Callback):
             raise ValueError(

@@ -44,9 +44,21 @@ def check_own_model(model: tf.keras.Model) -> None:
             "`model` must give logits or probabilities (batch, classes) of two classes or more, "
             f"got an output of shape {model.output_shape}."
         )
+    _check_activation(model)
     if not model.trainable_variables:
         raise ValueError(f"`model` must have weights to train, got {model.name!r} without any.")
     _check_loading(model)
+
+
+def _check_activation(model: tf.keras.Model) -> None:
+    """Refuses outputs that a last layer limits, so that they are no logits."""
+    last = next((layer for layer in model.layers if layer.name in model.output_names), None)
+    activation = getattr(getattr(last, "activation", None), "__name__", "linear")
+    if activation not in ("linear", "softmax", "log_softmax"):
+        raise ValueError(
+            "`model` must give logits or probabilities of a softmax, got a last layer "
+            f"{last.name!r} with the activation function {activation}."
+        )
 
 
 def _check_loading(model: tf.keras.Model) -> None:

@@ -95,6 +95,14 @@ class Learner(tf.keras.Model):
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
         return self._update_metrics(labels, logits, losses)
 
+    def save(self, *arguments, **options) -> None:
+        """Saves the network alone, as `tf.keras.Model.save`: what `ModelCheckpoint` calls."""
+        self.network.save(*arguments, **options)
+
+    def save_weights(self, *arguments, **options) -> None:
+        """Saves the weights of the network alone, as `tf.keras.Model.save_weights`."""
+        self.network.save_weights(*arguments, **options)
+
     def _compute_logits(self, outputs: tf.Tensor) -> tf.Tensor:
         return widen(as_logits(outputs) if self.returns_probabilities else outputs)
 

@@ -23,6 +23,7 @@ from recu_tf.training.teacher_images import make_adapter
 __all__ = ["Teacher", "check_teacher", "load_teacher"]
 
 PUBLISHED_WEIGHTS = "imagenet"  # as larq-zoo calls them
+PUBLISHED_CLASSES = 1000
 ZOO_SUFFIXES = (".h5",)  # of files with weights for its networks
 PROBES = 8  # images whose outputs show whether a graph without layers ends with a softmax
 
@@ -97,7 +98,8 @@ def check_teacher(settings: Settings) -> None:
     suffixes = ZOO_SUFFIXES if teacher in ZOO_MODELS else SUFFIXES
     if weights is not None and not (weights.endswith(suffixes) and Path(weights).is_file()):
         raise FileNotFoundError(
-            f"`teacher_weights` must be a {' or '.join(suffixes)} file, got {weights!r}."
+            f"`teacher_weights` must be a {' or '.join(suffixes)} file that exists, got "
+            f"{weights!r}."
         )
 
 
@@ -165,6 +167,11 @@ def _build_named(
     """A network of keras.applications or larq-zoo, and how it normalises pixels."""
     if name not in ZOO_MODELS:
         return build_application(name, num_classes=classes, weights=weights)
+    if weights is None and classes != PUBLISHED_CLASSES:
+        raise ValueError(
+            f"`teacher` {name} was published for {PUBLISHED_CLASSES} classes, the network has "
+            f"{classes}: weights for {classes} classes can be given with --teacher_weights FILE."
+        )
     try:
         model = models.zoo.build(
             name.removeprefix(ZOO_PREFIX),
@@ -172,9 +179,8 @@ def _build_named(
             weights=weights or PUBLISHED_WEIGHTS,
         )
     except (OSError, ValueError) as error:
-        raise ValueError(
-            f"`teacher` {name}: {error} Weights in a file are given with --teacher_weights FILE."
-        ) from error
+        hint = "" if weights else " Weights in a file are given with --teacher_weights FILE."
+        raise ValueError(f"`teacher` {name}: {error}{hint}") from error
     # All networks of larq-zoo were trained on images that are normalised like this.
     return model, DATASETS["imagenet"].normalization
 

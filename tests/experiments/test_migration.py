@@ -109,7 +109,7 @@ def test_published_second_stage_is_refused_with_what_to_write(capsys, monkeypatc
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "--teacher must be a full-precision network" in error
-    assert "got 'resnet34': networks of torchvision are not downloaded here" in error
+    assert "got 'resnet34': there is no such file or run, and networks of torchvision are" in error
 
 
 @pytest.mark.parametrize("teacher", ["resnet34", "nowhere.keras", "weights.pth"])

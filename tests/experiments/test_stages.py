@@ -71,6 +71,11 @@ def test_second_stage_inherits_images_and_teaching_from_the_first(tmp_path):
         (f"--recipe {RECIPE}-stage2", f"--recipe {RECIPE}-stage2 needs --stage1, which was not"),
         ("--recipe imagenet-two-stage-resnet18", "needs --teacher, which was not given"),
         ("--recipe imagenet-two-stage-resnet18-stage1", "needs --teacher, which was not given"),
+        ("--resume --save absent", "absent, and no settings were given to start one"),
+        (
+            f"--recipe {RECIPE} --model zoo/QuickNetSmall",
+            "`network_precision` must be binary for zoo/QuickNetSmall, of larq-zoo",
+        ),
         ("--stage1 absent --dataset digits", "`stage1` must be a run directory"),
     ],
 )

@@ -137,7 +137,11 @@ def read_own_images(
             counts[name] = parts[name].num_classes
     if class_names is None:
         class_names = getattr(data[0], "class_names", None)
+    if isinstance(class_names, str):
+        raise ValueError(f"`class_names` must be a list of names, got {class_names!r}.")
     names = None if class_names is None else tuple(map(str, class_names))
+    if names is not None and len(set(names)) < len(names):
+        raise ValueError(f"`class_names` must differ, got {', '.join(names)}.")
     image_shape = _choose_shape(image_shape, shapes)
     num_classes = _choose_classes(num_classes, counts, names)
     if names is not None and len(names) != num_classes:

@@ -34,6 +34,12 @@ def test_directory_that_holds_a_run_is_refused_with_advice(tmp_path):
         Run.create(tmp_path / "one", CONFIG)
 
 
+def test_directory_inside_of_a_run_is_refused(tmp_path):
+    Run.create(tmp_path / "run", {})
+    with pytest.raises(FileExistsError, match=r"stage1 lies in .*run, which holds a run"):
+        Run.check_free(tmp_path / "run" / "stage1")
+
+
 def test_directory_that_holds_something_else_is_refused(tmp_path):
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(FileExistsError, match="exists and is not an empty directory"):

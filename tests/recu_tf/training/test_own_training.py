@@ -1,5 +1,6 @@
 import json
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -154,6 +155,26 @@ def test_callback_that_stops_the_training_leaves_a_run_that_resumes(finished, tm
     assert_same_weights(last_weights(resumed), last_weights(run))
 
 
+def test_keras_checkpoints_hold_the_network_alone(finished, tmp_path):
+    _, model = finished
+    whole, weights = (
+        tf.keras.callbacks.ModelCheckpoint(str(tmp_path / name), save_weights_only=only_weights)
+        for name, only_weights in (("whole.keras", False), ("only.weights.h5", True))
+    )
+    run = train(
+        tmp_path / "run",
+        model=model,
+        settings=replace(SETTINGS, epochs=1),
+        callbacks=[whole, weights],
+    )
+    assert_same_weights(
+        tf.keras.models.load_model(tmp_path / "whole.keras").get_weights(), last_weights(run)
+    )
+    copy = tf.keras.models.clone_model(model)
+    copy.load_weights(tmp_path / "only.weights.h5")
+    assert_same_weights(copy.get_weights(), last_weights(run))
+
+
 def test_images_that_cannot_be_used_are_refused_before_any_file_is_written(tmp_path):
     images, labels = ARRAYS[0]
     batches = make_batches(8)
@@ -215,6 +236,7 @@ def test_models_that_cannot_be_trained_are_refused(tmp_path):
         "logits or probabilities": keras_model(dense(3)),
         "batches of any size": keras_model(flatten(), dense(3), batch_size=2),
         "one input and one output": tf.keras.Model(inputs, [dense(3)(flatten()(inputs))] * 2),
+        "activation function sigmoid": keras_model(flatten(), dense(3, "sigmoid")),
         "weights to train": keras_model(tf.keras.layers.GlobalAveragePooling2D()),
         "no Lambda layers": keras_model(tf.keras.layers.Lambda(lambda x: x), flatten(), dense(3)),
     }
@@ -226,6 +248,14 @@ def test_models_that_cannot_be_trained_are_refused(tmp_path):
         train(tmp_path / "run", settings=Settings(precision="mixed_float16"))
     with pytest.raises(ValueError, match="`callbacks` must be instances"):
         train(tmp_path / "run", callbacks=[print])
+    with pytest.raises(ValueError, match="`callbacks` must be a list of callbacks"):
+        train(tmp_path / "run", callbacks=tf.keras.callbacks.Callback())
+    for names, message in {
+        "abc": "must be a list of names",
+        ("a", "b", "a"): "must differ",
+    }.items():
+        with pytest.raises(ValueError, match=f"`class_names` {message}"):
+            train(tmp_path / "run", class_names=names)
     with pytest.raises(ValueError, match="`init_from` and `stage1` must be left out with `model`"):
         train(tmp_path / "run", init_from=tmp_path)
     assert not (tmp_path / "run").exists()
