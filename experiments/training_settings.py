@@ -32,8 +32,7 @@ def resolve(options: argparse.Namespace) -> tuple[Settings, Path]:
         The settings and the path of the run directory.
 
     Raises:
-        ValueError: invalid settings, a recipe without an option that it needs, or a run to resume
-            that is not there.
+        ValueError: invalid settings, or a recipe without an option that it needs.
         FileNotFoundError: there is no run to start from.
     """
     recipe = RECIPES[options.recipe] if options.recipe else None
@@ -52,10 +51,6 @@ def resolve(options: argparse.Namespace) -> tuple[Settings, Path]:
             if name not in SCHEDULE_SETTINGS or hasattr(options, name)
         }
         return Settings(**{**recorded, **changes}), directory
-    if options.resume and not (given or options.init_from or options.stage1):
-        raise ValueError(
-            f"--resume: there is no run in {directory}, and no settings were given to start one."
-        )
     _check_needs(recipe, options, chosen)
     return Settings(**chosen), directory
 

@@ -197,6 +197,12 @@ def _train(
     if options.resume and has_run(directory):
         epochs_before = len(runs.Run.open(directory).metrics())
     elif options.resume:
+        starts = options.recipe or options.init_from or options.stage1
+        if not starts and not any(hasattr(options, name) for name in SETTINGS):
+            raise ValueError(
+                f"--resume: there is no run in {directory}, and no settings were given to start "
+                "one."
+            )
         print(f"There is no run in {directory} to resume: it starts now.")
     try:
         trained = training.train(
