@@ -36,7 +36,7 @@ def read_skip(skip: str | Iterable[str], flow: Flow) -> str | list[str]:
                 f" got {skip!r}."
             )
         return skip
-    if not isinstance(skip, Iterable):
+    if not isinstance(skip, Iterable) or isinstance(skip, bytes):
         raise ValueError(
             f"`skip` must be one of {', '.join(map(repr, SKIP))}, or a list of names of layers, got"
             f" {type(skip).__name__}."

@@ -66,6 +66,11 @@ def _choose_layers(
         )
     if names is None:
         return found
+    if not isinstance(names, Iterable) or isinstance(names, bytes):
+        raise ValueError(
+            "`layers` must be None, the name of a layer, or a list of names, got "
+            f"{type(names).__name__}."
+        )
     names = [names] if isinstance(names, str) else list(names)
     known = list(dict.fromkeys(layer.name for layer in found))
     unknown = [name for name in names if name not in known]

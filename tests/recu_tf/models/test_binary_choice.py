@@ -111,6 +111,7 @@ def test_projections_of_shortcuts_stay_real_unless_nothing_or_others_are_skipped
     [
         ("second", "`skip` must be one of 'first and last', .*'none', or a list .* got 'second'"),
         (None, "`skip` must be one of 'first and last', .* got NoneType"),
+        (b"first", "`skip` must be one of 'first and last', .* got bytes"),
         (["fourth"], "`skip` must name .* a kernel, first, second, third, logits, got 'fourth'"),
         (["flatten"], "got 'flatten'"),
         (["first", "second", "third"], "binary, got 'plain' .*: .*third is named in `skip`"),

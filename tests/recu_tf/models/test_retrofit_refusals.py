@@ -52,6 +52,9 @@ def test_what_cannot_be_converted_is_refused():
         with_recu(small_model(), layers=["first", "real", "third"])
     with pytest.raises(ValueError, match=r"`layers` must name .* got no name"):
         with_recu(small_model(), layers=[])
+    for layers, kind in ((5, "int"), (b"first", "bytes")):
+        with pytest.raises(ValueError, match=f"`layers` must be None, .* got {kind}"):
+            with_recu(small_model(), layers=layers)
 
 
 def test_an_error_leaves_larq_as_it_was():
