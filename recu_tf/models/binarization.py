@@ -4,15 +4,19 @@ import itertools
 from collections.abc import Iterable
 
 import larq as lq
-import larq.layers_base
 import tensorflow as tf
-from tf_keras.src.engine.base_layer import AddLoss, AddMetric
 from tf_keras.src.engine.functional import has_functional_like_constructor
 
 from recu_tf.batch_norm import BatchNormalization
 from recu_tf.functional import is_graph, nodes
-from recu_tf.kernel_axes import KERNEL_QUANTIZERS, find_kernel_quantizers
+from recu_tf.kernel_axes import KERNEL_QUANTIZERS
 from recu_tf.layers import HardTanh
+from recu_tf.models.binarization_checks import (
+    check_causal,
+    check_layers,
+    check_options,
+    warn_of_what_cannot_learn,
+)
 from recu_tf.models.binary_choice import FIRST_AND_LAST, choose_binary, read_skip
 from recu_tf.models.copying import Copying, check_model
 from recu_tf.models.layer_calls import Flow
@@ -95,10 +99,15 @@ def binarize(
         An uncompiled model with the inputs and outputs of the given one.
 
     Raises:
-        ValueError: `pad_values` is neither 0 nor 1; the model is not built, is subclassed, or has
-            quantized layers, losses from `add_loss` or a layer that Keras cannot copy; `skip` is no
-            such word, or names layers that do not exist or have no kernel; or no layer is left to
-            become binary.
+        ValueError: `pad_values` is neither 0 nor 1, or is 1 where a binary layer has padding
+            "causal"; `dense` is neither true nor false; the model is not built, is subclassed, or
+            has quantized layers, losses from `add_loss` or a layer that Keras cannot copy; `skip`
+            is no such word, or names layers that do not exist or have no kernel; or no layer is
+            left to become binary.
+
+    Warns:
+        UserWarning: layers that become binary are frozen; or a nested model with batch norms and
+            binary layers is called with training=False, as for transfer learning. Neither learns.
 
     References:
         Xu et al., "ReCU", ICCV 2021, https://arxiv.org/abs/2103.12369 (hard tanh behind batch
@@ -106,10 +115,9 @@ def binarize(
         Rastegari et al., "XNOR-Net", ECCV 2016, https://arxiv.org/abs/1603.05279 (batch norms in
         front of signs, pooling behind convolutions).
     """
-    if pad_values not in (0, 1):
-        raise ValueError(f"`pad_values` must be 0 or 1, got {pad_values!r}.")
+    check_options(dense=dense, pad_values=pad_values)
     check_model(model)
-    _check_layers(model)
+    check_layers(model)
     if not is_graph(model):
         raise ValueError(
             "`model` must have layers that can be called with symbolic tensors, got "
@@ -123,41 +131,28 @@ def binarize(
             f"`model` must have a layer that can become binary, got {model.name!r} without any: "
             f"{listed or 'no layer has a kernel'}."
         )
-    return _Binarization(flow, binary, pad_values).copy(model)
-
-
-def _check_layers(model: tf.keras.Model) -> None:
-    """Raises a ValueError if a layer has a quantizer already, or gives a loss of its own."""
-    for layer in model.submodules:
-        if isinstance(layer, lq.layers_base.BaseLayer) and (
-            find_kernel_quantizers(layer) or layer.input_quantizer is not None
-        ):
-            raise ValueError(
-                f"`model` must have no quantized layers, got {model.name!r} with {layer.name!r}, a "
-                f"{type(layer).__name__}. recu_tf.models.with_recu(model) puts ReCU into models "
-                "with layers of Larq."
-            )
-        if isinstance(layer, (AddLoss, AddMetric)):
-            raise ValueError(
-                "`model` must have no losses and metrics from `add_loss` and `add_metric`, got "
-                f"{layer.name!r}; add them to the copy."
-            )
+    check_causal(binary, pad_values)
+    copy = _Binarization(model, flow, binary, pad_values).copy(model)
+    warn_of_what_cannot_learn(model, binary, copy)
+    return copy
 
 
 class _Binarization(Copying):
     """Copies models with binary layers, and with other layers in front of them and behind.
 
     Args:
+        model: the model.
         flow: of the model.
         binary: the layers that become binary.
         pad_values: of the binary layers.
     """
 
-    def __init__(self, flow: Flow, binary: list[Layer], pad_values: float):
+    def __init__(self, model: tf.keras.Model, flow: Flow, binary: list[Layer], pad_values: float):
         self._signs = SignInputs(flow, binary)
         self._binary = {id(layer) for layer in binary}
         self._pad_values = pad_values
-        self._names = {call.layer.name for call in flow.calls}
+        # Those of inputs and nested models too, which are no calls.
+        self._names = {part.name for part in model.submodules if isinstance(part, Layer)}
         self._sequences: dict[int, list[Layer]] = {}
         layers = {id(call.layer): call.layer for call in flow.calls}
         converted = self._binary | self._signs.clipped

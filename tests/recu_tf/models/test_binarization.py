@@ -48,7 +48,7 @@ def test_options_and_weights_stay_and_constraints_go(caplog):
         "bias_constraint": "non_neg",
     }
     separable = L.SeparableConv2D(6, 3, pointwise_constraint="max_norm", name="separable")
-    dilated = conv(5, dilation_rate=2, trainable=False, name="dilated")
+    dilated = conv(5, dilation_rate=2, name="dilated")
     layers = [conv(4, name="strided", **options), separable, dilated, L.Flatten(), L.Dense(2)]
     model = sequential(conv(4), *layers)
     for weight in model.weights:
@@ -68,7 +68,6 @@ def test_options_and_weights_stay_and_constraints_go(caplog):
     assert strided.bias_constraint is not None
     assert separable.depthwise_quantizer.axis == (-2, -1)
     assert dilated.dilation_rate == (2, 2)
-    assert not dilated.trainable
     assert copy.output_shape == model.output_shape
     assert copy(IMAGES).shape == model(IMAGES).shape
     list_latent_kernels(copy)[0].assign_add(tf.ones(list_latent_kernels(copy)[0].shape))
@@ -139,6 +138,43 @@ def test_added_layers_take_no_name_that_is_taken():
     model = sequential(conv(), conv(name="it"), L.Flatten(name="it_norm"), L.Dense(2))
     names = [layer.name for layer in binarize(model).layers[1:-1]]
     assert names == ["it_input_norm", "it", "it_norm_1", "it_norm"]
+
+
+def test_added_layers_take_no_name_of_an_input_or_a_nested_model():
+    image = tf.keras.Input(SHAPE, name="second_norm")
+    x = conv(name="third")(conv(name="second")(conv()(image)))
+    nested = sequential(L.Dense(2), shape=x.shape[1:])
+    nested._name = "third_norm"
+    copy = binarize(tf.keras.Model(image, nested(x)))
+    names = [layer.name for layer in copy.layers]
+    assert names.count("second_norm") == names.count("third_norm") == 1
+    assert {"second_norm_1", "third_norm_1"} <= {*names}
+
+
+@pytest.mark.parametrize(("args", "kwargs"), [((False,), {}), ((), {"training": False})])
+def test_what_cannot_learn_in_models_for_transfer_learning_is_warned_of(args, kwargs):
+    base = sequential(conv(), conv(name="it"), conv(name="other"))
+    base._name = "base"
+
+    def make(image, *args, **kwargs):
+        return L.Dense(2)(L.Flatten()(base(image, *args, **kwargs)))
+
+    fixed = functional(lambda image: make(image, *args, **kwargs))
+    with pytest.warns(UserWarning, match="calls 'base' with training=False, .* added") as caught:
+        copy = binarize(fixed)
+    assert [record.filename for record in caught] == [__file__]
+    assert copy.get_layer("base").trainable
+    base.trainable = False
+    frozen = "`model` has 2 frozen layers to become binary, such as 'it'"
+    with (
+        pytest.warns(UserWarning, match="calls 'base' with training=False"),
+        pytest.warns(UserWarning, match=frozen),
+    ):
+        copy = binarize(fixed)
+    assert not copy.get_layer("base").get_layer("it").trainable
+    with pytest.warns(UserWarning, match=frozen) as caught:
+        binarize(functional(make))
+    assert len(caught) == 1
 
 
 def test_mixed_precision_stays():
@@ -254,8 +290,17 @@ def test_what_cannot_be_binarized_is_refused():
     ):
         with pytest.raises(ValueError, match=message):
             binarize(model)
-    with pytest.raises(ValueError, match="`pad_values` must be 0 or 1, got 2"):
-        binarize(sequential(conv()), pad_values=2)
+    causal = L.Conv1D(4, 3, padding="causal", name="causal")
+    causal = sequential(L.Conv1D(4, 3), causal, L.Flatten(), L.Dense(2), shape=(8, 3))
+    for model, options, message in (
+        (sequential(conv()), {"pad_values": 2}, "`pad_values` must be 0 or 1, got 2"),
+        (sequential(conv()), {"pad_values": np.ones(2)}, "`pad_values` must .* got ndarray"),
+        (sequential(conv()), {"pad_values": "1"}, "`pad_values` must be 0 or 1, got '1'"),
+        (sequential(conv()), {"dense": 1}, "`dense` must be True or False, got 1"),
+        (causal, {"pad_values": 1}, "`pad_values` must be 0 for .*'causal', .* layer 'causal'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            binarize(model, **options)
     assert not lq.context.should_quantize()
 
 
