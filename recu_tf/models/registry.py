@@ -8,6 +8,7 @@ from recu_tf import choices
 from recu_tf.choices import MODELS, NETWORK_NAMES, NETWORK_PRECISIONS, ZOO_MODELS
 from recu_tf.layers import BinaryConv2D, Rotate180
 from recu_tf.models import resnet, two_stage, vgg, zoo_names
+from recu_tf.models.network_arguments import read_input_shape, read_num_classes
 from recu_tf.models.network_options import get_precision
 
 __all__ = [
@@ -45,6 +46,9 @@ IMAGENET_DATASETS = {choices.IMAGENET: 1000, choices.TINYIMAGENET: 200, choices.
 DATASET_CLASSES = {**CIFAR_DATASETS, **IMAGENET_DATASETS, choices.OWN: None}
 # Of the caller's own images, the larger side of those that the networks for CIFAR are built for.
 LARGEST_SMALL_SIDE = 64
+
+# Height and width in pixels of which pooling leaves something; the ResNets take any.
+SMALLEST_SIZES = {choices.VGG_SMALL: 8}
 
 CIFAR_SHAPE = (32, 32, 3)
 IMAGENET_SHAPE = (224, 224, 3)
@@ -166,8 +170,9 @@ def build(
     Raises:
         ImportError: it is of larq-zoo, which is not installed.
         ValueError: an unknown name, data set or precision, a network without a variant for the data
-            set, fewer than two classes, or `pad_values` other than 0 and 1; or an option that
-            networks of larq-zoo do not have: another precision, padding or rotation.
+            set, an `input_shape` that is none or too small for the network, fewer than two
+            classes, or `pad_values` other than 0 and 1; or an option that networks of larq-zoo do
+            not have: another precision, padding or rotation.
     """
     if name not in NETWORK_NAMES:
         raise ValueError(f"`name` must be one of {', '.join(NETWORK_NAMES)}, got {name!r}.")
@@ -179,6 +184,8 @@ def build(
         )
     if dataset == choices.OWN and input_shape is None:
         raise ValueError("`input_shape` must be given for own images.")
+    if input_shape is not None:
+        input_shape = read_input_shape(input_shape)
     networks = get_networks(dataset, input_shape)
     if input_shape is None or name in MODELS or dataset == choices.OWN:
         check_name(name, dataset, input_shape)
@@ -187,10 +194,12 @@ def build(
         networks = zoo_names.list_builders()
     if input_shape is None:
         input_shape = get_input_shape(dataset)
-    if num_classes is None:
-        num_classes = DATASET_CLASSES[dataset]
-    if num_classes is None or num_classes < 2:
-        raise ValueError(f"`num_classes` must be at least 2, got {num_classes}.")
+    size = SMALLEST_SIZES.get(name, 1)
+    if min(input_shape[:2]) < size:
+        raise ValueError(
+            f"`input_shape` must be at least ({size}, {size}) for {name}, got {input_shape}."
+        )
+    num_classes = read_num_classes(DATASET_CLASSES[dataset] if num_classes is None else num_classes)
     variant = {"rotated": True} if rotated and name != choices.VGG_SMALL else {}
     title = name
     if precision != choices.BINARY:

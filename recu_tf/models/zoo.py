@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
-from recu_tf.choices import ZOO_ALIASES, ZOO_NETWORKS
+from recu_tf.choices import ZOO_ALIASES, ZOO_NETWORKS, ZOO_PREFIX
 from recu_tf.larq_warnings import silence_advice
+from recu_tf.models.network_arguments import read_input_shape, read_num_classes
 from recu_tf.models.retrofit import with_recu
 from recu_tf.models.zoo_weights import IMAGENET, explain_failed_downloads, read_layers, set_layers
 from recu_tf.quantized_scope import preserve_quantized_scope
 
-__all__ = ["SMALLEST_SIZES", "ZOO_NETWORKS", "build"]
+__all__ = ["PUBLISHED_CLASSES", "PUBLISHED_SHAPE", "SMALLEST_SIZES", "ZOO_NETWORKS", "build"]
 
 # Height and width in pixels below which Keras cannot build them. The others take any that their
 # reductions leave something of, 32 among them.
@@ -43,7 +44,8 @@ def build(
 
     Args:
         name: one of `ZOO_NETWORKS`, the names of the functions of `larq_zoo.literature` and
-            `larq_zoo.sota`, or of `recu_tf.choices.ZOO_ALIASES`: BiRealNet18 is BiRealNet.
+            `larq_zoo.sota`, or of `recu_tf.choices.ZOO_ALIASES`: BiRealNet18 is BiRealNet. They
+            may follow `zoo/`, as in settings.
         num_classes: number of outputs, at least 2.
         input_shape: (height, width, channels) of the images.
         weights: "imagenet" for the published ones, which larq-zoo downloads and keeps in
@@ -55,26 +57,24 @@ def build(
         probabilities (batch, classes), not logits: all networks of larq-zoo end with a softmax.
 
     Raises:
-        ValueError: an unknown name, fewer than two classes, an `input_shape` that is none or too
-            small for the network, other classes or images than those of published weights, or a
-            file that is damaged or of another network.
+        ValueError: an argument of another type, an unknown name, fewer than two classes, an
+            `input_shape` that is none or too small for the network, other classes or images than
+            those of published weights, or a file that is damaged or of another network.
         OSError: there is no file at `weights`, or the published ones cannot be downloaded; the
             message says where they lie.
         ImportError: larq-zoo is not installed.
     """
-    name = ZOO_ALIASES.get(name, name)
-    if name not in ZOO_NETWORKS:
-        raise ValueError(f"`name` must be one of {', '.join(ZOO_NETWORKS)}, got {name!r}.")
-    if num_classes < 2:
-        raise ValueError(f"`num_classes` must be at least 2, got {num_classes}.")
-    if len(input_shape) != 3 or not all(isinstance(size, int) and size > 0 for size in input_shape):
+    name = _read_name(name)
+    num_classes = read_num_classes(num_classes)
+    input_shape = read_input_shape(input_shape)
+    if not isinstance(weights, (str, os.PathLike, type(None))):
         raise ValueError(
-            f"`input_shape` must be (height, width, channels), three positive integers, got "
-            f"{input_shape}."
+            f'`weights` must be None, "{IMAGENET}" or the path of a .h5 file, got '
+            f"{type(weights).__name__}."
         )
     if weights == IMAGENET:
         _check_published("num_classes", num_classes, PUBLISHED_CLASSES)
-        _check_published("input_shape", tuple(input_shape), PUBLISHED_SHAPE)
+        _check_published("input_shape", input_shape, PUBLISHED_SHAPE)
     function = _import_function(name)
     if min(input_shape[:2]) < SMALLEST_SIZES.get(name, 1):
         raise _too_small(name, input_shape)
@@ -100,6 +100,15 @@ def build(
     if saved is not None:
         set_layers(network, saved, weights)
     return network
+
+
+def _read_name(name: str) -> str:
+    """The name of a function of larq-zoo."""
+    known = name.removeprefix(ZOO_PREFIX) if isinstance(name, str) else None
+    known = ZOO_ALIASES.get(known, known)
+    if known not in ZOO_NETWORKS:
+        raise ValueError(f"`name` must be one of {', '.join(ZOO_NETWORKS)}, got {name!r}.")
+    return known
 
 
 def _check_published(argument: str, given: object, published: object) -> None:

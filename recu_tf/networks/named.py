@@ -51,6 +51,8 @@ def build_named_network(
         return NamedNetwork(models.build(name, dataset), dataset)
     if name not in choices.ZOO_MODELS:
         raise ValueError(f"`weights` is for the networks of larq-zoo, {name} is none.")
+    if weights == zoo_weights.IMAGENET:
+        _check_published_images(dataset)
     models.check_name(name, dataset)
     if weights == zoo_weights.IMAGENET:
         classes = {}
@@ -63,3 +65,13 @@ def build_named_network(
         **classes,
     )
     return NamedNetwork(model, dataset)
+
+
+def _check_published_images(dataset: str) -> None:
+    """Raises a ValueError unless the images of a data set are as large as those of ImageNet."""
+    if models.get_input_shape(dataset) != zoo.PUBLISHED_SHAPE:
+        height, width, _ = zoo.PUBLISHED_SHAPE
+        raise ValueError(
+            f"`dataset` must be imagenet, or another of {zoo.PUBLISHED_CLASSES} classes with "
+            f'images of {height}x{width}, for `weights` "{zoo_weights.IMAGENET}", got {dataset}.'
+        )

@@ -89,6 +89,10 @@ def test_dataset_decides_the_number_of_classes(dataset, classes):
     assert models.build("vgg_small_1w1a", dataset, num_classes=7).output_shape == (None, 7)
 
 
+def test_vgg_small_takes_images_down_to_its_smallest_size():
+    assert models.build("vgg_small_1w1a", input_shape=[8, 8, 1]).input_shape == (None, 8, 8, 1)
+
+
 def test_weights_start_as_published():
     model = models.build("resnet18_1w1a")
     kernel = model.get_layer("layer4.1.conv2").get_weights()[0]
@@ -230,11 +234,20 @@ def test_summary_reports_one_bit_kernels(capsys):
         (
             ("resnet20_1w1a", "digits"),
             {"num_classes": 1},
-            "`num_classes` must be at least 2, got 1",
+            "`num_classes` must be an integer of at least 2, got 1",
         ),
-        (("resnet34_1w1a", "folder"), {}, "`num_classes` must be at least 2, got None"),
+        (
+            ("resnet34_1w1a", "folder"),
+            {},
+            "`num_classes` must be an integer of at least 2, got None",
+        ),
         (("resnet20_1w1a", "imagenet"), {}, "must be one of resnet18_1w1a, .* for imagenet, got"),
         (("two_stage_resnet18_1w1a", "cifar10"), {}, "must be one of resnet20_1w1a, .* for cifar1"),
+        (("resnet20_1w1a",), {"num_classes": "10"}, "`num_classes` must be an integer .* '10'"),
+        (("resnet20_1w1a",), {"input_shape": (3, 3)}, r"three positive integers, got \(3, 3\)"),
+        (("resnet20_1w1a",), {"input_shape": (0, 3, 3)}, r"positive integers, got \(0, 3, 3\)"),
+        (("resnet18_1w1a", "own"), {"input_shape": 32}, "three positive integers, got 32"),
+        (("vgg_small_1w1a",), {"input_shape": (4, 9, 3)}, r"least \(8, 8\) for vgg.* \(4, 9, 3\)"),
         (("resnet20_1w1a", "digits"), {"pad_values": -1}, "`pad_values` must be 0 or 1, got -1"),
     ],
 )

@@ -100,16 +100,35 @@ def test_lambda_is_keras_own_afterwards_even_where_building_fails():
     ("arguments", "message"),
     [
         (("ResNet50",), "`name` must be one of BiRealNet, .*, XNORNet, got 'ResNet50'"),
-        (("QuickNet", 1), "`num_classes` must be at least 2, got 1"),
+        (("QuickNet", 1), "`num_classes` must be an integer of at least 2, got 1"),
+        ((["QuickNet"],), "`name` must be one of BiRealNet, .*, XNORNet, got \\['QuickNet'\\]"),
+        (("zoo/ResNet50",), "`name` must be one of .*, got 'zoo/ResNet50'"),
+        (("QuickNet", 10.5), "`num_classes` must be an integer of at least 2, got 10.5"),
+        (("QuickNet", "10"), "`num_classes` must be an integer of at least 2, got '10'"),
+        (("QuickNet", None), "`num_classes` must be an integer of at least 2, got None"),
+        (("QuickNet", 10, None), r"`input_shape` must be \(height, .* got None"),
+        (("QuickNet", 10, np.ones((2, 2))), r"three .*, got array\(\[\[1., 1.\], \[1., 1.\]\]\)"),
+        (("QuickNet", 10, 64), r"`input_shape` must be \(height, .* got 64"),
+        (("QuickNet", 10, (True, 64, 3)), r"three positive integers, got \(True, 64, 3\)"),
+        (("QuickNet", 10, (64, 64, 3), 3), '`weights` must be None, "imagenet" or .* got int'),
         (("QuickNet", 10, (64, 64)), r"`input_shape` must be \(height, .* got \(64, 64\)"),
         (("QuickNet", 10, (0, 64, 3)), "three positive integers, got"),
         (("QuickNet", 10, (None, None, 3)), "three positive integers, got"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, message):
-    names = ("name", "num_classes", "input_shape")
+    names = ("name", "num_classes", "input_shape", "weights")
     with pytest.raises(ValueError, match=message):
         zoo.build(**dict(zip(names, arguments, strict=False)))
+
+
+def test_shapes_are_any_three_integers_and_names_may_have_their_prefix():
+    larq_zoo()
+    network = zoo.build("zoo/QuickNetSmall", num_classes=np.int64(2), input_shape=[32, 32, 3])
+    assert network.input_shape == (None, 32, 32, 3)
+    size = np.int64(32)
+    network = zoo.build("QuickNetSmall", num_classes=2, input_shape=(size, size, 3))
+    assert network.output_shape == (None, 2)
 
 
 def test_without_larq_zoo_the_error_says_how_to_install_it(monkeypatch):

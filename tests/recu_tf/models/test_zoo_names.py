@@ -54,7 +54,7 @@ def test_alias_is_the_network_with_that_name(monkeypatch):
         ({"precision": "float"}, "`precision` must be 'binary' for zoo/QuickNetSmall.*'float'"),
         ({"pad_values": 1}, "`pad_values` must be 0 for zoo/QuickNetSmall, .* got 1"),
         ({"rotated": True}, "`rotated` must be False for zoo/QuickNetSmall, .* got True"),
-        ({"dataset": "folder"}, "`num_classes` must be at least 2, got None"),
+        ({"dataset": "folder"}, "`num_classes` must be an integer of at least 2, got None"),
     ],
 )
 def test_options_that_it_lacks_are_refused(options, message):

@@ -62,6 +62,7 @@ def test_untrained_network_of_a_name_has_recu(monkeypatch):
         (SMALL, {}, "zoo/QuickNetSmall is the name of a network without .*; its `weights` must"),
         ("resnet20_1w1a", {}, "resnet20_1w1a is the name of .*; name a trained one"),
         ("resnet20_1w1a", {"weights": "a.h5"}, "`weights` is for the networks of larq-zoo, resnet"),
+        (SMALL, {"weights": "imagenet", "dataset": "digits"}, "`dataset` must .* got digits"),
         (SMALL, {"which": "best"}, "`which` is for run directories, zoo/QuickNetSmall is a name"),
         (SMALL, {"model": "resnet20_1w1a"}, "`model` is for published checkpoints, zoo/Quick"),
     ],
