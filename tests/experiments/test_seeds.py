@@ -12,6 +12,7 @@ from recu_tf.training.errors import TrainingInterrupted
 SMALL = "--dataset digits -a resnet20_1w1a -b 12 --epochs 1 --seed 4 --seeds 2"
 
 
+@pytest.mark.slow
 def test_seeds_are_trained_resumed_and_summarised(monkeypatch, tmp_path, capsys):
     few_digits(monkeypatch, build=tiny_resnet)
     command = ["train", *SMALL.split(), "--validation_split", "0.3"]

@@ -20,7 +20,7 @@ need_delegate()
 SIZES = {"zoo/XNORNet": 217, "zoo/DoReFaNet": 128}
 USUAL_SIZES = {"cifar10": 32, "imagenet": 64}
 # The others take longer.
-EVERYDAY = ("resnet20_1w1a", "zoo/QuickNetSmall")
+EVERYDAY = ("resnet20_1w1a",)
 ARCHITECTURES = [
     pytest.param(
         name, dataset, id=f"{name}-{dataset}", marks=() if name in EVERYDAY else pytest.mark.slow

@@ -1,6 +1,7 @@
 import json
 import sys
 
+import pytest
 from conftest import tiny_resnet
 
 from experiments.benchmarks import zoo_table
@@ -35,6 +36,7 @@ def test_networks_in_the_file_are_not_measured_again(tmp_path, monkeypatch, caps
     assert "QuickNet" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_network_is_measured_as_binary_and_float(monkeypatch):
     monkeypatch.setattr(models.zoo, "build", lambda name, **_: tiny_resnet((8, 8, 3), 4))
     values = zoo_table.measure_network("QuickNet", repeats=1)

@@ -50,6 +50,7 @@ def test_evaluation_takes_the_images_of_a_data_set(weights, capsys):
     assert [line.split()[0] for line in printed[1:]] == ["top-1", "top-5", "loss"]
 
 
+@pytest.mark.slow
 def test_untrained_network_is_exported_into_the_working_directory(tmp_path, capsys):
     flags = ["--no-check_accuracy", "--dataset", "digits"]
     assert cli.main(["export", "resnet20_1w1a", *flags]) == 0
@@ -60,6 +61,7 @@ def test_untrained_network_is_exported_into_the_working_directory(tmp_path, caps
     assert len(description["class_names"]) == 10
 
 
+@pytest.mark.slow
 def test_name_is_measured_as_binary_file_and_baselines():
     files = benchmark_files.find_files(["resnet20_1w1a"])
     assert [file.name for file in files] == [

@@ -40,6 +40,7 @@ def test_evaluation_and_resuming_say_in_one_line_what_they_lack(own_run, capsys)
     assert error.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_export_of_a_run_with_images_of_the_caller_is_verified_on_random_ones(own_run, tmp_path):
     source = sources.load(own_run.path)
     assert source.normalization is None

@@ -95,6 +95,7 @@ def residual(image):
     return L.Dense(2, name="logits")(L.Flatten()(x))
 
 
+@pytest.mark.slow
 def test_projections_of_shortcuts_stay_real_unless_nothing_or_others_are_skipped():
     inner = {"narrow_conv1", "narrow_conv2", "wide_conv1", "wide_conv2", "up"}
     inner |= {"bottleneck1", "bottleneck2", "alone"}

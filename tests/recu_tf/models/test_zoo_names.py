@@ -34,6 +34,7 @@ def test_network_is_rebuilt_under_precision_and_strategy_with_its_weights(networ
         np.testing.assert_array_equal(weight, expected)
 
 
+@pytest.mark.slow
 def test_another_network_is_not_taken_for_it(network):
     with pytest.raises(ValueError, match="`network` must be a zoo/BiRealNet for digits, got"):
         models.build_like(network, "zoo/BiRealNet", "digits")

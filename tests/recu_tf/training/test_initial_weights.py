@@ -70,6 +70,7 @@ def interrupt_at_step(monkeypatch, step):
     monkeypatch.setattr(Progress, "on_train_batch_end", interrupt)
 
 
+@pytest.mark.slow
 def test_both_stages_resume_bit_for_bit(first_stage, second_stage, monkeypatch, tmp_path):
     first = training.train(first_stage, tmp_path / "first")
     assert "tau" not in first.metrics()[0]

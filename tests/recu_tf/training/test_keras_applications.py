@@ -30,6 +30,7 @@ def test_names_are_those_of_keras():
     assert all(name[0].isupper() for name in names)
 
 
+@pytest.mark.slow
 def test_network_gets_the_weights_of_a_file_and_its_own_preprocessing(mobile_net, tmp_path):
     mobile_net.save_weights(tmp_path / "mobile.h5")
     model, preprocess = build_application(
@@ -41,6 +42,7 @@ def test_network_gets_the_weights_of_a_file_and_its_own_preprocessing(mobile_net
     np.testing.assert_array_equal(preprocess(tf.constant([0.0, 255.0])), [-1, 1])
 
 
+@pytest.mark.slow
 def test_network_that_keras_builds_for_any_size_gets_its_published_one(monkeypatch):
     monkeypatch.setattr(keras_applications, "load_weights", lambda *_: None)
     model, _ = build_application("MobileNetV3Small", num_classes=10, weights="a.h5")

@@ -86,6 +86,7 @@ def test_interrupted_training_on_arrays_resumes_bit_for_bit(finished, tmp_path):
     assert [line["loss"] for line in resumed.metrics()] == [line["loss"] for line in run.metrics()]
 
 
+@pytest.mark.slow
 def test_interrupted_training_on_batches_resumes_bit_for_bit(tmp_path):
     def give():
         return make_batches(18), make_batches(5, seed=1)

@@ -292,6 +292,7 @@ def test_saved_model_without_layers_that_ends_with_a_softmax_is_seen(settings, t
         np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_network_of_larq_zoo_teaches_with_its_own_quantizers(settings, tmp_path):
     package = pytest.importorskip("larq_zoo", reason="needs larq-zoo, the extra zoo")
     published = package.sota.QuickNetSmall(weights=None, num_classes=10)

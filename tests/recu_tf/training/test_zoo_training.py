@@ -46,6 +46,7 @@ def tiny_zoo_network(input_shape, num_classes, pad_values, *, name, **options):
     return tf.keras.Model(inputs, x, name="quicknet_small")
 
 
+@pytest.mark.slow
 def test_network_of_larq_zoo_trains_and_resumes_under_its_name(monkeypatch, tmp_path):
     few_digits(monkeypatch)
     builders = {**list_builders(), "zoo/QuickNetSmall": tiny_zoo_network}
