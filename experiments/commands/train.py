@@ -131,7 +131,7 @@ def run(options: argparse.Namespace) -> None:
     if options.seeds is not None and not options.dry_run:
         from experiments.seeds import train_seeds
 
-        whole = _command([*options.arguments, "--resume"])
+        whole = _repeat_command(options)
         print(train_seeds(options, partial(_train_stages, whole=whole, last_alone=False)))
         return
     trainings = [(stage, *resolve(stage)) for stage in list_stages(options)]
@@ -142,7 +142,7 @@ def run(options: argparse.Namespace) -> None:
         if not options.resume:
             Run.check_free(directory)
     # Resumed by itself, the last stage needs no settings; one before needs those of all.
-    _train_stages(trainings, _command([*options.arguments, "--resume"]), last_alone=True)
+    _train_stages(trainings, _repeat_command(options), last_alone=True)
 
 
 def _train_stages(
@@ -241,6 +241,12 @@ def _resume_command(options: argparse.Namespace, directory: Path) -> str:
     where = ["--results_dir", options.results_dir, "--save", str(name)]
     gpus = [] if options.gpus is None else ["--gpus", options.gpus]
     return _command(["train", "--resume", *where, *gpus])
+
+
+def _repeat_command(options: argparse.Namespace) -> str:
+    """The whole command that was given, to be resumed."""
+    given = [argument for argument in options.arguments if argument != "--resume"]
+    return _command([*given, "--resume"])
 
 
 def _command(arguments: list[str]) -> str:
