@@ -15,7 +15,7 @@ SETTINGS = Settings(epochs=1, batch_size=8)
 def own_run(tmp_path_factory):
     data = (make_arrays(16), make_arrays(6, seed=1))
     path = tmp_path_factory.mktemp("results") / "run"
-    return training.train(SETTINGS, path, model=make_model(), data=data, class_names="abc")
+    return training.train(SETTINGS, path, model=make_model(), data=data, class_names=list("abc"))
 
 
 def test_report_shows_the_curves_and_says_what_it_cannot_show(own_run, tmp_path, capsys):
