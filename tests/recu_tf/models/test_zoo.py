@@ -122,6 +122,7 @@ def test_bad_arguments_are_refused(arguments, message):
         zoo.build(**dict(zip(names, arguments, strict=False)))
 
 
+@pytest.mark.slow
 def test_shapes_are_any_three_integers_and_names_may_have_their_prefix():
     larq_zoo()
     network = zoo.build("zoo/QuickNetSmall", num_classes=np.int64(2), input_shape=[32, 32, 3])
