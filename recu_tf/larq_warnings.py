@@ -1,9 +1,10 @@
-"""Silences Larq's advice to set a `kernel_constraint` for ReCU, which needs none."""
+"""Silences warnings that ask for nothing: of Larq for kernels with ReCU, and of Keras."""
 
 import contextlib
 import logging
 import re
 import sys
+import warnings
 from collections.abc import Iterator
 
 import larq as lq
@@ -11,7 +12,7 @@ import larq.layers_base
 
 from recu_tf.quantizers import ReCU
 
-__all__ = ["KernelConstraintAdvice", "silence_advice"]
+__all__ = ["KernelConstraintAdvice", "silence_advice", "silence_initializers"]
 
 
 class KernelConstraintAdvice(logging.Filter):
@@ -46,6 +47,17 @@ def silence_advice() -> Iterator[None]:
         yield
     finally:
         logger.removeFilter(drop)
+
+
+@contextlib.contextmanager
+def silence_initializers() -> Iterator[None]:
+    """Drops Keras' warning of initializers that are functions, such as one of larq-zoo.
+
+    Keras reads and writes them all the same.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"The `keras.initializers.serialize\(\)` API")
+        yield
 
 
 logging.getLogger(lq.layers_base.__name__).addFilter(KernelConstraintAdvice())

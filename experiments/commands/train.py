@@ -254,7 +254,7 @@ def _command(arguments: list[str]) -> str:
 
 
 def _print_result(trained: Run, recipe: str | None) -> None:
-    best = max(trained.metrics(), key=lambda line: line["val_accuracy"])
+    best = trained.find_best_epoch()
     print(
         f"Best epoch {best['epoch'] + 1}: top-1 {best['val_accuracy']:.2%} on the "
         f"{trained.chosen_on}"

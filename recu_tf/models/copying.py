@@ -1,6 +1,5 @@
 """Copies of Keras models in which chosen layers are converted, with the weights of all layers."""
 
-import warnings
 from collections.abc import Callable
 
 import larq as lq
@@ -8,7 +7,7 @@ import tensorflow as tf
 
 from recu_tf.functional import is_graph
 from recu_tf.kernel_axes import find_kernel_quantizers
-from recu_tf.larq_warnings import silence_advice
+from recu_tf.larq_warnings import silence_advice, silence_initializers
 from recu_tf.quantized_scope import preserve_quantized_scope
 
 __all__ = ["Copying", "check_model", "has_graph"]
@@ -61,12 +60,10 @@ class Copying:
         # In Larq's quantized scope, the values of weights would be their signs.
         with (
             silence_advice(),
-            warnings.catch_warnings(),
+            silence_initializers(),
             preserve_quantized_scope(),
             lq.context.quantized_scope(False),
         ):
-            # Of Keras, for initializers that are functions. It makes them all the same.
-            warnings.filterwarnings("ignore", r"The `keras.initializers.serialize\(\)` API")
             copy = self.copy_model(model)
             if not copy.built:
                 copy.build_from_config(model.get_build_config())

@@ -12,13 +12,13 @@ last.keras     the whole network after the last epoch
 """
 
 import os
-import warnings
 from pathlib import Path
 
 import tensorflow as tf
 
 from recu_tf import inflation
 from recu_tf.data import Normalization
+from recu_tf.larq_warnings import silence_initializers
 from recu_tf.runs import metrics_file
 from recu_tf.runs.atomic_write import write_aside
 from recu_tf.runs.directories import create_directory
@@ -153,9 +153,7 @@ class Run:
 
     def save_model(self, model: tf.keras.Model, which: str) -> None:
         """Saves a model as the "best" or the "last" one, in one step."""
-        with warnings.catch_warnings():
-            # Of Keras, for initializers that are functions, such as one of larq-zoo.
-            warnings.filterwarnings("ignore", r"The `keras.initializers.serialize\(\)` API")
+        with silence_initializers():
             write_aside(self.model_path(which), model.save)
 
     def load_model(self, which: str = "best") -> tf.keras.Model:
@@ -203,6 +201,13 @@ class Run:
         An empty list if there is no such file.
         """
         return metrics_file.read_lines(self.metrics_path)
+
+    def find_best_epoch(self) -> dict | None:
+        """The values of the epoch with the best validation accuracy, the first of several.
+
+        None if no epoch has ended.
+        """
+        return max(self.metrics(), key=lambda line: line["val_accuracy"], default=None)
 
     def remove_metrics_from(self, epoch: int) -> None:
         """Removes the lines of an epoch and all later ones from `metrics.jsonl`."""

@@ -21,7 +21,7 @@ def measure_best_model(run: runs.Run, batches: tf.data.Dataset, dataset: str) ->
     Raises:
         ValueError: an image cannot be read.
     """
-    best = max(run.metrics(), key=lambda line: line["val_accuracy"])
+    best = run.find_best_epoch()
     classifier = networks.make_keras_classifier(run.load_model("best"))
     values = evaluation.evaluate(
         classifier.predict, evaluation.name_broken_images(batches, dataset)

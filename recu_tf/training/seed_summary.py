@@ -49,9 +49,9 @@ def summarize_runs(trained: Sequence[runs.Run]) -> dict:
     """
     rows = []
     for run in trained:
-        if not run.metrics():
+        best = run.find_best_epoch()
+        if best is None:
             raise ValueError(f"{run.path} has no epoch to summarise.")
-        best = max(run.metrics(), key=lambda line: line["val_accuracy"])
         row = {
             "path": str(run.path),
             "seed": run.config["settings"]["seed"],
