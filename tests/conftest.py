@@ -180,6 +180,17 @@ class FinishedTraining(NamedTuple):
 
 
 @pytest.fixture(scope="session")
+def small_quicknet(tmp_path_factory):
+    """A network of larq-zoo for ten classes of small images, and a file with its weights."""
+    package = pytest.importorskip("larq_zoo", reason="needs larq-zoo, the extra zoo")
+    tf.keras.utils.set_random_seed(0)
+    network = package.sota.QuickNetSmall(weights=None, num_classes=10, input_shape=(32, 32, 3))
+    path = tmp_path_factory.mktemp("zoo") / "weights.h5"
+    network.save_weights(path)
+    return network, path
+
+
+@pytest.fixture(scope="session")
 def settings():
     """Those of `finished_training`."""
     return Settings(

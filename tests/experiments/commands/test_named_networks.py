@@ -3,7 +3,6 @@
 import json
 
 import pytest
-import tensorflow as tf
 from complaints import complaint
 from conftest import few_digits, tiny_resnet
 
@@ -19,14 +18,9 @@ def _tiny_network(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    package = pytest.importorskip("larq_zoo", reason="needs larq-zoo, the extra zoo")
-    tf.keras.utils.set_random_seed(0)
-    network = package.sota.QuickNetSmall(weights=None, num_classes=10, input_shape=(32, 32, 3))
-    path = tmp_path_factory.mktemp("zoo") / "weights.h5"
-    network.save_weights(path)
-    return path
+@pytest.fixture
+def weights(small_quicknet):
+    return small_quicknet[1]
 
 
 def test_summary_of_a_name_has_recu_or_the_quantizers_of_larq_zoo(weights, capsys):

@@ -16,19 +16,8 @@ def _no_other_place(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.fixture(scope="module")
-def published(tmp_path_factory):
-    """A network of larq-zoo for ten classes of small images, and a file with its weights."""
-    package = pytest.importorskip("larq_zoo", reason="needs larq-zoo, the extra zoo")
-    tf.keras.utils.set_random_seed(0)
-    network = package.sota.QuickNetSmall(weights=None, num_classes=10, input_shape=(32, 32, 3))
-    path = tmp_path_factory.mktemp("zoo") / "weights.h5"
-    network.save_weights(path)
-    return network, path
-
-
-def test_name_with_weights_is_the_network_of_larq_zoo(published):
-    expected, path = published
+def test_name_with_weights_is_the_network_of_larq_zoo(small_quicknet):
+    expected, path = small_quicknet
     network = networks.load(SMALL, weights=path, dataset="digits")
     images = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")
     np.testing.assert_array_equal(network.model(images), expected(images))
@@ -40,8 +29,8 @@ def test_name_with_weights_is_the_network_of_larq_zoo(published):
         networks.load("zoo/XNORNet", weights=path, dataset="digits")
 
 
-def test_classes_are_those_of_the_weights_not_of_the_data_set(published):
-    network = networks.load(SMALL, weights=published[1], dataset="cifar100")
+def test_classes_are_those_of_the_weights_not_of_the_data_set(small_quicknet):
+    network = networks.load(SMALL, weights=small_quicknet[1], dataset="cifar100")
     assert network.model.output_shape == (None, 10)
     assert network.class_names is None
 
