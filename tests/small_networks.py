@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from recu_tf.models import resnet, two_stage, vgg
 
 # Number of blocks and channels: a stage that keeps the size of the image and one that halves it.
@@ -13,3 +15,8 @@ SMALL_NETWORKS = {
     "imagenet_two_stage_resnet18": replace(two_stage.two_stage_resnet18, stages=SMALL_STAGES),
     "cifar_vgg_small": vgg.vgg_small,
 }
+# For tests that take seconds for each: the first in the everyday suite, the others in the slow one.
+KINDS = [
+    pytest.param(kind, marks=[pytest.mark.slow] if number else [])
+    for number, kind in enumerate(SMALL_NETWORKS)
+]

@@ -32,6 +32,7 @@ def program_of(folder):
     return module
 
 
+@pytest.mark.slow
 def test_example_model_is_exported_as_good_as_it_was_trained(tmp_path, monkeypatch, capsys):
     """As a user sees it: by the program in the exported folder, given image files."""
     names = {"export": export}
@@ -84,6 +85,7 @@ def test_example_of_a_plain_model_becomes_binary_and_learns():
     assert names["network"].history.history["loss"][-1] < np.log(10)
 
 
+@pytest.mark.slow
 def test_example_of_own_images_leaves_a_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = run_examples("Your own training data, any Keras model")

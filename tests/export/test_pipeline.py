@@ -126,6 +126,7 @@ def test_int8_is_verified_on_real_images():
     assert exported.audit.binary == 1
 
 
+@pytest.mark.slow
 def test_miscompiled_int8_fails(monkeypatch):
     """A converter that mirrors one kernel, in every file that it makes."""
 
@@ -196,6 +197,7 @@ def nearest_means(reach=1.0):
     return model
 
 
+@pytest.mark.slow
 def test_int8_that_loses_the_accuracy_fails_and_names_the_outlying_channel():
     right = export_network(
         source(nearest_means()), Options(int8=True), dataset="digits"

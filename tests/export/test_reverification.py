@@ -103,6 +103,7 @@ def binary(tmp_path_factory):
     return path.with_name("b_export")
 
 
+@pytest.mark.slow
 @needs_delegate
 def test_export_is_checked_with_the_delegate_too(binary, capsys):
     assert json.loads((binary / "model.json").read_text())["kernels"] == [DELEGATE, *BACKENDS]

@@ -135,6 +135,7 @@ def test_network_is_measured_with_its_baselines(tmp_path, capsys):
     assert " times as fast as float32 here on 1 thread: " in printed.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_exported_folder_is_compared_with_the_network_beside_it(tmp_path, capsys):
     binary_model().save(tmp_path / "network.keras")
     folder = tmp_path / "export"

@@ -185,6 +185,7 @@ def test_kind_of_the_outputs_is_described(end, kind, tmp_path, capfd):
     assert "recu:" not in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_network_that_pools_bits_has_a_report(tmp_path, capsys):
     image = tf.keras.Input((16, 16, 3))
     binary = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign"}
@@ -228,6 +229,7 @@ def test_scaling_layer_is_obeyed_though_a_data_set_is_named(more, classifier, tm
     assert np.sum(np.array(got, int) != expected) <= (1 if "--int8" in more else 0)
 
 
+@pytest.mark.slow
 def test_given_normalisation_classes_and_images_reach_the_folder(classifier, tmp_path, capsys):
     mean = np.array([1, 0.5, 1])
     model = of_scaled_pixels(classifier, 0.25, mean / 2)
@@ -252,6 +254,7 @@ def test_given_normalisation_classes_and_images_reach_the_folder(classifier, tmp
     assert described["accuracy"]["dataset"] is None
 
 
+@pytest.mark.slow
 def test_int8_and_names_come_from_the_folder_if_nothing_else_is_given(classifier, tmp_path, capsys):
     expected, _ = predict_test_images(classifier, lambda pixels: pixels / 255)
     classifier.save(tmp_path / "a.keras")
@@ -315,6 +318,7 @@ def test_input_beyond_memory_is_refused_in_one_line(tmp_path, capsys):
     assert not (tmp_path / "large_export").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_steps_are_printed_on_standard_error(network, tmp_path, capfd):
     paths = save_digits(tmp_path / "images", 3)

@@ -71,6 +71,7 @@ def test_files_are_reported_like_the_network(suffix, tmp_path, capsys):
     assert total(printed) == [9 * 8 * 16 + 9 * 16 + 16 * 16 + 64 * 3, 27 * 8 + 16 + 16 + 3]
 
 
+@pytest.mark.slow
 def test_published_checkpoint_and_name_are_the_same_network(capsys):
     checkpoint = str(shared("checkpoints", "resnet20_1w1a_cifar10.pth.tar"))
     assert cli.main(["summary", checkpoint]) == 0

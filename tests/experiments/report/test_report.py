@@ -253,10 +253,20 @@ ALL = {"curves", "layers", "weights", "memory", "confusion", "settings"}
         ),
         (write_no_diagnostics, {"layers"}, "There are no diagnostics of the layers"),
         (write_rubbish, {"layers"}, "has 2 lines that cannot be read"),
-        (damage_best, set(), r"Shown of the last model instead of the best: .*best\.keras is dam"),
+        pytest.param(
+            damage_best,
+            set(),
+            r"Shown of the last model instead of the best: .*best\.keras is damaged",
+            marks=pytest.mark.slow,
+        ),
         (remove_models, {"weights", "memory", "confusion"}, "No weights, memory and confusion"),
         (make_imported, {"curves", "layers"}, "Imported from a checkpoint: it has no training"),
-        (lose_the_images, {"confusion"}, "the test images cannot be read: nothing lies in /data"),
+        pytest.param(
+            lose_the_images,
+            {"confusion"},
+            "the test images cannot be read: nothing lies in /data",
+            marks=pytest.mark.slow,
+        ),
         (damage_settings, {"confusion"}, "cannot be read: `settings` in .*config.json"),
     ],
 )

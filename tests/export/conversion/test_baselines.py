@@ -13,6 +13,7 @@ from export.tflite import backends
 from export.tflite.flatbuffer import read
 
 
+@pytest.mark.slow
 def test_baselines_do_the_same_work_in_float_and_in_int8():
     made = convert_baselines(binary_model())
     assert list(made) == ["float32", "int8"]

@@ -41,6 +41,7 @@ def test_network_is_exported_with_its_ends_in_their_order(make_model):
     assert_all_close(got, model(as_inputs(inputs)))
 
 
+@pytest.mark.slow
 def test_signature_calls_the_ends_as_the_model_does():
     signature = {"z_image", "small", "a_features", "words"}, {"second", "first"}
     model = image_and_features()
@@ -135,6 +136,7 @@ def test_option_for_one_input_or_output_is_refused_with_several(make_model, opti
         export.export_network(source(make_model()), export.Options(**options))
 
 
+@pytest.mark.slow
 def test_int8_has_all_outputs_and_their_names():
     model = detection()
     (images,) = given(model, 32)

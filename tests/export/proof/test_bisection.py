@@ -70,6 +70,7 @@ def ties():
     return tf.keras.Model(image, L.Dense(4, name="head")(L.GlobalAveragePooling2D()(x)))
 
 
+@pytest.mark.slow
 def test_signs_within_rounding_of_0_are_distinguished_from_a_wrong_layer():
     model = ties()
     images = images_for(model)
@@ -173,6 +174,7 @@ def test_share_within_counts_images_not_numbers():
     assert compute_share_within(got[:, :2], expected, 0.01) == 0
 
 
+@pytest.mark.slow
 def test_wrong_layer_is_found_behind_which_all_images_have_the_same():
     inputs = tf.keras.Input((8, 8, 8))
     x = L.Conv2D(8, 3, strides=2, name="conv")(L.ZeroPadding2D(1)(inputs))

@@ -90,6 +90,7 @@ def test_layers_within_layers_are_found():
     assert layers_with_kernel(model) == ["a/first", "a/second", "b/first", "b/second"]
 
 
+@pytest.mark.slow
 def test_names_longer_than_the_file_keeps_do_not_matter():
     x = inputs = tf.keras.Input((6, 6, 32))
     names = [f"a_convolution_with_a_name_of_more_than_fifty_characters_{i}" for i in range(3)]

@@ -163,6 +163,7 @@ def mirrored(model, *arguments):
     return flatbuffer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bright", [1, 9])
 def test_branch_that_few_images_wake_is_found_wrong(bright, monkeypatch):
     tf.keras.utils.set_random_seed(0)
@@ -475,6 +476,7 @@ def test_nothing_is_verified_where_images_give_the_same_and_layers_are_hidden():
     assert "nothing is verified: the model's outputs are the same for all" in str(verification)
 
 
+@pytest.mark.slow
 def test_moved_windows_are_found_where_images_all_give_the_same():
     inputs = tf.keras.Input((8, 8, 32))
     x = L.Conv2D(8, 3, strides=2, name="conv")(L.ZeroPadding2D(1)(inputs))

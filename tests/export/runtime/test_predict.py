@@ -66,6 +66,7 @@ def test_likeliest_come_first_and_as_many_as_asked_for(folder, tmp_path, capsys)
     assert percents == sorted(percents, reverse=True)
 
 
+@pytest.mark.slow
 def test_batches_are_filled_up(tmp_path, capsys):
     paths = save_pictures(tmp_path, 4)
     outputs = []

@@ -219,6 +219,7 @@ def trained():
     return network, before, after, history
 
 
+@pytest.mark.slow
 def test_one_step_changes_every_latent_kernel(trained):
     network, before, after, _ = trained
     assert find_binary(network) == BINARY
@@ -227,6 +228,7 @@ def test_one_step_changes_every_latent_kernel(trained):
     assert all(part.tau.numpy() > 0.85 for part in network.submodules if isinstance(part, ReCU))
 
 
+@pytest.mark.slow
 def test_a_few_steps_teach_it_digits(trained):
     network, *_, history = trained
     images, labels = recu_tf.data.load("digits", "test")
@@ -235,6 +237,7 @@ def test_a_few_steps_teach_it_digits(trained):
     assert network.evaluate(images, labels, verbose=0)[1] > 0.3
 
 
+@pytest.mark.slow
 def test_exported_it_is_binary_wherever_it_should_be_and_right_in_both_interpreters(trained):
     network = with_uneven_norms(trained[0])
     images = images_for(network, 4)
@@ -250,6 +253,7 @@ def test_exported_it_is_binary_wherever_it_should_be_and_right_in_both_interpret
         np.testing.assert_allclose(outputs, expected, rtol=0, atol=1e-3 * np.abs(expected).max())
 
 
+@pytest.mark.slow
 def test_a_saved_copy_computes_the_same(trained, tmp_path):
     network, images = trained[0], images_for(trained[0])
     network.save(tmp_path / "network.keras")

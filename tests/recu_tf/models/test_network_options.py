@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import compile_classifier
-from small_networks import SMALL_NETWORKS, SMALL_STAGES
+from small_networks import KINDS, SMALL_NETWORKS, SMALL_STAGES
 
 from recu_tf import larq_summary, models, optimizers
 from recu_tf.choices import NETWORK_PRECISIONS
@@ -19,12 +19,12 @@ QUANTIZERS = {
     "float": (type(None), type(None)),
 }
 NETWORKS = [
-    pytest.param(name, dataset, id=f"{name}-{dataset}")
+    pytest.param(name, dataset, id=f"{name}-{dataset}", marks=[pytest.mark.slow] if number else [])
     for dataset, networks in (
         ("cifar10", models.CIFAR_NETWORKS),
         ("imagenet", models.IMAGENET_NETWORKS),
     )
-    for name in networks
+    for number, name in enumerate(networks)
 ]
 SHAPE = (32, 32, 3)
 
@@ -89,7 +89,7 @@ def randomize_gammas(model):
 
 
 @pytest.mark.parametrize("precision", ["binary_activations", "float"])
-@pytest.mark.parametrize("kind", SMALL_NETWORKS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_step_changes_every_kernel_and_the_file_keeps_the_precision(kind, precision, tmp_path):
     model = SMALL_NETWORKS[kind](SHAPE, 4, precision=precision)
     randomize_gammas(model)
@@ -109,7 +109,7 @@ def test_step_changes_every_kernel_and_the_file_keeps_the_precision(kind, precis
     np.testing.assert_array_equal(loaded(images), model(images))
 
 
-@pytest.mark.parametrize("kind", SMALL_NETWORKS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_real_weights_move_into_the_binary_network_by_name(kind):
     first = SMALL_NETWORKS[kind](SHAPE, 4, precision="binary_activations")
     second = SMALL_NETWORKS[kind](SHAPE, 4)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import compile_classifier, shared
-from small_networks import SMALL_NETWORKS
+from small_networks import KINDS, SMALL_NETWORKS
 
 from recu_tf import models, optimizers
 from recu_tf.layers import BinaryConv2D, HardTanh, PadChannels
@@ -141,7 +141,7 @@ def train_save_and_load(model, path):
 
 
 @pytest.mark.parametrize("pad_values", [0, 1])
-@pytest.mark.parametrize("kind", SMALL_NETWORKS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_networks_train_save_and_load(kind, pad_values, tmp_path):
     model = SMALL_NETWORKS[kind]((32, 32, 3), 10, pad_values)
     train_save_and_load(model, tmp_path / "model.keras")
@@ -150,7 +150,7 @@ def test_networks_train_save_and_load(kind, pad_values, tmp_path):
     }
 
 
-@pytest.mark.parametrize("kind", SMALL_NETWORKS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_networks_train_in_mixed_precision(kind, tmp_path):
     tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
     train_save_and_load(SMALL_NETWORKS[kind]((32, 32, 3), 10), tmp_path / "model.keras")
@@ -195,6 +195,7 @@ def last_convolutions(model):
     return found.values()
 
 
+@pytest.mark.slow
 def test_imagenet_networks_start_as_published():
     model = models.build("resnet18_1w1a", "imagenet", input_shape=(64, 64, 3))
     gammas = {layer.name: layer.gamma.numpy() for layer in model.layers if "bn" in layer.name}

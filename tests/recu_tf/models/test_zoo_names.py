@@ -23,6 +23,7 @@ def test_data_set_decides_classes_and_size(network):
     assert models.get_precision(network) == "binary"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
 def test_network_is_rebuilt_under_precision_and_strategy_with_its_weights(network, precision):
     strategy = tf.distribute.OneDeviceStrategy("/cpu:0")

@@ -98,19 +98,15 @@ def find_kind(reference):
 
 
 # One of each kind, and the widest; the others repeat their blocks.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "reference",
     [
         "cifar_resnet20",
-        *(
-            pytest.param(name, marks=pytest.mark.slow)
-            for name in (
-                "cifar_resnet18",
-                "cifar_vgg_small",
-                "imagenet_resnet18",
-                "imagenet_two_stage_resnet18",
-            )
-        ),
+        "cifar_resnet18",
+        "cifar_vgg_small",
+        "imagenet_resnet18",
+        "imagenet_two_stage_resnet18",
     ],
 )
 def test_import_and_export_keep_networks_binary(reference):

@@ -142,6 +142,7 @@ class StopAfter(tf.keras.callbacks.Callback):
         self.model.stop_training = epoch + 1 == self.epochs
 
 
+@pytest.mark.slow
 def test_callback_that_stops_the_training_leaves_a_run_that_resumes(finished, tmp_path):
     run, model = finished
     callback = StopAfter(2)
@@ -156,6 +157,7 @@ def test_callback_that_stops_the_training_leaves_a_run_that_resumes(finished, tm
     assert_same_weights(last_weights(resumed), last_weights(run))
 
 
+@pytest.mark.slow
 def test_keras_checkpoints_hold_the_network_alone(finished, tmp_path):
     _, model = finished
     whole, weights = (

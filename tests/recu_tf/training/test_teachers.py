@@ -246,6 +246,7 @@ def test_loss_with_a_teacher_does_not_depend_on_the_number_of_devices(taught):
     np.testing.assert_allclose(*losses, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_teacher_of_a_file_that_says_nothing_of_its_images_gets_the_same(settings, tmp_path):
     path = str(tmp_path / "teacher.keras")
     tiny_resnet((32, 32, 3), 10).save(path)
@@ -276,6 +277,7 @@ def test_checkpoint_is_read_without_the_name_of_images_of_the_caller(
     assert given == ["digits", None]
 
 
+@pytest.mark.slow
 def test_saved_model_without_layers_that_ends_with_a_softmax_is_seen(settings, tmp_path):
     network = tiny_resnet((32, 32, 3), 10)
     images = tf.random.normal((4, 32, 32, 3))

@@ -123,6 +123,7 @@ def test_windows_of_strided_layers_are_matched():
     assert verification.passed
 
 
+@pytest.mark.slow
 def test_bits_stay_packed_from_dense_layer_to_dense_layer():
     tf.keras.utils.set_random_seed(0)
     model = with_uneven_norms(dense_layers())

@@ -25,6 +25,7 @@ def test_hard_tanh_before_signs_is_dropped(readers, activation):
     assert "drop hard tanh before a sign" in rewritten(model)[1]
 
 
+@pytest.mark.slow
 def test_file_without_hard_tanh_lacks_its_operator_and_packs_bits():
     image = tf.keras.Input((8, 8, 32))
     x = HardTanh()(L.BatchNormalization()(binary(pad_values=1)(image)))

@@ -56,6 +56,7 @@ WIDE_CONVOLUTIONS = [
 ]
 
 
+@pytest.mark.slow
 def test_wide_kernels_are_padded_with_ones_and_stay_binary():
     tf.keras.utils.set_random_seed(0)
     options = {"kernel_size": 3, "padding": "same", "use_bias": False, **SIGNS}
@@ -152,6 +153,7 @@ def source(model):
     return Source(model, "a network", Path("nowhere"))
 
 
+@pytest.mark.slow
 def test_export_rewrites_what_sleeps_or_refuses_it_by_name():
     exported = export_network(source(asleep(binary(8, name="conv"))))
     assert [step.name for step in exported.steps][-1] == WIDE

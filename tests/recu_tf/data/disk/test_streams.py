@@ -77,7 +77,10 @@ def imagenet_records(root):
     return prepared_imagenet(root, {"train": [range(3), range(3, 6), range(6, 8)]})
 
 
-KINDS = [image_folder, tiny_imagenet, pytest.param(imagenet_records, marks=pytest.mark.slow)]
+KINDS = [
+    image_folder,
+    *(pytest.param(kind, marks=pytest.mark.slow) for kind in (tiny_imagenet, imagenet_records)),
+]
 
 
 def arrays(batches):
@@ -109,6 +112,7 @@ def test_a_resumed_stream_and_shards_are_those_of_the_whole(kind, tmp_path):
     assert arrays(training.batches(3, 1, seed=4)) != as_bytes[:3]
 
 
+@pytest.mark.slow
 def test_imagenet_may_lie_in_folders(tmp_path):
     _, path = image_folder(tmp_path)
     training = data.load_training_set("imagenet", path)
@@ -181,7 +185,7 @@ def test_other_errors_are_no_broken_images():
     )
 
 
-@pytest.mark.parametrize("batch_size", [1, 14])
+@pytest.mark.parametrize("batch_size", [1, pytest.param(14, marks=pytest.mark.slow)])
 def test_broken_training_images_are_left_out_and_each_named_once(batch_size, tmp_path, capfd):
     name, path = image_folder(tmp_path)
     names = broken_files(tmp_path / "train" / "cat", noise(60, 50))
