@@ -25,7 +25,8 @@ setup(
     python_requires=">=3.10,<3.13",
     packages=find_packages(include=["recu_tf*", "experiments*", "export*"]),
     package_data={
-        "recu_tf": ["templates/*"],
+        "recu_tf": ["templates/*", "weights/*"],
+        "experiments.pretrained": ["*.png"],
         "experiments.report": ["templates/*"],
         "export.bundle": ["templates/*"],
         "export.runtime": ["source/*"],

@@ -1,6 +1,6 @@
 """The settings and choices that the library declares, for the command line.
 
-The two files that declare them are loaded by their paths: `import recu_tf` loads TensorFlow, which
+The files that declare them are loaded by their paths: `import recu_tf` loads TensorFlow, which
 takes seconds that help must not wait for.
 """
 
@@ -18,6 +18,8 @@ __all__ = [
     "NETWORK",
     "NETWORK_NAMES",
     "NETWORK_OR_TFLITE",
+    "PRETRAINED",
+    "PRETRAINED_PREFIX",
     "SETTINGS",
 ]
 
@@ -43,6 +45,10 @@ NETWORK_OR_TFLITE = f"a .tflite file, {NETWORK}"
 FOLDER_OR_NETWORK = f"a folder with a model.tflite in it, {NETWORK_OR_TFLITE}"
 # For commands that need no trained weights.
 NAMED_NETWORK = "the name of a network, which recu summary --help lists and which is untrained"
+_pretrained = _load("pretrained")
+# The networks that come along, and what stands before their names where any network can be named.
+PRETRAINED: tuple[str, ...] = _pretrained.NAMES
+PRETRAINED_PREFIX: str = _pretrained.PREFIX
 SETTINGS: dict[str, dataclasses.Field] = {
     field.name: field for field in dataclasses.fields(_load("settings").Settings)
 }

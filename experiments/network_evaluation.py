@@ -33,9 +33,9 @@ def _check_path(path: Path, which: str | None, model: str | None, weights: str |
         if model is not None:
             raise ValueError(f"`model` is for published checkpoints, {path} defines its own.")
         if weights is not None:
-            raise ValueError(f"`weights` is for names of networks of larq-zoo, {path} has its own.")
+            raise ValueError(f"`weights` is for names of networks, {path} has its own.")
         return True
-    if networks.find_format(path) == "name":
+    if networks.find_format(path) in ("name", "pretrained"):
         return False
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist; it must be {FOLDER_OR_NETWORK}.")
@@ -158,15 +158,16 @@ def evaluate(
 
     A run directory, and a file that lies in one, are evaluated on the data set of the run, with
     its normalisation. Any other network needs `dataset`, whose own normalisation is taken; the data
-    set of a published checkpoint is inferred. A network that scales pixels itself, and a file in
-    the folder of an export, have their own normalisation.
+    set of a published checkpoint is inferred, and that of a network that comes along is known. A
+    network that scales pixels itself, and a file in the folder of an export, have their own
+    normalisation.
 
     Args:
         path: of a network in any format of `recu_tf.networks.load`, of a `.tflite` file, or of a
-            folder with a `model.tflite` in it; or the name of a network of larq-zoo.
+            folder with a `model.tflite` in it; or the name of a network.
         which: "best" or "last" model of a run directory; None means best.
         model: network of a published checkpoint; inferred if None.
-        weights: of a name, see `recu_tf.models.zoo.build`.
+        weights: of a name, see `recu_tf.models.build`.
         dataset: one of `recu_tf.data.DATASETS`.
         data_path: where the data set lies, if not where the run found it or in its usual place.
         batch_size_test: images per step; None means that of the run, or 128.
@@ -183,7 +184,7 @@ def evaluate(
     path = _find_in_folder(Path(path))
     is_tflite = _check_path(path, which, model, weights)
     run = None
-    if networks.find_format(path) not in ("run", "checkpoint", "name"):
+    if networks.find_format(path) not in ("run", "checkpoint", "name", "pretrained"):
         run = _find_run(path, dataset)
     with quiet_standard_error():
         if is_tflite:
@@ -194,7 +195,8 @@ def evaluate(
             )
             run, normalization = network.run, network.normalization
             dataset = dataset or (None if run else network.dataset)
-            path = network.file or path
+            if network.format != "pretrained":
+                path = network.file or path
         settings = _merge_settings(run, path, dataset, data_path, batch_size_test)
         normalization = normalization or (run.normalization if run else None)
         normalization = normalization or data.DATASETS[settings.dataset].normalization

@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 from collections.abc import Sequence
 
-from experiments.declarations import CHOICES, MODELS
+from experiments.declarations import CHOICES, MODELS, PRETRAINED, PRETRAINED_PREFIX
 from experiments.recipes import DATASET_DEFAULTS
 
 __all__ = ["Parser", "epoch_numbers", "list_names", "positive_integer"]
@@ -18,6 +18,8 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **kwargs):
         super().__init__(allow_abbrev=False, **kwargs)
+        # The names of the arguments that networks are named by, where --pretrained can name one.
+        self._network: str | None = None
 
     def error(self, message):
         """Prints one line and ends with exit code 2."""
@@ -86,6 +88,42 @@ class Parser(argparse.ArgumentParser):
             **OF_TYPE.get(field.type, {}),
         )
 
+    def network(self, name: str, *, help: str, several: bool = False) -> None:
+        """Adds the argument NETWORK, and --pretrained, which can be given in its place.
+
+        Args:
+            name: of the parsed option that holds the network, or all of several networks.
+            help: what NETWORK may be.
+            several: whether there may be more of them than one.
+        """
+        self._network = name
+        self.add_argument(name, metavar="NETWORK", nargs="*" if several else "?", help=help)
+        self.option(
+            "--pretrained",
+            choices=PRETRAINED,
+            metavar="NAME",
+            help="a trained network that comes with recu, instead of NETWORK: "
+            f"{list_names(PRETRAINED)}",
+        )
+
+    def parse_known_args(self, args=None, namespace=None):
+        """Parses arguments; a network that --pretrained names becomes one of NETWORK."""
+        options, others = super().parse_known_args(args, namespace)
+        if self._network is not None:
+            given = getattr(options, self._network)
+            several = isinstance(given, list)
+            if not given and options.pretrained is None:
+                self.error("the following arguments are required: NETWORK or --pretrained")
+            if given and options.pretrained is not None and not several:
+                self.error(
+                    f"NETWORK and --pretrained must not both be given, got {given!r} and "
+                    f"{options.pretrained!r}"
+                )
+            if options.pretrained is not None:
+                path = PRETRAINED_PREFIX + options.pretrained
+                setattr(options, self._network, [*given, path] if several else path)
+        return options, others
+
     def which(self) -> None:
         """Adds --which, for commands that take one network."""
         self.option(
@@ -97,7 +135,7 @@ class Parser(argparse.ArgumentParser):
         )
 
     def weights(self, if_omitted: str) -> None:
-        """Adds --weights, for commands that take names of networks of larq-zoo.
+        """Adds --weights, for commands that take names of networks.
 
         Args:
             if_omitted: what a name means without it.
@@ -105,9 +143,10 @@ class Parser(argparse.ArgumentParser):
         self.option(
             "--weights",
             metavar="FILE",
-            help="of the name of a network of larq-zoo: a .h5 file with weights, or imagenet for "
-            "those that larq-zoo publishes, which are downloaded; the network is then larq-zoo's "
-            "own, with the normalisation of the data set",
+            help="of the name of a network: a trained network of that name in any format, or the "
+            "data set of one that --pretrained takes. Of the name of one of larq-zoo: a .h5 file "
+            "with weights, or imagenet for those that larq-zoo publishes, which are downloaded; "
+            "the network is then larq-zoo's own, with the normalisation of the data set",
             if_omitted=if_omitted,
         )
 

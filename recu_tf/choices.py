@@ -87,8 +87,8 @@ LR_TYPES = ("cos", "step", "linear")
 
 # What `recu_tf.networks.load` takes, and so every command that takes a network.
 NETWORK_FORMATS = (
-    "a run directory, a .keras file, a .h5 file, a SavedModel directory or a published checkpoint "
-    "(.pth.tar, .pth)"
+    "a run directory, a .keras file, a .h5 file, a SavedModel directory, a published checkpoint "
+    "(.pth.tar, .pth) or pretrained/ before a name that --pretrained takes"
 )
 
 # By the name of the setting.

@@ -12,7 +12,7 @@ TREE = Path(__file__).parents[1]
 COMPONENTS = {
     "recu_tf": """
         choices durations json_text inflation precision quantized_scope
-        kernel_axes quantizers data functional logits image_input pixel_scaling
+        kernel_axes quantizers pretrained data functional logits image_input pixel_scaling
         batch_norm layers larq_warnings schedules optimizers metrics larq_summary models
         runs settings html evaluation pytorch networks training
     """,
@@ -22,8 +22,9 @@ COMPONENTS = {
         export_options refusals pipeline bundle exporter reverification
     """,
     "experiments": """
-        quiet machine recipes declarations options published_flags report benchmarks stages
-        network_evaluation tflite_benchmark training_settings seeds visible_gpus
+        quiet machine prediction_picture recipes declarations options published_flags report
+        benchmarks stages
+        network_evaluation tflite_benchmark pretrained training_settings seeds visible_gpus
         dry_run commands cli
     """,
 }

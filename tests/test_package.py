@@ -112,7 +112,7 @@ def test_editable_install_wins_where_the_clone_has_the_package_s_name(tmp_path):
     assert found.stdout.strip() == str(clone / "recu_tf" / "__init__.py"), found.stderr
 
 
-def test_installed_packages_have_the_templates_of_their_pages(tmp_path):
+def test_installed_packages_have_their_templates_and_weights(tmp_path):
     pytest.importorskip("setuptools")
     command = [sys.executable, "setup.py", "--quiet", "build_py", "--build-lib", str(tmp_path)]
     built = subprocess.run(command, cwd=TREE, capture_output=True, text=True, check=False)
@@ -123,3 +123,6 @@ def test_installed_packages_have_the_templates_of_their_pages(tmp_path):
     }
     assert len({path.parent for path in templates}) == 3
     assert {path.relative_to(tmp_path) for path in tmp_path.rglob("templates/*")} == templates
+    weights = {path.name for path in (TREE / "recu_tf/weights").iterdir()}
+    assert {path.name for path in (tmp_path / "recu_tf/weights").iterdir()} == weights
+    assert [path.name for path in (tmp_path / "experiments").rglob("*.png")] == ["photographs.png"]

@@ -21,10 +21,9 @@ DESCRIPTION = (
 
 def add_arguments(parser: Parser) -> None:
     """Adds the options of `recu benchmark`."""
-    parser.add_argument(
+    parser.network(
         "files",
-        metavar="NETWORK",
-        nargs="+",
+        several=True,
         help=f"{FOLDER_OR_NETWORK}, or {NAMED_NETWORK} unless --weights is given",
     )
     parser.weights("the network is untrained and has ReCU")

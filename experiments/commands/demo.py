@@ -1,4 +1,4 @@
-"""`recu demo`: a ResNet-20 on handwritten digits, trained, exported and verified."""
+"""`recu demo`: a ResNet-20 on handwritten digits, trained, exported and verified; and a picture."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ from experiments.options import Parser
 from experiments.quiet import quiet_standard_error
 
 if TYPE_CHECKING:
+    import numpy as np
+    import tensorflow as tf
+
     import export
+    from experiments.prediction_picture import Predictions
+    from recu_tf.runs import Run
 
 __all__ = ["DESCRIPTION", "HELP", "NAME", "add_arguments", "run"]
 
@@ -24,11 +29,14 @@ HELP = "train, export and verify a ResNet-20 on handwritten digits"
 DESCRIPTION = (
     "Trains a ResNet-20 on handwritten digits in RESULTS_DIR/demo, exports it, verifies the file "
     "and prints accuracy, size and latency beside those of the float32 baseline, and how many "
-    "times as fast as that the file is here."
+    "times as fast as that the file is here. A picture, predictions.png, shows what it makes of "
+    "digits, and what a network that comes with recu makes of photographs."
 )
 
 # Small enough for 360 steps in 30 epochs, large enough to keep two cores busy.
 BATCH_SIZE = 128
+# Of the networks that come along, the one for photographs.
+PHOTOGRAPHS = "cifar10-resnet20"
 
 
 def add_arguments(parser: Parser) -> None:
@@ -48,7 +56,7 @@ def find_free_directory(results: Path) -> Path:
     return next(results / name for name in names if not (results / name).exists())
 
 
-def _table(report: export.Report, seconds: float) -> str:
+def _table(report: export.Report, seconds: float, picture: Path) -> str:
     from export import runtime
     from recu_tf.durations import format_duration
 
@@ -69,6 +77,7 @@ def _table(report: export.Report, seconds: float) -> str:
         ("binary convolutions", f"{audit.binary} of {len(audit.expected)} that should be"),
         ("training", format_duration(seconds)),
         ("file", os.path.relpath(report.path)),
+        ("picture", os.path.relpath(picture)),
         ("latency, delegate", _describe(report.fastest_in_delegate)),
         ("latency, engine", _describe(report.fastest_in_engine)),
         ("latency, float32", _describe(report.fastest_baseline)),
@@ -94,7 +103,7 @@ def _describe(latency: export.Latency | None) -> str:
 
 
 def demo(results: Path, epochs: int) -> str:
-    """Trains a ResNet-20 on the digits, exports it and verifies the file.
+    """Trains a ResNet-20 on the digits, exports it, verifies the file and draws a picture.
 
     Args:
         results: the directory of all runs, in which a new run is made.
@@ -128,4 +137,64 @@ def demo(results: Path, epochs: int) -> str:
         options = export.Options(check_accuracy=False)
         report = export.export_bundle(export.load(run.path), options=options)
     print(report, end="\n\n")
-    return _table(report, seconds)
+    picture = run.path / "predictions.png"
+    with quiet_standard_error():
+        draw_picture(run, report.verification.keras_accuracy, picture)
+    return _table(report, seconds, picture)
+
+
+def draw_picture(run: Run, accuracy: float, path: Path) -> None:
+    """Draws what two networks make of images that they were not trained on.
+
+    Args:
+        run: of the network that the demonstration trained on digits, of which it gets the first of
+            each class of the test images.
+        accuracy: its share of right answers.
+        path: of the PNG file to write. The network that comes along gets photographs.
+    """
+    import numpy as np
+
+    from experiments.prediction_picture import draw_predictions
+    from experiments.pretrained.sample_photographs import read_photographs
+    from recu_tf import data, models, pretrained
+
+    entry = pretrained.find(PHOTOGRAPHS)
+    photographs = _predict(
+        f"{entry.name}, which comes with recu",
+        f"{entry.top_1:.2%} of {entry.test_images:,} test images right; the first of each class",
+        models.build(entry.model, weights=entry.dataset),
+        entry.dataset,
+        *read_photographs(),
+    )
+    images, labels = data.load("digits", "test", normalized=False)
+    chosen = [np.flatnonzero(labels == label)[0] for label in np.unique(labels)]
+    digits = _predict(
+        "the network trained just now, on digits",
+        f"{accuracy:.2%} of {len(images)} test images right; the first of each class",
+        run.load_model("best"),
+        "digits",
+        images[chosen],
+        labels[chosen],
+    )
+    draw_predictions([photographs, digits], path)
+
+
+def _predict(
+    title: str,
+    subtitle: str,
+    model: tf.keras.Model,
+    dataset: str,
+    images: np.ndarray,
+    labels: np.ndarray,
+) -> Predictions:
+    """The probabilities that a network of logits gives to the classes of images of a data set."""
+    import numpy as np
+
+    from experiments.prediction_picture import Predictions
+    from recu_tf import data
+
+    known = data.DATASETS[dataset]
+    logits = np.asarray(model(known.normalization(images), training=False), np.float64)
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities = powers / powers.sum(axis=1, keepdims=True)
+    return Predictions(title, subtitle, images, labels, known.class_names, probabilities)

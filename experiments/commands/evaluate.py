@@ -11,20 +11,18 @@ NAME = "evaluate"
 HELP = "print top-1, top-5 and loss of a network on the test images"
 DESCRIPTION = (
     "Prints top-1, top-5 and loss of a trained network on all test images. A run directory, and a "
-    "file inside one, are evaluated on the data set of the run with its normalisation; any other "
-    "network needs --dataset. A .tflite file runs with the delegate where that was compiled, and "
-    "else in Larq Compute Engine. The graph of a SavedModel can read and write files: load only "
-    "those that you would run."
+    "file inside one, are evaluated on the data set of the run with its normalisation, and one of "
+    "--pretrained on the data set that it was trained on; any other network needs --dataset. A "
+    ".tflite file runs with the delegate where that was compiled, and else in Larq Compute Engine. "
+    "The graph of a SavedModel can read and write files: load only those that you would run."
 )
 
 
 def add_arguments(parser: Parser) -> None:
     """Adds the options of `recu evaluate`."""
-    parser.add_argument(
+    parser.network(
         "path",
-        metavar="NETWORK",
-        help=f"{FOLDER_OR_NETWORK}, or with --weights the name of a network of larq-zoo, such as "
-        "zoo/QuickNet",
+        help=f"{FOLDER_OR_NETWORK}, or with --weights the name of a network, such as zoo/QuickNet",
     )
     parser.which()
     parser.checkpoint_model()
@@ -33,8 +31,8 @@ def add_arguments(parser: Parser) -> None:
         "--dataset",
         choices=DATASETS,
         help="data set whose test images are used, with its usual normalisation",
-        if_omitted="that of the run; of a checkpoint, inferred from its number of classes; of a "
-        "name, imagenet",
+        if_omitted="that of the run, or of --pretrained; of a checkpoint, inferred from its number "
+        "of classes; of a name, that of its --weights, cifar10 or imagenet",
     )
     parser.option(
         "--data_path",

@@ -26,9 +26,8 @@ DESCRIPTION = (
 
 def add_arguments(parser: Parser) -> None:
     """Adds the options of `recu export`."""
-    parser.add_argument(
+    parser.network(
         "path",
-        metavar="NETWORK",
         help=f"{NETWORK}, or {NAMED_NETWORK} unless --weights is given",
     )
     parser.which()
@@ -45,8 +44,8 @@ def add_arguments(parser: Parser) -> None:
         choices=DATASETS,
         help="data set whose images the file is verified on, with its usual normalisation unless "
         "--mean, --std, --scale or a Rescaling layer of the network replaces it",
-        if_omitted="that of the run or checkpoint, or else random images; a name is built for "
-        "cifar10, or for imagenet if it is of larq-zoo or has no other variant",
+        if_omitted="that of the run, checkpoint or --pretrained, or else random images; a name is "
+        "built for cifar10, or for imagenet if it is of larq-zoo or has no other variant",
     )
     parser.option(
         "--data_path",

@@ -26,9 +26,8 @@ DESCRIPTION = (
 
 def add_arguments(parser: Parser) -> None:
     """Adds the options of `recu summary`."""
-    parser.add_argument(
+    parser.network(
         "path",
-        metavar="NETWORK",
         help=f"{NETWORK_OR_TFLITE}, or the name of a network: {list_names(NETWORK_NAMES)}",
     )
     parser.which()
@@ -102,8 +101,8 @@ def summary(
         dataset: decides the variant and number of classes of a name, cifar10 if None, or imagenet
             for networks that have no other variant; of a checkpoint, inferred from its tensors if
             None.
-        weights: of the name of a network of larq-zoo, whose quantizers the network then has; see
-            `recu_tf.models.zoo.build`.
+        weights: of a name, see `recu_tf.models.build`. A network of larq-zoo then has its own
+            quantizers.
 
     Raises:
         FileNotFoundError, ImportError: see `recu_tf.pytorch.read_checkpoint`.

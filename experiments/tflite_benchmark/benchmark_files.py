@@ -52,11 +52,10 @@ def check_paths(paths: Sequence[str], weights: str | None = None) -> None:
     names = [path for path in paths if find_format(path) == "name"]
     if weights is not None and len(names) != 1:
         raise ValueError(
-            "`weights` is for the name of one network of larq-zoo, got "
-            f"{', '.join(names) or 'no name'}."
+            f"`weights` is for the name of one network, got {', '.join(names) or 'no name'}."
         )
     for path in map(Path, paths):
-        if not path.exists() and find_format(path) != "name":
+        if not path.exists() and find_format(path) not in ("name", "pretrained"):
             raise FileNotFoundError(f"{path} does not exist; NETWORK must be {FOLDER_OR_NETWORK}.")
         if path.resolve() in seen:
             raise ValueError(f"FILE must name each file once, got {path} twice.")

@@ -106,7 +106,7 @@ def measure(
             such count as of one network.
         threads: numbers of threads.
         repeats: number of timed runs of each.
-        weights: of the names of networks of larq-zoo among `paths`, see `export.load`.
+        weights: of the name of a network among `paths`, see `export.load`.
         profile: whether to measure the steps of the delegate with each number of threads.
         delegate_backends: of the delegate; none means the one that it selects.
 

@@ -42,7 +42,8 @@ class Source:
             if there is neither, it stays None, and the data set that the export names decides. A
             given value takes precedence over all of them.
         class_names: in the order of its outputs; None means those of its run, if it has one.
-        dataset: of its images, if it is a published checkpoint: one of `recu_tf.data.DATASETS`.
+        dataset: of its images, if it is a published checkpoint or comes with `recu_tf`: one of
+            `recu_tf.data.DATASETS`.
 
     Raises:
         ValueError: the normalisation is not for the images' channels, or the number of names is not
@@ -74,7 +75,7 @@ class Source:
 
     @property
     def is_from_library(self) -> bool:
-        """Whether it was trained or imported here, or is a published checkpoint."""
+        """Whether it was trained or imported here, comes along, or is a published checkpoint."""
         return self.run is not None or self.dataset is not None
 
     @property
@@ -196,14 +197,14 @@ def load(
 
     Args:
         path: a run directory, a `.keras` file, a `.h5` file, a SavedModel directory, a published
-            checkpoint or the name of a network, see `recu_tf.networks.load`. A name without
-            `weights` gives an untrained network, for measurements. A file that lies in a run is
-            taken for a network of it.
+            checkpoint, `pretrained/NAME` or the name of a network, see `recu_tf.networks.load`. A
+            name without `weights` gives an untrained network, for measurements. A file that lies
+            in a run is taken for a network of it.
         which: "best" or "last" model of a run directory; None means best.
         model: of a published checkpoint, one of `recu_tf.models.MODELS`; inferred if None.
         dataset: of a published checkpoint, one of `recu_tf.data.DATASETS`; inferred if None. Of a
             name, the one that decides its variant, its classes and the size of its images.
-        weights: of the name of a network of larq-zoo: "imagenet" or the path of a `.h5` file.
+        weights: of the name of a network, see `recu_tf.models.build`.
 
     Raises:
         FileNotFoundError: there is nothing at `path`.
@@ -223,10 +224,10 @@ def load(
         network.model,
         f"{path}, untrained" if network.format == "name" and weights is None else str(path),
         # A name is no place: its folder lies in the working directory.
-        Path(directory.name) if network.format == "name" else directory,
+        Path(directory.name) if network.format in ("name", "pretrained") else directory,
         network.run,
         network.file,
         network.normalization,
         network.class_names,
-        network.dataset if network.format == "checkpoint" else None,
+        network.dataset if network.format in ("checkpoint", "pretrained") else None,
     )

@@ -9,7 +9,6 @@ from recu_tf.models.registry import (
     IMAGENET_NETWORKS,
     MODELS,
     NETWORK_NAMES,
-    build,
     build_like,
     check_name,
     get_input_shape,
@@ -21,6 +20,7 @@ from recu_tf.models.residual import ResidualNetwork
 from recu_tf.models.resnet import imagenet_resnet18, imagenet_resnet34, resnet18, resnet20
 from recu_tf.models.retrofit import with_recu
 from recu_tf.models.second_stage import build_second_stage
+from recu_tf.models.trained import build
 from recu_tf.models.two_stage import two_stage_resnet18, two_stage_resnet34
 from recu_tf.models.vgg import vgg_small
 

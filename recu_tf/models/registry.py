@@ -17,8 +17,8 @@ __all__ = [
     "IMAGENET_NETWORKS",
     "MODELS",
     "NETWORK_NAMES",
-    "build",
     "build_like",
+    "build_untrained",
     "check_name",
     "get_input_shape",
     "get_networks",
@@ -128,7 +128,7 @@ def check_name(
     )
 
 
-def build(
+def build_untrained(
     name: str,
     dataset: str = "cifar10",
     *,
@@ -141,38 +141,19 @@ def build(
     """Builds a network with fresh weights.
 
     Args:
-        name: one of `NETWORK_NAMES`: a published network, or `zoo/` before the name of one of
-            larq-zoo, see `recu_tf.models.zoo.build`; zoo/BiRealNet18 is zoo/BiRealNet.
-        dataset: one of `DATASET_CLASSES`; it determines the variant, the number of classes and the
-            size of the images. `resnet18_1w1a` is a different network for digits, cifar10 and
-            cifar100 than for imagenet, tinyimagenet and folder. For "own" images, `input_shape`
-            decides: the variant for ImageNet if a side is longer than 64.
-        num_classes: number of outputs; None means that of the data set. Required for folder and
-            own.
-        input_shape: (height, width, channels) of the images; None means (224, 224, 3) for imagenet,
-            tinyimagenet and folder, (32, 32, 3) otherwise.
-        precision: "binary" as published; "binary_activations" for the network of the same graph
-            with real kernels, the first of two stages; "float" for that with real activations as
-            well. All three have the same layers and trainable weights, of the same names, in the
-            same order. In "float" nothing stands in the place of the sign: the hard tanhs and
-            PReLUs of the blocks are its activation functions. The gammas of the ImageNet ResNets,
-            tiny before a sign, then start at 1. (The setting `precision` is something else: the
-            floating-point numbers that a training computes with.)
-        pad_values: of the binary convolutions, 0 as published or 1; "float" pads with 0.
-        rotated: whether a ResNet rotates the images by 180 degrees first, as weights from PyTorch
-            need (`recu_tf.pytorch`); VGG-small needs no rotation and ignores it.
+        name: see `recu_tf.models.build`, as for all others.
+        dataset: one of `DATASET_CLASSES`.
+        num_classes: number of outputs.
+        input_shape: (height, width, channels) of the images.
+        precision: one of `recu_tf.choices.NETWORK_PRECISIONS`.
+        pad_values: of the binary convolutions.
+        rotated: whether a ResNet rotates the images first.
 
     Returns:
-        An uncompiled Keras model from upright, normalised images (batch, height, width, channels)
-        to logits (batch, classes); to probabilities if it is of larq-zoo. Its name is `name`,
-        followed by the precision if it is not "binary"; larq-zoo names its networks itself.
+        An uncompiled Keras model.
 
     Raises:
-        ImportError: it is of larq-zoo, which is not installed.
-        ValueError: an unknown name, data set or precision, a network without a variant for the data
-            set, an `input_shape` that is none or too small for the network, fewer than two
-            classes, or `pad_values` other than 0 and 1; or an option that networks of larq-zoo do
-            not have: another precision, padding or rotation.
+        ImportError, ValueError: see `recu_tf.models.build`.
     """
     if name not in NETWORK_NAMES:
         raise ValueError(f"`name` must be one of {', '.join(NETWORK_NAMES)}, got {name!r}.")
@@ -208,10 +189,10 @@ def build(
 
 
 def get_variant(network: tf.keras.Model) -> dict:
-    """What `build` was told of a network besides its name and its data set.
+    """What `recu_tf.models.build` was told of a network besides its name and its data set.
 
     Args:
-        network: from `build`, trained or imported.
+        network: from it, trained or imported.
 
     Returns:
         `num_classes`, `input_shape`, `precision`, `pad_values` and `rotated`.
@@ -230,7 +211,8 @@ def build_like(network: tf.keras.Model, name: str, dataset: str) -> tf.keras.Mod
     """Rebuilds a network under the current precision policy and distribution strategy.
 
     Args:
-        network: from `build` with the same `name` and `dataset`, trained or imported.
+        network: from `recu_tf.models.build` with the same `name` and `dataset`, trained or
+            imported.
         name: one of `NETWORK_NAMES`.
         dataset: one of `DATASET_CLASSES`.
 
@@ -240,7 +222,7 @@ def build_like(network: tf.keras.Model, name: str, dataset: str) -> tf.keras.Mod
     Raises:
         ValueError: the network is not `name` for `dataset`.
     """
-    copy = build(name, dataset, **get_variant(network))
+    copy = build_untrained(name, dataset, **get_variant(network))
     weights = network.get_weights()
     if [array.shape for array in weights] != [tuple(weight.shape) for weight in copy.weights]:
         raise ValueError(f"`network` must be a {name} for {dataset}, got {network.name!r}.")

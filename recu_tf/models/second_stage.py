@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from recu_tf import choices
 from recu_tf.layers import ChannelScale
-from recu_tf.models.registry import build, get_variant
+from recu_tf.models.registry import build_untrained, get_variant
 
 __all__ = ["build_second_stage"]
 
@@ -17,8 +17,8 @@ def build_second_stage(network: tf.keras.Model, name: str, dataset: str) -> tf.k
     temperatures, which only the binary network has, start as `ReCU` sets them.
 
     Args:
-        network: from `build` with the same `name` and `dataset` and a precision other than
-            "binary", trained.
+        network: from `recu_tf.models.build` with the same `name` and `dataset` and a precision
+            other than "binary", trained.
         name: one of `MODELS`.
         dataset: one of `DATASET_CLASSES`.
 
@@ -34,7 +34,7 @@ def build_second_stage(network: tf.keras.Model, name: str, dataset: str) -> tf.k
         raise ValueError(
             f"`network` must have real kernels, got {network.name!r} with binary ones."
         )
-    copy = build(name, dataset, **{**variant, "precision": choices.BINARY})
+    copy = build_untrained(name, dataset, **{**variant, "precision": choices.BINARY})
     values, places = _list_copied(network), _list_copied(copy)
     without_place = [
         f"{key} {tuple(values[key].shape)}"

@@ -1,6 +1,6 @@
 """The networks of larq-zoo under the names that settings and commands give them, zoo/NAME."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import tensorflow as tf
@@ -9,7 +9,7 @@ from recu_tf import choices
 from recu_tf.choices import ZOO_MODELS, ZOO_PREFIX
 from recu_tf.models import zoo
 
-__all__ = ["build_named", "find_smallest_size", "list_builders"]
+__all__ = ["build_named", "check_fixed", "find_smallest_size", "list_builders"]
 
 # What `recu_tf.models.build` chooses for published networks, and those of larq-zoo lack.
 FIXED = {"precision": choices.BINARY, "pad_values": 0, "rotated": False}
@@ -41,15 +41,28 @@ def build_named(
             `rotated` is another.
     """
     given = {"precision": precision, "pad_values": pad_values, "rotated": rotated}
+    check_fixed(model, given)
+    return zoo.build(
+        model.removeprefix(ZOO_PREFIX), num_classes=num_classes, input_shape=input_shape
+    )
+
+
+def check_fixed(model: str, given: Mapping[str, object]) -> None:
+    """Refuses options that the networks of larq-zoo do not have.
+
+    Args:
+        model: one of `recu_tf.choices.ZOO_MODELS`.
+        given: `precision`, `pad_values` and `rotated`.
+
+    Raises:
+        ValueError: one of them is not what larq-zoo's networks are.
+    """
     for option, value in given.items():
         if value != FIXED[option]:
             raise ValueError(
                 f"`{option}` must be {FIXED[option]!r} for {model}, as larq-zoo builds its "
                 f"networks, got {value!r}."
             )
-    return zoo.build(
-        model.removeprefix(ZOO_PREFIX), num_classes=num_classes, input_shape=input_shape
-    )
 
 
 def find_smallest_size(name: str) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from recu_tf import pytorch
+from recu_tf import models, pretrained, pytorch
 from recu_tf.choices import OWN
 from recu_tf.data import DATASETS, Normalization
 from recu_tf.networks.formats import FORMATS, Format, find_format
@@ -22,6 +22,8 @@ from recu_tf.settings import Settings
 
 __all__ = ["Network", "load"]
 
+# The formats of what is no path.
+NAMES = ("name", "pretrained")
 LOADERS = {"keras": load_keras_file, "h5": load_h5_file, "saved_model": load_saved_model}
 
 
@@ -34,7 +36,8 @@ class Network:
         path: that it was loaded from, or its name.
         format: of `path`.
         file: that holds the network, in a run directory `best.keras` or `last.keras`; None for a
-            SavedModel, which is a directory, and for a name.
+            SavedModel, which is a directory, and for a name. Of a network that comes along, its
+            weights.
         run: the run that it belongs to: that at `path`, or the one whose directory holds the file
             if the inputs and outputs are that run's; None if there is none.
         name: of the network, one of `recu_tf.models.NETWORK_NAMES`; None if not known.
@@ -81,16 +84,15 @@ def load(
 
     Args:
         path: a run directory, a `.keras` file, a `.h5` file, a SavedModel directory, a published
-            checkpoint, or one of `recu_tf.models.NETWORK_NAMES` if there is neither a file nor a
-            directory of that name.
+            checkpoint, `pretrained/` before one of `recu_tf.pretrained.NAMES`, or one of
+            `recu_tf.models.NETWORK_NAMES` if there is neither a file nor a directory of that name.
         which: of a run directory, "best" or "last" model; None means best.
         model: of a published checkpoint, one of `recu_tf.models.MODELS`; inferred from the tensors
             if None.
         dataset: of a published checkpoint, the one of `recu_tf.data.DATASETS` that it was trained
             on; inferred from the number of classes if None. Of a name, see
             `recu_tf.networks.named.build_named_network`. Other formats do not depend on it.
-        weights: of the name of a network of larq-zoo: "imagenet" or the path of a `.h5` file, see
-            `recu_tf.models.zoo.build`.
+        weights: of a name: those that come along or those at a path, see `recu_tf.models.build`.
         untrained: whether a name without `weights` gives a network with fresh weights; otherwise it
             is refused.
 
@@ -112,17 +114,19 @@ def load(
     if format is None:
         raise ValueError(f"{path} must be {FORMATS}; it is none.")
     if which is not None and format != "run":
-        holds = "is a name" if format == "name" else "holds one network"
+        holds = "is a name" if format in NAMES else "holds one network"
         raise ValueError(f"`which` is for run directories, {path} {holds}.")
     if model is not None and format != "checkpoint":
-        own = "is a name" if format == "name" else "defines its own"
+        own = "is a name" if format in NAMES else "defines its own"
         raise ValueError(f"`model` is for published checkpoints, {path} {own}.")
     if weights is not None and format != "name":
-        raise ValueError(f"`weights` is for names of networks of larq-zoo, {path} has its own.")
+        raise ValueError(f"`weights` is for names of networks, {path} has its own.")
     if format == "checkpoint":
         return _load_checkpoint(path, model, dataset)
     if format == "name":
         return _build_named(path, dataset, weights, untrained)
+    if format == "pretrained":
+        return _load_pretrained(path)
     if format == "run":
         run, which = Run.open(path), which or "best"
         loaded, file = run.load_model(which), run.model_path(which)
@@ -158,6 +162,20 @@ def _load_checkpoint(path: Path, name: str | None, dataset: str | None) -> Netwo
         normalization=known.normalization,
         dataset=dataset,
         class_names=known.class_names,
+    )
+
+
+def _load_pretrained(path: Path) -> Network:
+    entry = pretrained.find(path.as_posix())
+    return Network(
+        models.build(entry.model, weights=entry.dataset),
+        path,
+        "pretrained",
+        entry.path,
+        name=entry.model,
+        normalization=DATASETS[entry.dataset].normalization,
+        dataset=entry.dataset,
+        class_names=entry.class_names,
     )
 
 
@@ -208,3 +226,7 @@ def _describe_training(run: Run) -> dict[str, str | None]:
         "dataset": None if settings.dataset == OWN else settings.dataset,
         "data_path": settings.data_path,
     }
+
+
+# `recu_tf.models.build` takes weights in every format, and cannot import this module.
+models.trained.register_loader(load)

@@ -153,7 +153,8 @@ def test_errors_reach_the_shell_without_traceback():
 def test_what_does_not_exist_is_named_with_what_may_be_given(capsys):
     assert complaint(capsys, "export", "nowhere") == (
         "recu: error: nowhere does not exist; it must be a run directory, a .keras file, a .h5 "
-        "file, a SavedModel directory or a published checkpoint (.pth.tar, .pth).\n"
+        "file, a SavedModel directory, a published checkpoint (.pth.tar, .pth) or pretrained/ "
+        "before a name that --pretrained takes.\n"
     )
 
 
@@ -255,6 +256,7 @@ def test_demo_prints_its_results_and_keeps_earlier_runs(monkeypatch, tmp_path, c
     assert cli.main(["demo", "--epochs", "1", "--results_dir", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     assert (tmp_path / "demo-3" / "export" / "model.tflite").exists()
+    assert (tmp_path / "demo-3" / "predictions.png").read_bytes().startswith(b"\x89PNG")
     for name in ("demo", "demo-2"):
         assert not list((tmp_path / name).iterdir())
     table = [line for line in printed.splitlines() if line.startswith("|")]
@@ -267,6 +269,7 @@ def test_demo_prints_its_results_and_keeps_earlier_runs(monkeypatch, tmp_path, c
         "binary convolutions",
         "training",
         "file",
+        "picture",
         "latency, delegate",
         "latency, engine",
         "latency, float32",

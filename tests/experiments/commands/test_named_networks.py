@@ -70,12 +70,12 @@ def test_name_is_measured_as_binary_file_and_baselines():
     ("arguments", "message"),
     [
         (f"evaluate {SMALL}", "without trained weights; its `weights` must be given."),
-        ("evaluate resnet20_1w1a", "without trained weights; name a trained one."),
+        ("evaluate resnet18_1w1a", "without trained weights; name a trained one."),
         (f"evaluate {SMALL} --weights none.h5", '`weights` must be "imagenet" or the path of'),
         ("summary zoo/XNORNet --dataset digits", "zoo/XNORNet takes images of at least 217x217"),
         ("summary zoo/QuickNet18", "NETWORK must be a .tflite file"),
         (f"benchmark {SMALL} zoo/QuickNet --weights a.h5", "`weights` is for the name of one"),
-        ("benchmark resnet20_1w1a --weights a.h5", "networks of larq-zoo, resnet20_1w1a is none"),
+        ("benchmark resnet20_1w1a --weights a.h5", "`weights` must be one of cifar10, digits, who"),
     ],
 )
 def test_mistakes_are_refused_in_one_line(arguments, message, capsys):

@@ -3,11 +3,12 @@ import pytest
 import tensorflow as tf
 from conftest import few_digits, tiny_resnet
 
-from recu_tf import data, networks
+from recu_tf import data, networks, pretrained
 from recu_tf.models import zoo_weights
 from recu_tf.quantizers import ReCU
 
 SMALL = "zoo/QuickNetSmall"
+NAME = "resnet20_1w1a"
 
 
 @pytest.fixture(autouse=True)
@@ -49,8 +50,9 @@ def test_untrained_network_of_a_name_has_recu(monkeypatch):
     ("name", "options", "message"),
     [
         (SMALL, {}, "zoo/QuickNetSmall is the name of a network without .*; its `weights` must"),
-        ("resnet20_1w1a", {}, "resnet20_1w1a is the name of .*; name a trained one"),
-        ("resnet20_1w1a", {"weights": "a.h5"}, "`weights` is for the networks of larq-zoo, resnet"),
+        ("resnet18_1w1a", {}, "resnet18_1w1a is the name of .*; name a trained one"),
+        ("resnet20_1w1a", {}, "; its `weights` must be given: cifar10 or digits"),
+        ("resnet18_1w1a", {"weights": "digits"}, "no resnet18_1w1a trained on digits comes"),
         (SMALL, {"weights": "imagenet", "dataset": "digits"}, "`dataset` must .* got digits"),
         (SMALL, {"which": "best"}, "`which` is for run directories, zoo/QuickNetSmall is a name"),
         (SMALL, {"model": "resnet20_1w1a"}, "`model` is for published checkpoints, zoo/Quick"),
@@ -63,7 +65,7 @@ def test_options_that_do_not_belong_to_a_name_are_refused(name, options, message
 
 def test_weights_are_refused_for_what_has_its_own(tmp_path):
     tf.keras.Sequential([tf.keras.layers.Dense(2, input_shape=(3,))]).save(tmp_path / "a.keras")
-    with pytest.raises(ValueError, match=r"`weights` is for names .* of larq-zoo, a\.keras"):
+    with pytest.raises(ValueError, match=r"`weights` is for names of networks, a\.keras"):
         networks.load("a.keras", weights=zoo_weights.IMAGENET)
 
 
@@ -73,3 +75,26 @@ def test_a_directory_of_that_name_comes_first(tmp_path):
     assert networks.find_format(SMALL) is None
     with pytest.raises(ValueError, match=r"zoo/QuickNetSmall must be a run directory, .* is none"):
         networks.load(SMALL)
+
+
+def test_network_that_comes_along_is_known_by_its_name_and_by_its_weights(tmp_path):
+    name = "pretrained/digits-resnet20"
+    # Not even a directory takes the place of it.
+    (tmp_path / name).mkdir(parents=True)
+    network = networks.load(name)
+    assert (network.format, network.name, str(network.path)) == ("pretrained", NAME, name)
+    assert (network.run, network.dataset) == (None, "digits")
+    assert network.file == pretrained.find(name).path
+    known = data.DATASETS["digits"]
+    assert (network.normalization, network.class_names) == (known.normalization, known.class_names)
+    same = networks.load(NAME, weights="digits")
+    assert (same.format, same.dataset, same.file) == ("name", "digits", None)
+    images = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")
+    np.testing.assert_array_equal(same.model(images), network.model(images))
+    for options, message in (
+        ({"which": "best"}, "`which` is for run directories, pretrained/digits-.* is a name"),
+        ({"model": NAME}, "`model` is for published checkpoints, pretrained/digits-.* is a name"),
+        ({"weights": "digits"}, "`weights` is for names of networks, pretrained/digits-"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            networks.load(name, **options)

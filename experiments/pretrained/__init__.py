@@ -1,0 +1,1 @@
+"""The trained networks that come with `recu_tf`: packing them, and photographs to show them on."""
