@@ -5,6 +5,8 @@ import itertools
 from pathlib import Path
 
 from experiments.recipes import DATASET_DEFAULTS, RECIPES, Recipe
+from recu_tf import pretrained
+from recu_tf.networks import find_format
 from recu_tf.runs import Run
 from recu_tf.settings import OF_TEACHER, Settings
 from recu_tf.training.changes import SCHEDULE_SETTINGS
@@ -84,9 +86,16 @@ def _list_given(options: argparse.Namespace) -> dict:
 
 
 def _inherit(options: argparse.Namespace) -> dict:
-    """What the run to start from decides; nothing if it is a file, or still to be trained."""
+    """What the network to start from decides; nothing if it is a file, or still to be trained."""
     for option, names in INHERITED.items():
         path = getattr(options, option)
+        if path is not None and find_format(path) == "pretrained":
+            entry = pretrained.find(path)
+            return {
+                "model": entry.model,
+                "dataset": entry.dataset,
+                "network_precision": entry.precision,
+            }
         if path is not None and has_run(Path(path)):
             settings = Settings.of_run(Run.open(path))
             # Another teacher than that of the first stage has its own weights and layers.

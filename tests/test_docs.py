@@ -21,6 +21,7 @@ PAGES = sorted(
     for path in TREE.rglob("*.md")
     if not any(part.startswith(".") for part in path.relative_to(TREE).parts)
 )
+PRETRAINED = (TREE / "recu_tf" / "PRETRAINED.md").read_text("utf-8")
 OWN_MODEL = (TREE / "recu_tf" / "YOUR_OWN_MODEL.md").read_text("utf-8")
 
 
@@ -101,6 +102,19 @@ def test_example_of_larq_zoo_gives_probabilities():
     probabilities = network(np.zeros((1, 64, 64, 3), "float32"))
     # Ten float32 numbers.
     assert np.sum(probabilities) == pytest.approx(1, abs=1e-6)
+
+
+def test_page_of_the_pretrained_networks_says_what_the_index_says(capsys):
+    for name, entry in recu_tf.pretrained.list_all().items():
+        (row,) = [line for line in PRETRAINED.splitlines() if line.startswith(f"| `{name}` |")]
+        facts = (f"`{entry.model}`", f"{100 * entry.top_1:.2f} %", f"`{entry.command}`")
+        assert [fact for fact in facts if fact not in row] == []
+        assert f" {entry.test_images:,} test images of " in row
+    for code in re.findall(r"```python\n(.*?)```", PRETRAINED, re.DOTALL):
+        exec(code, {})
+    measured, packed = re.findall(r"([\d.]+)%", capsys.readouterr().out)
+    # Other processors sum in another order, and an image on the border may fall to the other side.
+    assert float(measured) == pytest.approx(float(packed), abs=100 * 2 / 360)
 
 
 def public_objects():

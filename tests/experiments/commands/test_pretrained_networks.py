@@ -6,7 +6,9 @@ import pytest
 from complaints import complaint
 
 from experiments import cli
+from experiments.commands.parser import command_parser
 from experiments.tflite_benchmark import benchmark_files
+from experiments.training_settings import resolve
 from recu_tf import pretrained
 
 NAME = "digits-resnet20"
@@ -52,10 +54,27 @@ def test_benchmark_takes_it_beside_others():
     assert [file.name for file in files] == [PATH, f"{PATH} (float32)", f"{PATH} (int8)"]
 
 
+def test_training_that_begins_with_it_has_its_network_and_data_set():
+    for flags, dataset in ((), "digits"), (("--dataset", "cifar10"), "cifar10"):
+        options = command_parser().parse_args(["train", "--init-from", PATH, *flags])
+        settings, _ = resolve(options)
+        assert (settings.model, settings.dataset) == ("resnet20_1w1a", dataset)
+
+
 @pytest.mark.slow
 def test_training_begins_with_it(tmp_path, capsys):
-    flags = ["--init_from", PATH, "--dataset", "digits", "--model", "resnet20_1w1a"]
-    flags += ["--epochs", "1", "--batch_size", "128", "--lr", "1e-5", "--gpus", "0"]
+    flags = [
+        "--init_from",
+        PATH,
+        "--epochs",
+        "1",
+        "--batch_size",
+        "128",
+        "--lr",
+        "1e-5",
+        "--gpus",
+        "0",
+    ]
     assert cli.main(["train", *flags, "--save", "further"]) == 0
     (line,) = (tmp_path / "results/further/metrics.jsonl").read_text().splitlines()
     assert json.loads(line)["val_accuracy"] > 0.9
