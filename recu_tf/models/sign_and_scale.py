@@ -2,9 +2,12 @@ r"""The weights of a network in little space: binary kernels as their signs, and
 
 A network with ReCU computes with the signs of its kernels alone, \(\mathrm{sign}(w - \bar w)\), one
 bit each. The scale, \(s = \overline{|w - \bar w|}\), is for further training: with \(n\) weights in
-a filter, \(k\) of them positive, the positive ones come back as \(sn/2k\) and the others as
-\(-sn/2(n-k)\), which is the mean of either in the filter that was trained. The mean of all of them
-is 0, so that none comes near to changing its sign by rounding.
+a filter, \(k\) of them positive, the positive ones come back with the mean \(sn/2k\) and the others
+with \(-sn/2(n-k)\), as in the filter that was trained. Around these means they are spread evenly,
+from nearly 0 to nearly the double, by random numbers that are the same every time: weights that all
+lie at the same distance from 0 would keep their signs for epochs, and a network of them learns
+slower than a new one (`PRETRAINED.md` has numbers). The mean of a filter is 0, so that no rounding
+changes a sign.
 
 A filter that was all positive comes back as zeros, of which ReCU makes +1. A filter of which the
 signs would not come back, all of them negative by rounding, keeps its kernel in float32.
@@ -27,6 +30,9 @@ KERNELS = {
     "depthwise_quantizer": "depthwise_kernel",
     "pointwise_quantizer": "pointwise_kernel",
 }
+# Magnitudes of restored weights, as multiples of their mean: even the smallest is far from 0 for
+# the rounding of a filter's mean.
+SPREAD = (0.02, 1.98)
 
 
 def pack(network: tf.keras.Model) -> bytes:
@@ -164,12 +170,15 @@ def _restore(signs: np.ndarray, scales: np.ndarray, axis: int | tuple[int, ...])
     """Latent weights, float32, of the signs and of the mean magnitude in each filter."""
     axes = _find_weight_axes(signs.shape, axis)
     count = np.prod([signs.shape[number] for number in axes])
-    positive = signs.sum(axis=axes, keepdims=True)
-    # With weights of one sign only, there is nothing on the other side of their mean.
-    half = np.where(
-        (positive == 0) | (positive == count), 0, scales.reshape(positive.shape) * count / 2
-    )
-    magnitude = np.where(
-        signs, half / np.maximum(positive, 1), half / np.maximum(count - positive, 1)
-    )
-    return np.where(signs, magnitude, -magnitude).astype(np.float32)
+    # Of NumPy's generators, the one whose numbers no release will change.
+    spread = np.random.RandomState(0).uniform(*SPREAD, signs.shape)
+    restored = np.zeros(signs.shape)
+    for sign, chosen in ((1, signs), (-1, ~signs)):
+        number = chosen.sum(axis=axes, keepdims=True)
+        total = np.where(chosen, spread, 0).sum(axis=axes, keepdims=True)
+        half = scales.reshape(number.shape) * (count / 2)
+        # With weights of one sign only, there is nothing on the other side of their mean.
+        is_mixed = (number > 0) & (number < count)
+        factor = np.divide(half, total, out=np.zeros_like(total), where=is_mixed)
+        restored += sign * np.where(chosen, spread * factor, 0)
+    return restored.astype(np.float32)
