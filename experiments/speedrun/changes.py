@@ -1,0 +1,84 @@
+"""The trials of the search: the published recipe, one change at a time, and the best together."""
+
+from dataclasses import replace
+
+from experiments.speedrun.trial import Trial
+
+__all__ = ["TRIALS"]
+
+PUBLISHED = Trial("published")
+# The published warm-up takes all of five epochs. Here the learning rate rises for half an epoch and
+# changes in every step.
+PER_STEP = replace(PUBLISHED, name="per_step", lr_shape="cos_step", warm_up=0.5)
+# The change that matters most comes first: all others are compared with it.
+BASE = replace(PER_STEP, name="base", batch_size=64, lr=0.05)
+
+
+def _list_changes(base: Trial) -> list[Trial]:
+    """One change of `base` each, the most promising first."""
+
+    def change(name: str, **changes: object) -> Trial:
+        return replace(base, name=name, **changes)
+
+    gradients = [
+        change("box1.5", slope="box", width=1.5),
+        change("inward", inward=True),
+        change("box1.5_inward", slope="box", width=1.5, inward=True),
+        change("box1", slope="box"),
+        change("box2.5", slope="box", width=2.5),
+        change("tent2", width=2.0),
+        change("power", slope="power", width=1.5),
+        change("bell", slope="bell"),
+        change("trapezoid", slope="trapezoid"),
+        change("raw_tent", standardized=False),
+        change("raw_box", slope="box", standardized=False),
+        change("all_inward", slope="all", inward=True, standardized=False),
+    ]
+    optimization = [
+        change("batch32", batch_size=32),
+        change("lr0.1", lr=0.1),
+        change("lr0.025", lr=0.025),
+        change("linear", lr_shape="linear"),
+        change("one_cycle", lr_shape="linear", warm_up=1.5, lr=0.1),
+        change("nesterov", optimizer="nesterov"),
+        change("adam", optimizer="adam", lr=0.001, l2=0.0),
+        change("kernel_lr3", kernel_lr=3.0),
+        change("bias_lr8", bias_lr=8.0),
+    ]
+    regularization = [
+        change("l2_not_binary", l2_on="not_binary"),
+        change("l2_kernels", l2_on="kernels"),
+        change("no_l2", l2=0.0),
+        change("label_smoothing", label_smoothing=0.1),
+        change("average", average_from=0.8),
+        change("padding2", padding=2),
+        change("alternating_flips", alternating_flips=True),
+        change("small24", small_epochs=2),
+    ]
+    temperatures = [
+        change("tau0.85", tau_shape="constant"),
+        change("tau0.99", tau_shape="constant", tau_min=0.99),
+        change("tau_linear", tau_shape="linear"),
+        change("tau_min0.7", tau_min=0.7),
+    ]
+    starts = [
+        change("whitened_stem", whitened_stem=True),
+        change("gamma0.5", gamma=0.5),
+        change("from_float", first_stage="float", first_epochs=1),
+        change("from_activations", first_stage="binary_activations", first_epochs=1),
+        change("taught", distill_weight=0.9),
+        change("two_stages", first_stage="binary_activations", first_epochs=2),
+    ]
+    return [*gradients, *optimization, *regularization, *temperatures, *starts]
+
+
+TRIALS = {
+    trial.name: trial
+    for trial in (
+        PUBLISHED,
+        PER_STEP,
+        replace(PER_STEP, name="per_step_box1.5", slope="box", width=1.5),
+        BASE,
+        *_list_changes(BASE),
+    )
+}

@@ -1,0 +1,89 @@
+"""What a trial of the search trains: the published recipe, and what differs from it."""
+
+from dataclasses import asdict, dataclass, fields
+
+__all__ = ["Trial"]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A training of the search. Defaults are the published recipe, but for the number of epochs.
+
+    Attributes:
+        name: of the trial; its directory and its line in the table have it.
+        model: name of the network.
+        epochs: passes over the training images, first stage included.
+        seed: of weights, order and augmentation.
+        batch_size: images per step.
+        slope: shape of the activation gradient, see `activation_gradients.SLOPES`.
+        width: of that shape.
+        standardized: whether it sees activations divided by their standard deviation per image.
+        inward: whether the hard tanh passes gradients that would lead a clipped value back.
+        optimizer: "sgd", "nesterov" or "adam".
+        lr: highest learning rate.
+        lr_shape: "cos" (once per epoch, as published), "cos_step", "linear" or "one_cycle" (each
+            step).
+        warm_up: epochs in which the learning rate rises.
+        momentum: of SGD.
+        l2: factor of the L2 term.
+        l2_on: "all" trainable tensors, all but binary kernels ("not_binary"), "kernels" of
+            convolutions and the classifier, or "binary" kernels alone.
+        bias_lr: factor on the learning rate of the batch norms' biases.
+        kernel_lr: factor on the learning rate of binary kernels.
+        label_smoothing: share of the label that goes to all classes.
+        padding: pixels by which a crop may reach over the edge.
+        alternating_flips: whether an image is flipped every other epoch, not at random.
+        small_epochs: how many epochs, from the first, train on images of `small_size`.
+        small_size: side length of these images.
+        tau_min: first temperature.
+        tau_max: last temperature.
+        tau_shape: "exponential", "linear" or "constant" (`tau_min`).
+        whitened_stem: whether the first convolution starts with the main axes of 3x3 patches.
+        gamma: what the batch norms behind binary convolutions start with.
+        average_from: share of the steps from which on weights are averaged; 1 averages nothing.
+        first_stage: None, "float" or "binary_activations".
+        first_epochs: epochs of the first stage.
+        distill_weight: weight of a teacher's softmax against the labels; 0 needs no teacher.
+        held_out: share of the training images that is held out; 0 tests on the test images.
+    """
+
+    name: str
+    model: str = "resnet20_1w1a"
+    epochs: int = 5
+    seed: int = 0
+    batch_size: int = 256
+    slope: str = "tent"
+    width: float = 1.0
+    standardized: bool = True
+    inward: bool = False
+    optimizer: str = "sgd"
+    lr: float = 0.1
+    lr_shape: str = "cos"
+    warm_up: float = 5.0
+    momentum: float = 0.9
+    l2: float = 5e-4
+    l2_on: str = "all"
+    bias_lr: float = 1.0
+    kernel_lr: float = 1.0
+    label_smoothing: float = 0.0
+    padding: int = 4
+    alternating_flips: bool = False
+    small_epochs: int = 0
+    small_size: int = 24
+    tau_min: float = 0.85
+    tau_max: float = 0.99
+    tau_shape: str = "exponential"
+    whitened_stem: bool = False
+    gamma: float = 1.0
+    average_from: float = 1.0
+    first_stage: str | None = None
+    first_epochs: int = 0
+    distill_weight: float = 0.0
+    held_out: float = 0.1
+
+    def changes(self) -> dict:
+        """What differs from the published recipe, by name; without the name and the seed."""
+        kept = {field.name: field.default for field in fields(self)}
+        own = asdict(self)
+        skipped = ("name", "seed", "held_out", "epochs")
+        return {key: own[key] for key in own if key not in skipped and own[key] != kept[key]}

@@ -1,0 +1,152 @@
+"""A network of a trial with its optimizer: the training step, and evaluation."""
+
+import numpy as np
+import tensorflow as tf
+
+from experiments.speedrun.trial import Trial
+from experiments.speedrun.trial_network import build_network
+from recu_tf import data
+from recu_tf.layers import BinaryConv2D
+from recu_tf.quantizers import ReCU
+
+__all__ = ["NORMALIZATION", "SIZE", "Learning"]
+
+NORMALIZATION = data.DATASETS["cifar10"].normalization
+SIZE = 32  # of the images
+CLASSES = 10
+EVALUATED_AT_ONCE = 500
+REESTIMATED_ON = 10_000  # images for the batch norms of an average
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # of Adam
+
+
+class Learning:
+    """A network with its optimizer.
+
+    Args:
+        trial: what is trained, and how.
+        precision: of the network, see `recu_tf.models.build`.
+        size: side length of the images.
+        teacher: from the same images to logits; None for labels alone.
+
+    Attributes:
+        network: the network.
+        variables: its trainable ones, in the order of `slots`.
+        slots: the optimizer's state, a list for each of its slots.
+        count: steps so far.
+        step: from normalised images, labels and a learning rate to the loss and the top-1 of a
+            batch, which it trains on.
+    """
+
+    def __init__(
+        self,
+        trial: Trial,
+        precision: str = "binary",
+        size: int = SIZE,
+        teacher: tf.keras.Model | None = None,
+    ):
+        self.trial = trial
+        self.teacher = teacher
+        self.network = build_network(trial, precision, size)
+        self.variables = self.network.trainable_variables
+        self.slots = [
+            [tf.Variable(tf.zeros_like(variable)) for variable in self.variables]
+            for _ in range(2 if trial.optimizer == "adam" else 1)
+        ]
+        self.count = tf.Variable(0.0)
+        self._recus = [part for part in self.network.submodules if isinstance(part, ReCU)]
+        binary = {
+            layer.kernel.ref()
+            for layer in self.network.layers
+            if isinstance(layer, BinaryConv2D) and layer.kernel_quantizer is not None
+        }
+        self._l2 = [trial.l2 * self._has_l2(v, v.ref() in binary) for v in self.variables]
+        self._factors = [self._find_factor(v, v.ref() in binary) for v in self.variables]
+        images = tf.TensorSpec([None, size, size, 3], tf.float32)
+        labels, rate = tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.float32)
+        self.step = tf.function(self._step, [images, labels, rate])
+        self._predict = tf.function(lambda batch: self.network(batch, training=False), [images])
+        self._see = tf.function(lambda batch: self.network(batch, training=True), [images])
+
+    def set_temperature(self, tau: float) -> None:
+        """Sets the temperature of all kernels."""
+        for recu in self._recus:
+            recu.tau.assign(tau)
+
+    def take_over(self, other: "Learning") -> None:
+        """Takes the weights and the optimizer's state of the same network for another size."""
+        self.network.set_weights(other.network.get_weights())
+        for mine, theirs in zip(self.slots, other.slots, strict=True):
+            for variable, value in zip(mine, theirs, strict=True):
+                variable.assign(value)
+        self.count.assign(other.count)
+
+    def evaluate(self, pixels: np.ndarray, labels: np.ndarray) -> float:
+        """The top-1 on uint8 images (count, height, width, channels), from 0 to 1."""
+        right = 0
+        for start in range(0, len(pixels), EVALUATED_AT_ONCE):
+            chosen = slice(start, start + EVALUATED_AT_ONCE)
+            logits = self._predict(NORMALIZATION(pixels[chosen]))
+            right += int((np.argmax(logits, 1) == labels[chosen]).sum())
+        return right / len(pixels)
+
+    def reestimate(self, pixels: np.ndarray) -> None:
+        """Sets the batch norms' statistics to those of the present weights on uint8 images."""
+        kinds = tf.keras.layers.BatchNormalization
+        norms = [layer for layer in self.network.layers if isinstance(layer, kinds)]
+        statistics = [v for layer in norms for v in (layer.moving_mean, layer.moving_variance)]
+        sums = [0.0] * len(statistics)
+        starts = range(0, min(len(pixels), REESTIMATED_ON), EVALUATED_AT_ONCE)
+        for start in starts:
+            for variable in statistics:  # 0, so that a batch leaves its own share alone
+                variable.assign(tf.zeros_like(variable))
+            self._see(NORMALIZATION(pixels[start : start + EVALUATED_AT_ONCE]))
+            sums = [total + v.numpy() for total, v in zip(sums, statistics, strict=True)]
+        share = len(starts) * (1 - norms[0].momentum)
+        for variable, total in zip(statistics, sums, strict=True):
+            variable.assign(total / share)
+
+    def _has_l2(self, variable: tf.Variable, binary: bool) -> bool:
+        return {
+            "all": True,
+            "not_binary": not binary,
+            "kernels": "kernel" in variable.name,
+            "binary": binary,
+        }[self.trial.l2_on]
+
+    def _find_factor(self, variable: tf.Variable, binary: bool) -> float:
+        if binary:
+            return self.trial.kernel_lr
+        return self.trial.bias_lr if "/beta" in variable.name else 1.0
+
+    def _step(self, images: tf.Tensor, labels: tf.Tensor, rate: tf.Tensor):
+        trial = self.trial
+        targets = tf.one_hot(labels, CLASSES)
+        targets = targets * (1 - trial.label_smoothing) + trial.label_smoothing / CLASSES
+        if self.teacher is not None:
+            soft = tf.nn.softmax(self.teacher(images, training=False))
+            targets = trial.distill_weight * soft + (1 - trial.distill_weight) * targets
+        with tf.GradientTape() as tape:
+            logits = self.network(images, training=True)
+            losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
+            loss = tf.reduce_mean(losses)
+        gradients = tape.gradient(loss, self.variables)
+        self.count.assign_add(1.0)
+        for index, gradient in enumerate(gradients):
+            variable, slots = self.variables[index], [slot[index] for slot in self.slots]
+            gradient += self._l2[index] * variable
+            move = self._adam(gradient, *slots) if len(slots) == 2 else self._sgd(gradient, *slots)
+            variable.assign_sub(rate * self._factors[index] * move)
+        right = tf.reduce_mean(tf.cast(tf.argmax(logits, 1) == labels, tf.float32))
+        return loss, right
+
+    def _sgd(self, gradient: tf.Tensor, buffer: tf.Variable) -> tf.Tensor:
+        momentum = self.trial.momentum
+        buffer.assign(momentum * buffer + gradient)
+        nesterov = self.trial.optimizer == "nesterov"
+        return gradient + momentum * buffer if nesterov else buffer.read_value()
+
+    def _adam(self, gradient: tf.Tensor, mean: tf.Variable, square: tf.Variable) -> tf.Tensor:
+        mean.assign(BETA_1 * mean + (1 - BETA_1) * gradient)
+        square.assign(BETA_2 * square + (1 - BETA_2) * tf.square(gradient))
+        corrected = square / (1 - BETA_2**self.count)
+        return mean / (1 - BETA_1**self.count) / (tf.sqrt(corrected) + EPSILON)
