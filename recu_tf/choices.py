@@ -7,6 +7,7 @@ TensorFlow.
 __all__ = [
     "CHOICES",
     "DATASETS",
+    "INPUT_QUANTIZERS",
     "LR_TYPES",
     "MODELS",
     "NETWORK_FORMATS",
@@ -47,6 +48,11 @@ BINARY_ACTIVATIONS = "binary_activations"
 FLOAT = "float"
 NETWORK_PRECISIONS = (BINARY, BINARY_ACTIVATIONS, FLOAT)
 
+# The quantizers of activations, by their aliases; they differ in their gradients alone.
+APPROX_SIGN = "standardized_approx_sign"
+STE_SIGN = "standardized_ste_sign"
+INPUT_QUANTIZERS = (APPROX_SIGN, STE_SIGN)
+
 # Those of larq-zoo that have binary kernels, by the names of its functions.
 ZOO_NETWORKS = (
     "BiRealNet",
@@ -83,7 +89,7 @@ DATASETS = (DIGITS, CIFAR10, CIFAR100, IMAGENET, TINYIMAGENET, FOLDER)
 # No option of the command line takes it.
 OWN = "own"
 
-LR_TYPES = ("cos", "step", "linear")
+LR_TYPES = ("cos", "step", "linear", "one_cycle")
 
 # What `recu_tf.networks.load` takes, and so every command that takes a network.
 NETWORK_FORMATS = (
@@ -96,6 +102,7 @@ CHOICES = {
     "model": NETWORK_NAMES,
     "dataset": DATASETS,
     "network_precision": NETWORK_PRECISIONS,
+    "input_quantizer": INPUT_QUANTIZERS,
     "optimizer": ("sgd", "adam"),
     "lr_type": LR_TYPES,
     "precision": ("float32", "mixed_float16", "mixed_bfloat16", "float64"),

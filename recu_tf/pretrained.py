@@ -33,6 +33,7 @@ class Pretrained:
         precision: see `recu_tf.models.build`.
         pad_values: likewise.
         rotated: likewise.
+        input_quantizer: likewise.
         class_names: in the order of the outputs.
         top_1: share of the test images that the network of the file gets right.
         top_5: share of them whose class is among its five largest outputs.
@@ -58,6 +59,7 @@ class Pretrained:
     precision: str
     pad_values: float
     rotated: bool
+    input_quantizer: str
     class_names: tuple[str, ...]
     top_1: float
     top_5: float

@@ -15,9 +15,12 @@ from recu_tf.quantizers import ReCU
 __all__ = ["LearningRateScheduler", "TauScheduler", "exponential_tau", "learning_rate"]
 
 WARM_UP_EPOCHS = 5
+# Of one_cycle: the share of the training in which the rate rises, and what it rises from.
+RISE = 0.1
+FIRST_RATE = 0.05
 
 
-def _check_epoch(epoch: int, epochs: int) -> None:
+def _check_epoch(epoch: float, epochs: int) -> None:
     if epochs < 1:
         raise ValueError(f"`epochs` must be at least 1, got {epochs}.")
     if not 0 <= epoch <= epochs:
@@ -56,7 +59,7 @@ def exponential_tau(
 
 
 def learning_rate(
-    epoch: int,
+    epoch: float,
     epochs: int,
     *,
     lr: float = 0.1,
@@ -64,7 +67,7 @@ def learning_rate(
     warm_up: bool = False,
     lr_decay_step: Sequence[int] = (),
 ) -> float:
-    r"""The learning rate of an epoch.
+    r"""The learning rate of an epoch, or with `one_cycle` at any point of it.
 
     With warm-up, \(lr\,(e+1)/5\) in epochs 0 to 4. Otherwise, with \(s = 4\) with warm-up and 0
     without, \(t = e - s\) and \(T = E - s\):
@@ -73,23 +76,33 @@ def learning_rate(
     - `step`: \(lr\) times 0.1 for each milestone that \(t\) has reached
     - `linear`: \(lr\,(1 - t / T)\). (The published code overshoots \(lr\) here with warm-up.)
 
+    `one_cycle` (Smith and Topin, 2017, https://arxiv.org/abs/1708.07120) changes in every step: it
+    rises linearly from \(lr / 20\) to \(lr\) in the first tenth of the epochs and falls to 0 along
+    half a cosine in the others.
+
     Args:
-        epoch: the epoch, from 0.
+        epoch: the epoch, from 0; with `one_cycle`, the epochs that have passed, which need not be
+            whole.
         epochs: the number of epochs E.
         lr: the initial learning rate; with warm-up, the rate it rises to.
-        lr_type: `cos`, `step` or `linear`.
-        warm_up: whether the learning rate rises to `lr` over the first five epochs.
+        lr_type: `cos`, `step`, `linear` or `one_cycle`.
+        warm_up: whether the learning rate rises to `lr` over the first five epochs; not with
+            `one_cycle`, which rises of itself.
         lr_decay_step: the milestones of `step`, in epochs.
 
     Raises:
-        ValueError: an unknown `lr_type`, `step` without milestones, or an epoch outside the
-            schedule.
+        ValueError: an unknown `lr_type`, `step` without milestones, `one_cycle` with a warm-up, or
+            an epoch outside the schedule.
     """
     _check_epoch(epoch, epochs)
     if lr_type not in LR_TYPES:
         raise ValueError(f"`lr_type` must be one of {', '.join(LR_TYPES)}, got {lr_type!r}.")
     if lr_type == "step" and not lr_decay_step:
         raise ValueError("`lr_decay_step` must name at least one epoch for the step schedule.")
+    if lr_type == "one_cycle":
+        if warm_up:
+            raise ValueError("`warm_up` must be False for one_cycle, whose rate rises of itself.")
+        return lr * _compute_one_cycle(epoch / epochs)
     if warm_up and epoch < WARM_UP_EPOCHS:
         return lr * (epoch + 1) / WARM_UP_EPOCHS
     start = WARM_UP_EPOCHS - 1 if warm_up else 0
@@ -98,6 +111,13 @@ def learning_rate(
         return lr * 0.1 ** sum(passed >= milestone for milestone in lr_decay_step)
     fraction = passed / (epochs - start)
     return lr * (1 + math.cos(math.pi * fraction)) / 2 if lr_type == "cos" else lr * (1 - fraction)
+
+
+def _compute_one_cycle(passed: float) -> float:
+    """The rate as a share of the highest, after a share of the training."""
+    if passed < RISE:
+        return FIRST_RATE + (1 - FIRST_RATE) * passed / RISE
+    return (1 + math.cos(math.pi * (passed - RISE) / (1 - RISE))) / 2
 
 
 class _EpochScheduler(tf.keras.callbacks.Callback):
@@ -119,21 +139,39 @@ class _EpochScheduler(tf.keras.callbacks.Callback):
 class LearningRateScheduler(_EpochScheduler):
     """Sets the learning rate at the start of each epoch, and logs it as `lr` at its end.
 
+    With `one_cycle` it sets the rate at the start of each step too, or of each
+    `steps_per_execution` of them, and logs that of the epoch's first.
+
     Args:
         epochs: the number of epochs of the whole training.
+        steps_per_epoch: needed where `fit` is called for the rest of an epoch; None means that the
+            first step of `fit` is the first of an epoch.
         **schedule: `lr`, `lr_type`, `warm_up` and `lr_decay_step` of `learning_rate`.
 
     Raises:
         ValueError: see `learning_rate`; when training begins: it runs for more than `epochs`.
     """
 
-    def __init__(self, epochs: int, **schedule):
+    def __init__(self, epochs: int, *, steps_per_epoch: int | None = None, **schedule):
         super().__init__(epochs)
         learning_rate(0, epochs, **schedule)  # raises for bad arguments now
+        self.steps_per_epoch = steps_per_epoch
         self.schedule = schedule
+        self._epoch = 0
 
     def on_epoch_begin(self, epoch, logs=None):
         """Sets the learning rate."""
+        self._epoch = epoch
+        self._set_rate(epoch)
+
+    def on_train_batch_begin(self, batch, logs=None):
+        """Sets the learning rate of a step, where each has its own."""
+        if self.schedule.get("lr_type") == "one_cycle":
+            length = self.params["steps"]
+            steps = self.steps_per_epoch or length
+            self._set_rate(self._epoch + (steps - length + batch) / steps)
+
+    def _set_rate(self, epoch: float) -> None:
         rate = learning_rate(epoch, self.epochs, **self.schedule)
         tf.keras.backend.set_value(self.model.optimizer.learning_rate, rate)
 

@@ -59,6 +59,11 @@ class Settings:
         "real kernels, the first of two stages; float with real activations as well, a teacher or "
         "a baseline",
     )
+    input_quantizer: str = _setting(
+        "standardized_approx_sign",
+        "quantizer of binary activations, which decides their gradient: ReCU's, or straight "
+        "through within 1.5 standard deviations",
+    )
     epochs: int = _setting(600, "passes over the training images")
     start_epoch: int = _setting(
         0, "epoch of the schedules to start at, counted from 0; -1 means 0 as well"
@@ -141,7 +146,7 @@ class Settings:
 
     def __post_init__(self):
         from recu_tf import models, schedules
-        from recu_tf.choices import BINARY, CHOICES, OWN, ZOO_MODELS
+        from recu_tf.choices import APPROX_SIGN, BINARY, CHOICES, OWN, ZOO_MODELS
 
         for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed and not (
@@ -156,6 +161,11 @@ class Settings:
             raise ValueError(
                 f"`network_precision` must be {BINARY} for {self.model}, of larq-zoo, got "
                 f"{self.network_precision!r}."
+            )
+        if self.model in ZOO_MODELS and self.input_quantizer != APPROX_SIGN:
+            raise ValueError(
+                f"`input_quantizer` must be {APPROX_SIGN} for {self.model}, of larq-zoo, got "
+                f"{self.input_quantizer!r}."
             )
         for name in AT_LEAST_1:
             if getattr(self, name) < 1:

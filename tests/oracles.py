@@ -28,11 +28,21 @@ def recu(kernel, tau, upstream):
 
 def standardized_approx_sign(activations, upstream):
     """Sign and gradient of activations (batch, ...)."""
+    return standardized_sign(activations, upstream, lambda u: np.maximum(0, 2 - 2 * np.abs(u)))
+
+
+def standardized_ste_sign(activations, upstream, clip_value):
+    """Sign and gradient of activations (batch, ...)."""
+    return standardized_sign(activations, upstream, lambda u: np.abs(u) <= clip_value)
+
+
+def standardized_sign(activations, upstream, slope):
+    """Sign and gradient of activations (batch, ...), for the slope of the sign."""
     a = activations.reshape(len(activations), -1).astype(np.float64)
     g = upstream.reshape(a.shape).astype(np.float64)
     deviation = np.sqrt(a.var(1, ddof=1, keepdims=True) + 1e-5)
     u = a / deviation
-    g_u = g * np.maximum(0, 2 - 2 * np.abs(u))
+    g_u = g * slope(u)
     g_deviation = (-g_u * u / deviation).sum(1, keepdims=True)
     g_variance = g_deviation / (2 * deviation)
     g_a = g_u / deviation + g_variance * 2 * (a - a.mean(1, keepdims=True)) / (a.shape[1] - 1)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from experiments.speedrun.changes import TRIALS
 from experiments.speedrun.trial import Trial
+from experiments.speedrun.trial_list import TRIALS
 from experiments.speedrun.trial_training import train_trial
 from recu_tf import networks
 from recu_tf.runs.locking import lock_directory

@@ -4,9 +4,9 @@ import larq as lq
 import tensorflow as tf
 
 from recu_tf import choices
-from recu_tf.choices import NETWORK_PRECISIONS
+from recu_tf.choices import INPUT_QUANTIZERS, NETWORK_PRECISIONS
 from recu_tf.layers.channels import ChannelScale
-from recu_tf.quantizers import ReCU, StandardizedApproxSign
+from recu_tf.quantizers import ReCU
 
 __all__ = ["BinaryConv2D", "binary_conv2d", "kaiming_normal"]
 
@@ -47,6 +47,7 @@ def binary_conv2d(
     kernel_initializer: tf.keras.initializers.Initializer | None = None,
     pad_values: float = 0,
     precision: str = choices.BINARY,
+    input_quantizer: str = choices.APPROX_SIGN,
     name: str | None = None,
 ) -> tf.Tensor:
     """Applies ReCU's binary convolution: 3x3, SAME padding, no bias, followed by `ChannelScale`.
@@ -65,14 +66,22 @@ def binary_conv2d(
         precision: "binary"; "binary_activations", whose kernel is real (no `ReCU`); or "float",
             whose activations are real too: nothing stands in the place of their sign, the
             convolution takes `x` as it is.
+        input_quantizer: alias of the activations' quantizer, one of
+            `recu_tf.choices.INPUT_QUANTIZERS`, if they are binary.
         name: of the convolution; the name of the scale is `name` followed by `.alpha`.
 
     Returns:
         A symbolic tensor (batch, ceil(height / strides), ceil(width / strides), filters).
 
     Raises:
-        ValueError: `pad_values` is neither 0 nor 1, or the precision is none of the three.
+        ValueError: `pad_values` is neither 0 nor 1, or the precision or the quantizer is none of
+            those.
     """
+    if input_quantizer not in INPUT_QUANTIZERS:
+        raise ValueError(
+            f"`input_quantizer` must be one of {', '.join(INPUT_QUANTIZERS)}, got "
+            f"{input_quantizer!r}."
+        )
     if pad_values not in (0, 1):
         raise ValueError(f"`pad_values` must be 0 or 1, got {pad_values!r}.")
     if precision not in NETWORK_PRECISIONS:
@@ -85,7 +94,7 @@ def binary_conv2d(
         strides=strides,
         padding="same",
         use_bias=False,
-        input_quantizer=None if precision == choices.FLOAT else StandardizedApproxSign(),
+        input_quantizer=None if precision == choices.FLOAT else input_quantizer,
         kernel_quantizer=ReCU() if precision == choices.BINARY else None,
         kernel_initializer=kernel_initializer or kaiming_normal(),
         pad_values=0 if precision == choices.FLOAT else pad_values,

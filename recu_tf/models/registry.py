@@ -9,7 +9,7 @@ from recu_tf.choices import MODELS, NETWORK_NAMES, NETWORK_PRECISIONS, ZOO_MODEL
 from recu_tf.layers import BinaryConv2D, Rotate180
 from recu_tf.models import resnet, two_stage, vgg, zoo_names
 from recu_tf.models.network_arguments import read_input_shape, read_num_classes
-from recu_tf.models.network_options import get_precision
+from recu_tf.models.network_options import get_input_quantizer, get_precision
 
 __all__ = [
     "CIFAR_NETWORKS",
@@ -137,6 +137,7 @@ def build_untrained(
     precision: str = choices.BINARY,
     pad_values: float = 0,
     rotated: bool = False,
+    input_quantizer: str = choices.APPROX_SIGN,
 ) -> tf.keras.Model:
     """Builds a network with fresh weights.
 
@@ -148,6 +149,7 @@ def build_untrained(
         precision: one of `recu_tf.choices.NETWORK_PRECISIONS`.
         pad_values: of the binary convolutions.
         rotated: whether a ResNet rotates the images first.
+        input_quantizer: of the activations, one of `recu_tf.choices.INPUT_QUANTIZERS`.
 
     Returns:
         An uncompiled Keras model.
@@ -185,6 +187,8 @@ def build_untrained(
     title = name
     if precision != choices.BINARY:
         variant["precision"], title = precision, f"{name}_{precision}"
+    if input_quantizer != choices.APPROX_SIGN:
+        variant["input_quantizer"] = input_quantizer
     return networks[name](input_shape, num_classes, pad_values, name=title, **variant)
 
 
@@ -195,7 +199,7 @@ def get_variant(network: tf.keras.Model) -> dict:
         network: from it, trained or imported.
 
     Returns:
-        `num_classes`, `input_shape`, `precision`, `pad_values` and `rotated`.
+        `num_classes`, `input_shape`, `precision`, `pad_values`, `rotated` and `input_quantizer`.
     """
     padding = {layer.pad_values for layer in network.layers if isinstance(layer, BinaryConv2D)}
     return {
@@ -204,10 +208,13 @@ def get_variant(network: tf.keras.Model) -> dict:
         "precision": get_precision(network),
         "pad_values": max(padding, default=0),
         "rotated": any(isinstance(layer, Rotate180) for layer in network.layers),
+        "input_quantizer": get_input_quantizer(network),
     }
 
 
-def build_like(network: tf.keras.Model, name: str, dataset: str) -> tf.keras.Model:
+def build_like(
+    network: tf.keras.Model, name: str, dataset: str, *, input_quantizer: str | None = None
+) -> tf.keras.Model:
     """Rebuilds a network under the current precision policy and distribution strategy.
 
     Args:
@@ -215,6 +222,7 @@ def build_like(network: tf.keras.Model, name: str, dataset: str) -> tf.keras.Mod
             imported.
         name: one of `NETWORK_NAMES`.
         dataset: one of `DATASET_CLASSES`.
+        input_quantizer: of the activations; None means that of the network.
 
     Returns:
         A network of the same shapes, precision, padding and rotation, with the same weights.
@@ -222,7 +230,10 @@ def build_like(network: tf.keras.Model, name: str, dataset: str) -> tf.keras.Mod
     Raises:
         ValueError: the network is not `name` for `dataset`.
     """
-    copy = build_untrained(name, dataset, **get_variant(network))
+    variant = get_variant(network)
+    if input_quantizer is not None:
+        variant["input_quantizer"] = input_quantizer
+    copy = build_untrained(name, dataset, **variant)
     weights = network.get_weights()
     if [array.shape for array in weights] != [tuple(weight.shape) for weight in copy.weights]:
         raise ValueError(f"`network` must be a {name} for {dataset}, got {network.name!r}.")

@@ -45,6 +45,7 @@ class ResidualNetwork:
         pad_values: float = 0,
         *,
         precision: str = choices.BINARY,
+        input_quantizer: str = choices.APPROX_SIGN,
         rotated: bool = False,
         name: str | None = None,
     ) -> tf.keras.Model:
@@ -56,6 +57,7 @@ class ResidualNetwork:
             pad_values: with what binary activations are padded, 0 as published or 1; see
                 `recu_tf.layers.binary_conv2d`.
             precision: of the binary convolutions; see `recu_tf.models.build`.
+            input_quantizer: of their activations; see `recu_tf.models.build`.
             rotated: whether to rotate the images by 180 degrees first, as weights from PyTorch
                 need.
             name: of the model.
@@ -65,9 +67,9 @@ class ResidualNetwork:
             num_classes).
 
         Raises:
-            ValueError: `pad_values` is neither 0 nor 1, or the precision is none of the three.
+            ValueError: an option has none of its values.
         """
-        options = NetworkOptions(pad_values, precision)
+        options = NetworkOptions(pad_values, precision, input_quantizer)
         inputs = tf.keras.Input(input_shape or self.input_shape, name="image")
         x = Rotate180(name="rotate180")(inputs) if rotated else inputs
         x = self.stem(x, self.stages[0][1], options)

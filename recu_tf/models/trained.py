@@ -53,6 +53,7 @@ def build(
     precision: str = choices.BINARY,
     pad_values: float = 0,
     rotated: bool = False,
+    input_quantizer: str | None = None,
     weights: str | os.PathLike | None = None,
 ) -> tf.keras.Model:
     """Builds a network, with fresh weights or trained ones.
@@ -80,6 +81,9 @@ def build(
         rotated: whether a ResNet rotates the images by 180 degrees first, as weights from PyTorch
             need (`recu_tf.pytorch`); VGG-small needs no rotation and ignores it. A network with
             `weights` from PyTorch rotates them in any case.
+        input_quantizer: of binary activations, one of `recu_tf.choices.INPUT_QUANTIZERS`; it
+            decides their gradient, and nothing else. None means that of `weights`, or the
+            published one without them.
         weights: None for fresh ones. The name of a data set for those trained on it that come with
             this library, see `recu_tf.pretrained`; nothing is downloaded. Or the path of a trained
             network of the same name, in any format of `recu_tf.networks.load`, a published
@@ -97,12 +101,12 @@ def build(
         ImportError: it is of larq-zoo, which is not installed, or `weights` is a checkpoint, and
             torch is not.
         OSError: the weights of larq-zoo cannot be downloaded.
-        ValueError: an unknown name, data set or precision, a network without a variant for the data
-            set, an `input_shape` that is none or too small for the network, fewer than two
-            classes, or `pad_values` other than 0 and 1; or an option that networks of larq-zoo do
-            not have: another precision, padding or rotation; or `weights` that do not exist for
-            the network and data set, are damaged, or are of another network, number of classes,
-            size of images, precision, padding or rotation.
+        ValueError: an unknown name, data set, precision or quantizer, a network without a variant
+            for the data set, an `input_shape` that is none or too small for the network, fewer than
+            two classes, or `pad_values` other than 0 and 1; or an option that networks of larq-zoo
+            do not have: another precision, padding, rotation or quantizer; or `weights` that do not
+            exist for the network and data set, are damaged, or are of another network, number of
+            classes, size of images, precision, padding or rotation.
     """
     chosen = {
         "num_classes": num_classes,
@@ -111,8 +115,13 @@ def build(
         "pad_values": pad_values,
         "rotated": rotated,
     }
+    if input_quantizer not in (None, *choices.INPUT_QUANTIZERS):
+        known = ", ".join(choices.INPUT_QUANTIZERS)
+        raise ValueError(f"`input_quantizer` must be one of {known}, got {input_quantizer!r}.")
+    quantizer = {} if input_quantizer is None else {"input_quantizer": input_quantizer}
     if weights is None:
-        return build_untrained(name, choices.CIFAR10 if dataset is None else dataset, **chosen)
+        dataset = choices.CIFAR10 if dataset is None else dataset
+        return build_untrained(name, dataset, **chosen, **quantizer)
     if not isinstance(weights, str | os.PathLike):
         raise ValueError(
             "`weights` must be None, the name of a data set or the path of a trained network, got "
@@ -127,10 +136,10 @@ def build(
         if dataset != choices.OWN:
             check_name(name, dataset)
     if name in choices.ZOO_MODELS:
-        return _build_zoo(name, dataset, weights, **chosen)
+        return _build_zoo(name, dataset, weights, **chosen, **quantizer)
     if weights in choices.DATASETS:
-        return _build_pretrained(name, dataset, weights, chosen)
-    return _build_loaded(name, dataset, weights, chosen)
+        return _build_pretrained(name, dataset, weights, chosen, quantizer)
+    return _build_loaded(name, dataset, weights, chosen, quantizer)
 
 
 def _build_zoo(
@@ -167,12 +176,13 @@ def _build_zoo(
 
 
 def _build_pretrained(
-    name: str, dataset: str | None, trained_on: str, chosen: dict
+    name: str, dataset: str | None, trained_on: str, chosen: dict, quantizer: dict
 ) -> tf.keras.Model:
     entry = pretrained.find_weights(name, trained_on)
-    found = {option: getattr(entry, option) for option in chosen}
+    found = {option: getattr(entry, option) for option in (*chosen, "input_quantizer")}
     dataset = dataset or entry.dataset
-    network = build_untrained(name, dataset, **_combine(dataset, chosen, found, trained_on))
+    options = _combine(dataset, chosen, found, trained_on)
+    network = build_untrained(name, dataset, **{**options, **quantizer})
     try:
         sign_and_scale.unpack(pretrained.read(entry), network)
     except ValueError as error:
@@ -181,7 +191,7 @@ def _build_pretrained(
 
 
 def _build_loaded(
-    name: str, dataset: str | None, path: str | os.PathLike, chosen: dict
+    name: str, dataset: str | None, path: str | os.PathLike, chosen: dict, quantizer: dict
 ) -> tf.keras.Model:
     (load,) = _loaders
     try:
@@ -204,7 +214,8 @@ def _build_loaded(
     # Without either, the size of its images decides the variant.
     dataset = dataset or loaded.dataset or choices.OWN
     found = get_variant(loaded.model)
-    network = build_untrained(name, dataset, **_combine(dataset, chosen, found, path))
+    options = _combine(dataset, chosen, found, path)
+    network = build_untrained(name, dataset, **{**options, **quantizer})
     # Within a quantized scope, kernels would give their signs.
     with lq.context.quantized_scope(False):
         arrays = loaded.model.get_weights()

@@ -18,6 +18,7 @@ def vgg_small(
     pad_values: float = 0,
     *,
     precision: str = choices.BINARY,
+    input_quantizer: str = choices.APPROX_SIGN,
     name: str = "vgg_small_1w1a",
 ) -> tf.keras.Model:
     """The VGG-small of ReCU: five binary convolutions, three with pooling, no shortcuts.
@@ -27,15 +28,16 @@ def vgg_small(
         num_classes: number of logits.
         pad_values: 0 as published, or 1; see `recu_tf.layers.binary_conv2d`.
         precision: of the binary convolutions; see `recu_tf.models.build`.
+        input_quantizer: of their activations; see `recu_tf.models.build`.
         name: of the model.
 
     Returns:
         An uncompiled model from (batch, height, width, channels) to logits (batch, num_classes).
 
     Raises:
-        ValueError: `pad_values` is neither 0 nor 1, or the precision is none of the three.
+        ValueError: an option has none of its values.
     """
-    options = NetworkOptions(pad_values, precision)
+    options = NetworkOptions(pad_values, precision, input_quantizer)
     inputs = tf.keras.Input(input_shape, name="image")
     x = convolution(inputs, 128, 3, "conv0", initializer=kaiming_normal("fan_out"))
     x = hard_tanh(batch_norm(x, "bn0"), "hard_tanh0")

@@ -12,7 +12,12 @@ from recu_tf.models import zoo
 __all__ = ["build_named", "check_fixed", "find_smallest_size", "list_builders"]
 
 # What `recu_tf.models.build` chooses for published networks, and those of larq-zoo lack.
-FIXED = {"precision": choices.BINARY, "pad_values": 0, "rotated": False}
+FIXED = {
+    "precision": choices.BINARY,
+    "pad_values": 0,
+    "rotated": False,
+    "input_quantizer": choices.APPROX_SIGN,
+}
 
 
 def build_named(
@@ -24,6 +29,7 @@ def build_named(
     name: str | None = None,
     precision: str = choices.BINARY,
     rotated: bool = False,
+    input_quantizer: str = choices.APPROX_SIGN,
 ) -> tf.keras.Model:
     """Builds a network of larq-zoo from the arguments that build a published one.
 
@@ -35,12 +41,17 @@ def build_named(
         name: ignored; larq-zoo names its networks itself.
         precision: "binary".
         rotated: False.
+        input_quantizer: "standardized_approx_sign".
 
     Raises:
-        ImportError, ValueError: see `recu_tf.models.zoo.build`; or `pad_values`, `precision` or
-            `rotated` is another.
+        ImportError, ValueError: see `recu_tf.models.zoo.build`; or another option is different.
     """
-    given = {"precision": precision, "pad_values": pad_values, "rotated": rotated}
+    given = {
+        "precision": precision,
+        "pad_values": pad_values,
+        "rotated": rotated,
+        "input_quantizer": input_quantizer,
+    }
     check_fixed(model, given)
     return zoo.build(
         model.removeprefix(ZOO_PREFIX), num_classes=num_classes, input_shape=input_shape
@@ -52,7 +63,7 @@ def check_fixed(model: str, given: Mapping[str, object]) -> None:
 
     Args:
         model: one of `recu_tf.choices.ZOO_MODELS`.
-        given: `precision`, `pad_values` and `rotated`.
+        given: `precision`, `pad_values`, `rotated` and `input_quantizer`.
 
     Raises:
         ValueError: one of them is not what larq-zoo's networks are.

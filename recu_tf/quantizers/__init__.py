@@ -1,7 +1,8 @@
-"""The two quantizers of ReCU: one for kernels, one for activations.
+"""The quantizers of ReCU: one for kernels, and those for activations.
 
-Forward, both are a bare sign, so nothing else reaches an exported network. What makes them ReCU is
-their gradient, written here in closed form. The following are equivalent:
+Forward, all are a bare sign, so nothing else reaches an exported network. What makes them ReCU is
+their gradient, written here in closed form. `StandardizedApproxSign` has the published gradient of
+activations, `StandardizedSteSign` a wider one. The following are equivalent:
 
 ```python
 lq.layers.QuantConv2D(64, 3, kernel_quantizer="recu", input_quantizer="standardized_approx_sign")
@@ -23,13 +24,16 @@ from recu_tf.quantizers.approx_sign import StandardizedApproxSign, standardized_
 from recu_tf.quantizers.kernel_quantizer import ReCU
 from recu_tf.quantizers.rectified_clamp import recu
 from recu_tf.quantizers.standardization import standardize_kernel, threshold
+from recu_tf.quantizers.ste_sign import StandardizedSteSign, standardized_ste_sign
 
 __all__ = [
     "ReCU",
     "StandardizedApproxSign",
+    "StandardizedSteSign",
     "recu",
     "standardize_kernel",
     "standardized_approx_sign",
+    "standardized_ste_sign",
     "threshold",
 ]
 
@@ -41,5 +45,7 @@ tf.keras.utils.get_custom_objects().update(
         "ReCU": ReCU,
         "standardized_approx_sign": StandardizedApproxSign,
         "StandardizedApproxSign": StandardizedApproxSign,
+        "standardized_ste_sign": StandardizedSteSign,
+        "StandardizedSteSign": StandardizedSteSign,
     }
 )

@@ -3,19 +3,13 @@
 import larq as lq
 import tensorflow as tf
 
-from recu_tf.quantizers.statistics import (
-    EPSILON,
-    check_floating,
-    statistics_dtype,
-    wait_for_upstream,
-)
+from recu_tf.quantizers.standardized_sign import standardized_sign
 
 __all__ = ["StandardizedApproxSign", "standardized_approx_sign"]
 
 
-def _dot_rows(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-    """The scalar product of each pair of rows, (rows, n) and (rows, n) to (rows, 1)."""
-    return tf.reduce_sum(a * b, axis=1, keepdims=True)
+def _slope(values: tf.Tensor, scale: tf.Tensor, inverse_variance: tf.Tensor) -> tf.Tensor:
+    return tf.nn.relu(2 * scale - tf.abs(values) * (2 * inverse_variance))
 
 
 def standardized_approx_sign(activations: tf.Tensor) -> tf.Tensor:
@@ -39,37 +33,7 @@ def standardized_approx_sign(activations: tf.Tensor) -> tf.Tensor:
     Raises:
         ValueError: the dtype is not floating, an image has a single value, or the rank is below 2.
     """
-    activations = tf.convert_to_tensor(activations)
-    check_floating("activations", activations)
-    shape = activations.shape
-    if shape.rank is None or shape.rank < 2 or shape[1:].num_elements() == 1:
-        raise ValueError(
-            "`activations` must have shape (batch, ...) with at least 2 values per image (a single "
-            f"value has no variance), got shape {shape}."
-        )
-    dtype = statistics_dtype(activations.dtype)
-
-    @tf.custom_gradient
-    def binarize(activations):
-        @wait_for_upstream
-        def gradient(upstream):
-            # Written for few passes over memory; a row per image.
-            values = tf.reshape(tf.cast(activations, dtype), [tf.shape(activations)[0], -1])
-            upstream = tf.reshape(tf.cast(upstream, dtype), tf.shape(values))
-            freedom = tf.cast(tf.shape(values)[1] - 1, dtype)
-            centred = values - tf.reduce_mean(values, axis=1, keepdims=True)
-            inverse_variance = 1 / (_dot_rows(centred, centred) / freedom + EPSILON)
-            scale = tf.sqrt(inverse_variance)
-            # The slope of ApproxSign, already divided by the deviation.
-            slope = tf.nn.relu(2 * scale - tf.abs(values) * (2 * inverse_variance))
-            upstream = upstream * slope
-            through_variance = inverse_variance * _dot_rows(upstream, values) / freedom
-            result = upstream - centred * through_variance
-            return tf.cast(tf.reshape(result, tf.shape(activations)), activations.dtype)
-
-        return lq.math.sign(activations), gradient
-
-    return binarize(activations)
+    return standardized_sign(activations, _slope)
 
 
 @tf.keras.utils.register_keras_serializable(package="recu_tf")

@@ -206,7 +206,9 @@ def _make_callbacks(
         checkpoint=checkpoint,
     )
     return [
-        schedules.LearningRateScheduler(settings.epochs, **settings.learning_rate_schedule),
+        schedules.LearningRateScheduler(
+            settings.epochs, steps_per_epoch=prepared.steps, **settings.learning_rate_schedule
+        ),
         *([tau] if has_recu else []),
         *([diagnostics] if diagnostics else []),
         recorder,

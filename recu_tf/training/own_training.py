@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from recu_tf import data as known_data
 from recu_tf import models, runs
-from recu_tf.choices import OWN
+from recu_tf.choices import APPROX_SIGN, OWN
 from recu_tf.data import Normalization, OwnImages
 from recu_tf.pixel_scaling import (
     PIXELS,
@@ -88,7 +88,13 @@ def read_own(
                 raise ValueError(f"`{name}` is of `data`, which was not given.")
     if model is not None:
         check_own_model(model)
-        settings = _name_own(settings, "model", precision="float32", sync_batch_norm=False)
+        settings = _name_own(
+            settings,
+            "model",
+            precision="float32",
+            sync_batch_norm=False,
+            input_quantizer=APPROX_SIGN,
+        )
         if data is None and scales_pixels(model):
             raise ValueError(
                 f"`model` must take the images of {settings.dataset} as they are, normalised: it "
@@ -126,6 +132,7 @@ REASONS = {
     "precision": "a model keeps the precision of each layer that it was built with",
     "sync_batch_norm": "a model keeps its batch norms, which tf.keras.layers.BatchNormalization "
     "synchronizes if it is built with synchronized=True",
+    "input_quantizer": "a model keeps its quantizers",
     "data_path": "that is where a named data set lies",
     "skip_broken": "that is for files of a named data set; .ignore_errors() leaves elements out",
 }

@@ -165,6 +165,8 @@ def prepare(
     classes = models.DATASET_CLASSES[settings.dataset]
     if own.images is not None:
         classes = own.images.num_classes
+    if start is not None and settings.model in MODELS:
+        start = models.build_like(start, *names, input_quantizer=settings.input_quantizer)
     if start is not None:
         found = start.output_shape[-1]
         if classes not in (None, found):
@@ -180,6 +182,7 @@ def prepare(
             num_classes=images.training.num_classes,
             input_shape=None if own.images is None else own.images.image_shape,
             precision=settings.network_precision,
+            input_quantizer=settings.input_quantizer,
         )
     _check_shape(start, images, settings)
     with strategy.scope(), use_precision(settings.precision):

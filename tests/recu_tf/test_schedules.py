@@ -70,10 +70,25 @@ def test_impossible_tau_schedules_are_refused(arguments, message):
 
 
 def test_impossible_learning_rate_schedules_are_refused():
-    with pytest.raises(ValueError, match="`lr_type` must be one of cos, step, linear, got 'poly'"):
+    with pytest.raises(
+        ValueError, match="`lr_type` must be one of cos, step, linear, one_cycle, got 'poly'"
+    ):
         learning_rate(0, 10, lr_type="poly")
     with pytest.raises(ValueError, match="`lr_decay_step` must name at least one epoch"):
         learning_rate(0, 10, lr_type="step")
+    with pytest.raises(ValueError, match="`warm_up` must be False for one_cycle"):
+        learning_rate(0, 10, lr_type="one_cycle", warm_up=True)
+
+
+def test_one_cycle_rises_for_a_tenth_and_falls_to_zero():
+    rates = [learning_rate(step / 10, 20, lr=0.4, lr_type="one_cycle") for step in range(201)]
+    assert rates[0] == pytest.approx(0.4 / 20)
+    assert rates[10] == pytest.approx((0.4 + 0.4 / 20) / 2)
+    assert rates[20] == max(rates) == pytest.approx(0.4)
+    assert rates[110] == pytest.approx(0.2)  # half way down
+    assert rates[200] == pytest.approx(0, abs=1e-12)
+    assert rates[:21] == sorted(rates[:21])
+    assert rates[20:] == sorted(rates[20:], reverse=True)
 
 
 def nested_model():
@@ -141,3 +156,36 @@ def test_learning_rate_scheduler_sets_and_logs_the_rate():
     history = fit(model, [LearningRateScheduler(3, lr=0.1, lr_type="linear")]).history
     np.testing.assert_allclose(history["lr"], [0.1, 0.1 * 2 / 3, 0.1 / 3])
     assert float(model.optimizer.learning_rate) == pytest.approx(0.1 / 3)
+
+
+class Rates(tf.keras.callbacks.Callback):
+    """The learning rate of each step."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.seen.append(float(self.model.optimizer.learning_rate))
+
+
+def test_one_cycle_sets_the_rate_of_every_step():
+    model, rates = nested_model(), Rates()
+    schedule = {"lr": 0.1, "lr_type": "one_cycle"}
+    model.compile("sgd", "mse")
+    images = np.zeros((8, *model.input_shape[1:]), "float32")
+    options = {"batch_size": 2, "verbose": 0}
+    scheduler = LearningRateScheduler(3, **schedule)
+    history = model.fit(
+        images, np.zeros((8, 2)), epochs=3, callbacks=[scheduler, rates], **options
+    ).history
+    expected = [learning_rate(step / 4, 3, **schedule) for step in range(12)]
+    np.testing.assert_allclose(rates.seen, expected, rtol=1e-6)
+    np.testing.assert_allclose(history["lr"], expected[::4])
+    # The last three of four steps of the second epoch, as after an interruption.
+    rates.seen.clear()
+    rest = LearningRateScheduler(3, steps_per_epoch=4, **schedule)
+    model.fit(
+        images[2:], np.zeros((6, 2)), initial_epoch=1, epochs=2, callbacks=[rest, rates], **options
+    )
+    np.testing.assert_allclose(rates.seen, expected[5:8], rtol=1e-6)

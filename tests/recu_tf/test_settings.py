@@ -24,7 +24,7 @@ from recu_tf.settings import Settings
         ({"lr": float("inf")}, "`lr` must be a finite number above 0, got inf"),
         ({"momentum": 1.0}, r"`momentum` must be a number in \[0, 1\), got 1.0"),
         ({"weight_decay": -1e-4}, "`weight_decay` must be a finite number from 0, got -0.0001"),
-        ({"lr_type": "poly"}, "`lr_type` must be one of cos, step, linear, got 'poly'"),
+        ({"lr_type": "poly"}, "`lr_type` must be one of cos, step, linear, one_cycle, got 'poly'"),
         ({"lr_type": "step"}, "`lr_decay_step` must name at least one epoch"),
         ({"lr_type": "step", "lr_decay_step": (0,)}, "`lr_decay_step` must be epochs from 1"),
         ({"lr_decay_step": (5,)}, "`lr_decay_step` must be empty unless `lr_type` is step"),

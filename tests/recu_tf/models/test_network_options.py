@@ -10,7 +10,7 @@ from recu_tf import larq_summary, models, optimizers
 from recu_tf.choices import NETWORK_PRECISIONS
 from recu_tf.layers import BinaryConv2D
 from recu_tf.models.residual import ResidualNetwork
-from recu_tf.quantizers import ReCU, StandardizedApproxSign
+from recu_tf.quantizers import ReCU, StandardizedApproxSign, StandardizedSteSign
 from recu_tf.runs.keras_file import load_keras
 
 QUANTIZERS = {
@@ -171,3 +171,29 @@ def test_unknown_precision_is_refused():
     message = "`precision` must be one of binary, binary_activations, float, got 'float32'"
     with pytest.raises(ValueError, match=message):
         models.build("resnet20_1w1a", precision="float32")
+
+
+def test_input_quantizer_is_kept_by_copies_and_files(tmp_path):
+    model = models.build("vgg_small_1w1a", input_quantizer="standardized_ste_sign")
+    assert {type(layer.input_quantizer) for layer in find_convolutions(model)} == {
+        StandardizedSteSign
+    }
+    model.save(tmp_path / "model.keras")
+    for loaded in (model, tf.keras.models.load_model(tmp_path / "model.keras")):
+        assert models.get_variant(loaded)["input_quantizer"] == "standardized_ste_sign"
+        copy = models.build_like(loaded, "vgg_small_1w1a", "cifar10")
+        assert models.get_variant(copy) == models.get_variant(model)
+    published = models.build_like(
+        model, "vgg_small_1w1a", "cifar10", input_quantizer="standardized_approx_sign"
+    )
+    assert models.get_variant(published)["input_quantizer"] == "standardized_approx_sign"
+    for weight, other in zip(published.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, other)
+
+
+def test_unknown_input_quantizer_is_refused():
+    message = "`input_quantizer` must be one of standardized_approx_sign, .*, got 'ste_sign'"
+    with pytest.raises(ValueError, match=message):
+        models.build("resnet20_1w1a", input_quantizer="ste_sign")
+    with pytest.raises(ValueError, match=r"`input_quantizer` must be .* for zoo/QuickNet"):
+        models.build("zoo/QuickNet", "imagenet", input_quantizer="standardized_ste_sign")

@@ -8,9 +8,11 @@ from conftest import assert_close, keras_layout, nhwc, shared
 
 from recu_tf.quantizers import (
     ReCU,
+    StandardizedSteSign,
     recu,
     standardize_kernel,
     standardized_approx_sign,
+    standardized_ste_sign,
     threshold,
 )
 
@@ -103,6 +105,27 @@ def test_activations_match_the_oracle_for_every_rank(shape, compiled):
     assert_close(got, gradient, 1e-12)
 
 
+@pytest.mark.parametrize("shape", [(4, 30), (4, 6, 6, 3)])
+@pytest.mark.parametrize("clip_value", [1, 1.5, float("inf")])
+def test_wide_gradient_matches_the_oracle(shape, clip_value):
+    rng = np.random.default_rng(len(shape))
+    values, upstream = rng.normal(0.2, 1.5, shape), rng.normal(size=shape)
+    sign, gradient = oracles.standardized_ste_sign(values, upstream, clip_value)
+    binary, got = value_and_gradient(
+        lambda a: standardized_ste_sign(a, clip_value), values, upstream
+    )
+    np.testing.assert_array_equal(binary, sign)
+    assert_close(got, gradient, 1e-12)
+
+
+@pytest.mark.parametrize("clip_value", [0, -1.5, float("nan"), "wide", None, True])
+def test_clip_value_that_lets_nothing_pass_is_refused(clip_value):
+    with pytest.raises(ValueError, match="`clip_value` must be a number above 0, got"):
+        StandardizedSteSign(clip_value)
+    with pytest.raises(ValueError, match="`clip_value` must be a number above 0, got"):
+        standardized_ste_sign(tf.ones((3, 2)), clip_value)
+
+
 @pytest.mark.parametrize(
     ("axis", "order"), [(-2, (0, 1, 3, 2)), ((-2, -1), None), (0, (1, 2, 3, 0))]
 )
@@ -134,10 +157,12 @@ def test_narrow_types_have_float32_statistics(dtype):
     tolerance = 1e-2 if dtype == "bfloat16" else 2e-3
     assert_close(got.astype("float64"), gradient, tolerance)
     upstream = rng.normal(size=activations.shape).astype("float32")
+    values = tf.cast(activations, "float64").numpy()
     _, got = value_and_gradient(standardized_approx_sign, activations, upstream)
-    _, gradient = oracles.standardized_approx_sign(
-        tf.cast(activations, "float64").numpy(), upstream
-    )
+    _, gradient = oracles.standardized_approx_sign(values, upstream)
+    assert_close(got.astype("float64"), gradient, tolerance)
+    _, got = value_and_gradient(standardized_ste_sign, activations, upstream)
+    _, gradient = oracles.standardized_ste_sign(values, upstream, 1.5)
     assert_close(got.astype("float64"), gradient, tolerance)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from recu_tf.quantizers import ReCU, StandardizedApproxSign
+from recu_tf.quantizers import ReCU, StandardizedSteSign
 
 
 def small_network():
@@ -17,7 +17,7 @@ def small_network():
             ),
             tf.keras.layers.Flatten(),
             lq.layers.QuantDense(
-                4, kernel_quantizer=ReCU(0.9), input_quantizer=StandardizedApproxSign()
+                4, kernel_quantizer=ReCU(0.9), input_quantizer=StandardizedSteSign(2.5)
             ),
         ]
     )

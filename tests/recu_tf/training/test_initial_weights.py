@@ -9,6 +9,7 @@ from recu_tf import models, runs, training
 from recu_tf.training.errors import TrainingInterrupted
 from recu_tf.training.initial_weights import load_first_stage, load_initial_network
 from recu_tf.training.progress import Progress
+from recu_tf.training.setup import prepare
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +57,17 @@ def test_network_with_real_kernels_is_trained_further(first_stage, tmp_path):
     loaded = load_initial_network(tmp_path / "real.keras", first_stage)
     for weight, expected in zip(loaded.get_weights(), network.get_weights(), strict=True):
         np.testing.assert_array_equal(weight, expected)
+
+
+def test_settings_decide_the_input_quantizer_of_the_network_to_start_from(settings, tmp_path):
+    network = models.build("resnet20_1w1a", "digits")
+    network.save(tmp_path / "published.keras")
+    settings = replace(settings, input_quantizer="standardized_ste_sign")
+    prepared = prepare(settings, init_from=tmp_path / "published.keras")
+    for built in (prepared.learner.network, prepared.saved_network):
+        assert models.get_variant(built)["input_quantizer"] == "standardized_ste_sign"
+        for weight, expected in zip(built.get_weights(), network.get_weights(), strict=True):
+            np.testing.assert_array_equal(weight, expected)
 
 
 def interrupt_at_step(monkeypatch, step):

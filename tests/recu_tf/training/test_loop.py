@@ -124,6 +124,25 @@ def test_interrupted_training_resumes_as_if_nothing_had_happened(
 
 
 @pytest.mark.slow
+def test_rate_of_each_step_goes_on_where_a_training_was_interrupted(
+    settings, monkeypatch, tmp_path
+):
+    settings = dataclasses.replace(
+        settings, lr_type="one_cycle", warm_up=False, input_quantizer="standardized_ste_sign"
+    )
+    whole = training.train(settings, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        act_at_step(patch, 4, lambda: signal.raise_signal(signal.SIGTERM))
+        with pytest.raises(TrainingInterrupted, match="in epoch 2 after step 2 of 3"):
+            training.train(settings, tmp_path / "run")
+    run = training.train(settings, tmp_path / "run", resume=True)
+    for which in runs.WHICH:
+        assert_same_bits(run, whole, which)
+    variant = models.get_variant(run.load_model("last"))
+    assert variant["input_quantizer"] == settings.input_quantizer
+
+
+@pytest.mark.slow
 def test_training_follows_the_seed(settings, finished_training, tmp_path):
     other = training.train(dataclasses.replace(settings, seed=1), tmp_path / "other")
     assert not has_same_bits(other, finished_training.run)

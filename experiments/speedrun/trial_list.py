@@ -10,8 +10,9 @@ PUBLISHED = Trial("published")
 # The published warm-up takes all of five epochs. Here the learning rate rises for half an epoch and
 # changes in every step.
 PER_STEP = replace(PUBLISHED, name="per_step", lr_shape="cos_step", warm_up=0.5)
-# The change that matters most comes first: all others are compared with it.
-BASE = replace(PER_STEP, name="base", batch_size=64, lr=0.05)
+BATCH64 = replace(PER_STEP, name="batch64", batch_size=64, lr=0.05)
+# The changes that matter most come first: all others are compared with them.
+BASE = replace(BATCH64, name="base", lr=0.1)
 
 
 def _list_changes(base: Trial) -> list[Trial]:
@@ -36,12 +37,12 @@ def _list_changes(base: Trial) -> list[Trial]:
     ]
     optimization = [
         change("batch32", batch_size=32),
-        change("lr0.1", lr=0.1),
-        change("lr0.025", lr=0.025),
+        change("lr0.2", lr=0.2),
+        change("lr0.4", lr=0.4),
         change("linear", lr_shape="linear"),
-        change("one_cycle", lr_shape="linear", warm_up=1.5, lr=0.1),
+        change("one_cycle", lr_shape="linear", warm_up=1.5),
         change("nesterov", optimizer="nesterov"),
-        change("adam", optimizer="adam", lr=0.001, l2=0.0),
+        change("adam", optimizer="adam", lr=0.002, l2=0.0),
         change("kernel_lr3", kernel_lr=3.0),
         change("bias_lr8", bias_lr=8.0),
     ]
@@ -78,6 +79,8 @@ TRIALS = {
         PUBLISHED,
         PER_STEP,
         replace(PER_STEP, name="per_step_box1.5", slope="box", width=1.5),
+        BATCH64,
+        replace(BATCH64, name="batch64_box1.5", slope="box", width=1.5),
         BASE,
         *_list_changes(BASE),
     )
