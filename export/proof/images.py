@@ -124,6 +124,8 @@ def load_verification_images(
 ) -> Images:
     """Loads images of a folder, or test images of a network's data set, or draws random ones.
 
+    A data set that the user did not name is not downloaded.
+
     Args:
         source: the network.
         known: its data set, if it is known.
@@ -147,6 +149,9 @@ def load_verification_images(
         return _draw_images(source, "no data set is known")
     if several:
         return _draw_images(source, f"{known.name} has no data for the other inputs")
+    if not known.promised and data.DATASETS[known.name].needs_download(known.data_path):
+        reason = f"{known.name} would have to be downloaded, which `dataset` or `data_path` allows"
+        return _draw_images(source, reason)
     try:
         return _load_test_images(source, known)
     except (ImportError, OSError) as error:

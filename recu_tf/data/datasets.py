@@ -19,6 +19,7 @@ from recu_tf.data.disk.image_sources import ImageSource, make_file_source, make_
 from recu_tf.data.memory.cifar import load_cifar
 from recu_tf.data.memory.digits import load_digits
 from recu_tf.data.normalization import Normalization
+from recu_tf.data.tfds import needs_download
 
 __all__ = ["DATASETS", "Dataset"]
 
@@ -39,6 +40,7 @@ class Dataset:
         source: from split and data path to images that stay on disk.
         augment: from an encoded training image and its random numbers to uint8 of a fixed size.
         prepare: from a decoded test image to uint8 of a fixed size.
+        needs_download: from data path to whether reading it begins with a download.
     """
 
     class_names: tuple[str, ...] | None
@@ -48,6 +50,7 @@ class Dataset:
     source: Callable[[str, str | None], ImageSource] | None = None
     augment: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None
     prepare: Callable[[tf.Tensor], tf.Tensor] | None = None
+    needs_download: Callable[[str | None], bool] = lambda data_path: False
 
 
 IMAGENET = Normalization(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
@@ -60,12 +63,19 @@ DATASETS = {
         flip=False,
         read=lambda split, data_path: load_digits(split),
     ),
-    choices.CIFAR10: Dataset(CIFAR10, IMAGENET, flip=True, read=partial(load_cifar, "cifar10")),
+    choices.CIFAR10: Dataset(
+        CIFAR10,
+        IMAGENET,
+        flip=True,
+        read=partial(load_cifar, "cifar10"),
+        needs_download=partial(needs_download, "cifar10"),
+    ),
     choices.CIFAR100: Dataset(
         CIFAR100,
         Normalization(mean=(0.507, 0.487, 0.441), std=(0.267, 0.256, 0.276)),
         flip=True,
         read=partial(load_cifar, "cifar100"),
+        needs_download=partial(needs_download, "cifar100"),
     ),
     choices.IMAGENET: Dataset(
         None,

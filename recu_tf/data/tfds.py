@@ -2,7 +2,7 @@
 
 import os
 
-__all__ = ["check_directory", "import_tfds", "make_read_error"]
+__all__ = ["check_directory", "import_tfds", "make_read_error", "needs_download"]
 
 
 def import_tfds(name: str):
@@ -37,3 +37,17 @@ def check_directory(data_path: str | None) -> None:
             f"`data_path` must be an existing directory, got {data_path}; create it to have the "
             "data set downloaded to it."
         )
+
+
+def needs_download(name: str, data_path: str | None) -> bool:
+    """Whether tensorflow-datasets would download a data set to read it; nothing is downloaded.
+
+    Args:
+        name: of the data set.
+        data_path: a data directory of tensorflow-datasets; None means its default directory.
+    """
+    try:
+        builder = import_tfds(name).builder(name, data_dir=data_path)
+    except ImportError:
+        return False
+    return not os.path.isdir(builder.data_dir)

@@ -165,3 +165,21 @@ def test_folder_that_cannot_be_used_is_refused(make, match, known, tmp_path):
     make(tmp_path / "nowhere")
     with pytest.raises((ValueError, OSError), match=match):
         load_verification_images(source(normalization=known), None, tmp_path / "nowhere")
+
+
+def test_data_set_that_nobody_named_is_not_downloaded(monkeypatch, tmp_path):
+    cifar = data.DATASETS["cifar10"]
+    pixels = np.full((20, 32, 32, 3), 7, np.uint8)
+    absent = data.Dataset(
+        cifar.class_names,
+        cifar.normalization,
+        cifar.flip,
+        lambda split, data_path: (pixels, np.zeros(20, int)),
+        needs_download=lambda data_path: True,
+    )
+    monkeypatch.setitem(data.DATASETS, "cifar10", absent)
+    known = Source(network(32, 32, 3, classes=10), "a network", "nowhere", dataset="cifar10")
+    images = load_verification_images(known, find_data_set(known))
+    assert "cifar10 would have to be downloaded, which `dataset`" in images.source
+    named = load_verification_images(known, find_data_set(known, data_path=str(tmp_path)))
+    assert named.source == "test images of cifar10"

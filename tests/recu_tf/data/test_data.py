@@ -189,6 +189,14 @@ def test_cifar10_is_read_through_tensorflow_datasets():
     assert tuple(names) == data.DATASETS["cifar10"].class_names
 
 
+def test_data_set_that_lies_on_disk_needs_no_download(tmp_path):
+    pytest.importorskip("tensorflow_datasets", reason="needs tensorflow-datasets, the extra data")
+    cifar, digits = data.DATASETS["cifar10"], data.DATASETS["digits"]
+    assert cifar.needs_download(str(tmp_path))
+    assert not digits.needs_download(None)
+    assert not cifar.needs_download(str(shared("data", "tfds")))
+
+
 def test_missing_cifar10_is_one_clear_error(tmp_path, monkeypatch):
     import tensorflow_datasets as tfds
 
