@@ -21,7 +21,8 @@ VERSION_TESTS := tests/recu_tf tests/export/conversion tests/export/proof \
 	tests/export/test_pipeline.py tests/experiments/test_cli.py
 ENVIRONMENTS := $(VENV) $(VERSIONS:%=$(VENV)-%)
 
-.PHONY: demo test test-slow test-all test-versions $(VERSIONS:%=test-tensorflow-%) lint wheel clean
+.PHONY: demo test test-slow test-all test-versions $(VERSIONS:%=test-tensorflow-%) lint docs docs-serve \
+	wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/recu demo
@@ -42,6 +43,16 @@ $(VERSIONS:%=test-tensorflow-%): test-tensorflow-%: $(VENV)-%/installed
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# The site in build/site, from the pages of all folders and the docstrings; MkDocs is told not to
+# advertise its successor.
+docs docs-serve: export NO_MKDOCS_2_WARNING := 1
+docs: $(VENV)/installed
+	$(BIN)/mkdocs build --quiet --config-file experiments/docs/mkdocs.yml
+	@echo "Open build/site/index.html"
+
+docs-serve: $(VENV)/installed
+	$(BIN)/mkdocs serve --config-file experiments/docs/mkdocs.yml
 
 # The project and its runtime by itself, each built in an environment of pip's own. The runtime comes
 # first: it cannot be built without a compiler, and the project's wheel is of no use without one.
@@ -69,6 +80,6 @@ $(ENVIRONMENTS:%=%/installed): setup.py $(wildcard export/runtime/source/*)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --editable $(PACKAGES)
 	@touch $@
 
-$(VENV)/installed: PACKAGES = ".[data,export,zoo,torch,test]"
+$(VENV)/installed: PACKAGES = ".[data,docs,export,zoo,torch,test]"
 # Without zoo, which excludes the newest TensorFlow, and torch, which does not depend on TensorFlow.
 $(VENV)-%/installed: PACKAGES = ".[data,export,test]" "tensorflow==$(@D:$(VENV)-%=%).*"

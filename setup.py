@@ -72,6 +72,12 @@ setup(
         # In older releases a file can execute code although only its weights are read
         # (CVE-2025-32434, CVE-2026-24747). Newer releases are untested.
         "torch": ["torch>=2.10,<2.14"],
+        "docs": [
+            "latex2mathml>=3.77,<4",
+            "mkdocs>=1.6,<2",
+            "mkdocs-material>=9.6,<10",
+            "mkdocstrings[python]>=1,<2",
+        ],
         "test": ["pytest>=8", "pytest-xdist>=3.6,<4", "ruff==0.17.6", "pillow>=10"],
     },
     entry_points={"console_scripts": ["recu=experiments.cli:main"]},

@@ -23,7 +23,7 @@ COMPONENTS = {
     """,
     "experiments": """
         quiet machine prediction_picture recipes declarations options published_flags report
-        benchmarks speedrun stages
+        benchmarks speedrun stages docs
         network_evaluation tflite_benchmark pretrained training_settings seeds visible_gpus
         dry_run commands cli
     """,
