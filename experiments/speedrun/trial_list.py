@@ -37,13 +37,16 @@ def _list_changes(base: Trial) -> list[Trial]:
     ]
     optimization = [
         change("batch32", batch_size=32),
+        change("batch32_lr0.2", batch_size=32, lr=0.2),
+        change("momentum0.95", momentum=0.95),
         change("lr0.2", lr=0.2),
         change("lr0.4", lr=0.4),
         change("linear", lr_shape="linear"),
         change("one_cycle", lr_shape="linear", warm_up=1.5),
         change("nesterov", optimizer="nesterov"),
         change("adam", optimizer="adam", lr=0.002, l2=0.0),
-        change("kernel_lr3", kernel_lr=3.0),
+        change("kernel_lr4", kernel_lr=4.0),
+        change("kernel_lr16", kernel_lr=16.0),
         change("bias_lr8", bias_lr=8.0),
     ]
     regularization = [
