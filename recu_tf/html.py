@@ -1,15 +1,22 @@
-"""HTML pages that need nothing from outside: one file each, with its style and its pictures in it.
+"""HTML pages that need nothing from outside: one file each, with all that it shows in it.
 
 Pages are Jinja2 templates. Those in `templates` beside this file are for all pages: the frame with
 the style, and tables. A package that has a page keeps the templates of its sections in a
 `templates` folder of its own, and passes the numbers and words that they show. Text is escaped on
 its way into a template; only `markupsafe.Markup`, such as a chart, goes in as it is.
+
+Charts are drawings, see `recu_tf.figures`. Where JavaScript runs, `templates/charts.js` shows their
+numbers with uPlot, which lies in `vendored`: with the values under the pointer, and zoom.
 """
 
+import base64
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.resources import files
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 __all__ = ["Section", "Table", "page"]
 
@@ -81,8 +88,20 @@ def page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    library = files("recu_tf") / "vendored" / "uplot"
+    script = "\n".join(
+        path.read_text("utf-8")
+        for path in (
+            library / "uPlot.iife.min.js",
+            files("recu_tf") / "templates" / "charts.js",
+        )
+    )
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     template = environment.get_template("page.html.j2")
     return template.render(
+        script=Markup(script),
+        script_hash=f"sha256-{digest}",
+        library_style=Markup((library / "uPlot.min.css").read_text("utf-8")),
         title=title,
         lead_template=lead_template,
         lead_values=lead_values,

@@ -12,7 +12,7 @@ VOID = {"meta", "link", "br"}
 MEASURE = """<script>addEventListener("load", () => {
   const box = element => { const b = element.getBoundingClientRect();
     return [b.left, b.top, b.right, b.bottom]; };
-  const pictures = [...document.querySelectorAll("svg")];
+  const pictures = [...document.querySelectorAll("svg")].filter(each => each.checkVisibility());
   const outside = [];
   for (const picture of pictures) {
     const [left, top, right, bottom] = box(picture);
@@ -32,13 +32,25 @@ MEASURE = """<script>addEventListener("load", () => {
       if (across > 2 && down > 4) overlapping.push([text.textContent, other.textContent]);
     } });
   }
+  /* What a chart shows where the pointer is: the middle of its first. */
+  const showValues = () => {
+    const over = document.querySelector(".u-over");
+    if (!over) return null;
+    const [left, top, right, bottom] = box(over);
+    over.matches = () => true;
+    for (const type of ["mouseenter", "mousemove"])
+      over.dispatchEvent(new MouseEvent(type, {
+        clientX: (left + right) / 2, clientY: (top + bottom) / 2 }));
+    return over.querySelector(".tip").textContent;
+  };
   const style = getComputedStyle(document.body);
   const measured = document.createElement("pre");
   measured.id = "measured";
   measured.textContent = JSON.stringify({
     window: innerWidth, page: document.documentElement.scrollWidth,
     sizes: pictures.map(picture => { const b = box(picture); return [b[2] - b[0], b[3] - b[1]]; }),
-    outside, overlapping, ink: style.color, paper: style.backgroundColor,
+    outside, overlapping, plots: document.querySelectorAll(".uplot canvas").length,
+    values: showValues(), ink: style.color, paper: style.backgroundColor,
     runs: [1, 2, 3, 4, 5, 6, 7, 8].map(number => { const probe = document.createElement("i");
       probe.className = "run" + number; document.body.append(probe);
       return getComputedStyle(probe).color; }),
@@ -70,7 +82,7 @@ class Page(HTMLParser):
         assert self._open.pop() == tag
 
     def handle_data(self, text):
-        if self._open[-1:] != ["style"]:
+        if self._open[-1:] not in (["style"], ["script"]):
             self.texts.append(text)
 
     def all(self, tag, **attributes):
@@ -108,10 +120,12 @@ def opened(browser, path, width=1280, dark=False):
     return [text for text in result.stderr.splitlines() if "CONSOLE" in text], result.stdout
 
 
-def measured(browser, path, **how):
-    """The measures that a script takes of a copy of the page in the browser."""
+def measured(browser, path, scripts=True, **how):
+    """The measures that a script takes of a copy of the page, with or without its own scripts."""
     probe = path.with_name("probe.html")
-    source = path.read_text("utf-8").replace("default-src", "x-not-enforced")
+    source = path.read_text("utf-8").replace("Content-Security-Policy", "x-not-enforced")
+    if not scripts:
+        source = re.sub("<script>.*?</script>", "", source, flags=re.DOTALL)
     probe.write_text(source.replace("</body>", MEASURE), "utf-8")
     _, dom = opened(browser, probe, **how)
     text = re.search(r'<pre id="measured">(.*?)</pre>', dom, re.DOTALL)[1]

@@ -10,13 +10,20 @@ NAME = "report"
 HELP = "write an HTML page about one run or several side by side"
 DESCRIPTION = (
     "Writes one self-contained HTML file: curves, the layers over the epochs, weights, memory, a "
-    "confusion matrix and settings, and the differences between runs."
+    "confusion matrix and settings, and the differences between runs. Its charts show their values "
+    "under the pointer, and zoom."
 )
 
 
 def add_arguments(parser: Parser) -> None:
     """Adds the options of `recu report`."""
-    parser.add_argument("directories", metavar="RUN", nargs="+", help="a run directory")
+    parser.add_argument(
+        "directories",
+        metavar="RUN",
+        nargs="+",
+        help="a run directory, or RESULTS_DIR/SAVE of recu train --seeds, whose runs become one "
+        "line with their mean and standard deviation",
+    )
     parser.option(
         "--out", metavar="FILE", help="page to write", if_omitted="report.html in the first RUN"
     )

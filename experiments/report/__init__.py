@@ -1,7 +1,8 @@
 """A page that shows one run, or several side by side: `recu report`.
 
-The page is one HTML file with everything in it: it needs no network and no JavaScript, and shows
-what there is of a run that still trains, was killed, was imported or has no diagnostics.
+The page is one HTML file with everything in it: it needs no network, without JavaScript its charts
+are drawings, and it shows what there is of a run that still trains, was killed, was imported or has
+no diagnostics.
 """
 
 import os
@@ -11,7 +12,7 @@ from pathlib import Path
 import recu_tf
 from experiments.report import run_data, tables
 from experiments.report.sections import make_sections
-from recu_tf import runs
+from experiments.report.seed_groups import Group, find_groups, merge
 from recu_tf.html import page
 from recu_tf.runs.atomic_write import write_aside
 
@@ -31,6 +32,36 @@ def _check_writable(path: Path) -> None:
         raise PermissionError(f"{path.parent} cannot be written to; `--out` names another place.")
 
 
+def _choose_title(contents: Sequence[run_data.Contents]) -> str:
+    if len(contents) > 1:
+        return f"{len(contents)} runs"
+    seeds = len(contents[0].members)
+    return f"{seeds} seeds of {contents[0].name}" if seeds else f"Run {contents[0].name}"
+
+
+def _choose_names(groups: Sequence[Group]) -> list[str]:
+    """The names of the directories, or where two are the same their whole paths."""
+    names = [str(Path(group.path.resolve().name, group.stage)) for group in groups]
+    if len(set(names)) < len(names):
+        names = [str(group.path / group.stage) for group in groups]
+    return names
+
+
+def _read(groups: Sequence[Group], data_path: str | None) -> list[run_data.Contents]:
+    found = []
+    for group, name in zip(groups, _choose_names(groups), strict=True):
+        if group.runs[0].path == group.path:
+            found.append(run_data.read(group.runs[0], name, data_path))
+        else:
+            seeds = [run.path.relative_to(group.path).parts[0] for run in group.runs]
+            members = [
+                run_data.read(run, seed, data_path)
+                for run, seed in zip(group.runs, seeds, strict=True)
+            ]
+            found.append(merge(members, group.path, name))
+    return found
+
+
 def report(
     directories: Sequence[str | os.PathLike],
     out: str | os.PathLike | None = None,
@@ -39,7 +70,8 @@ def report(
     """Writes a page about one or several runs, whole or not at all.
 
     Args:
-        directories: of the runs, 1 to 8.
+        directories: of the runs, or of the runs of `recu train --seeds`, which become one line; 1
+            to 8 lines.
         out: the .html file to write; `report.html` in the first run's directory if None.
         data_path: where the data set lies, if not where the training found it.
 
@@ -47,23 +79,24 @@ def report(
         The file.
 
     Raises:
-        FileNotFoundError, ValueError: a directory holds no run, or `out` cannot be a file.
+        FileNotFoundError, ValueError: a directory holds no run, or runs that differ in more than
+            their seeds, or `out` cannot be a file.
         OSError: the page cannot be written.
     """
-    if not 1 <= len(directories) <= MOST_RUNS:
-        raise ValueError(f"`RUN` must be 1 to {MOST_RUNS} run directories, got {len(directories)}.")
-    opened = [runs.Run.open(directory) for directory in directories]
-    path = opened[0].path / "report.html" if out is None else Path(out)
+    groups = [group for directory in directories for group in find_groups(Path(directory))]
+    if not 1 <= len(groups) <= MOST_RUNS:
+        raise ValueError(f"`RUN` must be 1 to {MOST_RUNS} run directories, got {len(groups)}.")
+    path = groups[0].path / "report.html" if out is None else Path(out)
     _check_writable(path)
-    contents = run_data.read(opened, data_path)
+    contents = _read(groups, data_path)
     lead = {
         "table": tables.make_summary(contents),
         "noted": [run for run in contents if run.notes],
-        "paths": [run.run.path for run in contents],
+        "paths": list(dict.fromkeys(group.path for group in groups)),
     }
     text = page(
         "experiments.report",
-        title=f"Run {contents[0].name}" if len(contents) == 1 else f"{len(contents)} runs",
+        title=_choose_title(contents),
         lead_template="summary.html.j2",
         lead_values=lead,
         sections=make_sections(contents),

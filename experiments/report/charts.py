@@ -1,24 +1,24 @@
-"""The charts of a report: lines over the epochs, and histograms of weights."""
+"""The charts of a report: lines over the epochs."""
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from experiments.report import figures
 from experiments.report.overlays import alternate, find_layers
-from experiments.report.run_data import LayerWeights
+from recu_tf import figures
 
-__all__ = ["Series", "draw_histogram", "draw_lines", "shorten", "widen"]
+__all__ = ["CSS_PIXELS", "Series", "draw_lines", "shorten", "widen"]
 
 SAME = 0.2  # of two lines' common epochs: lines that meet in more of them hide each other
 TRAINING_DASHES = (4, 3)  # dash and gap in points, as in the style of the page
-LIMIT_DASHES = (3, 2)
 MOST_MARKERS = 40  # beyond that they would hide the line
 SIGNIFICANT = 4  # digits of the numbers in words
+CSS_PIXELS = 96 / 72  # in a point
+HEIGHT = 166  # of the axis of lines in CSS pixels; lines half of one apart hide each other
 
 
 @dataclass(frozen=True)
@@ -30,17 +30,37 @@ class Series:
         run: number of its run from 1, which decides the colour.
         points: x and y; a y that is None leaves a gap.
         dashed: whether it is drawn dashed and thin.
+        deviations: from x to the standard deviation of what y is the mean of, drawn as a band;
+            empty for numbers that are no means.
     """
 
     label: str
     run: int
     points: Sequence[tuple[float, float | None]]
     dashed: bool = False
+    deviations: Mapping[float, float] = field(default_factory=dict)
 
     @property
     def known(self) -> dict[float, float]:
         """From x to y, where there is one."""
         return {x: y for x, y in self.points if y is not None}
+
+    @property
+    def ends(self) -> list[float]:
+        """What has to fit on the axis: the numbers, and the edges of the band around them."""
+        spread = self.deviations
+        known = self.known.items()
+        return [y + sign * spread.get(x, 0) for x, y in known for sign in (-1, 1)]
+
+
+class _Style(NamedTuple):
+    """How a line is drawn among those that lie on it; lengths in points."""
+
+    layer: int
+    count: int
+    width: float
+    dashes: tuple[float, ...]
+    offset: float
 
 
 def widen(
@@ -97,14 +117,13 @@ def draw_lines(
         least: what the vertical axis spans at least, see `widen`.
         bounds: of the vertical axis, see `widen`.
     """
-    points = [point for line in series for point in line.known.items()]
-    epochs = {x for x, _ in points}
+    epochs = {x for line in series for x in line.known}
+    ends = [y for line in series for y in line.ends]
     with figures.use_figure_style():
         figure = Figure(figsize=(4.375, 2.46))
         axes = figure.add_axes((0.167, 0.17, 0.804, 0.70))
-        axes.set_ylim(
-            *_choose_limits([y for _, y in points], zero=zero, least=least, bounds=bounds)
-        )
+        limits = _choose_limits(ends, zero=zero, least=least, bounds=bounds)
+        axes.set_ylim(*limits)
         padding = 0.15 if len(epochs) > 1 else 1
         axes.set_xlim(min(epochs) - padding, max(epochs) + padding)
         axes.set_title(title, loc="left")
@@ -113,107 +132,106 @@ def draw_lines(
         axes.grid(axis="y")
         figures.draw_ticks(axes.yaxis, 6)
         figures.draw_ticks(axes.xaxis, 6, integer=True)
-        tooltips = _draw_series(axes, series)
+        styles = _choose_styles(series, (limits[1] - limits[0]) / HEIGHT)
+        tooltips = _draw_series(axes, series, styles)
         heading = f"{title}{f' ({unit})' if unit else ''} over {len(epochs)} epochs"
         description = "; ".join(
             f"{line.label}: from {values[0]:.{SIGNIFICANT}g} to {values[-1]:.{SIGNIFICANT}g}"
             for line in series
             if (values := list(line.known.values()))
         )
-        return figures.to_svg(
-            figure, title=heading, description=description, css_class="chart", tooltips=tooltips
+        drawing = figures.to_svg(
+            figure, title=heading, description=description, css_class="lines", tooltips=tooltips
         )
+    x = sorted(epochs)
+    chart = {
+        "kind": "lines",
+        "title": title,
+        "unit": unit,
+        "axis": "epoch",
+        "x": x,
+        "pad": padding,
+        "range": limits,
+        "zero": zero,
+        "series": [
+            {
+                "label": line.label,
+                "colour": f"run{line.run}",
+                "dashed": line.dashed,
+                "width": style.width * CSS_PIXELS,
+                "dash": [length * CSS_PIXELS for length in style.dashes],
+                "offset": style.offset * CSS_PIXELS,
+                "y": figures.round_numbers(line.known.get(epoch) for epoch in x),
+                **_list_deviations(line, x),
+            }
+            for line, style in zip(series, styles, strict=True)
+        ],
+    }
+    return figures.with_data(drawing, chart)
 
 
-def _draw_series(axes, series: Sequence[Series]) -> dict[str, list[str]]:
-    """Draws the lines with their markers; returns the tooltips of the markers."""
-    # Two lines hide each other where they are half a CSS pixel apart, of an axis of 166.
-    bottom, top = axes.get_ylim()
-    height = (top - bottom) / 166
-    layers = {}
+def _list_deviations(line: Series, epochs: Sequence[float]) -> dict[str, list[float | None]]:
+    if not line.deviations:
+        return {}
+    return {"deviation": figures.round_numbers(line.deviations.get(epoch) for epoch in epochs)}
+
+
+def _choose_styles(series: Sequence[Series], pixel: float) -> list[_Style]:
+    """How lines are drawn so that those that lie on each other are seen.
+
+    Args:
+        series: the lines.
+        pixel: height of a CSS pixel in the unit of the lines.
+    """
+    styles = {}
     for dashed in (False, True):
         numbers = [number for number, line in enumerate(series) if line.dashed == dashed]
-        lines = [{x: y / height for x, y in series[number].known.items()} for number in numbers]
-        layers.update(zip(numbers, find_layers(lines, SAME), strict=True))
+        lines = [{x: y / pixel for x, y in series[number].known.items()} for number in numbers]
+        for number, (layer, count) in zip(numbers, find_layers(lines, SAME), strict=True):
+            style = alternate(layer, count, *(TRAINING_DASHES if dashed else (8,)))
+            offset, dashes = (0, ()) if isinstance(style, str) else style
+            styles[number] = _Style(layer, count, 1 if dashed else 1.35, dashes, offset)
+    return [styles[number] for number in range(len(series))]
+
+
+def _draw_series(axes, series: Sequence[Series], styles: Sequence[_Style]) -> dict[str, list[str]]:
+    """Draws the lines with their markers; returns the tooltips of the markers."""
     tooltips = {}
-    for number, line in enumerate(series):
-        layer, count = layers[number]
+    for number, (line, style) in enumerate(zip(series, styles, strict=True)):
+        colour = figures.choose_run_colour(line.run)
+        if line.deviations:
+            known = [(x, y, line.deviations.get(x, 0)) for x, y in line.known.items()]
+            axes.fill_between(
+                [x for x, _, _ in known],
+                [y - deviation for _, y, deviation in known],
+                [y + deviation for _, y, deviation in known],
+                color=colour,
+                alpha=0.18,
+                linewidth=0,
+            )
         has_markers = len(line.points) <= MOST_MARKERS
         (drawn,) = axes.plot(
             [x for x, _ in line.points],
             [math.nan if y is None else y for _, y in line.points],
-            color=figures.choose_run_colour(line.run),
-            linestyle=alternate(layer, count, *(TRAINING_DASHES if line.dashed else (8,))),
-            linewidth=1 if line.dashed else 1.35,
+            color=colour,
+            linestyle=(style.offset, style.dashes) if style.dashes else "solid",
+            linewidth=style.width,
             marker="o" if has_markers else "",
             # Markers that lie on each other form rings.
-            markersize=3 + 2.25 * (count - 1 - layer),
+            markersize=3 + 2.25 * (style.count - 1 - style.layer),
             markeredgewidth=0,
-            zorder=2 + layer,
+            zorder=2 + style.layer,
             clip_on=False,
             gid=f"series-{number + 1}",
         )
         if has_markers:
             tooltips[drawn.get_gid()] = [
-                f"{line.label}, epoch {x:g}: {y:.{SIGNIFICANT}g}" for x, y in line.known.items()
+                f"{line.label}, epoch {x:g}: {_format_mean(y, line.deviations.get(x))}"
+                for x, y in line.known.items()
             ]
     return tooltips
 
 
-def draw_histogram(title: str, edges: np.ndarray, layers: Mapping[int, LayerWeights]) -> Markup:
-    """Draws the distribution of a layer's standardised weights, and the thresholds.
-
-    Args:
-        title: name of the layer.
-        edges: of the bins, (bins + 1,), ascending.
-        layers: that layer of one or several runs, by the number of the run from 1.
-    """
-    highest = max(float(layer.shares.max()) for layer in layers.values()) or 1.0
-    lines = [dict(enumerate(layer.shares / highest * 88)) for layer in layers.values()]
-    levels = find_layers(lines, 1 - 1e-9)
-    with figures.use_figure_style():
-        figure = Figure(figsize=(2.71, 1.5))
-        axes = figure.add_axes((0.131, 0.14, 0.838, 0.63))
-        axes.set_xlim(edges[0], edges[-1])
-        axes.set_ylim(0, 105 * highest)
-        axes.grid(axis="y")
-        figures.draw_ticks(axes.xaxis, 4)
-        figures.draw_ticks(axes.yaxis, 4)
-        figure.text(0.131, 0.915, shorten(title, 30), fontsize=9.75, weight="bold")
-        for place, ((run, layer), (level, count)) in enumerate(
-            zip(layers.items(), levels, strict=True)
-        ):
-            colour = figures.choose_run_colour(run)
-            style = {"color": colour, "zorder": 2 + level, "clip_on": False}
-            heights = 100 * layer.shares
-            if len(layers) == 1:
-                axes.stairs(heights, edges, fill=True, color=colour, alpha=0.18, linewidth=0)
-            axes.stairs(
-                heights,
-                edges,
-                linestyle=alternate(level, count, 8),
-                linewidth=1.35,
-                gid=f"weights-{run}",
-                **style,
-            )
-            if layer.limit < edges[-1]:
-                for limit in (-layer.limit, layer.limit):
-                    dashes = alternate(level, count, *LIMIT_DASHES)
-                    axes.plot([limit] * 2, axes.get_ylim(), linestyle=dashes, linewidth=1, **style)
-            if len(layers) == 1:
-                figure.text(0.131, 0.82, _describe(layer))
-            elif place < 2:  # more would not fit
-                x, alignment = ((0.131, "left"), (0.969, "right"))[place]
-                text = f"dead {layer.dead:.1%}"
-                figure.text(x, 0.82, text, horizontalalignment=alignment, color=colour)
-        return figures.to_svg(
-            figure,
-            title=f"Weights of {title}",
-            description="; ".join(map(_describe, layers.values())),
-            css_class="histogram",
-            tooltips={},
-        )
-
-
-def _describe(layer: LayerWeights) -> str:
-    return f"Q = {layer.limit:.2f}, dead {layer.dead:.1%}"
+def _format_mean(value: float, deviation: float | None) -> str:
+    spread = "" if deviation is None else f" ± {deviation:.{SIGNIFICANT}g}"
+    return f"{value:.{SIGNIFICANT}g}{spread}"

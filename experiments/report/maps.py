@@ -8,8 +8,8 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from experiments.report import figures
 from experiments.report.charts import shorten
+from recu_tf import figures
 
 __all__ = ["draw_heatmap", "lay_out_confusion"]
 
@@ -74,13 +74,25 @@ def draw_heatmap(
             axes.add_patch(Rectangle(corner, count, 1, alpha=0, linewidth=0, gid=gid))
             ends = f": from {known[0]:.4g} to {known[-1]:.4g}" if known.size else ""
             tooltips[gid] = f"{row}{ends}"
-        return figures.to_svg(
+        drawing = figures.to_svg(
             figure,
             title=title,
             description=f"Layers from top to bottom; colours from {low:.4g} to {high:.4g}",
             css_class="heatmap",
             tooltips=tooltips,
         )
+    chart = {
+        "kind": "map",
+        "title": title,
+        "axis": "epoch",
+        "x": list(range(first, first + count)),
+        "pad": 0.5,
+        "rows": list(rows),
+        "names": names,
+        "left": left,
+        "values": [figures.round_numbers(line) for line in values],
+    }
+    return figures.with_data(drawing, chart)
 
 
 def lay_out_confusion(names: Sequence[str], counts: np.ndarray) -> dict[str, object]:

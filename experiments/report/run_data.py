@@ -1,7 +1,6 @@
 """The data of a report, read from the directories of runs as far as it is there."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -55,6 +54,10 @@ class Contents:
         confusion: (classes, classes), images of the row's class taken for the column's; None where
             the images or the model cannot be read.
         notes: what is missing, and why.
+        members: of runs that differ in their seeds alone, the contents of each; all else here is
+            then of all of them together, see `experiments.report.seed_groups`.
+        deviations: of these, the standard deviations by the names of `values`, for each epoch from
+            1.
     """
 
     run: runs.Run
@@ -65,6 +68,8 @@ class Contents:
     memory: Memory | None = None
     confusion: np.ndarray | None = None
     notes: list[str] = field(default_factory=list)
+    members: tuple["Contents", ...] = ()
+    deviations: dict[str, dict[int, float]] = field(default_factory=dict)
 
     @property
     def class_names(self) -> list[str]:
@@ -210,34 +215,22 @@ def _count_confusion(contents: Contents, model: tf.keras.Model, data_path: str |
         contents.confusion = counts
 
 
-def _choose_names(opened: Sequence[runs.Run]) -> list[str]:
-    """The names of the directories, or where two are the same their whole paths."""
-    names = [run.path.resolve().name for run in opened]
-    if len(set(names)) < len(names):
-        names = [str(run.path) for run in opened]
-    return names
-
-
-def read(opened: Sequence[runs.Run], data_path: str | None = None) -> list[Contents]:
-    """Reads the data of some runs, and notes what is missing.
+def read(run: runs.Run, name: str, data_path: str | None = None) -> Contents:
+    """Reads the data of a run, and notes what is missing.
 
     Args:
-        opened: the runs.
+        run: the run.
+        name: what the report calls it.
         data_path: where the data set lies, if not where the training found it.
     """
-    found = []
-    for run, name in zip(opened, _choose_names(opened), strict=True):
-        contents = Contents(run, name)
-        _read_epochs(contents)
-        model = _load_model(contents)
-        if model is not None:
-            kernels = metrics.find_quantized_kernels(model)
-            contents.weights = {
-                layer: _measure_weights(*kernel) for layer, kernel in kernels.items()
-            }
-            if not kernels:
-                contents.notes.append("No weight histograms: no layer has a ReCU quantizer.")
-            contents.memory = _profile_memory(model)
-            _count_confusion(contents, model, data_path)
-        found.append(contents)
-    return found
+    contents = Contents(run, name)
+    _read_epochs(contents)
+    model = _load_model(contents)
+    if model is not None:
+        kernels = metrics.find_quantized_kernels(model)
+        contents.weights = {layer: _measure_weights(*kernel) for layer, kernel in kernels.items()}
+        if not kernels:
+            contents.notes.append("No weight histograms: no layer has a ReCU quantizer.")
+        contents.memory = _profile_memory(model)
+        _count_confusion(contents, model, data_path)
+    return contents

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from experiments.report import charts, maps, tables
+from experiments.report.histograms import draw_histogram
 from experiments.report.run_data import EDGES, Contents
 from recu_tf import metrics
 from recu_tf.html import Section, Table
@@ -55,7 +56,11 @@ def _draw_curves(runs: Sequence[Contents]) -> dict[str, object] | None:
                 points = [(x, None if y is None else factor * y) for x, y in points]
                 if any(y is not None for _, y in points):
                     label = f"{run.name}, {images}" if training_key else run.name
-                    series.append(charts.Series(label, number, points, dashed))
+                    deviations = {
+                        epoch: factor * deviation
+                        for epoch, deviation in run.deviations.get(key, {}).items()
+                    }
+                    series.append(charts.Series(label, number, points, dashed, deviations))
         if series:
             least, bounds = RANGES.get(test_key, (0, (-math.inf, math.inf)))
             chart = charts.draw_lines(
@@ -63,7 +68,10 @@ def _draw_curves(runs: Sequence[Contents]) -> dict[str, object] | None:
             )
             drawn.append(chart)
     chosen_on = " or ".join(dict.fromkeys(run.run.chosen_on for run in runs))
-    return {"runs": runs, "charts": drawn, "chosen_on": chosen_on} if drawn else None
+    if not drawn:
+        return None
+    has_bands = any(run.deviations for run in runs)
+    return {"runs": runs, "charts": drawn, "chosen_on": chosen_on, "has_bands": has_bands}
 
 
 def _format_scale(low: float, high: float, power: float) -> list[str]:
@@ -135,11 +143,12 @@ def _show_weights(runs: Sequence[Contents]) -> dict[str, object] | None:
     if not names:
         return None
     histograms = []
+    run_names = {number: run.name for number, run in enumerate(runs, 1)}
     for name in names:
         layers = {
             number: run.weights[name] for number, run in enumerate(runs, 1) if name in run.weights
         }
-        histograms.append(charts.draw_histogram(name, EDGES, layers))
+        histograms.append(draw_histogram(name, EDGES, layers, run_names))
     return {
         "which": " and ".join(sorted({run.which for run in runs if run.weights})),
         "width": f"{EDGES[1] - EDGES[0]:.1g}",

@@ -8,6 +8,7 @@ import numpy as np
 from experiments.report.run_data import Contents, Memory, parse_number
 from recu_tf.durations import format_duration
 from recu_tf.html import Table
+from recu_tf.training.seed_summary import summarize_values
 
 __all__ = [
     "NOTHING",
@@ -27,25 +28,23 @@ def make_summary(runs: Sequence[Contents]) -> Table:
     """The accuracies and durations of each run."""
     rows = []
     chosen_on = list(dict.fromkeys(run.run.chosen_on for run in runs))
-    tests = [_read_test(run) for run in runs]
+    tests = [_format_mean([_read_test(member) for member in run.members or [run]]) for run in runs]
+    has_test = any(test != NOTHING for test in tests)
     for run, test in zip(runs, tests, strict=True):
         settings = run.run.config["settings"]
         settings = settings if isinstance(settings, dict) else {}
-        accuracies = [
-            (value, epoch) for epoch, value in run.values("val_accuracy") if value is not None
-        ]
         seconds = [value for _, value in run.values("seconds") if value is not None]
-        best = max(accuracies, key=lambda pair: (pair[0], -pair[1]), default=None)
+        best, last = _summarize_accuracies(run)
         rows.append(
             [
-                run.name,
+                f"{run.name} ({len(run.members)} seeds)" if run.members else run.name,
                 str(settings.get("model", "?")),
                 str(settings.get("dataset", "?")),
                 f"{len(run.epochs)} of {settings.get('epochs', '?')}" if run.epochs else NOTHING,
-                f"{best[0]:.2%} (epoch {best[1]})" if best else NOTHING,
-                f"{accuracies[-1][0]:.2%}" if accuracies else NOTHING,
+                best,
+                last,
                 *([run.run.chosen_on] if len(chosen_on) > 1 else []),
-                *([NOTHING if test is None else f"{test:.2%}"] if any(tests) else []),
+                *([test] if has_test else []),
                 format_duration(float(np.median(seconds))) if seconds else NOTHING,
                 format_duration(sum(seconds)) if seconds else NOTHING,
             ]
@@ -53,10 +52,36 @@ def make_summary(runs: Sequence[Contents]) -> Table:
     header = ("Run", "Network", "Data set", "Epochs", "Best top-1", "Last top-1")
     if len(chosen_on) > 1:
         header = (*header, "On")
-    if any(tests):
+    if has_test:
         header = (*header, "Best model on the test images")
     header = (*header, "Epoch (median)", "Training")
-    return Table(f"Accuracies are those on the {' or '.join(chosen_on)}", header, rows)
+    caption = f"Accuracies are those on the {' or '.join(chosen_on)}"
+    if any(run.members for run in runs):
+        caption += "; of several seeds, mean ± standard deviation, and the time of one"
+    return Table(caption, header, rows)
+
+
+def _summarize_accuracies(run: Contents) -> tuple[str, str]:
+    """The best and the last accuracy of a run, or the means of several runs."""
+    best, last = [], []
+    for member in run.members or [run]:
+        known = [
+            (value, -epoch) for epoch, value in member.values("val_accuracy") if value is not None
+        ]
+        best.append(max(known, default=None))
+        last.append(known[-1][0] if known else None)
+    if run.members or best[0] is None:
+        return _format_mean([pair and pair[0] for pair in best]), _format_mean(last)
+    return f"{best[0][0]:.2%} (epoch {-best[0][1]})", _format_mean(last)
+
+
+def _format_mean(values: Sequence[float | None]) -> str:
+    """A share, or the mean of several with their standard deviation."""
+    if None in values:
+        return NOTHING
+    summary = summarize_values(values)
+    deviation = summary["deviation"]
+    return f"{summary['mean']:.2%}" + ("" if deviation is None else f" ± {100 * deviation:.2f}")
 
 
 def _read_test(run: Contents) -> float | None:

@@ -9,6 +9,7 @@ from datetime import datetime
 
 import recu_tf
 from export.bundle.contents import Bundle
+from export.bundle.operator_charts import COLOURS, draw_latencies, draw_operators
 from export.bundle.verification_section import NOTHING, describe_verification
 from export.conversion.rewriting import Rewriting
 from export.measurement.comparison import format_number
@@ -195,7 +196,8 @@ def _make_latency_sections(
         "measured in turns"
     )
     table = Table(caption, header, rows, text_columns=2)
-    return [Section("latency", "Latency", "latency.html.j2", {"table": table, "speed": speed})]
+    values = {"chart": draw_latencies(ranked), "table": table, "speed": speed}
+    return [Section("latency", "Latency", "latency.html.j2", values)]
 
 
 def _describe_layers(audit: Audit) -> dict[str, object]:
@@ -233,6 +235,8 @@ def _describe_operators(audit: Audit) -> dict[str, object]:
     rows = [*map(_make_operator_row, audit.rows), total]
     classes = [*[""] * len(audit.rows), "total"]
     return {
+        "charts": draw_operators(audit.rows),
+        "legend": COLOURS,
         "counts": ", ".join(f"{count} {name}" for name, count in audit.operators.items()),
         "binary_macs": f"{audit.binary_macs:,}",
         "float_macs": f"{audit.float_macs:,}",

@@ -1,4 +1,5 @@
 import base64
+import html
 import json
 import math
 import os
@@ -124,7 +125,8 @@ def test_page_shows_all_there_is_of_a_run(run):
 
 def test_page_needs_nothing_from_outside(run):
     page = Page(report([run.path]))
-    assert not page.all("script")
+    (script,) = page.all("script")
+    assert script == {}
     links = [
         found.get(key) for _, found in page.elements for key in ("src", "href") if key in found
     ]
@@ -133,8 +135,30 @@ def test_page_needs_nothing_from_outside(run):
     assert "@import" not in page.source
 
 
+def charts_of(source):
+    """The numbers beside the drawings of a page or a chart."""
+    return [json.loads(html.unescape(text)) for text in re.findall('data-chart="(.*?)"', source)]
+
+
+def test_numbers_of_each_chart_stand_beside_its_drawing(run):
+    page = Page(report([run.path]))
+    found = charts_of(page.source)
+    kinds = [chart["kind"] for chart in found]
+    assert kinds == ["lines"] * 8 + ["map"] * len(metrics.METRICS) + ["steps"] * len(LAYERS)
+    loss = found[0]
+    assert (loss["title"], loss["x"]) == ("Loss", [1, 2, 3, 4, 5])
+    training, test = loss["series"]
+    assert training["dashed"]
+    assert training["dash"] == pytest.approx([4 * 96 / 72, 4])
+    assert test["y"] == [2.2, 1.1, 0.733333, 0.55, 0.44]
+    dead = found[8]
+    assert dead["rows"] == LAYERS
+    assert dead["values"][0] == [50, 25, 16.6667, 12.5, 10]
+    assert len(page.all("figure")) == len(found)
+
+
 def test_confusion_matrix_counts_every_test_image(run):
-    contents = report_contents.read([run])[0]
+    contents = report_contents.read(run, "run")
     batches, _ = evaluation.load_evaluation_set(run)
     predict = networks.make_keras_classifier(run.load_model("best")).predict
     values = evaluation.evaluate(predict, batches)
@@ -147,7 +171,7 @@ def test_confusion_matrix_counts_every_test_image(run):
 
 
 def test_weights_are_those_of_the_best_model(run):
-    weights = report_contents.read([run])[0].weights
+    weights = report_contents.read(run, "run").weights
     assert list(weights) == LAYERS
     layer = run.load_model("best").get_layer("layer1.0.conv1")
     kernel = layer.get_weights()[0].astype(np.float64).reshape(-1, 8)
@@ -182,8 +206,30 @@ def test_several_runs_are_laid_over_each_other_and_their_differences_marked(run,
 
 def test_runs_of_the_same_name_have_their_paths_for_names(run, trained, tmp_path):
     other = copy(trained, tmp_path / "again" / "run")
-    names = [contents.name for contents in report_contents.read([run, other])]
-    assert names == [str(run.path), str(other.path)]
+    report([run.path, other.path], tmp_path / "page.html")
+    header = re.search("Setting</th>(.*?)</tr>", (tmp_path / "page.html").read_text())[1]
+    assert re.findall(">([^<]+)</th>", header) == [str(run.path), str(other.path)]
+
+
+def test_runs_of_several_seeds_are_one_line(run, trained, tmp_path):
+    for seed in (0, 1):
+        member = copy(trained, tmp_path / "seeds" / f"seed{seed}")
+        change_config(member, seed=seed)
+        write_lines(member, *(line(epoch, val_loss=1.0 + seed) for epoch in range(5)))
+    page = Page(report([tmp_path / "seeds", run.path]))
+    assert (tmp_path / "seeds" / "report.html").exists()
+    loss = charts_of(page.source)[0]
+    assert [line["label"] for line in loss["series"]] == [
+        "seeds, training",
+        "seeds, test",
+        "run, training",
+        "run, test",
+    ]
+    assert loss["series"][1]["y"] == [1.5] * 5
+    assert loss["series"][1]["deviation"] == pytest.approx([0.707107] * 5)
+    assert "deviation" not in loss["series"][3]
+    assert "seeds (2 seeds)" in page.text
+    assert f"of {2 * IMAGES} right" in page.text
 
 
 def remove_metrics(run, monkeypatch):
@@ -280,13 +326,13 @@ def test_missing_files_are_noted_and_the_rest_is_shown(harm, lost, note, run, mo
 
 def test_of_an_epoch_trained_twice_the_later_line_counts(run):
     write_lines(run, line(0), line(1, lr=1.0), line(1, lr=0.5), line(2))
-    contents = report_contents.read([run])[0]
+    contents = report_contents.read(run, "run")
     assert contents.values("lr") == [(1, 0.1), (2, 0.5), (3, 0.1)]
 
 
 def test_epochs_without_a_line_or_without_layers_are_left_blank(run):
     write_lines(run, line(1), line(3), line(4, layers={}))
-    contents = report_contents.read([run])[0]
+    contents = report_contents.read(run, "run")
     values = contents.layer_values("dead_weights")[LAYERS[0]]
     np.testing.assert_array_equal(values, [0.25, np.nan, 0.125, np.nan])
     assert "nan" not in Page(report([run.path])).text
@@ -306,6 +352,7 @@ def test_names_from_files_cannot_become_html(run, tmp_path):
     assert not page.all("img")
     assert not [found for _, found in page.elements if {"onerror", "onclick"} & set(found)]
     assert page.text.count(evil) > 4
+    assert evil in {row for chart in charts_of(page.source) for row in chart.get("rows", ())}
 
 
 def test_many_classes_are_shown_as_the_pairs_most_often_confused():
@@ -541,11 +588,18 @@ def test_browser_finds_nothing_wrong_with_the_page(browser, page_of_two):
     assert console  # the page's own policy refuses the script
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (500, False)])
-def test_page_fits_the_window_and_can_be_read(browser, page_of_two, width, dark):
-    found = measured(browser, page_of_two, width=width, dark=dark)
+@pytest.mark.parametrize(
+    ("width", "dark", "scripts"),
+    [(1280, False, True), (1280, True, True), (500, False, True), (1280, False, False)],
+)
+def test_page_fits_the_window_and_can_be_read(browser, page_of_two, width, dark, scripts):
+    found = measured(browser, page_of_two, scripts=scripts, width=width, dark=dark)
     assert found["window"] == width
     assert found["page"] <= width
+    charts = 8 + 2 * len(metrics.METRICS) + len(LAYERS)
+    assert found["plots"] == (charts if scripts else 0)
+    if scripts:
+        assert re.fullmatch(r"epoch 3(.*, (training|test)0\.(6667|7333)){4}", found["values"])
     assert all(min(size) > 0 for size in found["sizes"])
     assert found["outside"] == []
     assert found["overlapping"] == []

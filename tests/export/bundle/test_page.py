@@ -73,7 +73,26 @@ def test_page_needs_nothing_from_outside(page):
     ]
     assert addresses
     assert all(value.startswith(("#", "data:")) for value in addresses)
-    assert not page.all("script")
+    assert page.all("script") == [{}]
+
+
+def test_charts_show_latencies_and_what_each_operator_costs(page):
+    found = [json.loads(chart["data-chart"]) for chart in page.all("figure")]
+    latencies, macs, weights = found
+    ranked = sorted(small_bundle().latencies, key=lambda latency: latency.median_ms)
+    assert latencies["names"][0] == "exported, indirect bgemm, 1 thread"
+    assert latencies["ends"] == [[latency.min_ms, latency.p95_ms] for latency in ranked]
+    bars = [
+        next(filter(None, values))
+        for values in zip(*(series["y"] for series in latencies["series"]), strict=True)
+    ]
+    assert bars == [latency.median_ms for latency in ranked]
+    audit = small_bundle().audit
+    binary, others = (sum(filter(None, series["y"])) for series in macs["series"])
+    assert (binary, others) == (audit.binary_macs, audit.float_macs)
+    assert len(macs["names"]) == len(audit.rows)
+    total = sum(row.constant_bytes or 0 for row in audit.rows)
+    assert sum(count or 0 for series in weights["series"] for count in series["y"]) == total
 
 
 def test_layers_that_are_not_binary_have_their_reasons(tmp_path):
@@ -208,7 +227,7 @@ def test_network_without_an_image_is_shown(tmp_path):
 
 def test_text_of_the_model_stays_text(tmp_path):
     page = written(tmp_path / "report.html", **hostile_bundle())
-    assert not page.all("script")
+    assert page.all("script") == [{}]
     assert not page.all("img")
     assert page.text.count(HOSTILE) > 20
 

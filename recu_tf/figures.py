@@ -1,27 +1,42 @@
 """Figures of matplotlib as SVG elements for a page: scalable, readable aloud, light or dark.
 
 Colours are names of the page's style: matplotlib draws in placeholders, which become CSS variables,
-so that a figure follows the reader's light or dark scheme. Text stays text.
+so that a figure follows the reader's light or dark scheme. Text stays text. The numbers of a chart
+stand beside its drawing, for the script of the page.
 """
 
 import io
+import json
+import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from xml.etree import ElementTree
 
 import matplotlib
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
-__all__ = ["FAINT", "INK", "RULE", "choose_run_colour", "draw_ticks", "to_svg", "use_figure_style"]
+__all__ = [
+    "FAINT",
+    "INK",
+    "RULE",
+    "choose_run_colour",
+    "draw_ticks",
+    "name_colour",
+    "round_numbers",
+    "to_svg",
+    "use_figure_style",
+    "with_data",
+]
 
 VARIABLES = {f"#0000{number:02x}": f"run{number}" for number in range(1, 9)}
 INK, FAINT, RULE = "#000010", "#000011", "#000012"
 VARIABLES |= {INK: "ink", FAINT: "faint", RULE: "rule"}
 SVG = "{http://www.w3.org/2000/svg}"
 FONT_SIZE = 8.6  # points, 11.5 CSS pixels
+DIGITS = 6  # of the numbers beside a drawing
 STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "recu_tf",
@@ -64,6 +79,32 @@ def use_figure_style() -> Iterator[None]:
 def choose_run_colour(number: int) -> str:
     """The placeholder for the colour of a run, by its number from 1."""
     return f"#0000{number:02x}"
+
+
+def name_colour(placeholder: str) -> str:
+    """The name that the page's style gives a colour, such as run1."""
+    return VARIABLES[placeholder]
+
+
+def round_numbers(values: Iterable[float | None]) -> list[float | None]:
+    """Numbers with as many digits as a page shows, None for those that are not finite."""
+    return [
+        None if value is None or not math.isfinite(value) else float(f"{value:.{DIGITS}g}")
+        for value in values
+    ]
+
+
+def with_data(drawing: Markup, chart: Mapping[str, object]) -> Markup:
+    """A drawing and the numbers in it, with which a page shows values and zooms.
+
+    Args:
+        drawing: an SVG element.
+        chart: of JSON's types, as `templates/charts.js` reads them: `kind`, one of lines, steps,
+            bars and map; `title`; `x`, ascending; `pad`, what the horizontal axis has beyond `x`;
+            and what the kind has.
+    """
+    data = escape(json.dumps(chart, ensure_ascii=False, separators=(",", ":"), allow_nan=False))
+    return Markup(f'<figure class="chart" data-chart="{data}">{drawing}</figure>')
 
 
 def draw_ticks(axis, count: int, *, integer: bool = False) -> None:
