@@ -13,6 +13,7 @@ __all__ = [
     "CHOICES",
     "DATASETS",
     "FOLDER_OR_NETWORK",
+    "LOGS",
     "MODELS",
     "NAMED_NETWORK",
     "NETWORK",
@@ -38,6 +39,7 @@ DATASETS = CHOICES["dataset"]
 # The published networks alone, whose weights checkpoints hold; `CHOICES["model"]` has others too.
 MODELS: tuple[str, ...] = _choices.MODELS
 NETWORK_NAMES: tuple[str, ...] = _choices.NETWORK_NAMES
+LOGS: tuple[str, ...] = _choices.LOGS
 # What commands take that take a network, and those that also run files for phones.
 NETWORK: str = _choices.NETWORK_FORMATS
 NETWORK_OR_TFLITE = f"a .tflite file, {NETWORK}"

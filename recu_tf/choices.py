@@ -8,6 +8,7 @@ __all__ = [
     "CHOICES",
     "DATASETS",
     "INPUT_QUANTIZERS",
+    "LOGS",
     "LR_TYPES",
     "MODELS",
     "NETWORK_FORMATS",
@@ -90,6 +91,9 @@ DATASETS = (DIGITS, CIFAR10, CIFAR100, IMAGENET, TINYIMAGENET, FOLDER)
 OWN = "own"
 
 LR_TYPES = ("cos", "step", "linear", "one_cycle")
+
+# Where a training can be logged beside TensorBoard, by the names of the packages.
+LOGS = ("mlflow", "wandb")
 
 # What `recu_tf.networks.load` takes, and so every command that takes a network.
 NETWORK_FORMATS = (

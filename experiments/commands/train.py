@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments import published_flags
-from experiments.declarations import NETWORK, SETTINGS
+from experiments.declarations import LOGS, NETWORK, SETTINGS
 from experiments.options import Parser, positive_integer
 from experiments.recipes import RECIPES
 
@@ -107,6 +107,14 @@ def add_arguments(parser: Parser) -> None:
         choices=(0, 1),
         default=1,
         help="1 prints when the training is expected to end",
+    )
+    parser.option(
+        "--log",
+        choices=LOGS,
+        help="log settings, the numbers of each epoch and the best epoch to MLflow or Weights & "
+        "Biases too, to the place that its environment variables name; a run that is resumed goes "
+        "on there",
+        if_omitted="TensorBoard alone",
     )
     for field in SETTINGS.values():
         parser.setting(field)
@@ -213,6 +221,7 @@ def _train(
             resume=options.resume,
             print_freq=options.print_freq,
             time_estimate=bool(options.time_estimate),
+            log=options.log,
         )
     except TrainingInterrupted as error:
         error.args = (f"{error}. To resume: {whole or _resume_command(options, directory)}",)
@@ -240,7 +249,8 @@ def _resume_command(options: argparse.Namespace, directory: Path) -> str:
     name = directory.relative_to(options.results_dir)
     where = ["--results_dir", options.results_dir, "--save", str(name)]
     gpus = [] if options.gpus is None else ["--gpus", options.gpus]
-    return _command(["train", "--resume", *where, *gpus])
+    log = [] if options.log is None else ["--log", options.log]
+    return _command(["train", "--resume", *where, *gpus, *log])
 
 
 def _repeat_command(options: argparse.Namespace) -> str:

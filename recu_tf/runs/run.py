@@ -7,6 +7,7 @@ logs/          TensorBoard
 checkpoints/   what a training needs to resume, see `recu_tf.runs.checkpoints`
 best.keras     the whole network with the weights of the epoch of the best validation accuracy
 last.keras     the whole network after the last epoch
+tracking.json  the run in MLflow or Weights & Biases, see `recu_tf.training.tracking`
 .lock          held by the process that trains, see `recu_tf.runs.locking`
 ```
 """

@@ -31,6 +31,7 @@ from recu_tf.training.resume import (
 from recu_tf.training.setup import Prepared, prepare
 from recu_tf.training.signals import SignalHandler
 from recu_tf.training.strategies import is_chief, make_strategy
+from recu_tf.training.tracking import check_log, track
 
 __all__ = ["train"]
 
@@ -49,6 +50,7 @@ def train(
     resume: bool = False,
     print_freq: int = 100,
     time_estimate: bool = True,
+    log: Literal["mlflow", "wandb"] | None = None,
 ) -> runs.Run | None:
     """Trains a network as published, or any Keras classifier, and saves it in a run directory.
 
@@ -93,6 +95,8 @@ def train(
             the run's `config.json` keeps what has changed and when.
         print_freq: steps between progress lines within an epoch; 0 prints none.
         time_estimate: whether progress lines show the expected end.
+        log: where the training is logged beside TensorBoard: MLflow or Weights & Biases, whose
+            environment variables say where that is. A run that is resumed is continued there.
 
     Returns:
         The run, with its best and last models. If several processes train, only the chief gets the
@@ -104,13 +108,14 @@ def train(
             run to resume has different settings, model or images, no checkpoint that can be loaded,
             or no epochs left that new schedules could apply to; `model`, `data` or `callbacks`
             cannot be used.
-        ImportError, OSError: the data set cannot be read, the run cannot be written, or another
-            process is training it.
+        ImportError, OSError: the data set cannot be read, the run cannot be written, another
+            process is training it, or the `log` is not installed or takes no run.
         TrainingInterrupted: a signal was received; everything that `resume` needs is saved.
         LossNotFinite: the loss became infinite or not a number.
         WorkerLost: another process of the training is gone.
     """
     directory = Path(directory)
+    check_log(log)
     strategy = make_strategy(settings.strategy)
     chief = is_chief(strategy)
     resume = resume and (directory / "config.json").exists()
@@ -135,28 +140,31 @@ def train(
             restore_state(prepared.learner, checkpoint)
             first_step = checkpoint.epoch * prepared.steps + checkpoint.step
         check_same_directory(strategy, first_step)
-        if not chief:
-            run = None
-        elif run is None:
-            run = runs.Run.create(directory, _make_config(prepared, starts))
-        with SignalHandler() as signal_handler:
-            all_callbacks = _make_callbacks(prepared, run, checkpoint, signal_handler)
-            if chief:
-                run.remove_metrics_from(first_step // prepared.steps)
-                for line in record_changes(run, settings, checkpoint, prepared.replicas):
-                    print(line, flush=True)
-                progress = Progress(
-                    epochs=settings.epochs,
-                    steps=prepared.steps,
-                    first_step=first_step,
-                    chosen_on=prepared.images.chosen_on.split()[0],
-                    print_freq=print_freq,
-                    time_estimate=time_estimate,
-                )
-                all_callbacks.append(progress)
-            _fit(prepared, first_step, [*all_callbacks, *callbacks])
-        if run is not None and prepared.images.test is not None and run.metrics():
-            measure_best_model(run, prepared.images.test, settings.dataset)
+        config = _make_config(prepared, starts)
+        # Begun before the run is created: where it cannot be, nothing is left behind.
+        with track(log if chief else None, directory, {**config["settings"], **starts}) as loggers:
+            if not chief:
+                run = None
+            elif run is None:
+                run = runs.Run.create(directory, config)
+            with SignalHandler() as signal_handler:
+                all_callbacks = _make_callbacks(prepared, run, checkpoint, signal_handler)
+                if chief:
+                    run.remove_metrics_from(first_step // prepared.steps)
+                    for line in record_changes(run, settings, checkpoint, prepared.replicas):
+                        print(line, flush=True)
+                    progress = Progress(
+                        epochs=settings.epochs,
+                        steps=prepared.steps,
+                        first_step=first_step,
+                        chosen_on=prepared.images.chosen_on.split()[0],
+                        print_freq=print_freq,
+                        time_estimate=time_estimate,
+                    )
+                    all_callbacks.append(progress)
+                _fit(prepared, first_step, [*all_callbacks, *loggers, *callbacks])
+            if run is not None and prepared.images.test is not None and run.metrics():
+                measure_best_model(run, prepared.images.test, settings.dataset)
     return run
 
 
