@@ -56,7 +56,7 @@ def test_interrupted_trial_resumes_bit_for_bit(changes, tmp_path):
             train_trial(trial, tmp_path / "parts", "nowhere", log=stop)
     parts = train(trial, tmp_path / "parts")
     for line in (*whole, *parts):
-        assert line.pop("seconds") > 0
+        assert line.pop("seconds") >= 0  # rounded
     assert parts == whole
     expected, found = read_weights(tmp_path / "whole"), read_weights(tmp_path / "parts")
     assert expected.keys() == found.keys()

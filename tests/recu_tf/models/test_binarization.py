@@ -195,7 +195,7 @@ def plain_network():
     x = conv(32, activation="relu", name="behind_maximum")(x)
     x = L.SeparableConv2D(32, 3, padding="same", activation="relu", name="separable")(x)
     x = L.Dense(16, activation="relu", name="dense")(L.GlobalAveragePooling2D()(x))
-    return tf.keras.Model(image, L.Dense(10)(x), name="plain")
+    return tf.keras.Model(image, L.Dense(10, name="logits")(x), name="plain")
 
 
 BINARY = {"behind_norm", "behind_maximum", "separable", "dense"}
