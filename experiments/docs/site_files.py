@@ -100,7 +100,9 @@ def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files
 
     def write_formula(match: re.Match) -> str:
         display = "block" if match[1] == "div" else "inline"
-        return convert(html.unescape(match[2]).strip(), display=display)
+        mathml = convert(html.unescape(match[2]).strip(), display=display)
+        # Its line over several signs would be as short as over one of them.
+        return mathml.replace('<mo accent="true">&#x02015;', '<mo stretchy="true">&#x000AF;')
 
     return FORMULA.sub(write_formula, content)
 
