@@ -13,6 +13,7 @@ from PIL import Image
 import export
 import recu_tf
 from experiments.commands.parser import command_parser
+from recu_tf.pytorch.tensor_names import list_tensors
 
 TREE = Path(__file__).parents[1]
 # Without hidden folders, such as virtual environments.
@@ -22,6 +23,7 @@ PAGES = sorted(
     if not any(part.startswith(".") for part in path.relative_to(TREE).parts)
 )
 PRETRAINED = (TREE / "recu_tf" / "PRETRAINED.md").read_text("utf-8")
+MIGRATION = (TREE / "recu_tf" / "MIGRATION.md").read_text("utf-8")
 OWN_MODEL = (TREE / "recu_tf" / "YOUR_OWN_MODEL.md").read_text("utf-8")
 
 
@@ -115,6 +117,18 @@ def test_page_of_the_pretrained_networks_says_what_the_index_says(capsys):
     measured, packed = re.findall(r"([\d.]+)%", capsys.readouterr().out)
     # Other processors sum in another order, and an image on the border may fall to the other side.
     assert float(measured) == pytest.approx(float(packed), abs=100 * 2 / 360)
+
+
+def test_page_of_the_names_has_tensors_of_the_networks():
+    names = set()
+    for model, dataset in (("resnet20_1w1a", "cifar10"), ("two_stage_resnet18_1w1a", "imagenet")):
+        network = recu_tf.models.build(model, dataset, num_classes=10)
+        names |= {tensor.name for tensor in list_tensors(network)}
+    section = MIGRATION.split("\n## Every name\n")[1].split("\n\n| what the published")[0]
+    rows = [line.split(" | ")[0] for line in section.splitlines() if line.startswith("| `")]
+    stated = {name for row in rows for name in re.findall(r"`([\w.]+\.[\w.]+)`", row)}
+    assert len(stated) > 9
+    assert stated - names == set()
 
 
 def public_objects():

@@ -15,14 +15,16 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 from experiments.docs.api_pages import write_api_pages
+from experiments.docs.notebook_pages import write_notebook_page
 from experiments.docs.page_links import find_local_links, replace_links
 from experiments.docs.site_check import find_faults
 from experiments.docs.source_pages import write_source_page
 
 TREE = Path(__file__).parents[2]
 PAGES = Path(__file__).parent / "pages"
+NOTEBOOKS = Path(__file__).parent / "notebooks"
 FOLDERS = ("recu_tf", "experiments", "export")
-SHOWN = (".png", ".svg", ".ipynb")
+SHOWN, TEXTS = (".png", ".svg"), (".md", ".ipynb")
 
 
 def find_pages() -> list[Path]:
@@ -57,6 +59,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
             files.append(File.generated(config, name, abs_src_path=str(path)))
         else:
             _add(files, config, f"source/{name}.md", content=write_source_page(path, TREE))
+    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+        name = path.relative_to(TREE).with_suffix(".md").as_posix()
+        _add(files, config, name, content=write_notebook_page(path))
     for name, content in write_api_pages(TREE).items():
         _add(files, config, f"api/{name}.md", content=content)
     return files
@@ -78,14 +83,16 @@ def find_sources(page: Path) -> set[Path]:
         (page.parent / link.partition("#")[0]).resolve()
         for link in find_local_links(page.read_text("utf-8"))
     }
-    return {target for target in targets if target.suffix != ".md" and target.exists()}
+    return {target for target in targets if target.suffix not in TEXTS and target.exists()}
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Turns links to sources into links to the pages that show them."""
+    """Turns links to sources and notebooks into links to the pages that show them."""
     folder = posixpath.dirname(page.file.src_uri)
 
     def find_target(link: str) -> str:
+        if link.endswith(".ipynb"):
+            return f"{link.removesuffix('.ipynb')}.md"
         path = f"source/{posixpath.normpath(posixpath.join(folder, link))}.md"
         return posixpath.relpath(path, folder) if path in files.src_uris else link
 
