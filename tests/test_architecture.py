@@ -23,8 +23,8 @@ COMPONENTS = {
     """,
     "experiments": """
         quiet machine prediction_picture recipes declarations options published_flags report
-        benchmarks speedrun stages docs
-        network_evaluation tflite_benchmark pretrained training_settings seeds visible_gpus
+        benchmarks speedrun stages
+        network_evaluation tflite_benchmark pretrained docs training_settings seeds visible_gpus
         dry_run commands cli
     """,
 }
