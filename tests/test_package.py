@@ -125,4 +125,7 @@ def test_installed_packages_have_their_templates_and_weights(tmp_path):
     assert {path.relative_to(tmp_path) for path in tmp_path.rglob("templates/*")} == templates
     weights = {path.name for path in (TREE / "recu_tf/weights").iterdir()}
     assert {path.name for path in (tmp_path / "recu_tf/weights").iterdir()} == weights
+    library = {path.name for path in (TREE / "recu_tf/vendored/uplot").iterdir()}
+    assert {"LICENSE", "VERSION", "uPlot.iife.min.js"} <= library
+    assert {path.name for path in (tmp_path / "recu_tf/vendored/uplot").iterdir()} == library
     assert [path.name for path in (tmp_path / "experiments").rglob("*.png")] == ["photographs.png"]
