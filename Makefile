@@ -48,7 +48,7 @@ lint: $(VENV)/installed
 # advertise its successor.
 docs docs-serve: export NO_MKDOCS_2_WARNING := 1
 docs: $(VENV)/installed
-	$(BIN)/mkdocs build --quiet --config-file experiments/docs/mkdocs.yml
+	$(BIN)/mkdocs build --config-file experiments/docs/mkdocs.yml
 	@echo "Open build/site/index.html"
 
 docs-serve: $(VENV)/installed

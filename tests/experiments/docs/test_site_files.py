@@ -16,7 +16,7 @@ TREE = Path(experiments.__file__).parents[1]
 @pytest.mark.slow
 def test_site_has_every_page_and_no_broken_link(tmp_path):
     """Strict: MkDocs and the check of the built site fail for anything that leads nowhere."""
-    command = f"-m mkdocs build --quiet -f experiments/docs/mkdocs.yml --site-dir {tmp_path}"
+    command = f"-m mkdocs build -f experiments/docs/mkdocs.yml --site-dir {tmp_path}"
     done = subprocess.run(
         [sys.executable, *command.split()],
         cwd=TREE,
