@@ -1,3 +1,3 @@
 """The search for a training that needs fewer epochs; see README.md beside this file."""
 
-import recu_tf  # noqa: F401  before TensorFlow is, for legacy Keras
+import recu_tf  # noqa: F401  before TensorFlow, for legacy Keras
