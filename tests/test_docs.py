@@ -98,6 +98,7 @@ def test_example_of_own_images_leaves_a_run(tmp_path, monkeypatch):
     assert losses[-1] < losses[0]
 
 
+@pytest.mark.slow
 def test_example_of_larq_zoo_gives_probabilities():
     pytest.importorskip("larq_zoo", reason="needs larq-zoo, the extra zoo")
     network = run_examples("Networks of larq-zoo")["network"]

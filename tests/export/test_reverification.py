@@ -242,6 +242,7 @@ def test_what_is_no_export_is_refused_in_one_line(place, capsys):
     assert "nested deeper than 200 levels" in complaint(capsys, place / "a_export")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [(), ("--input", "uint8")])
 def test_comparison_is_repeated_with_the_options_of_the_export(more, place, capsys):
     options = ("--mean", "0.5,0.4,0.3", "--std", "0.2", "--images", str(place / "images"), *more)

@@ -136,6 +136,7 @@ def test_options_that_do_not_fit_are_refused_in_one_line(network, tmp_path, caps
     assert not (tmp_path / "a_export").exists()
 
 
+@pytest.mark.slow
 def test_untrained_network_fails_on_labelled_images_unless_accuracy_is_not_checked(
     network, tmp_path, capsys
 ):
@@ -156,6 +157,7 @@ def test_untrained_network_fails_on_labelled_images_unless_accuracy_is_not_check
     )
 
 
+@pytest.mark.slow
 def test_graph_of_a_saved_model_is_exported_without_a_baseline(network, tmp_path, capsys):
     model = tf.keras.models.load_model(network)
     tf.saved_model.save(model, str(tmp_path / "saved"))
@@ -169,6 +171,7 @@ def test_graph_of_a_saved_model_is_exported_without_a_baseline(network, tmp_path
     assert "`saved_model`, SavedFunction, has no get_config" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("end", "kind"),
     [
@@ -214,6 +217,7 @@ def test_network_that_scales_pixels_itself_is_verified_on_pixels(tmp_path, capsy
     assert "256 random images of pixels from 0 to 255, for lack" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [(), ("--input", "uint8", "--int8")])
 def test_scaling_layer_is_obeyed_though_a_data_set_is_named(more, classifier, tmp_path, capsys):
     model = tf.keras.Sequential([tf.keras.Input((32, 32, 3)), L.Rescaling(1 / 255), classifier])

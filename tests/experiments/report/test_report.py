@@ -187,6 +187,7 @@ def test_weights_are_those_of_the_best_model(run):
     np.testing.assert_allclose(got.shares, inside, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_several_runs_are_laid_over_each_other_and_their_differences_marked(run, trained, tmp_path):
     other = copy(trained, tmp_path / "other")
     change_config(other, lr=0.02)
@@ -497,6 +498,7 @@ def test_lines_that_lie_on_each_other_alternate_their_colours():
     assert radii["longer"] > radii["first"] > radii["same"] == radii["other"]
 
 
+@pytest.mark.slow
 def test_histograms_of_the_same_weights_alternate_their_colours(run, trained, tmp_path):
     other = copy(trained, tmp_path / "other")
     source = Page(report([run.path, other.path])).source

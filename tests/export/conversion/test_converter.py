@@ -29,6 +29,7 @@ def test_network_is_converted_whole_and_right(network):
     assert export.verify(flatbuffer, model, images).passed
 
 
+@pytest.mark.slow
 def test_float_baseline_is_the_network_without_quantizers(network):
     model, _, flatbuffer = network
     baseline = export.convert_float_baseline(model)

@@ -26,6 +26,7 @@ def source(model, directory="nowhere"):
     return export.Source(model, "a network", Path(directory))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make_model", [detection, segmentation, image_and_features])
 def test_network_is_exported_with_its_ends_in_their_order(make_model):
     tf.keras.utils.set_random_seed(0)
@@ -94,6 +95,7 @@ def test_rewriting_that_changes_the_second_output_is_left_out(monkeypatch):
     assert_all_close([tensor.numpy() for tensor in same(given(model))], model(given(model)))
 
 
+@pytest.mark.slow
 def test_file_that_is_wrong_in_its_second_output_fails_with_the_layer():
     model = image_and_features()
     graph = read_graph(model)

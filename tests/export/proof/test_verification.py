@@ -84,6 +84,7 @@ def test_outputs_that_are_not_finite_fail(network, monkeypatch):
     assert (verification.share_within, verification.agreement) == (0, 0)
 
 
+@pytest.mark.slow
 def test_outputs_of_another_shape_fail(network):
     _, images, _ = network
     verification = export.verify(binary_file(), binary_model(), images[:, :8, :8])
@@ -116,6 +117,7 @@ def test_what_cannot_be_taken_apart_fails_where_it_differs(network):
     assert "first wrong layer: not known, `model` must be a graph" in str(verification)
 
 
+@pytest.mark.slow
 def test_file_of_another_network_fails(network):
     """Its own layers are right; so they are not what is looked at, where many classes differ."""
     model, images, flatbuffer = network
@@ -445,6 +447,7 @@ def dead():
     return tf.keras.Model(inputs, L.Dense(4)(L.GlobalAveragePooling2D()(L.ReLU()(x))))
 
 
+@pytest.mark.slow
 def test_layers_are_looked_at_where_images_all_give_the_same():
     model = dead()
     flatbuffer, images = export.convert(model), images_for(model)

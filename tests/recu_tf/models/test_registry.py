@@ -93,6 +93,7 @@ def test_vgg_small_takes_images_down_to_its_smallest_size():
     assert models.build("vgg_small_1w1a", input_shape=[8, 8, 1]).input_shape == (None, 8, 8, 1)
 
 
+@pytest.mark.slow
 def test_weights_start_as_published():
     model = models.build("resnet18_1w1a")
     kernel = model.get_layer("layer4.1.conv2").get_weights()[0]
@@ -217,6 +218,7 @@ def test_imagenet_networks_start_as_published():
     assert (model.get_layer("bn").gamma.numpy() == 1).all()
 
 
+@pytest.mark.slow
 def test_summary_reports_one_bit_kernels(capsys):
     lq.models.summary(models.build("resnet20_1w1a"))
     printed = capsys.readouterr().out

@@ -210,6 +210,7 @@ def test_frozen_models_stay_frozen():
     assert with_recu(model).trainable_weights == []
 
 
+@pytest.mark.slow
 def test_copy_trains_saves_and_loads(tmp_path):
     copy = with_recu(small_model())
     before = [copy.get_layer(name).get_weights()[0] for name in ("first", "second")]

@@ -228,6 +228,7 @@ def test_layers_of_models_within_are_replaced():
     assert rewritten(model)[1][MADE].layers == ("dense", "dense")
 
 
+@pytest.mark.slow
 def test_export_counts_dense_layers_among_those_that_should_be_binary():
     tf.keras.utils.set_random_seed(0)
     source = export.Source(with_uneven_norms(dense_layers()), "a network", Path("nowhere"))
