@@ -148,7 +148,11 @@ def test_network_whose_images_are_missing_is_verified_on_random_ones(tmp_path, c
     images = load_verification_images(source, find_data_set(source))
     assert images.pixels.shape == (256, 32, 32, 3)
     assert images.labels is None
-    assert images.source == "random images, for lack of real ones (nothing in None)"
+    # Nothing is downloaded for a data set that nobody has named.
+    assert images.source == (
+        "random images, for lack of real ones (cifar10 would have to be downloaded, which "
+        "`dataset` or `data_path` allows)"
+    )
     verification = export.verify(export.convert(run.load_model()), run.load_model(), images.pixels)
     assert "top-1 accuracy" not in str(verification)
     assert verification.keras_accuracy is None
