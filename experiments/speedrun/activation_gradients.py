@@ -5,7 +5,7 @@ from collections.abc import Callable
 import larq as lq
 import tensorflow as tf
 
-from recu_tf.quantizers.statistics import EPSILON, wait_for_upstream
+from recu_tf.quantizers.standardized_sign import standardized_sign
 
 __all__ = ["SLOPES", "SignWithSlope"]
 
@@ -64,23 +64,15 @@ class SignWithSlope(lq.quantizers.Quantizer):
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Binarises activations of shape (batch, height, width, channels)."""
         shape = SLOPES[self.slope]
+        if self.standardized:
+            return standardized_sign(
+                inputs, lambda values, scale, _: shape(values * scale, self.width) * scale
+            )
 
         @tf.custom_gradient
         def binarize(activations):
-            @wait_for_upstream
             def gradient(upstream):
-                if not self.standardized:
-                    return upstream * shape(activations, self.width)
-                values = tf.reshape(activations, [tf.shape(activations)[0], -1])
-                upstream = tf.reshape(upstream, tf.shape(values))
-                freedom = tf.cast(tf.shape(values)[1] - 1, values.dtype)
-                centred = values - tf.reduce_mean(values, axis=1, keepdims=True)
-                variance = tf.reduce_sum(centred**2, axis=1, keepdims=True) / freedom + EPSILON
-                scale = tf.math.rsqrt(variance)
-                upstream = upstream * shape(values * scale, self.width) * scale
-                correction = tf.reduce_sum(upstream * values, axis=1, keepdims=True)
-                result = upstream - centred * (correction / (variance * freedom))
-                return tf.reshape(result, tf.shape(activations))
+                return upstream * shape(activations, self.width)
 
             return lq.math.sign(activations), gradient
 
