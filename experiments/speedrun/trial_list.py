@@ -1,4 +1,4 @@
-"""The trials of the search: the published recipe, one change at a time, and the best together."""
+"""The trials of the search: the published recipe, faster rates, then one change at a time."""
 
 from dataclasses import replace
 
@@ -11,12 +11,33 @@ PUBLISHED = Trial("published")
 # changes in every step.
 PER_STEP = replace(PUBLISHED, name="per_step", lr_shape="cos_step", warm_up=0.5)
 BATCH64 = replace(PER_STEP, name="batch64", batch_size=64, lr=0.05)
-# The changes that matter most come first: all others are compared with them.
-BASE = replace(BATCH64, name="base", lr=0.1)
+RATE01 = replace(BATCH64, name="lr0.1", lr=0.1)
+# The number of steps and the rate matter most, so that they come first: each change is compared
+# with the best of them.
+BASE = replace(BATCH64, name="base", lr=0.4)
+
+
+def _list_rates() -> list[Trial]:
+    """What was tried before `BASE` was found, most of it at a rate that is too low."""
+    box = {"slope": "box", "width": 1.5}
+    return [
+        PUBLISHED,
+        PER_STEP,
+        replace(PER_STEP, name="per_step_box1.5", **box),
+        BATCH64,
+        replace(BATCH64, name="batch64_box1.5", **box),
+        RATE01,
+        replace(RATE01, name="lr0.1_box1.5", **box),
+        replace(RATE01, name="lr0.1_kernel_lr4", kernel_lr=4.0),
+        replace(RATE01, name="lr0.1_kernel_lr16", kernel_lr=16.0),
+        replace(RATE01, name="lr0.1_no_l2", l2=0.0),
+        replace(BATCH64, name="lr0.2", lr=0.2),
+        BASE,
+    ]
 
 
 def _list_changes(base: Trial) -> list[Trial]:
-    """One change of `base` each, the most promising first."""
+    """One change of `base` each."""
 
     def change(name: str, **changes: object) -> Trial:
         return replace(base, name=name, **changes)
@@ -24,35 +45,28 @@ def _list_changes(base: Trial) -> list[Trial]:
     gradients = [
         change("box1.5", slope="box", width=1.5),
         change("inward", inward=True),
-        change("box1.5_inward", slope="box", width=1.5, inward=True),
         change("box1", slope="box"),
-        change("box2.5", slope="box", width=2.5),
         change("tent2", width=2.0),
         change("power", slope="power", width=1.5),
         change("bell", slope="bell"),
-        change("trapezoid", slope="trapezoid"),
         change("raw_tent", standardized=False),
-        change("raw_box", slope="box", standardized=False),
-        change("all_inward", slope="all", inward=True, standardized=False),
+        change("raw_box1.5", slope="box", width=1.5, standardized=False),
     ]
     optimization = [
+        change("lr0.8", lr=0.8),
         change("batch32", batch_size=32),
-        change("batch32_lr0.2", batch_size=32, lr=0.2),
         change("momentum0.95", momentum=0.95),
-        change("lr0.2", lr=0.2),
-        change("lr0.4", lr=0.4),
         change("linear", lr_shape="linear"),
         change("one_cycle", lr_shape="linear", warm_up=1.5),
         change("nesterov", optimizer="nesterov"),
         change("adam", optimizer="adam", lr=0.002, l2=0.0),
-        change("kernel_lr4", kernel_lr=4.0),
-        change("kernel_lr16", kernel_lr=16.0),
         change("bias_lr8", bias_lr=8.0),
     ]
     regularization = [
-        change("l2_not_binary", l2_on="not_binary"),
+        change("l2_1e-3", l2=1e-3),
+        change("l2_2e-3", l2=2e-3),
         change("l2_kernels", l2_on="kernels"),
-        change("no_l2", l2=0.0),
+        change("l2_binary", l2_on="binary"),
         change("label_smoothing", label_smoothing=0.1),
         change("average", average_from=0.8),
         change("padding2", padding=2),
@@ -63,7 +77,6 @@ def _list_changes(base: Trial) -> list[Trial]:
         change("tau0.85", tau_shape="constant"),
         change("tau0.99", tau_shape="constant", tau_min=0.99),
         change("tau_linear", tau_shape="linear"),
-        change("tau_min0.7", tau_min=0.7),
     ]
     starts = [
         change("whitened_stem", whitened_stem=True),
@@ -71,20 +84,8 @@ def _list_changes(base: Trial) -> list[Trial]:
         change("from_float", first_stage="float", first_epochs=1),
         change("from_activations", first_stage="binary_activations", first_epochs=1),
         change("taught", distill_weight=0.9),
-        change("two_stages", first_stage="binary_activations", first_epochs=2),
     ]
     return [*gradients, *optimization, *regularization, *temperatures, *starts]
 
 
-TRIALS = {
-    trial.name: trial
-    for trial in (
-        PUBLISHED,
-        PER_STEP,
-        replace(PER_STEP, name="per_step_box1.5", slope="box", width=1.5),
-        BATCH64,
-        replace(BATCH64, name="batch64_box1.5", slope="box", width=1.5),
-        BASE,
-        *_list_changes(BASE),
-    )
-}
+TRIALS = {trial.name: trial for trial in (*_list_rates(), *_list_changes(BASE))}
