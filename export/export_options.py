@@ -26,6 +26,9 @@ class Options:
         min_accuracy: the least top-1 of the file, from 0 to 1; None means better than chance.
         check_accuracy: whether the export fails if the file classifies no better than chance, loses
             accuracy, or, in int8, gives other classes than the network.
+
+    Raises:
+        ValueError: a value that cannot be right, or limits of an accuracy that is not checked.
     """
 
     batch_size: int = 1

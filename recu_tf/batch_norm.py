@@ -1,4 +1,19 @@
-"""Batch normalisation whose running variance is always unbiased, as in PyTorch."""
+"""Batch normalisation whose running variance is always unbiased, as in PyTorch.
+
+Examples:
+    >>> layer = recu_tf.batch_norm.BatchNormalization()
+    >>> y = layer(tf.constant([[1.0], [3.0]]), training=True)
+    >>> y[:, 0].numpy().round(2), layer.moving_variance.numpy().round(2)  # 0.9 * 1 + 0.1 * 2
+    (array([-1.,  1.], dtype=float32), array([1.1], dtype=float32))
+
+    For several devices that normalise over their images together:
+
+    >>> x = tf.keras.Input((8, 8, 3))
+    >>> network = tf.keras.Model(x, recu_tf.batch_norm.BatchNormalization(name="norm")(x))
+    >>> network = recu_tf.batch_norm.synchronize_batch_norm(network)
+    >>> network.get_layer("norm").synchronized
+    True
+"""
 
 from collections.abc import Sequence
 
@@ -49,7 +64,7 @@ class BatchNormalization(tf.keras.layers.BatchNormalization):
         super().__init__(axis=axis, momentum=momentum, epsilon=epsilon, **kwargs)
 
     def build(self, input_shape):
-        """Creates the weights; raises a ValueError if the axis is not the last."""
+        """Creates the weights."""
         rank = len(input_shape)
         axes = [self.axis] if isinstance(self.axis, int) else list(self.axis)
         if axes not in ([-1], [rank - 1]):
@@ -89,7 +104,7 @@ class BatchNormalization(tf.keras.layers.BatchNormalization):
 
 
 def synchronize_batch_norm(network: tf.keras.Model) -> tf.keras.Model:
-    """Copies a network, with batch norms that normalise over the batches of all replicas together.
+    """Copies a network with batch norms like PyTorch's SyncBatchNorm, over all replicas together.
 
     Args:
         network: a functional Keras model.

@@ -72,7 +72,7 @@ def evaluate(
 
 
 def are_probabilities(outputs: np.ndarray) -> bool:
-    """Whether outputs (images, classes) are probabilities: none is negative, the sums are 1."""
+    """Whether outputs (count, classes) are probabilities: none is negative, the sums are 1."""
     sums = outputs.sum(axis=1)
     return bool((outputs >= 0).all() and (np.abs(sums - 1) <= SUM_TOLERANCE).all())
 
@@ -80,10 +80,10 @@ def are_probabilities(outputs: np.ndarray) -> bool:
 def name_broken_images(
     batches: tf.data.Dataset, dataset: str
 ) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-    """Yields the batches, and turns TensorFlow's error about a broken image into a ValueError.
+    """Yields batches of the same shapes; TensorFlow's error about an image becomes a ValueError.
 
     Args:
-        batches: of (images, labels).
+        batches: of images (batch, height, width, channels) and labels (batch,).
         dataset: name of the data set, for the error.
 
     Raises:
@@ -106,7 +106,8 @@ def load_evaluation_set(run: runs.Run, data_path: str | None = None) -> tuple[tf
         data_path: directory that holds the data set; None means the directory of the training.
 
     Returns:
-        Batches of (float32 images, int64 labels), and the number of images.
+        Batches of float32 images (batch, height, width, channels) and int64 labels (batch,), and
+        the number of images.
 
     Raises:
         ValueError: the run has images of the caller's own, which it does not keep; see also

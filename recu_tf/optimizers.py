@@ -5,6 +5,15 @@ momentum buffer, Adam scales epsilon by the bias correction, and `weight_decay` 
 the gradient. Here L2 is added to the gradient before anything else,
 \(g \leftarrow g + \lambda w\), once per step for any number of replicas. On a CPU, the same
 step gives the same bits every time.
+
+Examples:
+    >>> weight = tf.Variable(1.0)
+    >>> optimizer = recu_tf.optimizers.SGD(learning_rate=0.1, momentum=0.9, l2=0.01)
+    >>> optimizer.apply_gradients([(tf.constant(0.5), weight)])
+    >>> f"{weight.numpy():.3f}"  # 1 - 0.1 * (0.5 + 0.01 * 1)
+    '0.949'
+    >>> optimizer = recu_tf.optimizers.Adam(learning_rate=0.001, l2=1e-4)
+    >>> optimizer.exclude_from_l2([weight])  # as of batch norms in the networks for ImageNet
 """
 
 import math
@@ -30,7 +39,7 @@ def _check_below_one(**arguments: float) -> None:
 class _WithL2(tf.keras.optimizers.Optimizer):
     """The learning rate, L2 in the gradient and the configuration, which both optimizers share.
 
-    A subclass sets its slots and hyperparameters and implements `step`.
+    A subclass sets its slots and hyperparameters and implements `_step`.
     """
 
     slots: tuple[str, ...] = ()
@@ -69,7 +78,7 @@ class _WithL2(tf.keras.optimizers.Optimizer):
         slots = [self._slots[slot][index] for slot in self.slots]
         if self.l2 and self._var_key(variable) not in self._without_l2:
             gradient += self.l2 * variable
-        self.step(gradient, variable, rate, *slots)
+        self._step(gradient, variable, rate, *slots)
 
     def get_config(self) -> dict:
         """The constructor's arguments, with the current learning rate."""
@@ -115,7 +124,7 @@ class SGD(_WithL2):
         self.momentum = momentum
         self.l2 = l2
 
-    def step(self, gradient, variable, rate, buffer):
+    def _step(self, gradient, variable, rate, buffer):
         """Updates the buffer and the variable."""
         # Two assignments, not a sum: TensorFlow merges chained additions into a single one, whose
         # order depends on which buffers are free, so the last bits would differ from run to run.
@@ -164,7 +173,7 @@ class Adam(_WithL2):
         self.epsilon = epsilon
         self.l2 = l2
 
-    def step(self, gradient, variable, rate, first_moment, second_moment):
+    def _step(self, gradient, variable, rate, first_moment, second_moment):
         """Updates both moments and the variable."""
         # In float64: in float32, 1 - 0.999^t would lose digits.
         steps = tf.cast(self.iterations + 1, tf.float64)

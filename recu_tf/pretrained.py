@@ -30,10 +30,7 @@ class Pretrained:
             as usual for the data set.
         num_classes: number of outputs.
         input_shape: (height, width, channels) of the images.
-        precision: see `recu_tf.models.build`.
-        pad_values: likewise.
-        rotated: likewise.
-        input_quantizer: likewise.
+        precision, pad_values, rotated, input_quantizer: see `recu_tf.models.build`.
         class_names: in the order of the outputs.
         top_1: share of the test images that the network of the file gets right.
         top_5: share of them whose class is among its five largest outputs.
@@ -44,7 +41,7 @@ class Pretrained:
         command: that trains such a network.
         epochs: of the training.
         epoch: of the weights, counted from 0; None if the run does not say.
-        seed: of the training.
+        seed: of the training, from 0 to 2^31 - 1.
         versions: of the packages that trained it.
         date: day on which the file was made, YYYY-MM-DD.
     """

@@ -265,6 +265,6 @@ class Settings:
         return {name: getattr(self, name) for name in names}
 
     def differences(self, other: "Settings") -> list[str]:
-        """The names of the settings that differ, in the order of the fields."""
+        """The names of the settings that are others in `other`, in the order of the fields."""
         names = [field.name for field in fields(self)]
         return [name for name in names if getattr(self, name) != getattr(other, name)]

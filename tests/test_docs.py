@@ -1,5 +1,4 @@
 import importlib.util
-import inspect
 import re
 import shlex
 from pathlib import Path
@@ -130,26 +129,6 @@ def test_page_of_the_names_has_tensors_of_the_networks():
     stated = {name for row in rows for name in re.findall(r"`([\w.]+\.[\w.]+)`", row)}
     assert len(stated) > 9
     assert stated - names == set()
-
-
-def public_objects():
-    for module in (*(getattr(recu_tf, name) for name in recu_tf.__all__), export):
-        for name in module.__all__:
-            member = getattr(module, name)
-            if inspect.isclass(member) or inspect.isfunction(member):
-                yield pytest.param(member, id=f"{module.__name__}.{name}")
-
-
-@pytest.mark.parametrize("member", list(public_objects()))
-def test_public_names_are_documented(member):
-    assert inspect.getdoc(member)
-    if inspect.isfunction(member):
-        missing = [
-            name
-            for name in inspect.signature(member).parameters
-            if not re.search(rf"\b{name}\b", inspect.getdoc(member))
-        ]
-        assert not missing
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(TREE)))

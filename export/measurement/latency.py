@@ -113,7 +113,7 @@ def benchmark(
         files: TFLite files by their names, with or without binary operators, with any number of
             inputs of any shape and numeric type.
         threads: numbers of threads.
-        repeats: how often each is timed.
+        repeats: number of times that each is timed.
         backends: for each file the backends to run it with; None means all that may run it, see
             `export.tflite.backends.find_backends`.
 

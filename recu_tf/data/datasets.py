@@ -38,8 +38,9 @@ class Dataset:
         read: from split and data path to uint8 images (count, height, width, channels) and int64
             labels (count,), all in memory.
         source: from split and data path to images that stay on disk.
-        augment: from an encoded training image and its random numbers to uint8 of a fixed size.
-        prepare: from a decoded test image to uint8 of a fixed size.
+        augment: from an encoded training image, a scalar string, and its random numbers to uint8
+            (height, width, channels) of a fixed size.
+        prepare: from a decoded test image to uint8 of such a shape.
         needs_download: from data path to whether reading it begins with a download.
     """
 

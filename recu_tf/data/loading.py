@@ -190,8 +190,8 @@ def load_evaluation_set(
             those that `load_training_set` leaves out. They are prepared like test images.
 
     Returns:
-        The data set of (float32 images, int64 labels), and the number of its images, broken
-        images included.
+        The data set of float32 images (batch, height, width, channels) and int64 labels (batch,),
+        and the number of its images, broken images included.
 
     Raises:
         ValueError: an unknown name, other classes, or a share that takes nothing.

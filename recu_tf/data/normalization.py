@@ -10,7 +10,15 @@ __all__ = ["Normalization"]
 
 @dataclass(frozen=True)
 class Normalization:
-    """Mean and standard deviation of each channel, of pixels on a scale from 0 to 1."""
+    """Mean and standard deviation of each channel, of pixels on a scale from 0 to 1.
+
+    Called with pixels from 0 to 255 (batch, height, width, channels), it gives the float32 numbers
+    that a network takes.
+
+    Attributes:
+        mean: of each channel, from 0 to 1.
+        std: of each channel, above 0.
+    """
 
     mean: tuple[float, ...]
     std: tuple[float, ...]

@@ -18,7 +18,8 @@ class TrainingSet:
         count: images of an epoch.
         num_classes: number of their classes.
         class_names: in the order of the labels; None where the classes have no names.
-        make_batches: from a sampler to a data set of (float32 images, int64 labels).
+        make_batches: from a sampler to a data set of float32 images (batch, height, width,
+            channels) and int64 labels (batch,).
     """
 
     count: int
@@ -27,7 +28,16 @@ class TrainingSet:
     make_batches: Callable[[Sampler], tf.data.Dataset]
 
     def steps(self, batch_size: int, shards: int = 1) -> int:
-        """The number of steps of an epoch; see `recu_tf.data.sampling.count_steps`."""
+        """The number of steps of an epoch.
+
+        Args:
+            batch_size: images per step, at most all; the last batch may be smaller.
+            shards: into how many shards each batch is cut; a last batch with fewer images than
+                shards is left out.
+
+        Raises:
+            ValueError: `batch_size` or `shards` is below 1, or there are more shards than images.
+        """
         return count_steps(self.count, batch_size, shards)
 
     def batches(
@@ -56,7 +66,8 @@ class TrainingSet:
             own_shards: the shards to return, in ascending order; the others are not decoded.
 
         Returns:
-            A data set of (float32 images, int64 labels), for each step an element per own shard.
+            A data set of float32 images (batch, height, width, channels) and int64 labels (batch,),
+            for each step an element per own shard.
 
         Raises:
             ValueError: shards that do not exist, or more shards than images.

@@ -18,6 +18,9 @@ def kaiming_normal(mode: str = "fan_in") -> tf.keras.initializers.Initializer:
 
     Args:
         mode: "fan_in" or "fan_out".
+
+    Raises:
+        ValueError: `mode` is neither.
     """
     return tf.keras.initializers.VarianceScaling(2, mode, "untruncated_normal")
 
@@ -27,7 +30,7 @@ class BinaryConv2D(lq.layers.QuantConv2D):
     """Larq's `QuantConv2D` whose input is binarised before mixed precision casts it.
 
     In the ImageNet ResNets activations start at about 1e-8, which float16 rounds to 0: cast before,
-    all would have the sign of 0. Shapes and arguments are those of `QuantConv2D`; without its
+    all would have the sign of 0. Its shapes and arguments are those of `QuantConv2D`; without its
     quantizers it is a real-valued convolution.
     """
 
@@ -58,11 +61,11 @@ def binary_conv2d(
     Args:
         x: symbolic activations (batch, height, width, channels), not yet binary.
         filters: number of output channels.
-        strides: of both height and width.
+        strides: of both height and width, in pixels.
         kernel_initializer: None means `kaiming_normal()`.
-        pad_values: with what the binary activations are padded: 0 as published, or 1, with which
-            Larq Compute Engine keeps more of the graph bit-packed. Real activations, those of
-            "float", are padded with 0 in any case.
+        pad_values: of binary activations: 0 as published, or 1, with which Larq Compute Engine
+            keeps more of the graph bit-packed. Real activations, those of "float", are padded with
+            0 in any case.
         precision: "binary"; "binary_activations", whose kernel is real (no `ReCU`); or "float",
             whose activations are real too: nothing stands in the place of their sign, the
             convolution takes `x` as it is.

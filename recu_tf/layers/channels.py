@@ -21,6 +21,9 @@ class ChannelScale(tf.keras.layers.Layer):
 
     Args:
         alpha_initializer: Keras initializer; None means uniform in [0, 1), as published.
+
+    Raises:
+        ValueError: when built: the number of channels is unknown.
     """
 
     def __init__(self, alpha_initializer=None, **kwargs):
@@ -32,7 +35,7 @@ class ChannelScale(tf.keras.layers.Layer):
         )
 
     def build(self, input_shape):
-        """Creates `alpha`; raises a ValueError if the number of channels is unknown."""
+        """Creates `alpha`."""
         channels = _check_channels(input_shape)
         self.alpha = self.add_weight(
             name="alpha", shape=(channels,), initializer=self.alpha_initializer
@@ -51,7 +54,7 @@ class ChannelScale(tf.keras.layers.Layer):
 
 @tf.keras.utils.register_keras_serializable(package="recu_tf")
 class PadChannels(tf.keras.layers.Layer):
-    """Adds channels of zeros, as the shortcuts of the CIFAR ResNets do for new channels.
+    """Adds channels of zeros, as the published CIFAR ResNets do in shortcuts to more channels.
 
     Shape: (..., channels) to (..., before + channels + after).
 
@@ -82,13 +85,16 @@ class PadChannels(tf.keras.layers.Layer):
 
 @tf.keras.utils.register_keras_serializable(package="recu_tf")
 class LearnableBias(tf.keras.layers.Layer):
-    """Adds a learned bias to each channel, as the two-stage networks do around their units.
+    """Adds a learned bias to each channel, as the published two-stage networks do around units.
 
     Shape: (..., channels) to the same. The weight `bias` has shape (channels,) and starts at 0.
+
+    Raises:
+        ValueError: when built: the number of channels is unknown.
     """
 
     def build(self, input_shape):
-        """Creates `bias`; raises a ValueError if the number of channels is unknown."""
+        """Creates `bias`."""
         channels = _check_channels(input_shape)
         self.bias = self.add_weight(name="bias", shape=(channels,), initializer="zeros")
         super().build(input_shape)

@@ -65,8 +65,9 @@ def find_quantized_kernels(
 class Diagnostics(tf.keras.callbacks.Callback):
     """Measures every kernel that `ReCU` binarises, at the end of each epoch.
 
-    The unweighted means over the layers go into the epoch's logs under the names in `METRICS`, so
-    this callback must come before callbacks that write logs. Flips are counted since the end of the
+    The metrics are `dead_weights`, `flipped_signs`, `quantization_error` and `sign_entropy`. Their
+    unweighted means over the layers go into the epoch's logs under the names in `METRICS`, so this
+    callback must come before callbacks that write logs. Flips are counted since the end of the
     previous epoch; in the first epoch, since the start of the training. For a model without such
     kernels it does nothing.
 
@@ -92,13 +93,21 @@ class Diagnostics(tf.keras.callbacks.Callback):
         self._writer = None
 
     def get_state(self) -> dict[str, np.ndarray]:
-        """The signs since which the next flips are counted: uint8, packed, by name of the layer."""
+        """The signs since which the next flips are counted.
+
+        Returns:
+            By name of the layer, uint8 of shape (bytes,): a bit for each weight.
+        """
         if self._state is not None:
             return dict(self._state)
         return {name: np.packbits(signs.numpy()) for name, signs in self._signs.items()}
 
     def set_state(self, state: Mapping[str, np.ndarray]) -> None:
-        """Makes the next training count its first flips since the signs of a `get_state`."""
+        """Makes the next training count its first flips since the signs of a `get_state`.
+
+        Args:
+            state: what it returned, uint8 of shape (bytes,) by name of the layer.
+        """
         self._state = {name: np.asarray(bits) for name, bits in state.items()}
 
     def on_train_begin(self, logs=None):

@@ -89,6 +89,8 @@ def dead_weights(
 def flipped_signs(before: tf.Tensor, after: tf.Tensor) -> tf.Tensor:
     """The share of a binarised kernel's signs that changed between two moments.
 
+    Flips are what binary optimizers decide on (Helwegen et al., https://arxiv.org/abs/1906.02107).
+
     Args:
         before: a binarised kernel: -1 and +1, or booleans; any shape.
         after: the same kernel later, of the same shape and dtype.
@@ -115,7 +117,7 @@ def quantization_error(kernel: tf.Tensor, axis: int | Sequence[int] = -1) -> tf.
        \qquad \alpha_f = \overline{|y_f|} \]
 
     with \(y\) from `standardize_kernel` and \(f\) over the output filters. The numerator is the
-    error that ReCU (section 3) and others reduce, at the scale that makes it smallest (XNOR-Net);
+    error that ReCU, section 3, and others reduce, at the scale that makes it smallest (XNOR-Net);
     the denominator makes kernels of any size comparable. Normally distributed weights give
     \(1 - 2/\pi = 0.363\), weights with a Laplace distribution 0.5, two values \(\pm a\) give 0.
     The clamp is not applied: the error is that of the latent weights, at any temperature.
@@ -138,9 +140,10 @@ def sign_entropy(kernel: tf.Tensor, axis: int | Sequence[int] = -1) -> tf.Tensor
 
     \[ -p \log_2 p - (1 - p) \log_2 (1 - p) \]
 
-    with \(p\) the share of +1 among all signs of the binarised kernel (Libra-PB of IR-Net, there
-    in nats): 1 where +1 and -1 are equally frequent, 0 where all signs are equal. (ReCU's section
-    4.3 is about a different entropy, that of the distribution of the latent weights.)
+    with \(p\) the share of +1 among all signs of the binarised kernel (Libra-PB of IR-Net,
+    https://arxiv.org/abs/1909.10788, there in nats): 1 where +1 and -1 are equally frequent, 0
+    where all signs are equal. (ReCU's section 4.3 is about a different entropy, that of the
+    distribution of the latent weights.)
 
     Args:
         kernel: latent weights, rank 2 or more, floating.

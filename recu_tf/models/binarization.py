@@ -91,7 +91,7 @@ def binarize(
             "none"; or the names of layers, which are then all that is skipped.
         dense: whether dense layers become binary too, as those of AlexNet and VGG did, whose files
             they make large.
-        pad_values: with what the signs are padded in layers with padding "same": 0, as published
+        pad_values: with what the signs are padded in layers with padding "same": 0 as published
             and in the given model, or 1, with which Larq Compute Engine keeps more of the graph
             bit-packed.
 

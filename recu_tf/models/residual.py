@@ -19,14 +19,18 @@ Head = Callable[[tf.Tensor, int], tf.Tensor]
 
 @dataclass(frozen=True)
 class ResidualNetwork:
-    """The table of a residual network; calling it builds the network with fresh weights.
+    """The table of a published residual network; calling it builds it with fresh weights.
+
+    It is called with `input_shape`, `num_classes`, `pad_values` (0 as published, or 1),
+    `precision`, `input_quantizer`, `rotated` and `name`, all optional: see `recu_tf.models.build`.
 
     Attributes:
         stages: number of blocks and channels of each stage; all stages but the first halve the
             image.
-        stem: from the images, a number of channels and the options to the input of the first block.
-        block: from its input, channels, strides, the options and name to the output of a block.
-        head: from the last features and the number of classes to logits.
+        stem: from the images (batch, height, width, channels), a number of channels and the options
+            to the input of the first block, of that rank 4 too.
+        block: from its input, rank 4, channels, strides, the options and name to its output.
+        head: from the last features, rank 4, and the number of classes to logits (batch, classes).
         input_shape: default (height, width, channels) of the images.
         num_classes: default number of logits.
     """

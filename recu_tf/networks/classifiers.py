@@ -55,7 +55,7 @@ def make_classifier(
     """Makes a classifier from a function whose inputs and outputs are those of one.
 
     Args:
-        predict: from images to outputs, as many at a time as its input says.
+        predict: from images to outputs of these shapes, as many at a time as its input says.
         inputs: must be one, (batch, height, width, channels) of a floating type.
         outputs: must be one, (batch, classes).
 

@@ -45,8 +45,9 @@ def read_checkpoint(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dic
             a file that holds only a state dict.
 
     Returns:
-        The tensors by name, as float32 if they had a smaller floating-point type, and the other
-        numbers and strings in the file: `epoch`, `best_prec1` and `model` in a published one.
+        The tensors by name, of the shapes in the file, as float32 if they had a smaller
+        floating-point type, and the other numbers and strings in the file: `epoch`, `best_prec1`
+        and `model` in a published one.
 
     Raises:
         FileNotFoundError: there is no such file.

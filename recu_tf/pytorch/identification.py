@@ -17,7 +17,7 @@ def infer_network(state_dict: Mapping[str, np.ndarray]) -> tuple[str, str | None
     """Infers from names and shapes which published network a state dict belongs to.
 
     Args:
-        state_dict: arrays by the published names.
+        state_dict: arrays by the published names, with the published shapes.
 
     Returns:
         The model, one of `recu_tf.models.MODELS`, and the data set, which follows from the number

@@ -13,7 +13,7 @@ def _slope(values: tf.Tensor, scale: tf.Tensor, inverse_variance: tf.Tensor) -> 
 
 
 def standardized_approx_sign(activations: tf.Tensor) -> tf.Tensor:
-    r"""Binarises activations; the gradient sees them scaled to unit variance per image.
+    r"""Binarises activations as published; the gradient sees images of unit variance.
 
     Forward:
     \[ q(a) = \mathrm{sign}(a) \]
@@ -40,7 +40,7 @@ def standardized_approx_sign(activations: tf.Tensor) -> tf.Tensor:
 class StandardizedApproxSign(lq.quantizers.Quantizer):
     """The activation quantizer of ReCU. Alias `"standardized_approx_sign"`.
 
-    Forward and gradient are those of `standardized_approx_sign`.
+    Forward and gradient are those of `standardized_approx_sign`. Shape: (batch, ...) to the same.
     """
 
     precision = 1

@@ -26,10 +26,11 @@ _layer_of = weakref.WeakKeyDictionary()
 class ReCU(lq.quantizers.Quantizer):
     """The kernel quantizer of ReCU: `recu` with a temperature of its own. Alias `"recu"`.
 
-    Forward and gradient are those of `recu`. The temperature `tau` is a non-trainable float32
-    weight, which `recu_tf.schedules.TauScheduler` sets in each epoch and every saving format
-    keeps. An instance belongs to one kernel: a `.keras` file of layers that share an instance could
-    not be loaded. No `kernel_constraint` is needed: dead weights are what ReCU revives.
+    Forward and gradient are those of `recu`, for a kernel of rank 2 or more. The temperature `tau`
+    is a non-trainable float32 weight, which `recu_tf.schedules.TauScheduler` sets in each epoch and
+    every saving format keeps. An instance belongs to one kernel: a `.keras` file of layers that
+    share an instance could not be loaded. No `kernel_constraint` is needed: dead weights are what
+    ReCU revives.
 
     Args:
         tau: initial temperature in (0.5, 1].

@@ -21,7 +21,7 @@ __all__ = ["recu"]
 def recu(
     kernel: tf.Tensor, tau: float | tf.Tensor | tf.Variable, axis: int | Sequence[int] = -1
 ) -> tf.Tensor:
-    r"""Binarises a kernel with the rectified clamp unit.
+    r"""Binarises a kernel with the published rectified clamp unit.
 
     Forward, with \(c = w - \bar w\) for each output filter:
     \[ q(w) = \mathrm{sign}(c) \]

@@ -85,7 +85,7 @@ def inverse_deviation(centred: tf.Tensor, axes: Sequence[int]) -> tuple[tf.Tenso
 
 
 def standardize_kernel(kernel: tf.Tensor, axis: int | Sequence[int] = -1) -> tf.Tensor:
-    r"""Brings each output filter to mean 0 and standard deviation \(2\sqrt{2}\).
+    r"""Brings each output filter to mean 0 and standard deviation \(2\sqrt{2}\), as published.
 
     \[ y = 2\sqrt{2}\,\frac{w - \bar w}{\sqrt{\mathrm{var}(w) + 10^{-5}}} \]
 
@@ -113,8 +113,9 @@ def standardize_kernel(kernel: tf.Tensor, axis: int | Sequence[int] = -1) -> tf.
 def threshold(standardized: tf.Tensor, tau: float | tf.Tensor) -> tf.Tensor:
     r"""The clamp's threshold: \(Q = -\overline{|y|}\,\ln(2 - 2\tau)\), the same for a whole layer.
 
-    It is the quantile `tau` of a Laplace distribution with the layer's mean magnitude. Weights
-    beyond it are the "dead" weights. `tau = 1` gives infinity: no weight is dead.
+    As published, it is the quantile `tau` of a Laplace distribution with the layer's mean
+    magnitude. Weights beyond it are the "dead" weights. `tau = 1` gives infinity: no weight is
+    dead.
 
     Args:
         standardized: a kernel from `standardize_kernel`, any shape.

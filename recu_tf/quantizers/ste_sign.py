@@ -57,7 +57,7 @@ def standardized_ste_sign(activations: tf.Tensor, clip_value: float = CLIP_VALUE
 class StandardizedSteSign(lq.quantizers.Quantizer):
     """The activation quantizer of the fast recipes. Alias `"standardized_ste_sign"`.
 
-    Forward and gradient are those of `standardized_ste_sign`.
+    Forward and gradient are those of `standardized_ste_sign`. Shape: (batch, ...) to the same.
 
     Args:
         clip_value: where the gradient ends, in standard deviations of an image; above 0.

@@ -57,6 +57,9 @@ class Run:
     def check_free(cls, path: str | os.PathLike) -> Path:
         """Refuses a path at which no new run can be created.
 
+        Args:
+            path: of the directory to be.
+
         Raises:
             FileExistsError: there is a file, a run or something else at `path`, or it lies in a
                 run.
@@ -107,6 +110,9 @@ class Run:
     def open(cls, path: str | os.PathLike) -> "Run":
         """Opens a run directory.
 
+        Args:
+            path: of the directory.
+
         Raises:
             FileNotFoundError: there is no run at `path`.
             ValueError: its `config.json` is invalid, see `recu_tf.runs.run_config.read_config`.
@@ -117,6 +123,9 @@ class Run:
     @classmethod
     def find_around(cls, path: str | os.PathLike) -> "Run | None":
         """Finds the run whose directory holds a file or directory, directly or in a subdirectory.
+
+        Args:
+            path: of the file or directory.
 
         Returns:
             The run; None if there is none.
@@ -145,6 +154,9 @@ class Run:
     def model_path(self, which: str) -> Path:
         """The file of the "best" or the "last" model.
 
+        Args:
+            which: of the two.
+
         Raises:
             ValueError: `which` is neither.
         """
@@ -153,12 +165,24 @@ class Run:
         return self.path / f"{which}.keras"
 
     def save_model(self, model: tf.keras.Model, which: str) -> None:
-        """Saves a model as the "best" or the "last" one, in one step."""
+        """Saves a model, whole or not at all.
+
+        Args:
+            model: to save.
+            which: "best" or "last".
+
+        Raises:
+            OSError: it cannot be written.
+            ValueError: `which` is neither.
+        """
         with silence_initializers():
             write_aside(self.model_path(which), model.save)
 
     def load_model(self, which: str = "best") -> tf.keras.Model:
         """Loads the "best" or the "last" model, uncompiled.
+
+        Args:
+            which: of the two.
 
         Raises:
             FileNotFoundError: the training stopped before its first epoch ended.

@@ -141,7 +141,7 @@ def make_test_batches(
         batch_size: images per batch; the last batch may be smaller.
 
     Returns:
-        A data set of (float32 images, int64 labels).
+        A data set of float32 images (batch, height, width, channels) and int64 labels (batch,).
 
     Raises:
         ValueError: the images are not uint8 or do not match the labels.

@@ -29,9 +29,9 @@ class OwnImages:
     """Images of the caller, checked.
 
     Attributes:
-        parts: by name, "training", "validation" and with held-out images "test": arrays, or batches
-            of (images, labels).
-        image_shape: of an image.
+        parts: by name, "training", "validation" and with held-out images "test": arrays of images
+            (count, ...) with their labels (count,), or batches of such.
+        image_shape: of an image, without the batch.
         num_classes: of the labels.
         class_names: in the order of the labels; None where the classes have no names.
     """
@@ -67,7 +67,11 @@ class OwnImages:
         return replace(self, parts=parts)
 
     def make_training_set(self) -> TrainingSet | StreamedSet:
-        """The training images; those in arrays are shuffled, and none are augmented."""
+        """The training images; those in arrays are shuffled, and none are augmented.
+
+        Raises:
+            ValueError: they come in batches whose number is not known.
+        """
         training, names = self.parts["training"], self.class_names
         if isinstance(training, ArrayPair):
             make_batches = partial(make_array_batches, training)
@@ -81,6 +85,9 @@ class OwnImages:
         Args:
             name: of the part, "validation" or "test".
             batch_size: images per batch of arrays; batches of the caller stay as they are.
+
+        Returns:
+            A data set of float32 images (batch, ...) and int64 labels (batch,), and the number.
         """
         part = self.parts[name]
         if isinstance(part, ArrayPair):
