@@ -4,6 +4,15 @@ from dataclasses import asdict, dataclass, fields
 
 __all__ = ["Trial"]
 
+CHOICES = {
+    "slope": ("tent", "box", "all", "power", "bell", "trapezoid"),
+    "optimizer": ("sgd", "nesterov", "adam"),
+    "lr_shape": ("cos", "cos_step", "linear"),
+    "l2_on": ("all", "not_binary", "kernels", "binary"),
+    "tau_shape": ("exponential", "linear", "constant"),
+    "first_stage": (None, "float", "binary_activations"),
+}
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -21,8 +30,7 @@ class Trial:
         inward: whether the hard tanh passes gradients that would lead a clipped value back.
         optimizer: "sgd", "nesterov" or "adam".
         lr: highest learning rate.
-        lr_shape: "cos" (once per epoch, as published), "cos_step", "linear" or "one_cycle" (each
-            step).
+        lr_shape: "cos" (once per epoch, as published), "cos_step" or "linear" (each step).
         warm_up: epochs in which the learning rate rises.
         momentum: of SGD.
         l2: factor of the L2 term.
@@ -45,6 +53,9 @@ class Trial:
         first_epochs: epochs of the first stage.
         distill_weight: weight of a teacher's softmax against the labels; 0 needs no teacher.
         held_out: share of the training images that is held out; 0 tests on the test images.
+
+    Raises:
+        ValueError: a word is none of those that its attribute can have.
     """
 
     name: str
@@ -81,9 +92,16 @@ class Trial:
     distill_weight: float = 0.0
     held_out: float = 0.1
 
+    def __post_init__(self):
+        for name, allowed in CHOICES.items():
+            value = getattr(self, name)
+            if value not in allowed:
+                words = ", ".join(map(str, allowed))
+                raise ValueError(f"`{name}` must be one of {words}, got {value!r}.")
+
     def changes(self) -> dict:
         """What differs from the published recipe, by name; without the name and the seed."""
-        kept = {field.name: field.default for field in fields(self)}
+        defaults = {field.name: field.default for field in fields(self)}
         own = asdict(self)
         skipped = ("name", "seed", "held_out", "epochs")
-        return {key: own[key] for key in own if key not in skipped and own[key] != kept[key]}
+        return {key: own[key] for key in own if key not in skipped and own[key] != defaults[key]}
