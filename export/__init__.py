@@ -1,4 +1,51 @@
-"""Exports a trained network as a verified TFLite file for Larq Compute Engine."""
+"""Exports a trained network as a verified TFLite file for Larq Compute Engine.
+
+Examples:
+    A network of your own, in memory or in a file; or "pretrained/digits-resnet20" by its name:
+
+    >>> layers = [
+    ...     tf.keras.layers.Conv2D(32, 3, input_shape=(12, 12, 3)),
+    ...     lq.layers.QuantConv2D(
+    ...         32, 3, kernel_quantizer="recu", input_quantizer="standardized_approx_sign"
+    ...     ),
+    ...     tf.keras.layers.GlobalAveragePooling2D(),
+    ... ]
+    >>> model = tf.keras.Sequential(layers)
+    >>> source = export.Source(model, "my network", "my_export")
+    >>> model.save("mine.keras")
+    >>> source = export.load("mine.keras")
+
+    A folder with a verified file; or only the file, or why there is none:
+
+    >>> report = export.export_bundle(source, "my_export", options=export.Options(uint8=False))
+    >>> report.verification.passed, report.audit.binary
+    (True, 1)
+    >>> try:
+    ...     exported = export.export_network(source)
+    ... except export.ExportError as error:
+    ...     print(error.reason)
+
+    Step by step; only the last of these functions verifies the outputs:
+
+    >>> images = np.random.default_rng(0).normal(size=(40, 12, 12, 3)).astype("float32")
+    >>> rewritten, rewritings = export.rewrite(export.float32_model(model), images)
+    >>> file = export.convert(rewritten)
+    >>> export.audit(file, rewritten).lost
+    {}
+    >>> export.make_tflite_classifier(file).predict(images).shape
+    (40, 32)
+    >>> export.verify(file, model, images, converted=rewritten).passed
+    True
+
+    The layers that are not binary in int8, and the same network without its quantizers, to compare:
+
+    >>> int8 = export.convert(export.quantize(model, images))
+    >>> files = {"binary": file, "float": export.convert_float_baseline(model)}
+    >>> files["int8"] = export.convert_int8_baseline(model, images)
+    >>> measured = export.benchmark(files, repeats=5)
+    >>> sorted({latency.name for latency in measured.latencies})
+    ['binary', 'float', 'int8']
+"""
 
 import recu_tf  # noqa: F401  (selects legacy Keras before the engine loads TensorFlow's Keras)
 

@@ -1,4 +1,30 @@
-"""Evaluates a classifier on all test images of a data set."""
+"""Evaluates a classifier on all test images of a data set.
+
+Examples:
+    A function from images to outputs, here one that always gives class 1 of 3:
+
+    >>> def predict(images):
+    ...     return np.tile([0.0, 1.0, 0.0], (len(images), 1))
+    >>> batches = [(np.zeros((4, 8, 8, 3)), np.array([0, 1, 1, 2]))]
+    >>> recu_tf.evaluation.evaluate(predict, batches)["top_1"]
+    0.5
+    >>> recu_tf.evaluation.are_probabilities(predict(batches[0][0]))
+    True
+
+    The images of a run:
+
+    >>> config = {
+    ...     "settings": {"model": "resnet20_1w1a", "dataset": "digits"},
+    ...     "num_classes": 10,
+    ...     "class_names": list("0123456789"),
+    ...     "input_shape": [32, 32, 3],
+    ...     "normalization": {"mean": [0.305] * 3, "std": [0.324] * 3},
+    ... }
+    >>> run = recu_tf.runs.Run.create("my_run", config)
+    >>> batches, count = recu_tf.evaluation.load_evaluation_set(run)
+    >>> sum(len(labels) for _, labels in recu_tf.evaluation.name_broken_images(batches, "digits"))
+    360
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 

@@ -1,4 +1,14 @@
-"""Larq's summary of a network, without the temperatures of its quantizers."""
+"""Larq's summary of a network, without the temperatures of its quantizers.
+
+Examples:
+    >>> model = tf.keras.Sequential(name="mine")
+    >>> model.add(lq.layers.QuantDense(2, kernel_quantizer="recu", input_shape=(8,)))
+    >>> recu_tf.larq_summary.profile(model).weight_count()  # 16 of the kernel, 2 of the bias
+    18
+    >>> recu_tf.larq_summary.summary(model)
+    +mine stats...
+    | Layer ...
+"""
 
 import larq as lq
 import tensorflow as tf

@@ -9,7 +9,7 @@ step gives the same bits every time.
 Examples:
     >>> weight = tf.Variable(1.0)
     >>> optimizer = recu_tf.optimizers.SGD(learning_rate=0.1, momentum=0.9, l2=0.01)
-    >>> optimizer.apply_gradients([(tf.constant(0.5), weight)])
+    >>> step = optimizer.apply_gradients([(tf.constant(0.5), weight)])
     >>> f"{weight.numpy():.3f}"  # 1 - 0.1 * (0.5 + 0.01 * 1)
     '0.949'
     >>> optimizer = recu_tf.optimizers.Adam(learning_rate=0.001, l2=1e-4)

@@ -1,6 +1,29 @@
 """The schedules of the temperature tau and the learning rate, and the callbacks that apply them.
 
 The formulas are functions of the epoch, counted from 0.
+
+Examples:
+    >>> for epoch in (0, 10, 19):
+    ...     tau = recu_tf.schedules.exponential_tau(epoch, epochs=20)
+    ...     rate = recu_tf.schedules.learning_rate(epoch, epochs=20, lr=0.1, lr_type="cos")
+    ...     print(f"{tau:.3f} {rate:.4f}")
+    0.850 0.1000
+    0.903 0.0500
+    0.979 0.0006
+
+    In `fit` of any model with ReCU:
+
+    >>> model = tf.keras.Sequential([lq.layers.QuantDense(2, kernel_quantizer="recu")])
+    >>> model.compile(recu_tf.optimizers.SGD(), "mse")
+    >>> callbacks = [
+    ...     recu_tf.schedules.TauScheduler(epochs=2),
+    ...     recu_tf.schedules.LearningRateScheduler(epochs=2, lr=0.1, warm_up=True),
+    ... ]
+    >>> history = model.fit(
+    ...     np.ones((4, 8)), np.ones((4, 2)), epochs=2, verbose=0, callbacks=callbacks
+    ... )
+    >>> [f"{tau:.2f}" for tau in history.history["tau"]]
+    ['0.85', '0.90']
 """
 
 import math

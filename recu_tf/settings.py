@@ -1,6 +1,13 @@
 """All that decides a training, by the names of the published command line.
 
 This file is the only declaration of these settings: the options of `recu train` are made from it.
+
+Examples:
+    >>> settings = recu_tf.settings.Settings("resnet20_1w1a", "digits", epochs=30, warm_up=True)
+    >>> settings.lr, settings.lr_type
+    (0.1, 'cos')
+    >>> settings.differences(recu_tf.settings.Settings("resnet20_1w1a", "digits", epochs=60))
+    ['epochs', 'warm_up']
 """
 
 # Only the standard library here; what needs the library is imported where it is used. The command

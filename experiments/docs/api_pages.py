@@ -7,6 +7,17 @@ __all__ = ["find_public_modules", "write_api_pages"]
 
 # Public beside those that `recu_tf.__all__` names.
 MORE = ("recu_tf.models.zoo", "export", "export.runtime")
+# What `tests/test_docstring_examples.py` runs them with.
+EXAMPLES = """All examples begin with these lines:
+
+```python
+import recu_tf  # before tensorflow: it selects the Keras that Larq needs
+import export
+import larq as lq
+import numpy as np
+import tensorflow as tf
+```
+"""
 
 
 def find_public_modules(tree: Path) -> list[str]:
@@ -28,4 +39,4 @@ def write_api_pages(tree: Path) -> dict[str, str]:
     """
     pages = {name: f"# {name}\n\n::: {name}\n" for name in find_public_modules(tree)}
     lines = [f"- [{name}]({name}.md)" for name in pages]
-    return {**pages, "index": "# Python reference\n\n" + "\n".join(lines) + "\n"}
+    return {**pages, "index": "\n".join(["# Python reference\n", *lines, "", EXAMPLES])}

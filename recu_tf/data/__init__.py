@@ -1,4 +1,41 @@
-"""Data sets by name: what they are (`datasets.py`), and their images (`loading.py`)."""
+"""Data sets by name: what they are (`datasets.py`), and their images (`loading.py`).
+
+Examples:
+    A small data set in memory, normalised or as pixels:
+
+    >>> images, labels = recu_tf.data.load("digits", "test")
+    >>> images.shape, images.dtype.name
+    ((360, 32, 32, 3), 'float32')
+    >>> pixels, labels = recu_tf.data.load("digits", "test", normalized=False)
+    >>> entry: recu_tf.data.Dataset = recu_tf.data.DATASETS["digits"]
+    >>> bool(np.allclose(entry.normalization(pixels), images))
+    True
+    >>> normalization = recu_tf.data.Normalization(mean=(0.5,) * 3, std=(0.5,) * 3)
+    >>> batches = recu_tf.data.make_test_batches(pixels, labels, normalization, batch_size=128)
+    >>> [len(images) for images, labels in batches]
+    [128, 128, 104]
+
+    Any data set as a training reads it; a tenth of the training images is held out:
+
+    >>> training = recu_tf.data.load_training_set("digits", held_out=0.1)
+    >>> training.count, training.steps(batch_size=64)
+    (1295, 21)
+    >>> batches = training.batches(batch_size=64, epochs=3, seed=0)
+    >>> held_out, count = recu_tf.data.load_evaluation_set("digits", held_out=0.1)
+
+    Images of your own, checked before any work:
+
+    >>> parts = ((pixels[:300], labels[:300]), (pixels[300:], labels[300:]))
+    >>> own = recu_tf.data.read_own_images(parts)
+    >>> own.image_shape, own.num_classes
+    ((32, 32, 3), 10)
+
+    The lines for people in errors of TensorFlow:
+
+    >>> error = tf.errors.InvalidArgumentError(None, None, "another error")
+    >>> recu_tf.data.describe_broken_image(error), recu_tf.data.describe_wrong_batch(error)
+    (None, None)
+"""
 
 from recu_tf.data.datasets import DATASETS, Dataset
 from recu_tf.data.disk.streams import describe_broken_image

@@ -1,4 +1,62 @@
-"""The published networks, those of larq-zoo with ReCU, and ReCU in models of others."""
+"""The published networks, those of larq-zoo with ReCU, and ReCU in models of others.
+
+Examples:
+    A published network by name, for a data set or for images of your own:
+
+    >>> name = "vgg_small_1w1a"
+    >>> recu_tf.models.check_name(name, "cifar10")  # raises an error if it has no such variant
+    >>> network = recu_tf.models.build(name, "cifar10")
+    >>> recu_tf.models.get_precision(network), recu_tf.models.get_variant(network)["num_classes"]
+    ('binary', 10)
+    >>> name in recu_tf.models.get_networks("imagenet")
+    False
+    >>> recu_tf.models.get_input_shape("imagenet")
+    (224, 224, 3)
+    >>> copy = recu_tf.models.build_like(network, name, "cifar10")  # in today's precision policy
+
+    In two stages, of which the first has real kernels:
+
+    >>> first = recu_tf.models.build(name, "cifar10", precision="binary_activations")
+    >>> second = recu_tf.models.build_second_stage(first, name, "cifar10")  # when it is trained
+
+    What L2 applies to, as published or in any model:
+
+    >>> len(recu_tf.models.select_l2_variables(network, "cifar10"))
+    25
+    >>> len(recu_tf.models.select_kernels(network))
+    7
+
+    The tables of the networks, which build them by other sizes:
+
+    >>> recu_tf.models.resnet20.stages  # blocks and channels
+    ((3, 16), (3, 32), (3, 64))
+    >>> recu_tf.models.resnet18.stages
+    ((2, 64), (2, 128), (2, 256), (2, 512))
+    >>> recu_tf.models.imagenet_resnet18.stages
+    ((2, 64), (2, 128), (2, 256), (2, 512))
+    >>> recu_tf.models.imagenet_resnet34.stages
+    ((3, 64), (4, 128), (6, 256), (3, 512))
+    >>> recu_tf.models.two_stage_resnet18.stages
+    ((4, 64), (4, 128), (4, 256), (4, 512))
+    >>> recu_tf.models.two_stage_resnet34.stages
+    ((6, 64), (8, 128), (12, 256), (6, 512))
+    >>> isinstance(recu_tf.models.resnet20, recu_tf.models.ResidualNetwork)
+    True
+    >>> recu_tf.models.vgg_small((16, 16, 1), num_classes=2).output_shape
+    (None, 2)
+
+    Models of your own, a plain one and one with layers of Larq:
+
+    >>> plain = tf.keras.Sequential([tf.keras.Input((16, 16, 3))])
+    >>> for filters in (8, 16, 32):
+    ...     plain.add(tf.keras.layers.Conv2D(filters, 3))
+    >>> [type(layer).__name__ for layer in recu_tf.models.binarize(plain).layers]
+    ['Conv2D', 'BatchNormalization', 'QuantConv2D', 'BatchNormalization', 'Conv2D']
+    >>> old = tf.keras.Sequential([tf.keras.Input((16,))])
+    >>> old.add(lq.layers.QuantDense(2, kernel_quantizer="ste_sign"))
+    >>> type(recu_tf.models.with_recu(old).layers[0].kernel_quantizer).__name__
+    'ReCU'
+"""
 
 from recu_tf.models import zoo
 from recu_tf.models.binarization import binarize

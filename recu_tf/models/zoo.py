@@ -1,4 +1,14 @@
-"""The networks of larq-zoo, with the quantizers of ReCU or as they were published."""
+"""The networks of larq-zoo, with the quantizers of ReCU or as they were published.
+
+Examples:
+    With ReCU and fresh weights, for ten classes of small images:
+
+    >>> network = recu_tf.models.zoo.build("BinaryAlexNet", num_classes=10, input_shape=(64, 64, 3))
+    >>> len(recu_tf.metrics.find_quantized_kernels(network))
+    8
+
+    `recu_tf.models.zoo.build("QuickNet", weights="imagenet")` is larq-zoo's own network.
+"""
 
 import contextlib
 import os
