@@ -55,6 +55,7 @@ def _list_changes(base: Trial) -> list[Trial]:
     optimization = [
         change("lr0.8", lr=0.8),
         change("batch32", batch_size=32),
+        change("batch32_lr0.2", batch_size=32, lr=0.2),
         change("momentum0.95", momentum=0.95),
         change("linear", lr_shape="linear"),
         change("one_cycle", lr_shape="linear", warm_up=1.5),
@@ -81,6 +82,7 @@ def _list_changes(base: Trial) -> list[Trial]:
     starts = [
         change("whitened_stem", whitened_stem=True),
         change("gamma0.5", gamma=0.5),
+        change("inward_gamma0.5", inward=True, gamma=0.5),
         change("from_float", first_stage="float", first_epochs=1),
         change("from_activations", first_stage="binary_activations", first_epochs=1),
         change("taught", distill_weight=0.9),
