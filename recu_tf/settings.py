@@ -86,6 +86,7 @@ class Settings:
     optimizer: str = _setting("sgd", "SGD with momentum, or Adam")
     lr: float = _setting(0.1, "highest learning rate")
     momentum: float = _setting(0.9, "momentum of SGD, in [0, 1)")
+    nesterov: bool = _setting(False, "take Nesterov's momentum, which looks a step ahead")
     weight_decay: float = _setting(5e-4, "factor of the L2 term that is added to the gradients")
     lr_type: str = _setting("cos", "how the learning rate falls")
     lr_decay_step: tuple[int, ...] = _setting(
@@ -202,6 +203,11 @@ class Settings:
             )
         if not 0 <= self.momentum < 1:
             raise ValueError(f"`momentum` must be a number in [0, 1), got {self.momentum}.")
+        if self.nesterov and not (self.optimizer == "sgd" and self.momentum):
+            raise ValueError(
+                "`nesterov` needs the `optimizer` sgd and a `momentum` above 0, got "
+                f"{self.optimizer} and {self.momentum}."
+            )
         if not 0 <= self.seed < 2**31:
             raise ValueError(f"`seed` must lie in 0 ... 2^31 - 1, got {self.seed}.")
         self._check_distillation()

@@ -89,7 +89,12 @@ def _make_optimizer(settings: Settings, network: tf.keras.Model) -> tf.keras.opt
     if settings.optimizer == "adam":
         optimizer = optimizers.Adam(settings.lr, l2=settings.weight_decay)
     else:
-        optimizer = optimizers.SGD(settings.lr, settings.momentum, l2=settings.weight_decay)
+        optimizer = optimizers.SGD(
+            settings.lr,
+            settings.momentum,
+            l2=settings.weight_decay,
+            nesterov=settings.nesterov,
+        )
     if settings.model in MODELS:
         selected = models.select_l2_variables(network, settings.dataset)
     else:

@@ -21,6 +21,22 @@ def test_steps_match_the_published_implementation(name, kind, dtype):
         np.testing.assert_allclose(variable.numpy(), expected, rtol=0, atol=1e-6)
 
 
+def test_momentum_of_nesterov_is_that_of_pytorch():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    rng = np.random.default_rng(0)
+    weights, *gradients = rng.normal(size=(6, 7))
+    expected = torch.nn.Parameter(torch.from_numpy(weights.copy()))
+    reference = torch.optim.SGD([expected], 0.3, 0.9, weight_decay=0.01, nesterov=True)
+    variable = tf.Variable(weights)
+    optimizer = SGD(0.3, 0.9, l2=0.01, nesterov=True)
+    for gradient in gradients:
+        expected.grad = torch.from_numpy(gradient)
+        reference.step()
+        optimizer.apply_gradients([(tf.constant(gradient), variable)])
+    # Both compute in float64; only the order of the additions differs. The rate is a float32.
+    np.testing.assert_allclose(variable.numpy(), expected.detach().numpy(), rtol=1e-6)
+
+
 def test_l2_is_added_once_however_many_replicas():
     devices = tf.config.list_logical_devices("CPU")
     strategy = tf.distribute.MirroredStrategy(
@@ -42,10 +58,10 @@ def test_l2_is_added_once_however_many_replicas():
     assert variable.numpy() == pytest.approx([2 - 0.25 * replicas - 1.0])
 
 
-@pytest.mark.parametrize("kind", [SGD, Adam])
-def test_configuration_and_slots_survive_saving(kind, tmp_path):
+@pytest.mark.parametrize(("kind", "options"), [(SGD, {}), (SGD, {"nesterov": True}), (Adam, {})])
+def test_configuration_and_slots_survive_saving(kind, options, tmp_path):
     model = tf.keras.Sequential([tf.keras.Input((3,)), tf.keras.layers.Dense(2)])
-    model.compile(kind(0.05, l2=1e-3), "mse")
+    model.compile(kind(0.05, l2=1e-3, **options), "mse")
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(8, 3)), rng.normal(size=(8, 2))
     model.fit(x, y, verbose=0)
@@ -71,3 +87,8 @@ def test_impossible_decay_rates_are_refused(bad):
 def test_impossible_l2_is_refused(kind):
     with pytest.raises(ValueError, match="`l2` must be a finite number from 0, got -1"):
         kind(l2=-1)
+
+
+def test_momentum_of_nesterov_needs_a_momentum():
+    with pytest.raises(ValueError, match="`nesterov` needs a `momentum` above 0, got 0"):
+        SGD(momentum=0.0, nesterov=True)

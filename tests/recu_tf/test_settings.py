@@ -23,6 +23,8 @@ from recu_tf.settings import Settings
         ({"lr": 0.0}, "`lr` must be a finite number above 0, got 0.0"),
         ({"lr": float("inf")}, "`lr` must be a finite number above 0, got inf"),
         ({"momentum": 1.0}, r"`momentum` must be a number in \[0, 1\), got 1.0"),
+        ({"nesterov": True, "momentum": 0.0}, "`nesterov` needs .* above 0, got sgd and 0.0"),
+        ({"nesterov": True, "optimizer": "adam"}, "`nesterov` needs .* sgd .*, got adam and 0.9"),
         ({"weight_decay": -1e-4}, "`weight_decay` must be a finite number from 0, got -0.0001"),
         ({"lr_type": "poly"}, "`lr_type` must be one of cos, step, linear, one_cycle, got 'poly'"),
         ({"lr_type": "step"}, "`lr_decay_step` must name at least one epoch"),
