@@ -73,7 +73,8 @@ $(VENV)-wheel/bin/pip:
 
 # The file `installed` is written last, so that an interrupted installation is repeated.
 # The pip of Python 3.10 takes many minutes to find releases that go together; a newer one does not.
-$(ENVIRONMENTS:%=%/installed): setup.py $(wildcard export/runtime/source/*)
+# recu_tf/__init__.py has the version.
+$(ENVIRONMENTS:%=%/installed): setup.py recu_tf/__init__.py $(wildcard export/runtime/source/*)
 	$(CHECK_PYTHON)
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip

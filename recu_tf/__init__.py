@@ -38,7 +38,7 @@ from recu_tf import (
     training,
 )
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "batch_norm",

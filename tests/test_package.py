@@ -69,6 +69,16 @@ def test_tensorflow_may_come_first_when_legacy_keras_is_selected():
     assert imported.index("tensorflow") < imported.index("recu_tf")
 
 
+def test_version_is_the_same_everywhere():
+    sources = ("recu_tf/__init__.py", "export/runtime/__init__.py")
+    line = re.compile(r'^__version__ = "(.*)"$', re.MULTILINE)
+    versions = {line.search((TREE / name).read_text("utf-8"))[1] for name in sources}
+    changes = (TREE / "CHANGELOG.md").read_text("utf-8")
+    assert {re.search(r"^## (\S+)", changes, re.MULTILINE)[1]} == versions
+    for name in ("setup.py", "export/runtime/setup.py"):
+        assert not re.search(r'version="', (TREE / name).read_text("utf-8"))
+
+
 def test_versions_that_are_tested_are_the_oldest_and_the_newest_that_may_be_installed():
     requirements = (TREE / "setup.py").read_text("utf-8")
     oldest, newest = re.search(r"^VERSIONS := (\S+) (\S+)$", makefile(), re.MULTILINE).groups()

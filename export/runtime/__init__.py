@@ -42,4 +42,4 @@ from .external_delegate import (
 )
 
 __all__ = ["backends", "delegate", "find_problem", "load", "name_interpreter", "profile"]
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -3,6 +3,7 @@ import json
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -161,7 +162,7 @@ def test_what_does_not_exist_is_named_with_what_may_be_given(capsys):
 
 def test_version_is_printed():
     result = recu("--version")
-    assert (result.returncode, result.stdout) == (0, "recu_tf 0.1.0\n")
+    assert (result.returncode, result.stdout) == (0, f"recu_tf {version('recu_tf')}\n")
 
 
 def test_run_goes_from_training_to_a_verified_file(run, capsys):
