@@ -82,9 +82,9 @@ def _list_changes(base: Trial) -> list[Trial]:
     starts = [
         change("whitened_stem", whitened_stem=True),
         change("gamma0.5", gamma=0.5),
-        change("inward_gamma0.5", inward=True, gamma=0.5),
         change("from_float", first_stage="float", first_epochs=1),
         change("from_activations", first_stage="binary_activations", first_epochs=1),
+        change("two_stages", first_stage="binary_activations", first_epochs=2),
         change("taught", distill_weight=0.9),
     ]
     return [*gradients, *optimization, *regularization, *temperatures, *starts]
