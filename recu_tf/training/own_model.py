@@ -19,6 +19,9 @@ __all__ = [
     "rename_layers",
 ]
 
+# Where the description of a model refers to layers by their names.
+LINKS = ("inbound_nodes", "input_layers", "output_layers", "keras_history")
+
 
 def check_own_model(model: tf.keras.Model) -> None:
     """Refuses a model that cannot be trained here, before any work.
@@ -107,8 +110,8 @@ def describe_architecture(model: tf.keras.Model) -> str:
     """
     description = _serialize(model)
     names = dict.fromkeys(_find_names(description))
-    numbers = {name: f"#{number}" for number, name in enumerate(names)}
-    text = json.dumps(_replace(description, numbers), sort_keys=True)
+    numbered = {name: f"#{number}" for number, name in enumerate(names)}
+    text = json.dumps(_rename(description, numbered), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -127,21 +130,28 @@ def rename_layers(model: tf.keras.Model, names: Sequence[str]) -> tf.keras.Model
     own_names = list_names(model)
     if own_names == list(names):
         return model
-    renamed = _replace(_serialize(model), dict(zip(own_names, names, strict=True)))
+    renamed = _rename(_serialize(model), dict(zip(own_names, names, strict=True)))
     with silence_advice(), preserve_quantized_scope():
         copy = tf.keras.models.model_from_json(json.dumps(renamed))
     copy.set_weights(model.get_weights())
     return copy
 
 
+def _is_named(part: dict) -> bool:
+    """Whether part of a description is a layer or a quantizer, with a name of its own."""
+    config = part.get("config")
+    return (
+        isinstance(config, dict)
+        and isinstance(config.get("name"), str)
+        and "Policy" not in str(part.get("class_name"))
+    )
+
+
 def _find_names(part: object) -> Iterator[str]:
     """The names of layers and quantizers in the order in which they stand."""
     if isinstance(part, dict):
-        config = part.get("config")
-        if isinstance(config, dict) and "Policy" not in str(part.get("class_name")):
-            name = config.get("name")
-            if isinstance(name, str):
-                yield name
+        if _is_named(part):
+            yield part["config"]["name"]
         for value in part.values():
             yield from _find_names(value)
     elif isinstance(part, list | tuple):
@@ -149,9 +159,25 @@ def _find_names(part: object) -> Iterator[str]:
             yield from _find_names(value)
 
 
-def _replace(part: object, numbers: dict[str, str]) -> object:
+def _rename(part: object, new_names: dict[str, str], *, in_links: bool = False) -> object:
+    """Replaces names where they name a layer or a quantizer, or refer to a layer in a link.
+
+    Other strings stay: a layer may be called "relu" beside `activation="relu"`.
+    """
     if isinstance(part, dict):
-        return {key: _replace(value, numbers) for key, value in part.items()}
+        renamed = {
+            key: _rename(value, new_names, in_links=in_links or key in LINKS)
+            for key, value in part.items()
+        }
+        if _is_named(part):
+            renamed["config"]["name"] = new_names[part["config"]["name"]]
+            if "name" in part:
+                renamed["name"] = renamed["config"]["name"]
+        return renamed
     if isinstance(part, list | tuple):
-        return [_replace(value, numbers) for value in part]
-    return numbers.get(part, part) if isinstance(part, str) else part
+        renamed = [_rename(value, new_names, in_links=in_links) for value in part]
+        # The name of a layer, the number of its call and that of the output.
+        if in_links and [type(value) for value in part[:3]] == [str, int, int]:
+            renamed[0] = new_names.get(part[0], part[0])
+        return renamed
+    return part
