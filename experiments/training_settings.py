@@ -76,12 +76,6 @@ def _list_given(options: argparse.Namespace) -> dict:
     given = {name: getattr(options, name) for name in DEFAULTS if hasattr(options, name)}
     if "lr_decay_step" in given:
         given["lr_decay_step"] = tuple(itertools.chain(*given["lr_decay_step"]))
-    if "distill_features" in given:
-        given["distill_features"] = tuple(given["distill_features"])
-    if given.get("start_epoch") == -1:
-        given["start_epoch"] = 0
-    if given.get("workers") == 0:
-        given["workers"] = None
     return given
 
 

@@ -13,6 +13,8 @@ Examples:
 # Only the standard library here; what needs the library is imported where it is used. The command
 # line loads this file by its path, because `import recu_tf` loads TensorFlow, which takes seconds.
 import math
+import operator
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
@@ -24,6 +26,9 @@ __all__ = ["OF_TEACHER", "Settings"]
 
 REQUIRED = ("model", "dataset")
 AT_LEAST_1 = ("epochs", "batch_size", "batch_size_test", "steps_per_execution")
+INTEGERS = (*AT_LEAST_1, "start_epoch", "seed", "workers")
+SEQUENCES = ("lr_decay_step", "distill_features")
+PATHS = ("data_path", "teacher", "teacher_weights")
 LEAST_TEMPERATURE = 0.01
 # What means nothing without a teacher.
 OF_TEACHER = (
@@ -44,7 +49,7 @@ def _setting(default: Any, help: str, short: str | None = None, metavar: str | N
 class Settings:
     """All that decides a training. Defaults are the published ones, for CIFAR.
 
-    The help text of each field says what it is.
+    The help text of each field says what it is. Lists become tuples, and paths strings.
 
     Raises:
         ValueError: a value that cannot be right, named with what is allowed.
@@ -156,6 +161,7 @@ class Settings:
         from recu_tf import models, schedules
         from recu_tf.choices import APPROX_SIGN, BINARY, CHOICES, OWN, ZOO_MODELS
 
+        self._convert()
         for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed and not (
                 name in REQUIRED and getattr(self, name) == OWN
@@ -214,6 +220,31 @@ class Settings:
         schedules.exponential_tau(0, self.epochs, self.tau_min, self.tau_max)
         schedules.learning_rate(0, self.epochs, **self.learning_rate_schedule)
 
+    def _convert(self) -> None:
+        """Gives values the types in which a run keeps them, and one form to what means the same."""
+        for name in SEQUENCES:
+            value = getattr(self, name)
+            if isinstance(value, str):
+                raise ValueError(f"`{name}` must be a list, got {value!r}.")
+            self._set(name, tuple(value))
+        for name in PATHS:
+            if isinstance(getattr(self, name), os.PathLike):
+                self._set(name, os.fspath(getattr(self, name)))
+        for name in INTEGERS:
+            value = getattr(self, name)
+            if name != "workers" or value is not None:
+                try:
+                    self._set(name, operator.index(value))
+                except TypeError as error:
+                    raise ValueError(f"`{name}` must be an integer, got {value!r}.") from error
+        if self.start_epoch == -1:
+            self._set("start_epoch", 0)
+        if self.workers == 0:
+            self._set("workers", None)
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
     def _check_distillation(self) -> None:
         for name in () if self.teacher else OF_TEACHER:
             if getattr(self, name) != type(self).__dataclass_fields__[name].default:
@@ -265,9 +296,7 @@ class Settings:
             missing = [name for name in REQUIRED if name not in kept]
             if missing:
                 raise ValueError(f"lacks {', '.join(missing)}")
-            lists = ("lr_decay_step", "distill_features")
-            tuples = {name: tuple(kept[name]) for name in lists if name in kept}
-            return cls(**{**kept, **tuples})
+            return cls(**kept)
         except (AttributeError, TypeError, ValueError) as error:
             raise ValueError(f"{source}: {error}") from error
 

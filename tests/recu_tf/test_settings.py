@@ -1,5 +1,8 @@
+import json
 from dataclasses import asdict
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from recu_tf import runs
@@ -18,7 +21,9 @@ from recu_tf.settings import Settings
         ({"batch_size": -1}, "`batch_size` must be at least 1, got -1"),
         ({"batch_size_test": 0}, "`batch_size_test` must be at least 1, got 0"),
         ({"steps_per_execution": 0}, "`steps_per_execution` must be at least 1, got 0"),
-        ({"workers": 0}, "`workers` must be at least 1, got 0"),
+        ({"workers": -1}, "`workers` must be at least 1, got -1"),
+        ({"epochs": 2.5}, "`epochs` must be an integer, got 2.5"),
+        ({"teacher": "x", "distill_features": "conv1"}, "`distill_features` must be a list, got"),
         ({"start_epoch": 600}, "`start_epoch` must lie in 0 ... epochs - 1 = 599, got 600"),
         ({"lr": 0.0}, "`lr` must be a finite number above 0, got 0.0"),
         ({"lr": float("inf")}, "`lr` must be a finite number above 0, got inf"),
@@ -61,6 +66,24 @@ def test_settings_of_older_runs_have_the_defaults_of_what_they_lack():
     del kept["precision"], kept["teacher"]
     kept["lr_decay_step"] = [3, 5]  # as JSON keeps it
     assert Settings.of_config(kept) == Settings(**{**kept, "lr_decay_step": (3, 5)})
+
+
+def test_settings_stay_the_same_when_a_file_keeps_them():
+    settings = Settings(
+        epochs=np.int64(90),
+        data_path=Path("images"),
+        teacher=Path("teacher.keras"),
+        lr_type="step",
+        lr_decay_step=[30, 60],
+        distill_features=["conv1"],
+    )
+    kept = json.loads(json.dumps(asdict(settings)))
+    assert (kept["data_path"], kept["teacher"]) == ("images", "teacher.keras")
+    assert Settings.of_config(kept) == settings
+
+
+def test_values_that_mean_the_same_are_the_same_settings():
+    assert Settings(start_epoch=-1, workers=0) == Settings()
 
 
 def test_differences_are_named():
