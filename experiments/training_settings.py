@@ -8,7 +8,8 @@ from experiments.recipes import DATASET_DEFAULTS, RECIPES, Recipe
 from recu_tf import pretrained
 from recu_tf.networks import find_format
 from recu_tf.runs import Run
-from recu_tf.settings import OF_TEACHER, Settings
+from recu_tf.settings import Settings
+from recu_tf.settings_checks import OF_TEACHER
 from recu_tf.training.changes import SCHEDULE_SETTINGS
 
 __all__ = ["has_run", "resolve"]

@@ -12,7 +12,6 @@ Examples:
 
 # Only the standard library here; what needs the library is imported where it is used. The command
 # line loads this file by its path, because `import recu_tf` loads TensorFlow, which takes seconds.
-import math
 import operator
 import os
 from collections.abc import Mapping
@@ -22,22 +21,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from recu_tf import runs
 
-__all__ = ["OF_TEACHER", "Settings"]
+__all__ = ["Settings"]
 
 REQUIRED = ("model", "dataset")
-AT_LEAST_1 = ("epochs", "batch_size", "batch_size_test", "steps_per_execution")
-INTEGERS = (*AT_LEAST_1, "start_epoch", "seed", "workers")
+INTEGERS = (
+    "epochs",
+    "start_epoch",
+    "batch_size",
+    "batch_size_test",
+    "steps_per_execution",
+    "seed",
+    "workers",
+)
 SEQUENCES = ("lr_decay_step", "distill_features")
 PATHS = ("data_path", "teacher", "teacher_weights")
-LEAST_TEMPERATURE = 0.01
-# What means nothing without a teacher.
-OF_TEACHER = (
-    "teacher_weights",
-    "distill_weight",
-    "temperature",
-    "distill_features",
-    "distill_features_weight",
-)
 
 
 def _setting(default: Any, help: str, short: str | None = None, metavar: str | None = None) -> Any:
@@ -158,67 +155,10 @@ class Settings:
     )
 
     def __post_init__(self):
-        from recu_tf import models, schedules
-        from recu_tf.choices import APPROX_SIGN, BINARY, CHOICES, OWN, ZOO_MODELS
+        from recu_tf.settings_checks import check_settings
 
         self._convert()
-        for name, allowed in CHOICES.items():
-            if getattr(self, name) not in allowed and not (
-                name in REQUIRED and getattr(self, name) == OWN
-            ):
-                raise ValueError(
-                    f"`{name}` must be one of {', '.join(allowed)}, got {getattr(self, name)!r}."
-                )
-        if self.model != OWN:
-            models.check_name(self.model, self.dataset, argument="model")
-        if self.model in ZOO_MODELS and self.network_precision != BINARY:
-            raise ValueError(
-                f"`network_precision` must be {BINARY} for {self.model}, of larq-zoo, got "
-                f"{self.network_precision!r}."
-            )
-        if self.model in ZOO_MODELS and self.input_quantizer != APPROX_SIGN:
-            raise ValueError(
-                f"`input_quantizer` must be {APPROX_SIGN} for {self.model}, of larq-zoo, got "
-                f"{self.input_quantizer!r}."
-            )
-        for name in AT_LEAST_1:
-            if getattr(self, name) < 1:
-                raise ValueError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
-        if not 0 <= self.validation_split < 1:
-            raise ValueError(
-                f"`validation_split` must be a number in [0, 1), got {self.validation_split}."
-            )
-        if self.workers is not None and self.workers < 1:
-            raise ValueError(f"`workers` must be at least 1, got {self.workers}.")
-        if not 0 <= self.start_epoch < self.epochs:
-            raise ValueError(
-                f"`start_epoch` must lie in 0 ... epochs - 1 = {self.epochs - 1}, got "
-                f"{self.start_epoch}."
-            )
-        if not (math.isfinite(self.lr) and self.lr > 0):
-            raise ValueError(f"`lr` must be a finite number above 0, got {self.lr}.")
-        if self.lr_decay_step and self.lr_type != "step":
-            raise ValueError(
-                f"`lr_decay_step` must be empty unless `lr_type` is step, got {self.lr_type!r}."
-            )
-        if any(step < 1 for step in self.lr_decay_step):
-            raise ValueError(f"`lr_decay_step` must be epochs from 1, got {self.lr_decay_step}.")
-        if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
-            raise ValueError(
-                f"`weight_decay` must be a finite number from 0, got {self.weight_decay}."
-            )
-        if not 0 <= self.momentum < 1:
-            raise ValueError(f"`momentum` must be a number in [0, 1), got {self.momentum}.")
-        if self.nesterov and not (self.optimizer == "sgd" and self.momentum):
-            raise ValueError(
-                "`nesterov` needs the `optimizer` sgd and a `momentum` above 0, got "
-                f"{self.optimizer} and {self.momentum}."
-            )
-        if not 0 <= self.seed < 2**31:
-            raise ValueError(f"`seed` must lie in 0 ... 2^31 - 1, got {self.seed}.")
-        self._check_distillation()
-        schedules.exponential_tau(0, self.epochs, self.tau_min, self.tau_max)
-        schedules.learning_rate(0, self.epochs, **self.learning_rate_schedule)
+        check_settings(self)
 
     def _convert(self) -> None:
         """Gives values the types in which a run keeps them, and one form to what means the same."""
@@ -244,33 +184,6 @@ class Settings:
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
-
-    def _check_distillation(self) -> None:
-        for name in () if self.teacher else OF_TEACHER:
-            if getattr(self, name) != type(self).__dataclass_fields__[name].default:
-                raise ValueError(
-                    f"`{name}` needs a `teacher`, got {getattr(self, name)!r} without one."
-                )
-        if not 0 <= self.distill_weight <= 1:
-            raise ValueError(
-                f"`distill_weight` must be a number from 0 to 1, got {self.distill_weight}."
-            )
-        # Below, its square and the logits divided by it leave the range of float32.
-        if not (math.isfinite(self.temperature) and self.temperature >= LEAST_TEMPERATURE):
-            raise ValueError(
-                f"`temperature` must be a finite number from {LEAST_TEMPERATURE}, got "
-                f"{self.temperature}."
-            )
-        if not (math.isfinite(self.distill_features_weight) and self.distill_features_weight >= 0):
-            raise ValueError(
-                "`distill_features_weight` must be a finite number from 0, got "
-                f"{self.distill_features_weight}."
-            )
-        for pair in self.distill_features:
-            if not all(pair.split("=")) or pair.count("=") > 1:
-                raise ValueError(
-                    f"`distill_features` must be NAME or NAME=TEACHER_NAME, got {pair!r}."
-                )
 
     @classmethod
     def of_run(cls, run: "runs.Run") -> "Settings":

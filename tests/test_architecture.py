@@ -14,7 +14,7 @@ COMPONENTS = {
         choices durations json_text inflation precision quantized_scope
         kernel_axes quantizers pretrained data functional logits image_input pixel_scaling
         batch_norm layers larq_warnings schedules optimizers metrics larq_summary models
-        runs settings figures html evaluation pytorch networks training
+        runs settings_checks settings figures html evaluation pytorch networks training
     """,
     "export": """
         keras_graph runtime tflite

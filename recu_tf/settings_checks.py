@@ -1,0 +1,117 @@
+"""Which settings a training can have."""
+
+import math
+from typing import Any
+
+from recu_tf import models, schedules
+from recu_tf.choices import APPROX_SIGN, BINARY, CHOICES, OWN, ZOO_MODELS
+
+__all__ = ["OF_TEACHER", "check_settings"]
+
+# What the caller may bring along, in Python.
+MAY_BE_OWN = ("model", "dataset")
+AT_LEAST_1 = ("epochs", "batch_size", "batch_size_test", "steps_per_execution")
+LEAST_TEMPERATURE = 0.01
+# What means nothing without a teacher.
+OF_TEACHER = (
+    "teacher_weights",
+    "distill_weight",
+    "temperature",
+    "distill_features",
+    "distill_features_weight",
+)
+
+
+def check_settings(settings: Any) -> None:
+    """Refuses settings that cannot be right.
+
+    Args:
+        settings: `recu_tf.settings.Settings`, which call this.
+
+    Raises:
+        ValueError: the first such value, named with what is allowed.
+    """
+    for name, allowed in CHOICES.items():
+        known = (*allowed, OWN) if name in MAY_BE_OWN else allowed
+        if getattr(settings, name) not in known:
+            raise ValueError(
+                f"`{name}` must be one of {', '.join(allowed)}, got {getattr(settings, name)!r}."
+            )
+    if settings.model != OWN:
+        models.check_name(settings.model, settings.dataset, argument="model")
+    if settings.model in ZOO_MODELS and settings.network_precision != BINARY:
+        raise ValueError(
+            f"`network_precision` must be {BINARY} for {settings.model}, of larq-zoo, got "
+            f"{settings.network_precision!r}."
+        )
+    if settings.model in ZOO_MODELS and settings.input_quantizer != APPROX_SIGN:
+        raise ValueError(
+            f"`input_quantizer` must be {APPROX_SIGN} for {settings.model}, of larq-zoo, got "
+            f"{settings.input_quantizer!r}."
+        )
+    for name in AT_LEAST_1:
+        if getattr(settings, name) < 1:
+            raise ValueError(f"`{name}` must be at least 1, got {getattr(settings, name)}.")
+    if not 0 <= settings.validation_split < 1:
+        raise ValueError(
+            f"`validation_split` must be a number in [0, 1), got {settings.validation_split}."
+        )
+    if settings.workers is not None and settings.workers < 1:
+        raise ValueError(f"`workers` must be at least 1, got {settings.workers}.")
+    if not 0 <= settings.start_epoch < settings.epochs:
+        raise ValueError(
+            f"`start_epoch` must lie in 0 ... epochs - 1 = {settings.epochs - 1}, got "
+            f"{settings.start_epoch}."
+        )
+    if not (math.isfinite(settings.lr) and settings.lr > 0):
+        raise ValueError(f"`lr` must be a finite number above 0, got {settings.lr}.")
+    if settings.lr_decay_step and settings.lr_type != "step":
+        raise ValueError(
+            f"`lr_decay_step` must be empty unless `lr_type` is step, got {settings.lr_type!r}."
+        )
+    if any(step < 1 for step in settings.lr_decay_step):
+        raise ValueError(f"`lr_decay_step` must be epochs from 1, got {settings.lr_decay_step}.")
+    if not (math.isfinite(settings.weight_decay) and settings.weight_decay >= 0):
+        raise ValueError(
+            f"`weight_decay` must be a finite number from 0, got {settings.weight_decay}."
+        )
+    if not 0 <= settings.momentum < 1:
+        raise ValueError(f"`momentum` must be a number in [0, 1), got {settings.momentum}.")
+    if settings.nesterov and not (settings.optimizer == "sgd" and settings.momentum):
+        raise ValueError(
+            "`nesterov` needs the `optimizer` sgd and a `momentum` above 0, got "
+            f"{settings.optimizer} and {settings.momentum}."
+        )
+    if not 0 <= settings.seed < 2**31:
+        raise ValueError(f"`seed` must lie in 0 ... 2^31 - 1, got {settings.seed}.")
+    _check_distillation(settings)
+    schedules.exponential_tau(0, settings.epochs, settings.tau_min, settings.tau_max)
+    schedules.learning_rate(0, settings.epochs, **settings.learning_rate_schedule)
+
+
+def _check_distillation(settings: Any) -> None:
+    for name in () if settings.teacher else OF_TEACHER:
+        if getattr(settings, name) != type(settings).__dataclass_fields__[name].default:
+            raise ValueError(
+                f"`{name}` needs a `teacher`, got {getattr(settings, name)!r} without one."
+            )
+    if not 0 <= settings.distill_weight <= 1:
+        raise ValueError(
+            f"`distill_weight` must be a number from 0 to 1, got {settings.distill_weight}."
+        )
+    # Below, its square and the logits divided by it leave the range of float32.
+    if not (math.isfinite(settings.temperature) and settings.temperature >= LEAST_TEMPERATURE):
+        raise ValueError(
+            f"`temperature` must be a finite number from {LEAST_TEMPERATURE}, got "
+            f"{settings.temperature}."
+        )
+    if not (
+        math.isfinite(settings.distill_features_weight) and settings.distill_features_weight >= 0
+    ):
+        raise ValueError(
+            "`distill_features_weight` must be a finite number from 0, got "
+            f"{settings.distill_features_weight}."
+        )
+    for pair in settings.distill_features:
+        if not all(pair.split("=")) or pair.count("=") > 1:
+            raise ValueError(f"`distill_features` must be NAME or NAME=TEACHER_NAME, got {pair!r}.")
