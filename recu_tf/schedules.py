@@ -167,12 +167,14 @@ class LearningRateScheduler(_EpochScheduler):
 
     Args:
         epochs: the number of epochs of the whole training.
-        steps_per_epoch: needed where `fit` is called for the rest of an epoch; None means that the
-            first step of `fit` is the first of an epoch.
+        steps_per_epoch: needed where `fit` is called for the rest of an epoch, and by `one_cycle`
+            with a data set of unknown length; None means that the first step of `fit` is the first
+            of an epoch.
         **schedule: `lr`, `lr_type`, `warm_up` and `lr_decay_step` of `learning_rate`.
 
     Raises:
-        ValueError: see `learning_rate`; when training begins: it runs for more than `epochs`.
+        ValueError: see `learning_rate`; when training begins: it runs for more than `epochs`, or
+            `steps_per_epoch` is needed.
     """
 
     def __init__(self, epochs: int, *, steps_per_epoch: int | None = None, **schedule):
@@ -182,6 +184,15 @@ class LearningRateScheduler(_EpochScheduler):
         self.schedule = schedule
         self._epoch = 0
 
+    def on_train_begin(self, logs=None):
+        """Checks that the lengths of the training and of its epochs are known."""
+        super().on_train_begin(logs)
+        is_known = self.params.get("steps") or self.steps_per_epoch
+        if self.schedule.get("lr_type") == "one_cycle" and not is_known:
+            raise ValueError(
+                "`steps_per_epoch` must be given for one_cycle with a data set of unknown length."
+            )
+
     def on_epoch_begin(self, epoch, logs=None):
         """Sets the learning rate."""
         self._epoch = epoch
@@ -190,7 +201,7 @@ class LearningRateScheduler(_EpochScheduler):
     def on_train_batch_begin(self, batch, logs=None):
         """Sets the learning rate of a step, where each has its own."""
         if self.schedule.get("lr_type") == "one_cycle":
-            length = self.params["steps"]
+            length = self.params["steps"] or self.steps_per_epoch
             steps = self.steps_per_epoch or length
             self._set_rate(self._epoch + (steps - length + batch) / steps)
 

@@ -7,7 +7,7 @@ from recu_tf import evaluation, networks, runs
 __all__ = ["measure_best_model"]
 
 
-def measure_best_model(run: runs.Run, batches: tf.data.Dataset, dataset: str) -> None:
+def measure_best_model(run: runs.Run, batches: tf.data.Dataset) -> None:
     """Measures the best model of a run on the test images, and keeps the result.
 
     `test` in `config.json` gets the `epoch` of the model, counted from 0, its `top_1`, `top_5` and
@@ -16,15 +16,9 @@ def measure_best_model(run: runs.Run, batches: tf.data.Dataset, dataset: str) ->
     Args:
         run: whose training has ended.
         batches: of (images, labels), the test images.
-        dataset: name of the data set, for errors.
-
-    Raises:
-        ValueError: an image cannot be read.
     """
     best = run.find_best_epoch()
     classifier = networks.make_keras_classifier(run.load_model("best"))
-    values = evaluation.evaluate(
-        classifier.predict, evaluation.name_broken_images(batches, dataset)
-    )
+    values = evaluation.evaluate(classifier.predict, batches)
     run.config = {**run.config, "test": {"epoch": best["epoch"], **values}}
     run.write_config()

@@ -164,7 +164,7 @@ def train(
                     all_callbacks.append(progress)
                 _fit(prepared, first_step, [*all_callbacks, *loggers, *callbacks])
             if run is not None and prepared.images.test is not None and run.metrics():
-                measure_best_model(run, prepared.images.test, settings.dataset)
+                measure_best_model(run, prepared.images.test)
     return run
 
 

@@ -189,3 +189,15 @@ def test_one_cycle_sets_the_rate_of_every_step():
         images[2:], np.zeros((6, 2)), initial_epoch=1, epochs=2, callbacks=[rest, rates], **options
     )
     np.testing.assert_allclose(rates.seen, expected[5:8], rtol=1e-6)
+    # Keras learns the length of a generator's epoch only at the end of the first.
+    shapes = model.input_shape[1:], (2,)
+    pairs = tf.data.Dataset.from_generator(
+        lambda: (tuple(map(np.zeros, shapes)) for _ in range(8)),
+        output_signature=tuple(map(tf.TensorSpec, shapes)),
+    )
+    rates.seen.clear()
+    known = LearningRateScheduler(3, steps_per_epoch=4, **schedule)
+    model.fit(pairs.batch(2), epochs=2, callbacks=[known, rates], verbose=0)
+    np.testing.assert_allclose(rates.seen, expected[:8], rtol=1e-6)
+    with pytest.raises(ValueError, match="`steps_per_epoch` must be given for one_cycle"):
+        model.fit(pairs.batch(2), callbacks=[scheduler], verbose=0)

@@ -225,6 +225,16 @@ def test_wrong_label_in_a_later_batch_ends_the_training_in_one_line(tmp_path):
         train(tmp_path / "run", given=(batches, ARRAYS[1]))
 
 
+def test_wrong_label_among_test_images_is_one_line(tmp_path):
+    images, labels = make_arrays(4)
+    labels[-1] = 7
+    test = tf.data.Dataset.from_tensor_slices((images, labels)).batch(2)
+    settings = replace(SETTINGS, epochs=1, validation_split=1 / 3)
+    model = flat_model((6, 6, 3), CLASSES)
+    with pytest.raises(ValueError, match=r"^`data` must have labels from 0 to 2, the classes\.$"):
+        train(tmp_path / "run", settings=settings, model=model, given=(ARRAYS[0], test))
+
+
 def keras_model(*layers, **options):
     return tf.keras.Sequential([tf.keras.Input((6, 6, 3), **options), *layers])
 
