@@ -106,6 +106,18 @@ def _list_images_of_each(folder: Path, folders: list[Path]) -> list[list[str]]:
     return files
 
 
+def _collect(
+    files: list[list[str]], labels: Iterable[int], class_names: tuple[str, ...]
+) -> ImageFiles:
+    """The images of all folders in one list, each with the label of its folder."""
+    pairs = list(zip(files, labels, strict=True))
+    return ImageFiles(
+        [path for images, _ in pairs for path in images],
+        [label for images, label in pairs for _ in images],
+        class_names,
+    )
+
+
 def list_folder_files(split: str, data_path: str | None) -> ImageFiles:
     """Lists the images of a data set with a folder for each class.
 
@@ -142,15 +154,7 @@ def list_folder_files(split: str, data_path: str | None) -> ImageFiles:
         missing = sorted(set(classes) - {path.name for path in folders})
         if missing:
             warnings.warn(f"{folder} has no images of {', '.join(missing[:5])}.", stacklevel=2)
-    return ImageFiles(
-        [path for images in files for path in images],
-        [
-            classes.index(path.name)
-            for path, images in zip(folders, files, strict=True)
-            for _ in images
-        ],
-        classes,
-    )
+    return _collect(files, [classes.index(path.name) for path in folders], classes)
 
 
 def list_image_files(folder: str | os.PathLike) -> ImageFiles:
@@ -183,9 +187,7 @@ def list_image_files(folder: str | os.PathLike) -> ImageFiles:
         return ImageFiles(images, [], ())
     folders = _list_subfolders(folder)
     files = _list_images_of_each(folder, folders)
-    labels = [label for label, images in enumerate(files) for _ in images]
-    names = tuple(path.name for path in folders)
-    return ImageFiles([path for images in files for path in images], labels, names)
+    return _collect(files, range(len(folders)), tuple(path.name for path in folders))
 
 
 def list_tiny_imagenet_files(split: str, data_path: str | None) -> ImageFiles:
@@ -219,8 +221,7 @@ def list_tiny_imagenet_files(split: str, data_path: str | None) -> ImageFiles:
     if split == "train":
         folders = [root / "train" / name / "images" for name in classes]
         files = _list_images_of_each(root / "train", folders)
-        labels = [label for label, images in enumerate(files) for _ in images]
-        return ImageFiles([path for images in files for path in images], labels, classes)
+        return _collect(files, range(len(folders)), classes)
     if (root / "val" / classes[0]).is_dir():
         return list_folder_files("test", str(root))
     annotations = root / "val" / "val_annotations.txt"
