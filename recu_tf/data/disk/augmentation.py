@@ -52,7 +52,7 @@ def choose_crop(size: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
     # Height first: it is divided by the square root of the aspect, the width multiplied.
     signs = tf.constant([[-steepest], [steepest]])
     tries = tf.round(sides * tf.exp(signs * (2 * stretches - 1)))
-    fits = tf.reduce_all(tries <= size[:, None], axis=0)
+    fits = tf.reduce_all((tries > 0) & (tries <= size[:, None]), axis=0)
     # The centred crop comes after the tries and always fits.
     middle = tf.minimum(size, tf.round(size[::-1] * ASPECT))
     chosen = tf.argmax(tf.concat([fits, [True]], 0))

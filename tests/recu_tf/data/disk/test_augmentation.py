@@ -27,7 +27,7 @@ def torchvision_windows(height, width, count):
             area = height * width * rng.uniform(0.08, 1.25)
             aspect = np.exp(rng.uniform(np.log(3 / 4), np.log(4 / 3)))
             w, h = round(np.sqrt(area * aspect)), round(np.sqrt(area / aspect))
-            if w <= width and h <= height:
+            if 0 < w <= width and 0 < h <= height:
                 break
         else:
             w, h = min(width, round(height * 4 / 3)), min(height, round(width * 4 / 3))
@@ -66,6 +66,14 @@ def test_an_image_that_no_try_fits_is_cut_in_the_middle():
     for size, expected in (((10, 401), (0, 194, 10, 13)), ((401, 10), (194, 0, 13, 10))):
         numbers = tf.ones(RANDOM_NUMBERS) * 0.99
         np.testing.assert_array_equal(choose_crop(tf.constant(size), numbers), expected)
+
+
+def test_of_a_single_pixel_no_less_is_taken():
+    numbers = tf.zeros(RANDOM_NUMBERS)  # the smallest area of each try
+    np.testing.assert_array_equal(choose_crop(tf.constant([1, 1]), numbers), [0, 0, 1, 1])
+    pixel = np.full((1, 1, 3), 200, np.uint8)
+    for contents in (tf.io.encode_png(pixel), tf.io.encode_jpeg(pixel)):
+        assert (random_resized_crop(contents, numbers).numpy() == 200).all()
 
 
 def test_jpegs_cut_while_decoding_are_those_cut_afterwards():
