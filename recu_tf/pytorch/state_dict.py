@@ -47,7 +47,10 @@ def from_state_dict(
     model, dataset = resolve_network(arrays, model=model, dataset=dataset)
     if dataset is None:
         raise ValueError("`dataset` cannot be inferred: no data set has this number of classes.")
-    classes = arrays.get("fc.weight", np.empty(0)).shape[0] if dataset == "folder" else None
+    classes = None
+    if dataset == "folder":
+        # If there is no such tensor, or one of another shape, `_check` names it.
+        classes = max([2, *np.shape(arrays.get("fc.weight"))[:1]])
     network = models.build(model, dataset, num_classes=classes, rotated=True)
     tensors = {tensor.name: tensor for tensor in list_tensors(network)}
     _check(arrays, tensors, model, dataset)

@@ -1,11 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import shared
 from published_weights import CHECKPOINT, NETWORKS, images, published_weights, vectors
 
-from recu_tf import data, optimizers, pytorch
+from recu_tf import data, models, optimizers, pytorch
 from recu_tf.layers import Rotate180
+from recu_tf.models import resnet
 from recu_tf.pytorch.tensor_names import list_tensors
 
 # One of each block on CIFAR; the others repeat their blocks, or take seconds each.
@@ -137,6 +140,21 @@ def test_every_wrong_tensor_is_named_in_one_error():
         "outside (0.5, 1]: layer1.0.conv1.tau.",
     ):
         assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("tensors", "problem"),
+    [
+        ({}, "missing: .* and 5 more"),
+        ({"fc.weight": np.float32(3)}, r"fc.weight \(\) instead of \(2, 8\)"),
+        ({"fc.weight": np.zeros((1, 8))}, r"fc.weight \(1, 8\) instead of \(2, 8\)"),
+    ],
+)
+def test_odd_classifier_for_any_number_of_classes_is_named(monkeypatch, tensors, problem):
+    small = replace(resnet.imagenet_resnet18, stages=((1, 8),))
+    monkeypatch.setitem(models.IMAGENET_NETWORKS, "resnet18_1w1a", small)
+    with pytest.raises(ValueError, match=f"does not belong to resnet18_1w1a .*{problem}"):
+        pytorch.from_state_dict(tensors, model="resnet18_1w1a", dataset="folder")
 
 
 def test_another_network_is_refused():
