@@ -19,6 +19,8 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from recu_tf.latent_weights import read_latent_weights
+
 __all__ = ["BatchNormalization", "synchronize_batch_norm"]
 
 
@@ -120,5 +122,5 @@ def synchronize_batch_norm(network: tf.keras.Model) -> tf.keras.Model:
         return type(layer).from_config(config)
 
     clone = tf.keras.models.clone_model(network, clone_function=copy)
-    clone.set_weights(network.get_weights())
+    clone.set_weights(read_latent_weights(network))
     return clone

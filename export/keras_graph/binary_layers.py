@@ -7,6 +7,7 @@ import larq as lq
 import numpy as np
 import tensorflow as tf
 
+from recu_tf.latent_weights import get_latent
 from recu_tf.quantized_scope import preserve_quantized_scope
 
 __all__ = [
@@ -98,7 +99,7 @@ def get_latent_kernel(layer: Layer) -> np.ndarray | None:
     for name in KERNELS:
         kernel = getattr(layer, name, None)
         if kernel is not None:
-            return getattr(kernel, "latent_variable", kernel).numpy()
+            return get_latent(kernel).numpy()
     return None
 
 

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from recu_tf import choices
 from recu_tf.choices import MODELS, NETWORK_NAMES, NETWORK_PRECISIONS, ZOO_MODELS
+from recu_tf.latent_weights import copy_weights
 from recu_tf.layers import BinaryConv2D, Rotate180
 from recu_tf.models import resnet, two_stage, vgg, zoo_names
 from recu_tf.models.network_arguments import read_input_shape, read_num_classes
@@ -234,8 +235,6 @@ def build_like(
     if input_quantizer is not None:
         variant["input_quantizer"] = input_quantizer
     copy = build_untrained(name, dataset, **variant)
-    weights = network.get_weights()
-    if [array.shape for array in weights] != [tuple(weight.shape) for weight in copy.weights]:
+    if not copy_weights(network, copy):
         raise ValueError(f"`network` must be a {name} for {dataset}, got {network.name!r}.")
-    copy.set_weights(weights)
     return copy

@@ -15,11 +15,11 @@ signs would not come back, all of them negative by rounding, keeps its kernel in
 
 import io
 
-import larq as lq
 import numpy as np
 import tensorflow as tf
 
 from recu_tf.kernel_axes import find_kernel_quantizers
+from recu_tf.latent_weights import get_latent, read_latent_weights
 from recu_tf.quantizers import ReCU, recu
 from recu_tf.quantizers.standardization import weight_axes
 
@@ -53,9 +53,7 @@ def pack(network: tf.keras.Model) -> bytes:
     """
     axes = _find_axes(network)
     is_packed, signs, scales, values = [], [], [], []
-    # Within a quantized scope, kernels would give their signs.
-    with lq.context.quantized_scope(False):
-        arrays = network.get_weights()
+    arrays = read_latent_weights(network)
     for number, (variable, array) in enumerate(zip(network.weights, arrays, strict=True)):
         packed = _pack_kernel(array, axes[number]) if number in axes else None
         is_packed.append(packed is not None)
@@ -122,18 +120,13 @@ def unpack(content: bytes, network: tf.keras.Model) -> None:
 def _find_axes(network: tf.keras.Model) -> dict[int, int | tuple[int, ...]]:
     """The axes of the filters of each kernel that has ReCU, by its number among all weights."""
     axes = {}
-    numbers = {id(_get_latent(weight)): number for number, weight in enumerate(network.weights)}
+    numbers = {id(get_latent(weight)): number for number, weight in enumerate(network.weights)}
     for layer in network.layers:
         for argument, quantizer in find_kernel_quantizers(layer).items():
             if isinstance(quantizer, ReCU):
                 kernel = getattr(layer, KERNELS[argument])
-                axes[numbers[id(_get_latent(kernel))]] = quantizer.axis
+                axes[numbers[id(get_latent(kernel))]] = quantizer.axis
     return axes
-
-
-def _get_latent(variable: tf.Variable) -> tf.Variable:
-    """The variable that Larq's layers wrap into one that gives its signs."""
-    return getattr(variable, "latent_variable", variable)
 
 
 def _find_weight_axes(shape: tuple[int, ...], axis: int | tuple[int, ...]) -> tuple[int, ...]:

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-import larq as lq
 import tensorflow as tf
 
 from recu_tf import choices, pretrained
+from recu_tf.latent_weights import copy_weights
 from recu_tf.models import sign_and_scale, zoo, zoo_names, zoo_weights
 from recu_tf.models.registry import (
     DATASET_CLASSES,
@@ -216,12 +216,8 @@ def _build_loaded(
     found = get_variant(loaded.model)
     options = _combine(dataset, chosen, found, path)
     network = build_untrained(name, dataset, **{**options, **quantizer})
-    # Within a quantized scope, kernels would give their signs.
-    with lq.context.quantized_scope(False):
-        arrays = loaded.model.get_weights()
-    if [array.shape for array in arrays] != [tuple(weight.shape) for weight in network.weights]:
+    if not copy_weights(loaded.model, network):
         raise ValueError(f"`weights` must be a network of {name} for {dataset}, {path} is another.")
-    network.set_weights(arrays)
     return network
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from recu_tf import layers
+from recu_tf.latent_weights import get_latent
 from recu_tf.quantizers import ReCU
 
 __all__ = ["PublishedTensor", "join_names", "list_tensors", "strip_module_prefix"]
@@ -95,8 +96,7 @@ def _describe_convolution(layer: tf.keras.layers.Conv2D, rotated: bool) -> Publi
     return PublishedTensor(
         f"{layer.name}.weight",
         (filters, inputs, height, width),
-        # Larq wraps the latent weights that it quantizes.
-        getattr(layer.kernel, "latent_variable", layer.kernel),
+        get_latent(layer.kernel),
         lambda array: array.transpose(2, 3, 1, 0)[order, order],
     )
 

@@ -117,7 +117,8 @@ class ReCU(lq.quantizers.Quantizer):
                 self.attach_to(layer)
             except ValueError as error:
                 # The layer has opened Larq's scope in which kernels are their signs, and leaves it
-                # open on errors: all models saved from then on would hold signs for weights.
+                # open on errors: all models saved from then on would hold signs for weights. A
+                # scope that the caller had opened is closed as well: nothing tells the two apart.
                 lq.context.quantized_scope(False).__enter__()
                 # Not a ValueError: when converting a kernel raises that, TensorFlow tries again.
                 raise RuntimeError(str(error)) from error

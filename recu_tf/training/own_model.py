@@ -8,6 +8,7 @@ import tensorflow as tf
 from tf_keras.saving import serialize_keras_object
 
 from recu_tf.larq_warnings import silence_advice
+from recu_tf.latent_weights import read_latent_weights
 from recu_tf.models.copying import Copying, check_model
 from recu_tf.quantized_scope import preserve_quantized_scope
 
@@ -133,7 +134,7 @@ def rename_layers(model: tf.keras.Model, names: Sequence[str]) -> tf.keras.Model
     renamed = _rename(_serialize(model), dict(zip(own_names, names, strict=True)))
     with silence_advice(), preserve_quantized_scope():
         copy = tf.keras.models.model_from_json(json.dumps(renamed))
-    copy.set_weights(model.get_weights())
+    copy.set_weights(read_latent_weights(model))
     return copy
 
 
