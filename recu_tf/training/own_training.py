@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from recu_tf import data as known_data
 from recu_tf import models, runs
-from recu_tf.choices import APPROX_SIGN, OWN
+from recu_tf.choices import APPROX_SIGN, BINARY, OWN
 from recu_tf.data import Normalization, OwnImages
 from recu_tf.pixel_scaling import (
     PIXELS,
@@ -93,6 +93,7 @@ def read_own(
             "model",
             precision="float32",
             sync_batch_norm=False,
+            network_precision=BINARY,
             input_quantizer=APPROX_SIGN,
         )
         if data is None and scales_pixels(model):
@@ -132,6 +133,7 @@ REASONS = {
     "precision": "a model keeps the precision of each layer that it was built with",
     "sync_batch_norm": "a model keeps its batch norms, which tf.keras.layers.BatchNormalization "
     "synchronizes if it is built with synchronized=True",
+    "network_precision": "a model keeps its convolutions",
     "input_quantizer": "a model keeps its quantizers",
     "data_path": "that is where a named data set lies",
     "skip_broken": "that is for files of a named data set; .ignore_errors() leaves elements out",

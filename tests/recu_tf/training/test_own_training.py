@@ -259,6 +259,8 @@ def test_models_that_cannot_be_trained_are_refused(tmp_path):
         assert "\n" not in str(caught.value)
     with pytest.raises(ValueError, match="`precision` must be float32 with `model`"):
         train(tmp_path / "run", settings=Settings(precision="mixed_float16"))
+    with pytest.raises(ValueError, match="`network_precision` must be binary with `model`"):
+        train(tmp_path / "run", settings=Settings(network_precision="float"))
     with pytest.raises(ValueError, match="`callbacks` must be instances"):
         train(tmp_path / "run", callbacks=[print])
     with pytest.raises(ValueError, match="`callbacks` must be a list of callbacks"):
