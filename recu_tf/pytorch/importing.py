@@ -12,6 +12,8 @@ from recu_tf.pytorch.identification import resolve_network
 from recu_tf.pytorch.state_dict import from_state_dict
 from recu_tf.runs import WHICH, Run
 from recu_tf.runs.directories import create_directory
+from recu_tf.runs.locking import lock_directory
+from recu_tf.runs.run import LEFTOVERS
 from recu_tf.settings import Settings
 
 __all__ = ["import_checkpoint"]
@@ -45,7 +47,7 @@ def import_checkpoint(
     Raises:
         FileExistsError: the directory is not empty.
         FileNotFoundError, ImportError, ValueError: see `recu_tf.pytorch`.
-        OSError: the directory cannot be written.
+        OSError: the directory cannot be written, or another process is training in it.
     """
     if not str(directory):
         raise ValueError("`directory` (--out) must name a run directory, got ''.")
@@ -72,5 +74,9 @@ def import_checkpoint(
         run = Run.create(Path(aside) / "run", config)
         for which in WHICH:
             run.save_model(network, which)
-        os.replace(run.path, directory)
+        # Locked, so that no training that has just begun there loses its lock.
+        with lock_directory(directory):
+            for name in LEFTOVERS:
+                (directory / name).unlink(missing_ok=True)
+            os.replace(run.path, directory)
     return Run.open(directory)

@@ -33,7 +33,7 @@ from recu_tf.runs.run_config import (
     write_config,
 )
 
-__all__ = ["TEST_IMAGES", "WHICH", "Run"]
+__all__ = ["LEFTOVERS", "TEST_IMAGES", "WHICH", "Run"]
 
 WHICH = ("best", "last")
 TEST_IMAGES = "test images"  # that choose the best epoch, as published, unless a run says otherwise
