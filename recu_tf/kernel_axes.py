@@ -4,9 +4,22 @@ import larq as lq
 import tensorflow as tf
 from tf_keras.src.engine import base_layer_utils
 
-__all__ = ["find_filter_axis", "find_kernel_quantizers", "get_calling_layer", "is_filter_axis"]
+__all__ = [
+    "KERNELS",
+    "KERNEL_QUANTIZERS",
+    "find_filter_axis",
+    "find_kernel_quantizers",
+    "get_calling_layer",
+    "is_filter_axis",
+]
 
-KERNEL_QUANTIZERS = ("kernel_quantizer", "depthwise_quantizer", "pointwise_quantizer")
+# The attributes in which Larq's layers keep their quantizers, and the kernels these quantize.
+KERNELS = {
+    "kernel_quantizer": "kernel",
+    "depthwise_quantizer": "depthwise_kernel",
+    "pointwise_quantizer": "pointwise_kernel",
+}
+KERNEL_QUANTIZERS = tuple(KERNELS)
 
 # Layers whose kernels do not have their filters on the last axis.
 DEPTHWISE = (

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
+from recu_tf.kernel_axes import KERNELS, find_kernel_quantizers
 from recu_tf.metrics.kernel_metrics import (
     METRICS,
     entropy_of_signs,
@@ -16,13 +17,6 @@ from recu_tf.metrics.kernel_metrics import (
 from recu_tf.quantizers import ReCU, standardize_kernel
 
 __all__ = ["Diagnostics", "find_quantized_kernels"]
-
-# The attributes in which Larq's layers keep their quantizers, and the kernels these quantize.
-_KERNELS = {
-    "kernel_quantizer": "kernel",
-    "depthwise_quantizer": "depthwise_kernel",
-    "pointwise_quantizer": "pointwise_kernel",
-}
 
 
 def find_quantized_kernels(
@@ -43,10 +37,10 @@ def find_quantized_kernels(
     """
     found = {}
     for layer in model.submodules:
-        for attribute, kernel in _KERNELS.items():
-            quantizer = getattr(layer, attribute, None)
+        for argument, quantizer in find_kernel_quantizers(layer).items():
             if not isinstance(quantizer, ReCU):
                 continue
+            kernel = KERNELS[argument]
             if not layer.built:
                 raise ValueError(
                     f"`model` must be built, got {model.name!r}, whose layer {layer.name!r} has no "

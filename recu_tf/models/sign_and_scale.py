@@ -18,18 +18,13 @@ import io
 import numpy as np
 import tensorflow as tf
 
-from recu_tf.kernel_axes import find_kernel_quantizers
+from recu_tf.kernel_axes import KERNELS, find_kernel_quantizers
 from recu_tf.latent_weights import get_latent, read_latent_weights
 from recu_tf.quantizers import ReCU, recu
 from recu_tf.quantizers.standardization import weight_axes
 
 __all__ = ["pack", "unpack"]
 
-KERNELS = {
-    "kernel_quantizer": "kernel",
-    "depthwise_quantizer": "depthwise_kernel",
-    "pointwise_quantizer": "pointwise_kernel",
-}
 # Magnitudes of restored weights, as multiples of their mean: even the smallest is far from 0 for
 # the rounding of a filter's mean.
 SPREAD = (0.02, 1.98)
