@@ -78,8 +78,8 @@ def evaluate(
         of_label = np.take_along_axis(outputs, labels[:, np.newaxis], axis=1)
         earlier = np.arange(classes) < labels[:, np.newaxis]
         rank = ((outputs > of_label) | ((outputs == of_label) & earlier)).sum(axis=1)
-        finite = ~np.isnan(outputs).any(axis=1)
-        correct += [(finite & (rank < top)).sum() for top in (1, 5)]
+        is_number = ~np.isnan(outputs).any(axis=1)
+        correct += [(is_number & (rank < top)).sum() for top in (1, 5)]
         probabilities = probabilities and are_probabilities(outputs)
         largest = outputs.max(axis=1, keepdims=True)
         log_sums = np.log(np.exp(outputs - largest).sum(axis=1, keepdims=True)) + largest

@@ -7,10 +7,10 @@ from tf_keras.src.engine import base_layer_utils
 __all__ = [
     "KERNELS",
     "KERNEL_QUANTIZERS",
+    "accepts_axis",
     "find_filter_axis",
     "find_kernel_quantizers",
     "get_calling_layer",
-    "is_filter_axis",
 ]
 
 # The attributes in which Larq's layers keep their quantizers, and the kernels these quantize.
@@ -59,10 +59,8 @@ def find_filter_axis(layer: tf.keras.layers.Layer, argument: str) -> int | tuple
     return -1
 
 
-def is_filter_axis(
-    layer: tf.keras.layers.Layer, argument: str, axis: int | tuple[int, ...]
-) -> bool:
-    """Whether an axis indexes the output filters; of kernels with filters last, any is accepted.
+def accepts_axis(layer: tf.keras.layers.Layer, argument: str, axis: int | tuple[int, ...]) -> bool:
+    """Whether `ReCU` may have an axis: of kernels with filters last any, else that of the filters.
 
     Args:
         layer: as for `find_filter_axis`.

@@ -7,6 +7,7 @@ import larq as lq
 import numpy as np
 import tensorflow as tf
 
+from recu_tf.kernel_axes import find_kernel_quantizers
 from recu_tf.latent_weights import get_latent
 from recu_tf.quantized_scope import preserve_quantized_scope
 
@@ -27,7 +28,6 @@ __all__ = [
 Layer = tf.keras.layers.Layer
 
 KERNELS = ("kernel", "depthwise_kernel")
-KERNEL_QUANTIZERS = ("kernel_quantizer", "depthwise_quantizer", "pointwise_quantizer")
 
 
 def list_layers_by_path(model: tf.keras.Model) -> dict[str, Layer]:
@@ -67,8 +67,7 @@ def choose_titles(layers: dict[str, Layer]) -> dict[int, str]:
 
 def get_kernel_quantizers(layer: Layer) -> list:
     """The quantizers of a layer's kernels: two in a separable convolution."""
-    found = [getattr(layer, name, None) for name in KERNEL_QUANTIZERS]
-    return [quantizer for quantizer in found if quantizer is not None]
+    return list(find_kernel_quantizers(layer).values())
 
 
 def get_input_quantizer(layer: Layer):

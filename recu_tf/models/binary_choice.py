@@ -151,8 +151,8 @@ def _find_projections(flow: Flow) -> list[Layer]:
             read = set(flow.trace_back(producer.inputs[0]))
             for other in set(call.inputs) - {term}:
                 ancestors = flow.find_ancestors(other)
-                has_kernels = read.isdisjoint(flow.trace_back(other))
-                if has_kernels and source not in ancestors and read & ancestors:
+                passes_kernels = read.isdisjoint(flow.trace_back(other))
+                if passes_kernels and source not in ancestors and read & ancestors:
                     found.append(producer.layer)
     return found
 

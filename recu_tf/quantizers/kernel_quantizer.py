@@ -8,10 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 from recu_tf.kernel_axes import (
+    accepts_axis,
     find_filter_axis,
     find_kernel_quantizers,
     get_calling_layer,
-    is_filter_axis,
 )
 from recu_tf.quantizers.rectified_clamp import recu
 from recu_tf.quantizers.standardization import check_tau
@@ -96,7 +96,7 @@ class ReCU(lq.quantizers.Quantizer):
                 f'{" and ".join(owners)}: pass "recu", or a separate ReCU(), for each.'
             )
         axis, given = find_filter_axis(layer, arguments[0]), self._given_axis
-        if given is not None and not is_filter_axis(layer, arguments[0], given):
+        if given is not None and not accepts_axis(layer, arguments[0], given):
             raise ValueError(
                 f"`axis` of {owners[0]} must be {axis}, where a {type(layer).__name__} has its "
                 f"filters, got {given}. Without `axis`, the quantizer finds it in its layer."
