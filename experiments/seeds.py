@@ -7,10 +7,12 @@ from pathlib import Path
 from tabulate import tabulate
 
 from experiments.stages import list_stages
-from experiments.training_settings import has_run, resolve
+from experiments.training_settings import resolve
 from recu_tf.runs import Run
+from recu_tf.runs.atomic_write import write_json
+from recu_tf.runs.directories import has_run
 from recu_tf.settings import Settings
-from recu_tf.training.seed_summary import summarize_runs, write_summary
+from recu_tf.training.seed_summary import summarize_runs
 
 __all__ = ["train_seeds"]
 
@@ -48,7 +50,7 @@ def train_seeds(
     if None in trained:
         return "The chief has the results."
     summary = summarize_runs(trained)
-    write_summary(root / SUMMARY, summary)
+    write_json(root / SUMMARY, summary)
     return f"\n{_format_summary(summary)}\nWritten: {root / SUMMARY}"
 
 

@@ -8,11 +8,12 @@ from experiments.recipes import DATASET_DEFAULTS, RECIPES, Recipe
 from recu_tf import pretrained
 from recu_tf.networks import find_format
 from recu_tf.runs import Run
+from recu_tf.runs.directories import has_run
 from recu_tf.settings import Settings
 from recu_tf.settings_checks import OF_TEACHER
 from recu_tf.training.changes import SCHEDULE_SETTINGS
 
-__all__ = ["has_run", "resolve"]
+__all__ = ["resolve"]
 
 DEFAULTS = vars(Settings())
 # What the run to start from decides, unless it is given.
@@ -65,11 +66,6 @@ def _find_recorded(options: argparse.Namespace, directory: Path) -> Path | None:
         own, first = options.sibling
         candidates.append(first / directory.relative_to(own))
     return next(filter(has_run, candidates), None)
-
-
-def has_run(directory: Path) -> bool:
-    """Whether a directory holds a run."""
-    return (directory / "config.json").exists()
 
 
 def _list_given(options: argparse.Namespace) -> dict:

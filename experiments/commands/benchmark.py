@@ -1,7 +1,6 @@
 """`recu benchmark`: latency and memory of TFLite files and networks on this machine."""
 
 import argparse
-import json
 from pathlib import Path
 
 from experiments.declarations import FOLDER_OR_NETWORK, NAMED_NETWORK
@@ -54,7 +53,7 @@ def run(options: argparse.Namespace) -> None:
     """Measures, writes the numbers to --json and prints the tables."""
     from experiments.tflite_benchmark.benchmark_run import measure
     from experiments.tflite_benchmark.benchmark_text import as_text
-    from recu_tf.runs.atomic_write import write_aside
+    from recu_tf.runs.atomic_write import write_json
 
     _check_json_path(options.json, options.files)
     results = measure(
@@ -66,8 +65,7 @@ def run(options: argparse.Namespace) -> None:
         delegate_backends=options.delegate_backends,
     )
     if options.json is not None:
-        text = json.dumps(results.as_json(), indent=2) + "\n"
-        write_aside(Path(options.json), lambda aside: aside.write_text(text, "utf-8"))
+        write_json(Path(options.json), results.as_json())
     print(as_text(results, profile=options.profile))
 
 

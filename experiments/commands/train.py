@@ -197,8 +197,8 @@ def _train(
     options: argparse.Namespace, settings: Settings, directory: Path, whole: str | None
 ) -> Run | None:
     """Trains a run; `whole` is the command that resumes it and trains those after it."""
-    from experiments.training_settings import has_run
     from recu_tf import runs, training
+    from recu_tf.runs.directories import has_run
     from recu_tf.training.errors import LossNotFinite, TrainingInterrupted
 
     epochs_before = 0

@@ -11,7 +11,6 @@ else comes from the run. A network of that name is replaced.
 import argparse
 import datetime
 import hashlib
-import json
 import shlex
 import sys
 from collections.abc import Callable
@@ -25,7 +24,7 @@ from recu_tf import data, evaluation, models, networks, pretrained
 from recu_tf.models import sign_and_scale
 from recu_tf.networks import make_keras_classifier
 from recu_tf.runs import Run
-from recu_tf.runs.atomic_write import write_aside
+from recu_tf.runs.atomic_write import write_aside, write_json
 from recu_tf.settings import Settings
 
 __all__ = ["pack"]
@@ -148,10 +147,8 @@ def _write(entry: pretrained.Pretrained, content: bytes) -> None:
     fields = {name: asdict(entries[name]) for name in sorted(entries)}
     for values in fields.values():
         del values["name"]
-    text = json.dumps(fields, indent=2) + "\n"
     write_aside(entry.path, lambda aside: aside.write_bytes(content))
-    index = pretrained.FOLDER / pretrained.INDEX
-    write_aside(index, lambda aside: aside.write_text(text, "utf-8"))
+    write_json(pretrained.FOLDER / pretrained.INDEX, fields)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 
 from experiments.report.run_data import Contents, LayerWeights, parse_number
 from recu_tf import runs
+from recu_tf.runs.directories import has_run
 from recu_tf.training.seed_summary import summarize_values
 
 __all__ = ["Group", "find_groups", "merge"]
@@ -42,7 +43,7 @@ def find_groups(path: Path) -> list[Group]:
         ValueError: the runs differ in more than their seeds, or one's `config.json` is invalid.
     """
     found: dict[str, list[runs.Run]] = {}
-    if not (path / "config.json").exists():
+    if not has_run(path):
         # Of a file or nothing, there is nothing inside either.
         seeds = [inside for inside in path.glob(f"{SEED}*") if inside.name[len(SEED) :].isdigit()]
         for seed in sorted(seeds, key=lambda inside: int(inside.name[len(SEED) :])):

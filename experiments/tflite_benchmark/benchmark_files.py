@@ -12,6 +12,7 @@ from export.keras_graph.inputs_outputs import draw_inputs
 from export.reverification import find_recorded_network
 from export.tflite.flatbuffer import read
 from recu_tf.networks import find_format
+from recu_tf.runs.directories import has_run
 
 __all__ = ["File", "check_paths", "find_files"]
 
@@ -89,7 +90,7 @@ def _files(path: Path, weights: str | None) -> list[File]:
         return [_read(path, "")]
     inside = [path / name for name in INSIDE if (path / name).is_file()]
     source = path
-    if inside and not (path / "config.json").is_file():
+    if inside and not has_run(path):
         source = _find_source(inside[0].parent)
         if source is None:
             return [_read(inside[0], "")]

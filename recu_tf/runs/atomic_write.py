@@ -1,11 +1,12 @@
 """Replacing a file so that it is always complete: the new one, or the old one."""
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["name_unwritable_file", "write_aside"]
+__all__ = ["name_unwritable_file", "write_aside", "write_json"]
 
 
 def write_aside(path: Path, write: Callable[[Path], object]) -> None:
@@ -29,6 +30,16 @@ def write_aside(path: Path, write: Callable[[Path], object]) -> None:
             os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Writes a value of JSON's types to a file, in one step.
+
+    Raises:
+        OSError: see `write_aside`.
+    """
+    text = json.dumps(value, indent=2) + "\n"
+    write_aside(path, lambda aside: aside.write_text(text, "utf-8"))
 
 
 @contextmanager

@@ -1,8 +1,15 @@
-"""Creating the directories that runs are kept in."""
+"""The directories that runs are kept in: creating and recognising them."""
 
 from pathlib import Path
 
-__all__ = ["create_directory"]
+__all__ = ["CONFIG", "create_directory", "has_run"]
+
+CONFIG = "config.json"  # without it, a directory is none of a run
+
+
+def has_run(directory: Path) -> bool:
+    """Whether a directory holds a run."""
+    return (directory / CONFIG).exists()
 
 
 def create_directory(directory: Path, run: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from recu_tf.runs.directories import create_directory
+from recu_tf.runs.directories import create_directory, has_run
 
 __all__ = ["LOCK", "lock_directory"]
 
@@ -49,7 +49,7 @@ def lock_directory(directory: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        if not (directory / "config.json").exists():
+        if not has_run(directory):
             (directory / LOCK).unlink(missing_ok=True)
             with suppress(OSError):  # something else has been put there since
                 for path in created:

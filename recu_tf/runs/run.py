@@ -21,17 +21,11 @@ from recu_tf import inflation
 from recu_tf.data import Normalization
 from recu_tf.larq_warnings import silence_initializers
 from recu_tf.runs import metrics_file
-from recu_tf.runs.atomic_write import write_aside
-from recu_tf.runs.directories import create_directory
+from recu_tf.runs.atomic_write import write_aside, write_json
+from recu_tf.runs.directories import CONFIG, create_directory, has_run
 from recu_tf.runs.keras_file import load_keras, load_with_zoo
 from recu_tf.runs.locking import LOCK
-from recu_tf.runs.run_config import (
-    FORMAT,
-    PARTIAL_CONFIG,
-    list_versions,
-    read_config,
-    write_config,
-)
+from recu_tf.runs.run_config import FORMAT, PARTIAL_CONFIG, list_versions, read_config
 
 __all__ = ["LEFTOVERS", "TEST_IMAGES", "WHICH", "Run"]
 
@@ -65,13 +59,13 @@ class Run:
                 run.
         """
         path = Path(path)
-        if (path / "config.json").exists():
+        if has_run(path):
             raise FileExistsError(
                 f"{path} already holds a run. Train it further with --resume, use it with `recu "
                 f"evaluate {path}` or `recu export {path}`, or choose another name or remove the "
                 "directory to start a new run."
             )
-        if (path.absolute().parent / "config.json").exists():
+        if has_run(path.absolute().parent):
             raise FileExistsError(
                 f"{path} lies in {path.parent}, which holds a run; choose another name."
             )
@@ -104,7 +98,7 @@ class Run:
 
     def write_config(self) -> None:
         """Writes `config` to `config.json`."""
-        write_config(self.path / "config.json", self.config)
+        write_json(self.path / CONFIG, self.config)
 
     @classmethod
     def open(cls, path: str | os.PathLike) -> "Run":
@@ -118,7 +112,7 @@ class Run:
             ValueError: its `config.json` is invalid, see `recu_tf.runs.run_config.read_config`.
         """
         path = Path(path)
-        return cls(path, read_config(path / "config.json"))
+        return cls(path, read_config(path / CONFIG))
 
     @classmethod
     def find_around(cls, path: str | os.PathLike) -> "Run | None":
@@ -134,7 +128,7 @@ class Run:
             ValueError: there is a `config.json`, but it is invalid.
         """
         for directory in Path(path).resolve().parents[:2]:
-            if (directory / "config.json").exists():
+            if has_run(directory):
                 return cls.open(directory)
         return None
 

@@ -1,18 +1,16 @@
-"""`config.json` in a run directory: writing it, and reading and checking it."""
+"""`config.json` in a run directory: reading and checking it."""
 
-import json
 import platform
 from importlib import metadata
 from pathlib import Path
 
 from recu_tf import json_text
 from recu_tf.choices import OWN
-from recu_tf.runs.atomic_write import write_aside
 
-__all__ = ["FORMAT", "PARTIAL_CONFIG", "list_versions", "read_config", "write_config"]
+__all__ = ["FORMAT", "PARTIAL_CONFIG", "list_versions", "read_config"]
 
 FORMAT = 1
-PARTIAL_CONFIG = ".config.partial.json"  # what `write_config` writes before it renames it
+PARTIAL_CONFIG = ".config.partial.json"  # written before it is renamed
 REQUIRED_KEYS = (
     "versions",
     "settings",
@@ -28,20 +26,6 @@ def list_versions() -> dict[str, str]:
     """The installed versions of Python, of this library and of the packages it builds on."""
     packages = {name: metadata.version(name) for name in PACKAGES}
     return {"python": platform.python_version(), **packages}
-
-
-def write_config(path: Path, config: dict) -> None:
-    """Writes the configuration of a run, in one step.
-
-    Args:
-        path: of `config.json`.
-        config: of JSON's types.
-
-    Raises:
-        OSError: it cannot be written. An earlier file is unchanged.
-    """
-    text = json.dumps(config, indent=2) + "\n"
-    write_aside(path, lambda aside: aside.write_text(text, "utf-8"))
 
 
 def read_config(path: Path) -> dict:

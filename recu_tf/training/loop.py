@@ -14,6 +14,7 @@ from recu_tf.data import Normalization
 from recu_tf.metrics import Diagnostics
 from recu_tf.quantizers import ReCU
 from recu_tf.runs.checkpoints import Checkpoint
+from recu_tf.runs.directories import has_run
 from recu_tf.runs.locking import lock_directory
 from recu_tf.settings import Settings
 from recu_tf.training.changes import record_changes
@@ -118,7 +119,7 @@ def train(
     check_log(log)
     strategy = make_strategy(settings.strategy)
     chief = is_chief(strategy)
-    resume = resume and (directory / "config.json").exists()
+    resume = resume and has_run(directory)
     if chief and not resume:
         runs.Run.check_free(directory)
     settings, own = read_own(

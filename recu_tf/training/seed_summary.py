@@ -1,15 +1,12 @@
 """The results of trainings that differ in their seeds alone: each, their mean, their deviation."""
 
-import json
 import math
 import statistics
 from collections.abc import Sequence
-from pathlib import Path
 
 from recu_tf import runs
-from recu_tf.runs.atomic_write import write_aside
 
-__all__ = ["summarize_runs", "summarize_values", "write_summary"]
+__all__ = ["summarize_runs", "summarize_values"]
 
 
 def summarize_values(values: Sequence[float]) -> dict[str, float | None]:
@@ -67,13 +64,3 @@ def summarize_runs(trained: Sequence[runs.Run]) -> dict:
         "runs": rows,
         **{name: summarize_values([row[name] for row in rows]) for name in names},
     }
-
-
-def write_summary(path: Path, summary: dict) -> None:
-    """Writes what `summarize_runs` returns, in one step.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
-    text = json.dumps(summary, indent=2) + "\n"
-    write_aside(path, lambda aside: aside.write_text(text, "utf-8"))

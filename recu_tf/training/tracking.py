@@ -19,7 +19,8 @@ import tensorflow as tf
 
 from recu_tf.choices import LOGS
 from recu_tf.runs import Run
-from recu_tf.runs.atomic_write import write_aside
+from recu_tf.runs.atomic_write import write_json
+from recu_tf.runs.directories import has_run
 from recu_tf.training.errors import TrainingInterrupted
 from recu_tf.training.trackers import TRACKERS, Ending
 
@@ -86,7 +87,7 @@ class EpochLogger(tf.keras.callbacks.Callback):
 
     def finish(self, ending: Ending) -> None:
         """Sends what is left, and ends the run there."""
-        if not (self.directory / "config.json").exists():
+        if not has_run(self.directory):
             self._try(partial(self.tracker.finish, ending, {}))
             return
         self._send_epochs()
@@ -124,8 +125,7 @@ class EpochLogger(tf.keras.callbacks.Callback):
     def _keep(self) -> None:
         kept = _read(self.directory)
         kept[self.log] = {"id": self.tracker.run_id, "epochs": self.epochs}
-        text = json.dumps(kept, indent=2) + "\n"
-        write_aside(self.directory / FILE, lambda aside: aside.write_text(text, "utf-8"))
+        write_json(self.directory / FILE, kept)
 
 
 def _read(directory: Path) -> dict[str, dict]:
