@@ -93,6 +93,10 @@ class Sampler:
         missing = max(0, self.steps * self.batch_size - self.count)
         return tf.reshape(tf.pad(order, [[0, missing]]), [self.steps, self.batch_size])
 
+    def make_rows(self, epoch: tf.Tensor, skipped: tf.Tensor) -> tf.data.Dataset:
+        """The batches of an epoch as rows of images: the `make_epoch` of images in memory."""
+        return tf.data.Dataset.from_tensor_slices(self.shuffle_epoch(epoch)[skipped:])
+
     def derive_seed(self, step: tf.Tensor) -> tf.Tensor:
         """The seed, int32 (2,), of a step's random numbers; no epoch's seed equals it."""
         return tf.stack([self.seed, -1 - tf.cast(step, tf.int32)])

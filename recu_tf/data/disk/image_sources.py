@@ -51,8 +51,7 @@ def make_file_source(files: ImageFiles) -> ImageSource:
 
     def shuffle(sampler):
         def make_epoch(epoch, skipped):
-            rows = tf.data.Dataset.from_tensor_slices(sampler.shuffle_epoch(epoch)[skipped:])
-            return rows.map(
+            return sampler.make_rows(epoch, skipped).map(
                 lambda row: (tf.gather(paths, row), tf.gather(labels, row), tf.gather(paths, row))
             )
 

@@ -115,9 +115,6 @@ def make_training_batches(
     size = images.shape[1:3]
     labels = tf.constant(labels, tf.int64)
 
-    def make_epoch(epoch, skipped):
-        return tf.data.Dataset.from_tensor_slices(sampler.shuffle_epoch(epoch)[skipped:])
-
     def make_batch(step, begin, end, indices):
         rows = tf.range(begin, begin + sampler.shard_size)
         rows = tf.minimum(tf.ensure_shape(rows, [sampler.shard_size]), sampler.batch_size - 1)
@@ -126,7 +123,7 @@ def make_training_batches(
         return normalization(pixels)[: end - begin], targets[: end - begin]
 
     # Small batches: four of them are enough to stay ahead of any training step.
-    return sampler.make_batches(make_epoch).map(make_batch, tf.data.AUTOTUNE).prefetch(4)
+    return sampler.make_batches(sampler.make_rows).map(make_batch, tf.data.AUTOTUNE).prefetch(4)
 
 
 def make_test_batches(

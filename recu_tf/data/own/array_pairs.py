@@ -1,7 +1,6 @@
 """The caller's own images and labels in arrays, as batches."""
 
 import hashlib
-from functools import partial
 
 import numpy as np
 import tensorflow as tf
@@ -106,20 +105,17 @@ def make_array_batches(pair: ArrayPair, sampler: Sampler) -> tf.data.Dataset:
     """
     images, labels = tf.constant(pair.images), tf.constant(pair.labels)
 
-    def make_epoch(epoch, skipped):
-        return tf.data.Dataset.from_tensor_slices(sampler.shuffle_epoch(epoch)[skipped:])
-
     def make_batch(step, begin, end, indices):
         chosen = indices[begin:end]
         return tf.cast(tf.gather(images, chosen), tf.float32), tf.gather(labels, chosen)
 
-    return sampler.make_batches(make_epoch).map(make_batch, tf.data.AUTOTUNE).prefetch(4)
+    return sampler.make_batches(sampler.make_rows).map(make_batch, tf.data.AUTOTUNE).prefetch(4)
 
 
 def make_array_evaluation(pair: ArrayPair, batch_size: int) -> tf.data.Dataset:
     """Batches of (float32 images, int64 labels) in order, each image once."""
     batches = tf.data.Dataset.from_tensor_slices((pair.images, pair.labels)).batch(batch_size)
-    return batches.map(partial(_cast), tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+    return batches.map(_cast, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
 
 def _cast(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
