@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from recu_tf.functional import is_graph, nodes
 
-__all__ = ["as_logits", "ends_with_softmax"]
+__all__ = ["as_logits", "ends_with_softmax", "widen"]
 
 # Operations that change neither the values nor their order.
 PASSING = ("Identity", "StopGradient", "Cast", "Reshape", "Squeeze", "ExpandDims")
@@ -64,6 +64,11 @@ def _skip_passing(tensor: tf.Tensor) -> tf.Tensor:
     return tensor
 
 
+def widen(values: tf.Tensor) -> tf.Tensor:
+    """The same numbers in float32, unless they are of a wider type."""
+    return values if values.dtype.size >= 4 else tf.cast(values, tf.float32)
+
+
 def as_logits(probabilities: tf.Tensor) -> tf.Tensor:
     r"""The logits \(z\) whose softmax the probabilities \(p\) are.
 
@@ -90,6 +95,5 @@ def as_logits(probabilities: tf.Tensor) -> tf.Tensor:
             operation = operation.inputs[0].op
         if operation.type == "Softmax":
             return operation.inputs[0]
-    wide = probabilities.dtype if probabilities.dtype.size >= 4 else tf.float32
-    values = tf.cast(probabilities, wide)
-    return tf.math.log(tf.maximum(values, np.finfo(wide.as_numpy_dtype).tiny))
+    values = widen(probabilities)
+    return tf.math.log(tf.maximum(values, np.finfo(values.dtype.as_numpy_dtype).tiny))

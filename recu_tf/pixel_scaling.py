@@ -105,8 +105,7 @@ def denormalize(images: np.ndarray, normalization: Normalization) -> np.ndarray:
     Returns:
         uint8 of the same shape.
     """
-    pixels = 255 * (images * np.array(normalization.std) + np.array(normalization.mean))
-    return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+    return np.clip(np.rint(normalization.invert(images)), 0, 255).astype(np.uint8)
 
 
 def find_pixel_scaling(model: tf.keras.Model) -> Normalization | None:

@@ -33,3 +33,8 @@ class Normalization:
         shift = np.resize(np.array(self.mean) / self.std, size).astype(np.float32)
         rows = tf.reshape(tf.cast(pixels, tf.float32), [-1, size])
         return tf.reshape(rows * factor - shift, [-1, *pixels.shape[1:]])
+
+    def invert(self, images: tf.Tensor | np.ndarray) -> tf.Tensor:
+        """The pixels from 0 to 255 that images had before they were normalised, not rounded."""
+        std, mean = (tf.constant(255 * np.array(v), images.dtype) for v in (self.std, self.mean))
+        return images * std + mean

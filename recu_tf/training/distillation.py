@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from recu_tf.logits import widen
 from recu_tf.settings import Settings
 
 __all__ = [
@@ -13,7 +14,6 @@ __all__ = [
     "make_attention_map",
     "mix_losses",
     "soft_cross_entropy",
-    "widen",
 ]
 
 
@@ -44,11 +44,6 @@ class Distillation:
             tuple((name, teacher_name or name) for name, _, teacher_name in pairs),
             settings.distill_features_weight,
         )
-
-
-def widen(values: tf.Tensor) -> tf.Tensor:
-    """The same numbers in float32, unless they are of a wider type."""
-    return values if values.dtype.size >= 4 else tf.cast(values, tf.float32)
 
 
 def soft_cross_entropy(

@@ -2,13 +2,12 @@
 
 import tensorflow as tf
 
-from recu_tf.logits import as_logits, ends_with_softmax
+from recu_tf.logits import as_logits, ends_with_softmax, widen
 from recu_tf.training.distillation import (
     Distillation,
     compare_attention,
     mix_losses,
     soft_cross_entropy,
-    widen,
 )
 from recu_tf.training.feature_maps import with_maps
 from recu_tf.training.teachers import Teacher

@@ -40,21 +40,12 @@ def make_adapter(
     def adapt(images: tf.Tensor) -> tf.Tensor:
         images = tf.cast(images, tf.float32)
         if not same:
-            images = _to_pixels(images, normalization)
+            images = normalization.invert(images)
         if not same_size:
             images = resize(images, wanted_size)
         return images if same else wanted(images)
 
     return adapt
-
-
-def _to_pixels(images: tf.Tensor, normalization: Normalization) -> tf.Tensor:
-    """The pixels from 0 to 255 that images had before they were normalised, not rounded."""
-    std, mean = (
-        tf.constant(255 * np.array(values), images.dtype)
-        for values in (normalization.std, normalization.mean)
-    )
-    return images * std + mean
 
 
 def resize(images: tf.Tensor, size: Sequence[int]) -> tf.Tensor:
