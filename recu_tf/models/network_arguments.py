@@ -2,7 +2,7 @@
 
 import numbers
 
-__all__ = ["read_input_shape", "read_num_classes"]
+__all__ = ["check_size", "read_input_shape", "read_num_classes"]
 
 
 def read_input_shape(input_shape: object) -> tuple[int, int, int]:
@@ -24,6 +24,24 @@ def read_input_shape(input_shape: object) -> tuple[int, int, int]:
             f"{_describe(input_shape)}."
         )
     return tuple(map(int, sizes))
+
+
+def check_size(name: str, input_shape: tuple[int, int, int], smallest: int) -> None:
+    """Refuses images that are too small for a network.
+
+    Args:
+        name: of the network.
+        input_shape: from `read_input_shape`.
+        smallest: height and width, in pixels, that the network needs.
+
+    Raises:
+        ValueError: they are smaller.
+    """
+    if min(input_shape[:2]) < smallest:
+        raise ValueError(
+            f"`input_shape` must be at least ({smallest}, {smallest}) for {name}, got "
+            f"{input_shape}."
+        )
 
 
 def read_num_classes(num_classes: object) -> int:

@@ -9,7 +9,7 @@ from recu_tf.choices import MODELS, NETWORK_NAMES, NETWORK_PRECISIONS, ZOO_MODEL
 from recu_tf.latent_weights import copy_weights
 from recu_tf.layers import BinaryConv2D, Rotate180
 from recu_tf.models import resnet, two_stage, vgg, zoo_names
-from recu_tf.models.network_arguments import read_input_shape, read_num_classes
+from recu_tf.models.network_arguments import check_size, read_input_shape, read_num_classes
 from recu_tf.models.network_options import get_input_quantizer, get_precision
 
 __all__ = [
@@ -178,11 +178,7 @@ def build_untrained(
         networks = zoo_names.list_builders()
     if input_shape is None:
         input_shape = get_input_shape(dataset)
-    size = SMALLEST_SIZES.get(name, 1)
-    if min(input_shape[:2]) < size:
-        raise ValueError(
-            f"`input_shape` must be at least ({size}, {size}) for {name}, got {input_shape}."
-        )
+    check_size(name, input_shape, SMALLEST_SIZES.get(name, 1))
     num_classes = read_num_classes(DATASET_CLASSES[dataset] if num_classes is None else num_classes)
     variant = {"rotated": True} if rotated and name != choices.VGG_SMALL else {}
     title = name

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from recu_tf.choices import ZOO_ALIASES, ZOO_NETWORKS, ZOO_PREFIX
 from recu_tf.larq_warnings import silence_advice
-from recu_tf.models.network_arguments import read_input_shape, read_num_classes
+from recu_tf.models.network_arguments import check_size, read_input_shape, read_num_classes
 from recu_tf.models.retrofit import with_recu
 from recu_tf.models.zoo_weights import IMAGENET, explain_failed_downloads, read_layers, set_layers
 from recu_tf.quantized_scope import preserve_quantized_scope
@@ -86,8 +86,7 @@ def build(
         _check_published("num_classes", num_classes, PUBLISHED_CLASSES)
         _check_published("input_shape", input_shape, PUBLISHED_SHAPE)
     function = _import_function(name)
-    if min(input_shape[:2]) < SMALLEST_SIZES.get(name, 1):
-        raise _too_small(name, input_shape)
+    check_size(name, input_shape, SMALLEST_SIZES.get(name, 1))
     saved = None if weights in (None, IMAGENET) else read_layers(weights)
     try:
         with (
@@ -104,7 +103,10 @@ def build(
     except ValueError as error:
         if weights == IMAGENET:
             raise
-        raise _too_small(name, input_shape) from error
+        raise ValueError(
+            f"`input_shape` must be large enough for {name}, as {PUBLISHED_SHAPE} is, got "
+            f"{input_shape}."
+        ) from error
     if weights is None:
         return with_recu(network)
     if saved is not None:
@@ -126,12 +128,6 @@ def _check_published(argument: str, given: object, published: object) -> None:
         raise ValueError(
             f'`{argument}` must be {published} for `weights` "{IMAGENET}", got {given}.'
         )
-
-
-def _too_small(name: str, input_shape: tuple[int, int, int]) -> ValueError:
-    size = SMALLEST_SIZES.get(name)
-    enough = f"at least ({size}, {size})" if size else f"large enough, as {PUBLISHED_SHAPE} is,"
-    return ValueError(f"`input_shape` must be {enough} for {name}, got {input_shape}.")
 
 
 def _import_function(name: str) -> Callable[..., tf.keras.Model]:

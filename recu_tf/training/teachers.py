@@ -12,6 +12,8 @@ from recu_tf.choices import ZOO_MODELS, ZOO_PREFIX
 from recu_tf.data import DATASETS, Normalization
 from recu_tf.evaluation import are_probabilities
 from recu_tf.logits import as_logits, ends_with_softmax
+from recu_tf.models.zoo import PUBLISHED_CLASSES
+from recu_tf.models.zoo_weights import IMAGENET
 from recu_tf.precision import use_precision
 from recu_tf.settings import Settings
 from recu_tf.training.distillation import Distillation
@@ -22,8 +24,6 @@ from recu_tf.training.teacher_images import make_adapter
 
 __all__ = ["Teacher", "check_teacher", "load_teacher"]
 
-PUBLISHED_WEIGHTS = "imagenet"  # as larq-zoo calls them
-PUBLISHED_CLASSES = 1000
 ZOO_SUFFIXES = (".h5",)  # of files with weights for its networks
 PROBES = 8  # images whose outputs show whether a graph without layers ends with a softmax
 
@@ -176,7 +176,7 @@ def _build_named(
         model = models.zoo.build(
             name.removeprefix(ZOO_PREFIX),
             num_classes=classes,
-            weights=weights or PUBLISHED_WEIGHTS,
+            weights=weights or IMAGENET,
         )
     except (OSError, ValueError) as error:
         hint = "" if weights else " Weights in a file are given with --teacher_weights FILE."
