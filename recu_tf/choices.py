@@ -4,6 +4,8 @@ Only the standard library is needed here, so that the command line can list them
 TensorFlow.
 """
 
+from collections.abc import Iterable
+
 __all__ = [
     "CHOICES",
     "DATASETS",
@@ -19,6 +21,7 @@ __all__ = [
     "ZOO_MODELS",
     "ZOO_NETWORKS",
     "ZOO_PREFIX",
+    "check_choice",
 ]
 
 RESNET20 = "resnet20_1w1a"
@@ -112,3 +115,18 @@ CHOICES = {
     "precision": ("float32", "mixed_float16", "mixed_bfloat16", "float64"),
     "strategy": ("auto", "single", "mirrored", "multiworker"),
 }
+
+
+def check_choice(argument: str, value: object, allowed: Iterable[str]) -> None:
+    """Refuses a value that is none of those allowed.
+
+    Args:
+        argument: that has the value, for the error.
+        value: to check.
+        allowed: names, in the order in which the error lists them.
+
+    Raises:
+        ValueError: the value is none of them.
+    """
+    if value not in allowed:
+        raise ValueError(f"`{argument}` must be one of {', '.join(allowed)}, got {value!r}.")

@@ -31,7 +31,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from recu_tf.choices import LR_TYPES
+from recu_tf.choices import LR_TYPES, check_choice
 from recu_tf.kernel_axes import find_kernel_quantizers
 from recu_tf.quantizers import ReCU
 
@@ -118,8 +118,7 @@ def learning_rate(
             an epoch outside the schedule.
     """
     _check_epoch(epoch, epochs)
-    if lr_type not in LR_TYPES:
-        raise ValueError(f"`lr_type` must be one of {', '.join(LR_TYPES)}, got {lr_type!r}.")
+    check_choice("lr_type", lr_type, LR_TYPES)
     if lr_type == "step" and not lr_decay_step:
         raise ValueError("`lr_decay_step` must name at least one epoch for the step schedule.")
     if lr_type == "one_cycle":

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from recu_tf import models, schedules
-from recu_tf.choices import APPROX_SIGN, BINARY, CHOICES, OWN, ZOO_MODELS
+from recu_tf.choices import APPROX_SIGN, BINARY, CHOICES, OWN, ZOO_MODELS, check_choice
 
 __all__ = ["OF_TEACHER", "check_settings"]
 
@@ -32,11 +32,8 @@ def check_settings(settings: Any) -> None:
         ValueError: the first such value, named with what is allowed.
     """
     for name, allowed in CHOICES.items():
-        known = (*allowed, OWN) if name in MAY_BE_OWN else allowed
-        if getattr(settings, name) not in known:
-            raise ValueError(
-                f"`{name}` must be one of {', '.join(allowed)}, got {getattr(settings, name)!r}."
-            )
+        if not (name in MAY_BE_OWN and getattr(settings, name) == OWN):
+            check_choice(name, getattr(settings, name), allowed)
     if settings.model != OWN:
         models.check_name(settings.model, settings.dataset, argument="model")
     if settings.model in ZOO_MODELS and settings.network_precision != BINARY:

@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import tensorflow as tf
 
+from recu_tf.choices import check_choice
 from recu_tf.data.datasets import DATASETS, Dataset
 from recu_tf.data.disk.image_sources import ImageSource, make_file_source
 from recu_tf.data.disk.streams import (
@@ -50,8 +51,7 @@ def load(
         OSError: the data can neither be read nor downloaded.
     """
     small = [key for key, dataset in DATASETS.items() if dataset.read]
-    if name not in small:
-        raise ValueError(f"`dataset` must be one of {', '.join(small)}, got {name!r}.")
+    check_choice("dataset", name, small)
     if split not in ("train", "test"):
         raise ValueError(f"`split` must be train or test, got {split!r}.")
     pixels, labels = DATASETS[name].read(split, data_path)
@@ -67,8 +67,7 @@ def load(
 
 
 def _get_dataset(name: str) -> Dataset:
-    if name not in DATASETS:
-        raise ValueError(f"`dataset` must be one of {', '.join(DATASETS)}, got {name!r}.")
+    check_choice("dataset", name, DATASETS)
     return DATASETS[name]
 
 

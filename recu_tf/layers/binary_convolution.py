@@ -4,7 +4,7 @@ import larq as lq
 import tensorflow as tf
 
 from recu_tf import choices
-from recu_tf.choices import INPUT_QUANTIZERS, NETWORK_PRECISIONS
+from recu_tf.choices import INPUT_QUANTIZERS, NETWORK_PRECISIONS, check_choice
 from recu_tf.layers.channels import ChannelScale
 from recu_tf.quantizers import ReCU
 
@@ -80,17 +80,10 @@ def binary_conv2d(
         ValueError: `pad_values` is neither 0 nor 1, or the precision or the quantizer is none of
             those.
     """
-    if input_quantizer not in INPUT_QUANTIZERS:
-        raise ValueError(
-            f"`input_quantizer` must be one of {', '.join(INPUT_QUANTIZERS)}, got "
-            f"{input_quantizer!r}."
-        )
+    check_choice("input_quantizer", input_quantizer, INPUT_QUANTIZERS)
     if pad_values not in (0, 1):
         raise ValueError(f"`pad_values` must be 0 or 1, got {pad_values!r}.")
-    if precision not in NETWORK_PRECISIONS:
-        raise ValueError(
-            f"`precision` must be one of {', '.join(NETWORK_PRECISIONS)}, got {precision!r}."
-        )
+    check_choice("precision", precision, NETWORK_PRECISIONS)
     x = BinaryConv2D(
         filters,
         3,

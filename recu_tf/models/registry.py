@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from recu_tf import choices
-from recu_tf.choices import MODELS, NETWORK_NAMES, NETWORK_PRECISIONS, ZOO_MODELS
+from recu_tf.choices import MODELS, NETWORK_NAMES, NETWORK_PRECISIONS, ZOO_MODELS, check_choice
 from recu_tf.latent_weights import copy_weights
 from recu_tf.layers import BinaryConv2D, Rotate180
 from recu_tf.models import resnet, two_stage, vgg, zoo_names
@@ -111,8 +111,7 @@ def check_name(
         ValueError: it is none of `NETWORK_NAMES`, has no variant for the data set, or takes only
             larger images.
     """
-    if name not in NETWORK_NAMES:
-        raise ValueError(f"`{argument}` must be one of {', '.join(NETWORK_NAMES)}, got {name!r}.")
+    check_choice(argument, name, NETWORK_NAMES)
     networks = get_networks(dataset, input_shape)
     if name in networks:
         return
@@ -158,14 +157,9 @@ def build_untrained(
     Raises:
         ImportError, ValueError: see `recu_tf.models.build`.
     """
-    if name not in NETWORK_NAMES:
-        raise ValueError(f"`name` must be one of {', '.join(NETWORK_NAMES)}, got {name!r}.")
-    if dataset not in DATASET_CLASSES:
-        raise ValueError(f"`dataset` must be one of {', '.join(DATASET_CLASSES)}, got {dataset!r}.")
-    if precision not in NETWORK_PRECISIONS:
-        raise ValueError(
-            f"`precision` must be one of {', '.join(NETWORK_PRECISIONS)}, got {precision!r}."
-        )
+    check_choice("name", name, NETWORK_NAMES)
+    check_choice("dataset", dataset, DATASET_CLASSES)
+    check_choice("precision", precision, NETWORK_PRECISIONS)
     if dataset == choices.OWN and input_shape is None:
         raise ValueError("`input_shape` must be given for own images.")
     if input_shape is not None:

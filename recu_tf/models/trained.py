@@ -8,6 +8,7 @@ from typing import Protocol
 import tensorflow as tf
 
 from recu_tf import choices, pretrained
+from recu_tf.choices import check_choice
 from recu_tf.latent_weights import copy_weights
 from recu_tf.models import sign_and_scale, zoo, zoo_names, zoo_weights
 from recu_tf.models.registry import (
@@ -115,10 +116,9 @@ def build(
         "pad_values": pad_values,
         "rotated": rotated,
     }
-    if input_quantizer not in (None, *choices.INPUT_QUANTIZERS):
-        known = ", ".join(choices.INPUT_QUANTIZERS)
-        raise ValueError(f"`input_quantizer` must be one of {known}, got {input_quantizer!r}.")
     quantizer = {} if input_quantizer is None else {"input_quantizer": input_quantizer}
+    if quantizer:
+        check_choice("input_quantizer", input_quantizer, choices.INPUT_QUANTIZERS)
     if weights is None:
         dataset = choices.CIFAR10 if dataset is None else dataset
         return build_untrained(name, dataset, **chosen, **quantizer)
@@ -127,12 +127,9 @@ def build(
             "`weights` must be None, the name of a data set or the path of a trained network, got "
             f"{type(weights).__name__}."
         )
-    if name not in NETWORK_NAMES:
-        raise ValueError(f"`name` must be one of {', '.join(NETWORK_NAMES)}, got {name!r}.")
+    check_choice("name", name, NETWORK_NAMES)
     if dataset is not None:
-        if dataset not in DATASET_CLASSES:
-            known = ", ".join(DATASET_CLASSES)
-            raise ValueError(f"`dataset` must be one of {known}, got {dataset!r}.")
+        check_choice("dataset", dataset, DATASET_CLASSES)
         if dataset != choices.OWN:
             check_name(name, dataset)
     if name in choices.ZOO_MODELS:

@@ -18,6 +18,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from recu_tf import inflation
+from recu_tf.choices import check_choice
 from recu_tf.data import Normalization
 from recu_tf.larq_warnings import silence_initializers
 from recu_tf.runs import metrics_file
@@ -154,8 +155,7 @@ class Run:
         Raises:
             ValueError: `which` is neither.
         """
-        if which not in WHICH:
-            raise ValueError(f"`which` must be one of {', '.join(WHICH)}, got {which!r}.")
+        check_choice("which", which, WHICH)
         return self.path / f"{which}.keras"
 
     def save_model(self, model: tf.keras.Model, which: str) -> None:

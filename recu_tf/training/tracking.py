@@ -17,7 +17,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from recu_tf.choices import LOGS
+from recu_tf.choices import LOGS, check_choice
 from recu_tf.runs import Run
 from recu_tf.runs.atomic_write import write_json
 from recu_tf.runs.directories import has_run
@@ -41,8 +41,7 @@ def check_log(log: str | None) -> None:
     """
     if log is None:
         return
-    if log not in LOGS:
-        raise ValueError(f"`log` must be one of {', '.join(LOGS)}, got {log!r}.")
+    check_choice("log", log, LOGS)
     try:
         importlib.import_module(log)
     except ImportError as error:

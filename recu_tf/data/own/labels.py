@@ -81,7 +81,7 @@ def take_labels(labels: tf.Tensor, num_classes: int) -> tf.Tensor:
 
     Raises:
         tf.errors.InvalidArgumentError: a label is none of the classes, or a row is not one-hot; see
-            `recu_tf.data.own.wrong_batches`.
+            `recu_tf.data.own.streamed_batches`.
     """
     if labels.shape.rank == 2 and labels.shape[1] > 1:
         values = tf.cast(labels, tf.float32)
