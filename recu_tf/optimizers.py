@@ -17,6 +17,7 @@ Examples:
 """
 
 import math
+import numbers
 from collections.abc import Iterable
 
 import tensorflow as tf
@@ -26,13 +27,13 @@ __all__ = ["SGD", "Adam"]
 
 def _check_at_least_zero(**arguments: float) -> None:
     for name, value in arguments.items():
-        if not (isinstance(value, int | float) and math.isfinite(value) and value >= 0):
+        if not (isinstance(value, numbers.Real) and math.isfinite(value) and value >= 0):
             raise ValueError(f"`{name}` must be a finite number from 0, got {value!r}.")
 
 
 def _check_below_one(**arguments: float) -> None:
     for name, value in arguments.items():
-        if not (isinstance(value, int | float) and 0 <= value < 1):
+        if not (isinstance(value, numbers.Real) and 0 <= value < 1):
             raise ValueError(f"`{name}` must be a number in [0, 1), got {value!r}.")
 
 
@@ -127,8 +128,8 @@ class SGD(_WithL2):
         if nesterov and not momentum:
             raise ValueError("`nesterov` needs a `momentum` above 0, got 0.")
         super().__init__(learning_rate, name, **kwargs)
-        self.momentum = momentum
-        self.l2 = l2
+        self.momentum = float(momentum)
+        self.l2 = float(l2)
         self.nesterov = nesterov
 
     def _step(self, gradient, variable, rate, buffer):
@@ -179,10 +180,10 @@ class Adam(_WithL2):
         _check_at_least_zero(epsilon=epsilon, l2=l2)
         _check_below_one(beta_1=beta_1, beta_2=beta_2)
         super().__init__(learning_rate, name, **kwargs)
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.l2 = l2
+        self.beta_1 = float(beta_1)
+        self.beta_2 = float(beta_2)
+        self.epsilon = float(epsilon)
+        self.l2 = float(l2)
 
     def _step(self, gradient, variable, rate, first_moment, second_moment):
         """Updates both moments and the variable."""

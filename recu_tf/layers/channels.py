@@ -1,5 +1,7 @@
 """Layers that act on each channel: a learned factor, a learned bias, channels of zeros."""
 
+import numbers
+
 import tensorflow as tf
 
 __all__ = ["ChannelScale", "LearnableBias", "PadChannels"]
@@ -68,11 +70,11 @@ class PadChannels(tf.keras.layers.Layer):
 
     def __init__(self, before: int, after: int, **kwargs):
         for name, value in (("before", before), ("after", after)):
-            if not isinstance(value, int) or value < 0:
+            if not isinstance(value, numbers.Integral) or value < 0:
                 raise ValueError(f"`{name}` must be a whole number from 0, got {value!r}.")
         super().__init__(**kwargs)
-        self.before = before
-        self.after = after
+        self.before = int(before)
+        self.after = int(after)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Pads the inputs."""

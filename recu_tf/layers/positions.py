@@ -1,5 +1,7 @@
 """Layers that choose positions of an image: rotation by 180 degrees, and subsampling."""
 
+import numbers
+
 import tensorflow as tf
 
 __all__ = ["Rotate180", "Subsample"]
@@ -35,10 +37,10 @@ class Subsample(tf.keras.layers.Layer):
     """
 
     def __init__(self, strides: int, **kwargs):
-        if not isinstance(strides, int) or strides < 1:
+        if not isinstance(strides, numbers.Integral) or strides < 1:
             raise ValueError(f"`strides` must be a whole number from 1, got {strides!r}.")
         super().__init__(**kwargs)
-        self.strides = strides
+        self.strides = int(strides)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Samples the inputs."""

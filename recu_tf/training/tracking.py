@@ -7,7 +7,6 @@ missing; one that was begun without a log sends all its epochs.
 """
 
 import importlib
-import json
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from recu_tf import json_text
 from recu_tf.choices import LOGS, check_choice
 from recu_tf.runs import Run
 from recu_tf.runs.atomic_write import write_json
@@ -130,7 +130,10 @@ class EpochLogger(tf.keras.callbacks.Callback):
 def _read(directory: Path) -> dict[str, dict]:
     path = directory / FILE
     try:
-        return json.loads(path.read_text("utf-8"))
+        kept = json_text.parse(path.read_text("utf-8"))
+        if not (isinstance(kept, dict) and all(isinstance(log, dict) for log in kept.values())):
+            raise ValueError("it must hold an id and a number of epochs for each log")
+        return kept
     except FileNotFoundError:
         return {}
     except ValueError as error:

@@ -79,6 +79,11 @@ def test_channels_are_padded_on_both_sides():
     assert padded[0, 0, 0].numpy().tolist() == [0, 1, 1, 1, 0, 0]
 
 
+def test_whole_numbers_of_numpy_are_kept_as_python_has_them():
+    config = {**PadChannels(np.int64(1), 2).get_config(), **Subsample(np.int64(2)).get_config()}
+    assert type(config["before"]) is type(config["strides"]) is int
+
+
 @pytest.mark.parametrize(("before", "after", "name"), [(-1, 0, "before"), (0, 1.5, "after")])
 def test_impossible_padding_is_refused(before, after, name):
     with pytest.raises(ValueError, match=f"`{name}` must be a whole number from 0, got"):

@@ -84,6 +84,11 @@ def test_impossible_decay_rates_are_refused(bad):
 
 
 @pytest.mark.parametrize("kind", [SGD, Adam])
+def test_numbers_of_numpy_are_kept_as_python_has_them(kind):
+    assert type(kind(l2=np.float32(0.5)).get_config()["l2"]) is float
+
+
+@pytest.mark.parametrize("kind", [SGD, Adam])
 def test_impossible_l2_is_refused(kind):
     with pytest.raises(ValueError, match="`l2` must be a finite number from 0, got -1"):
         kind(l2=-1)

@@ -139,8 +139,9 @@ def test_log_that_is_not_installed_or_known_is_refused_first(tmp_path, monkeypat
         tracking.check_log("disk")
 
 
-def test_damaged_file_of_a_run_is_named(tmp_path):
-    (tmp_path / "tracking.json").write_text("{")
+@pytest.mark.parametrize("text", ["{", "[]", '{"mlflow": 3}'])
+def test_damaged_file_of_a_run_is_named(tmp_path, text):
+    (tmp_path / "tracking.json").write_text(text)
     with (
         pytest.raises(ValueError, match=r"tracking\.json is damaged"),
         tracking.track("mlflow", tmp_path, {}),
