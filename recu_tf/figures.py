@@ -24,7 +24,6 @@ __all__ = [
     "RULE",
     "choose_run_colour",
     "draw_ticks",
-    "name_colour",
     "round_numbers",
     "to_svg",
     "use_figure_style",
@@ -81,11 +80,6 @@ def choose_run_colour(number: int) -> str:
     return f"#0000{number:02x}"
 
 
-def name_colour(placeholder: str) -> str:
-    """The name that the page's style gives a colour, such as run1."""
-    return VARIABLES[placeholder]
-
-
 def round_numbers(values: Iterable[float | None]) -> list[float | None]:
     """Numbers with as many digits as a page shows, None for those that are not finite."""
     return [
@@ -100,8 +94,8 @@ def with_data(drawing: Markup, chart: Mapping[str, object]) -> Markup:
     Args:
         drawing: an SVG element.
         chart: of JSON's types, as `templates/charts.js` reads them: `kind`, one of lines, steps,
-            bars and map; `title`; `x`, ascending; `pad`, what the horizontal axis has beyond `x`;
-            and what the kind has.
+            bars, rows and map; `title`; `x`, ascending; `pad`, what its axis has beyond `x`; and
+            what the kind has.
     """
     data = escape(json.dumps(chart, ensure_ascii=False, separators=(",", ":"), allow_nan=False))
     return Markup(f'<figure class="chart" data-chart="{data}">{drawing}</figure>')

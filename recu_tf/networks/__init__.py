@@ -28,11 +28,10 @@ Examples:
 """
 
 from recu_tf.networks.classifiers import Classifier, make_classifier, make_keras_classifier
-from recu_tf.networks.formats import FORMATS, Format, find_format
+from recu_tf.networks.formats import Format, find_format
 from recu_tf.networks.loader import Network, load
 
 __all__ = [
-    "FORMATS",
     "Classifier",
     "Format",
     "Network",

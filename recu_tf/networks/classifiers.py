@@ -15,7 +15,8 @@ class Classifier(NamedTuple):
     Attributes:
         predict: from normalised float32 images (batch, height, width, channels), any number of
             them, to outputs (batch, classes).
-        input_shape: (height, width, channels) of the images; None where any size will do.
+        input_shape: (height, width, channels) of the images; (None, None, channels) where any
+            size will do.
         classes: number of outputs; None where only a prediction shows it.
     """
 

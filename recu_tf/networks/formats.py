@@ -5,15 +5,15 @@ from pathlib import Path
 from typing import Literal
 
 from recu_tf import pretrained
-from recu_tf.choices import NETWORK_FORMATS, NETWORK_NAMES
+from recu_tf.choices import NETWORK_NAMES
+from recu_tf.runs.directories import CONFIG
 
-__all__ = ["FORMATS", "Format", "find_format"]
+__all__ = ["Format", "find_format"]
 
 Format = Literal["run", "keras", "h5", "saved_model", "checkpoint", "pretrained", "name"]
 
-FORMATS = NETWORK_FORMATS
 # A file in a directory that shows its format, and the suffixes of files.
-MARKERS: dict[str, Format] = {"config.json": "run", "saved_model.pb": "saved_model"}
+MARKERS: dict[str, Format] = {CONFIG: "run", "saved_model.pb": "saved_model"}
 SUFFIXES: dict[str, Format] = {
     ".keras": "keras",
     ".h5": "h5",

@@ -8,9 +8,9 @@ from pathlib import Path
 import tensorflow as tf
 
 from recu_tf import models, pretrained, pytorch
-from recu_tf.choices import OWN
+from recu_tf.choices import NETWORK_FORMATS, OWN
 from recu_tf.data import DATASETS, Normalization
-from recu_tf.networks.formats import FORMATS, Format, find_format
+from recu_tf.networks.formats import Format, find_format
 from recu_tf.networks.model_files import load_h5_file, load_keras_file
 from recu_tf.networks.named import build_named_network
 from recu_tf.networks.saved_model import SavedFunction, load_saved_model
@@ -110,9 +110,9 @@ def load(
     path = Path(path)
     format = find_format(path)
     if format is None and not path.exists():
-        raise FileNotFoundError(f"{path} does not exist; it must be {FORMATS}.")
+        raise FileNotFoundError(f"{path} does not exist; it must be {NETWORK_FORMATS}.")
     if format is None:
-        raise ValueError(f"{path} must be {FORMATS}; it is none.")
+        raise ValueError(f"{path} must be {NETWORK_FORMATS}; it is none.")
     if which is not None and format != "run":
         holds = "is a name" if format in NAMES else "holds one network"
         raise ValueError(f"`which` is for run directories, {path} {holds}.")

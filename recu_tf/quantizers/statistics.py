@@ -1,4 +1,4 @@
-"""What both quantizers share: how they compute statistics, and when their gradients run."""
+"""What the quantizers share: how they compute statistics, and when their gradients run."""
 
 from collections.abc import Callable
 

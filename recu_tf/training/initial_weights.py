@@ -7,21 +7,7 @@ import tensorflow as tf
 from recu_tf import choices, models, networks
 from recu_tf.settings import Settings
 
-__all__ = ["check_path", "load_first_stage", "load_initial_network", "load_network"]
-
-
-def check_path(path: str | os.PathLike, name: str) -> None:
-    """Refuses a path that has no format of a network, without opening it.
-
-    Args:
-        path: of a network.
-        name: of the setting, "teacher", "init_from" or "stage1".
-
-    Raises:
-        FileNotFoundError: there is nothing at `path` that `recu_tf.networks.load` takes.
-    """
-    if networks.find_format(path) is None:
-        raise FileNotFoundError(f"`{name}` must be {networks.FORMATS}, got {str(path)!r}.")
+__all__ = ["load_first_stage", "load_initial_network", "load_network"]
 
 
 def load_network(path: str | os.PathLike, name: str, dataset: str) -> networks.Network:
@@ -38,7 +24,8 @@ def load_network(path: str | os.PathLike, name: str, dataset: str) -> networks.N
         ImportError: it is a checkpoint, and torch is not installed.
         ValueError: it cannot be loaded.
     """
-    check_path(path, name)
+    if networks.find_format(path) is None:
+        raise FileNotFoundError(f"`{name}` must be {choices.NETWORK_FORMATS}, got {str(path)!r}.")
     try:
         return networks.load(path, dataset=None if dataset == choices.OWN else dataset)
     except ValueError as error:

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from recu_tf import models, networks
-from recu_tf.choices import ZOO_MODELS, ZOO_PREFIX
+from recu_tf.choices import NETWORK_FORMATS, ZOO_MODELS, ZOO_PREFIX
 from recu_tf.data import DATASETS, Normalization
 from recu_tf.evaluation import are_probabilities
 from recu_tf.logits import as_logits, ends_with_softmax
@@ -76,8 +76,9 @@ def check_teacher(settings: Settings) -> None:
     """Refuses a teacher, or weights of it, that cannot be one, without loading anything.
 
     Raises:
-        FileNotFoundError: there is no such network, and no name is like that.
-        ValueError: weights are given for a network that has its own, or have another format.
+        FileNotFoundError: there is no such network, and no name is like that; or there are no such
+            weights, or they have another format.
+        ValueError: weights are given for a network that has its own.
     """
     teacher, weights = settings.teacher, settings.teacher_weights
     if teacher is None:
@@ -92,7 +93,7 @@ def check_teacher(settings: Settings) -> None:
     if teacher not in names:
         similar = difflib.get_close_matches(teacher, names) or ["ResNet50", "zoo/QuickNetLarge"]
         raise FileNotFoundError(
-            f"`teacher` must be {networks.FORMATS}, or a name of keras.applications or, after "
+            f"`teacher` must be {NETWORK_FORMATS}, or a name of keras.applications or, after "
             f"{ZOO_PREFIX}, of larq-zoo, such as {' or '.join(similar)}; got {teacher!r}."
         )
     suffixes = ZOO_SUFFIXES if teacher in ZOO_MODELS else SUFFIXES

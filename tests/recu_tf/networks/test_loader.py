@@ -10,6 +10,7 @@ import tensorflow as tf
 from network_formats import FORMATS, NAME, skip_without_torch, use_small_network, write_run
 
 from recu_tf import data, networks
+from recu_tf.choices import NETWORK_FORMATS
 from recu_tf.pixel_scaling import make_identity_normalization
 
 L = tf.keras.layers
@@ -174,7 +175,7 @@ def test_h5_file_with_layers_of_others_is_refused(tmp_path):
 
 
 def test_what_is_no_network_is_refused(tmp_path):
-    formats = re.escape(f"must be {networks.FORMATS}")
+    formats = re.escape(f"must be {NETWORK_FORMATS}")
     refused(tmp_path / "nowhere", f"nowhere does not exist; it {formats}", FileNotFoundError)
     refused(tmp_path, f"{formats}; it is none")
     for name in ("a.onnx", "a.tflite"):
