@@ -35,6 +35,13 @@ class Normalization:
         return tf.reshape(rows * factor - shift, [-1, *pixels.shape[1:]])
 
     def invert(self, images: tf.Tensor | np.ndarray) -> tf.Tensor:
-        """The pixels from 0 to 255 that images had before they were normalised, not rounded."""
+        """The pixels from 0 to 255 that images had before they were normalised.
+
+        Args:
+            images: normalised, (batch, height, width, channels), floating-point.
+
+        Returns:
+            Of the same shape and type, not rounded.
+        """
         std, mean = (tf.constant(255 * np.array(v), images.dtype) for v in (self.std, self.mean))
         return images * std + mean

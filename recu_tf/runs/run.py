@@ -31,7 +31,9 @@ from recu_tf.runs.run_config import FORMAT, PARTIAL_CONFIG, list_versions, read_
 __all__ = ["LEFTOVERS", "TEST_IMAGES", "WHICH", "Run"]
 
 WHICH = ("best", "last")
-TEST_IMAGES = "test images"  # that choose the best epoch, as published, unless a run says otherwise
+# Those that choose the best epoch, as published, unless a run says otherwise; progress lines and
+# charts have the first word alone.
+TEST_IMAGES = "test images"
 # What a process that is killed before its first file is complete leaves behind.
 LEFTOVERS = (PARTIAL_CONFIG, LOCK)
 

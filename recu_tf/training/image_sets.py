@@ -11,6 +11,7 @@ from recu_tf.settings import Settings
 
 __all__ = ["Images", "load_images"]
 
+# Progress lines and charts have the first word alone.
 HELD_OUT = "held-out training images"
 OWN_VALIDATION = "validation images"
 
