@@ -21,11 +21,15 @@ VERSION_TESTS := tests/recu_tf tests/export/conversion tests/export/proof \
 	tests/export/test_pipeline.py tests/experiments/test_cli.py
 ENVIRONMENTS := $(VENV) $(VERSIONS:%=$(VENV)-%)
 
-.PHONY: demo test test-slow test-all test-versions $(VERSIONS:%=test-tensorflow-%) lint docs docs-serve \
+.PHONY: bench demo test test-slow test-all test-versions $(VERSIONS:%=test-tensorflow-%) lint docs docs-serve \
 	wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/recu demo
+
+# BENCH_OPTIONS="--only inference" and the like: see experiments/benchmarks/README.md.
+bench: $(VENV)/installed
+	$(BIN)/python -m experiments.benchmarks $(BENCH_OPTIONS)
 
 test: $(VENV)/installed
 	$(PYTEST) -m "not slow"

@@ -78,6 +78,8 @@ setup(
             "mkdocs-material>=9.6,<10",
             "mkdocstrings[python]>=1,<2",
         ],
+        # Other runtimes for `make bench`. larq-zoo excludes the protobuf that onnx 1.17 needs.
+        "bench": ["onnx<1.17", "onnxruntime>=1.17", "openvino>=2024.4", "tf2onnx>=1.16"],
         "mlflow": ["mlflow>=2.10"],
         "wandb": ["wandb>=0.16"],
         "test": ["pytest>=8", "pytest-xdist>=3.6,<4", "ruff==0.17.6", "pillow>=10"],

@@ -1,170 +1,151 @@
-"""Speed of the input pipeline, and its share of a training step.
+"""Speed of the input pipelines, and their share of a training step.
 
-    python -m experiments.benchmarks.input_pipeline
-
-There are three measurements. Whatever is compared runs in turns; the medians of the repeats are
-printed.
-
-- CIFAR: 50,000 random images of 32 x 32 in batches of 256, cropped and flipped as in training. The
-  processor time of a batch as a share of that of a ResNet-20 training step, and the time of a step
-  with the pipeline and with the same batch every time.
-- JPEGs of 500 x 375, cropped, resized and flipped as for ImageNet, on all cores.
-- The same on one core, in processor time, against Pillow and NumPy doing what torchvision does.
+- CIFAR: 50,000 random images of 32 x 32 in batches of 256, cropped and flipped as in training, and
+  what they add to a ResNet-20 training step.
+- ImageNet: JPEGs of 500 x 375, cropped, resized and flipped, on all cores; and on one core, in
+  processor time, beside Pillow and NumPy doing what torchvision does.
 """
 
-import math
 import os
-import statistics
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
+from experiments.benchmarks.measured_tables import Row, Table, compare_turns
 from experiments.benchmarks.photographs import write_photographs
 from experiments.benchmarks.pillow_pipeline import load_batch
+from experiments.benchmarks.progress import BenchmarkOptions, Progress
+from experiments.benchmarks.turn_workers import (
+    measure_in_workers,
+    measure_processor_time,
+    measure_wall_time,
+    run_alone,
+)
+from export.measurement.latency import take_turns
 from recu_tf import data, models, optimizers
 from recu_tf.data.memory.batches import make_training_batches
 from recu_tf.data.sampling import Sampler
 
-CIFAR_IMAGES = 50_000
+__all__ = ["measure_input_pipelines"]
+
+CIFAR_IMAGES, CIFAR_BATCH = 50_000, 256
 PHOTOGRAPHS = 256
-REPEATS = 9
+TURNS = 7
+SHARE_TURNS = 5
+# A batch takes less than the shortest time that processor time can be trusted with.
+BATCHES = 20
+
+OURS, PILLOW = "this project", "Pillow and NumPy"
+ALONE, WITHOUT, WITH = "pipeline alone", "step, same batch again", "step, with the pipeline"
 
 
-def processor_time(work: Callable[[], object]) -> float:
-    """Seconds of processor time, including what the work started in the background."""
-    start = time.process_time()
-    work()
-    before = -math.inf
-    while time.process_time() - before > 0.005:
-        before = time.process_time()
-        time.sleep(0.2)
-    return time.process_time() - start
-
-
-def wall_time(work: Callable[[], object]) -> float:
-    """Seconds of wall-clock time."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
-def measure_in_turns(
-    work: dict[str, Callable[[], object]], measure: Callable[[Callable], float]
-) -> dict[str, list[float]]:
-    """Seconds of each repeat by name. The functions run in turns; a first turn warms up."""
-    seconds = {name: [] for name in work}
-    for _ in range(REPEATS + 1):
-        for name, function in work.items():
-            seconds[name].append(measure(function))
-    return {name: values[1:] for name, values in seconds.items()}
-
-
-def cifar_batches() -> tf.data.Dataset:
-    """An endless stream of batches of 256, of random images instead of CIFAR's."""
+def make_cifar_batches(count: int = CIFAR_IMAGES) -> Iterator:
+    """An endless stream of batches of 256, of so many random images instead of CIFAR's."""
     rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (CIFAR_IMAGES, 32, 32, 3), dtype=np.uint8)
-    labels = rng.integers(0, 10, CIFAR_IMAGES)
+    images = rng.integers(0, 256, (count, 32, 32, 3), dtype=np.uint8)
+    labels = rng.integers(0, 10, count)
     cifar10 = data.DATASETS["cifar10"]
-    sampler = Sampler(CIFAR_IMAGES, 256, epochs=1000, seed=0)
-    return make_training_batches(images, labels, cifar10.normalization, cifar10.flip, sampler)
+    sampler = Sampler(count, CIFAR_BATCH, epochs=1000, seed=0)
+    return iter(make_training_batches(images, labels, cifar10.normalization, cifar10.flip, sampler))
 
 
-def measure_cifar() -> None:
-    """Prints the images per second and the shares of a ResNet-20 training step."""
-    batches, steps = iter(cifar_batches()), math.ceil(CIFAR_IMAGES / 256)
+def make_cifar_epoch(count: int = CIFAR_IMAGES) -> Callable[[], None]:
+    """A function that takes the batches of an epoch."""
+    batches, steps = make_cifar_batches(count), -(-count // CIFAR_BATCH)
 
-    def epoch():
+    def epoch() -> None:
         for _ in range(steps):
             next(batches)
 
-    rates = [CIFAR_IMAGES / seconds for seconds in measure_in_turns({"": epoch}, wall_time)[""]]
-    print(
-        f"CIFAR: {statistics.median(rates):,.0f} images/s "
-        f"(median of {REPEATS} epochs, {min(rates):,.0f} to {max(rates):,.0f})"
-    )
+    return epoch
+
+
+def _read_photographs(folder: str) -> Iterator:
+    training = data.load_training_set("folder", folder)
+    return iter(training.batches(PHOTOGRAPHS, 1000, seed=0))
+
+
+def make_photograph_batch(folder: str) -> Callable[[], object]:
+    """A function that takes a batch of ImageNet's augmentation."""
+    batches = _read_photographs(folder)
+    return lambda: next(batches)
+
+
+def make_pillow_batch(folder: str) -> Callable[[], object]:
+    """The same with Pillow and NumPy."""
+    paths = sorted(str(path) for path in Path(folder).glob("train/*/*.jpg"))
+    rng = np.random.default_rng(0)
+    return lambda: load_batch(paths, rng)
+
+
+def _in_images_per_second(
+    milliseconds: dict[str, np.ndarray], images: int
+) -> dict[str, np.ndarray]:
+    return {side: 1e3 * images / values for side, values in milliseconds.items()}
+
+
+def compare_shares(turns: int) -> list[Row]:
+    """The pipeline beside a ResNet-20 training step, in processor time and in wall-clock time."""
     model = models.build("resnet20_1w1a", "cifar10")
     loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizers.SGD(0.1, 0.9, l2=5e-4), loss)
+    batches = make_cifar_batches()
     fixed = next(batches)
-
-    def step(next_batch):
-        return lambda: [model.train_on_batch(*next_batch()) for _ in range(2)]
-
     work = {
-        "pipeline": lambda: [next(batches) for _ in range(20)],
-        "with pipeline": step(lambda: next(batches)),
-        "without": step(lambda: fixed),
+        ALONE: lambda: [next(batches) for _ in range(BATCHES)],
+        WITHOUT: lambda: model.train_on_batch(*fixed),
+        WITH: lambda: model.train_on_batch(*next(batches)),
     }
-    for name, measure in (("processor", processor_time), ("wall", wall_time)):
-        turns = measure_in_turns(work, measure)
-        each = {key: statistics.median(values) for key, values in turns.items()}
-        share = each["pipeline"] / 20 / (each["without"] / 2)
-        more = statistics.median(
-            with_pipeline / without - 1
-            for with_pipeline, without in zip(turns["with pipeline"], turns["without"], strict=True)
-        )
-        print(
-            f"ResNet-20, {name} time: {each['without'] / 2 * 1000:.0f} ms per step; the pipeline "
-            f"alone takes {share:.1%} of it, and lengthens a step by {more:+.1%}"
-        )
+    rows = []
+    for name, measure in (
+        ("processor time", measure_processor_time),
+        ("wall-clock time", measure_wall_time),
+    ):
+        found = take_turns(work, turns, warm_up=1, measure=measure)
+        found[ALONE] = found[ALONE] / BATCHES
+        if measure is measure_wall_time:
+            del found[ALONE]  # it works ahead, so that a batch is there when it is asked for
+            rows.append(compare_turns(name, found, WITH))
+        else:
+            rows.append(compare_turns(name, {side: found[side] for side in work}, None))
+    return rows
 
 
-def measure_photographs(folder: Path) -> None:
-    """Prints the images per second of ImageNet's augmentation."""
-    training = data.load_training_set("folder", str(folder))
-    batches = iter(training.batches(PHOTOGRAPHS, 1000, seed=0))
-    seconds = measure_in_turns({"": lambda: [next(batches) for _ in range(4)]}, wall_time)[""]
-    rates = [4 * PHOTOGRAPHS / repeat for repeat in seconds]
-    print(
-        f"JPEG 500 x 375: {statistics.median(rates):,.0f} images/s on {os.cpu_count()} cores "
-        f"(median of {REPEATS}, {min(rates):,.0f} to {max(rates):,.0f})"
+def measure_input_pipelines(options: BenchmarkOptions, progress: Progress) -> None:
+    """Measures all pipelines and adds a table of images per second and one of shares."""
+    turns = options.repeats or TURNS
+    rates = Table(
+        "input_rates", "Input pipelines", "images per second", OURS, [], more_is_better=True
     )
-
-
-def measure_against_pillow(folder: Path) -> None:
-    """Prints the speed per core and the ratio; this process has to run on one core."""
-    training = data.load_training_set("folder", str(folder))
-    batches = iter(training.batches(PHOTOGRAPHS, 1000, seed=0))
-    paths = sorted(str(path) for path in folder.glob("train/*/*.jpg"))
-    rng = np.random.default_rng(0)
-    work = {"here": lambda: next(batches), "Pillow": lambda: load_batch(paths, rng)}
-    turns = measure_in_turns(work, processor_time)
-    ratios = [pillow / here for pillow, here in zip(turns["Pillow"], turns["here"], strict=True)]
-    here, pillow = (PHOTOGRAPHS / statistics.median(turns[name]) for name in ("here", "Pillow"))
-    print(
-        f"Per core: {here:,.0f} images/s, Pillow and NumPy {pillow:,.0f}: "
-        f"{statistics.median(ratios):.2f} times "
-        f"(median of {REPEATS}, {min(ratios):.2f} to {max(ratios):.2f})"
+    rates.note = (
+        "CIFAR's are 50,000 images of 32 x 32, cropped and flipped; ImageNet's are JPEGs of "
+        "500 x 375, cropped, resized to 224 x 224 and flipped."
     )
+    progress.tables.append(rates)
+    cores = os.cpu_count()
 
+    def compare(name: str, images: int, sides: dict, **where) -> None:
+        with progress.attempt(f"input pipeline of {name}"):
+            milliseconds, _ = measure_in_workers(sides, turns, warm_up=1, **where)
+            found = _in_images_per_second(milliseconds, images)
+            rates.rows.append(compare_turns(name, found, OURS, more_is_better=True))
 
-def run_on_one_core(folder: str) -> None:
-    """Runs this module in a process on a single core, set before TensorFlow counts the cores."""
-    core = min(os.sched_getaffinity(0))
-    subprocess.run(
-        [sys.executable, "-m", "experiments.benchmarks.input_pipeline", folder],
-        preexec_fn=lambda: os.sched_setaffinity(0, {core}),
-        check=True,
-    )
-
-
-def main() -> None:
-    """Runs all measurements, the last in a process of its own on one core."""
-    if len(sys.argv) > 1:
-        measure_against_pillow(Path(sys.argv[1]))
-        return
-    measure_cifar()
+    compare(f"CIFAR, {cores} cores", CIFAR_IMAGES, {OURS: (make_cifar_epoch, ())})
     with tempfile.TemporaryDirectory() as folder:
         write_photographs(Path(folder) / "train" / "photograph", PHOTOGRAPHS)
-        measure_photographs(Path(folder))
-        run_on_one_core(folder)
-
-
-if __name__ == "__main__":
-    main()
+        ours = {OURS: (make_photograph_batch, (folder,))}
+        compare(f"ImageNet, {cores} cores", PHOTOGRAPHS, ours)
+        both = {**ours, PILLOW: (make_pillow_batch, (folder,))}
+        first = min(os.sched_getaffinity(0))
+        compare("ImageNet, one core", PHOTOGRAPHS, both, measure=measure_processor_time, core=first)
+    with progress.attempt("input pipeline's share of a training step"):
+        shares = Table("input_share", "CIFAR's pipeline beside the step it feeds", "ms", WITH, [])
+        shares.note = (
+            f"A batch of {CIFAR_BATCH} images, and a ResNet-20 training step on it. The pipeline "
+            "works ahead while the step runs."
+        )
+        shares.rows = run_alone(compare_shares, options.repeats or SHARE_TURNS)
+        progress.tables.append(shares)

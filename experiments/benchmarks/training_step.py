@@ -1,36 +1,33 @@
-"""The cost of ReCU's quantizers in a training step, compared with Larq's quantizers.
+"""Time and memory of a training step with ReCU's quantizers, beside other ways to train it.
 
-    python -m experiments.benchmarks.training_step
-
-A CIFAR network and a baseline, which has Larq's `approx_sign` and `ste_sign` instead of ReCU's
-quantizers, take the same step in turns: forward, cross-entropy, gradients, SGD with L2. Other
-programs on the machine slow both, so trust the ratios. The memory of a step is the peak of the
-resident memory while it runs minus the memory before, in a process of its own; Linux only.
+A CIFAR network takes the same step in turns in processes of their own: forward, cross-entropy,
+gradients, SGD with momentum and L2, on a fixed batch of random images. Beside it are the same
+network with Larq's `approx_sign` and `ste_sign`, which have no standardisation, no clamp and no
+scale; the float network of the same layers, which has no quantizers at all and is the floor; and
+the published implementation in PyTorch, see `published_step.py`.
 """
 
-import argparse
-import multiprocessing
-import re
-import statistics
-import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from pathlib import Path
 
 import larq as lq
 import numpy as np
 import tensorflow as tf
 
+from experiments.benchmarks import published_step
+from experiments.benchmarks.benchmark_networks import CIFAR, build_network, name_network
+from experiments.benchmarks.measured_tables import Table, compare_numbers, compare_turns
+from experiments.benchmarks.progress import BenchmarkOptions, Progress
+from experiments.benchmarks.turn_workers import measure_in_workers
 from experiments.quiet import quiet_standard_error
-from recu_tf import models, optimizers
+from recu_tf import choices, optimizers
 
-Build = Callable[[], tf.keras.Model]
+__all__ = ["FLOAT", "LARQ", "OURS", "PUBLISHED", "larq_baseline", "measure_training_steps"]
 
-MODELS = ("resnet18_1w1a", "resnet20_1w1a")
-QUANTIZERS = ("ReCU", "Larq")
-WARM_UP = 3
-MEMORY_STEPS = 5
+OURS, LARQ, FLOAT, PUBLISHED = "ReCU", "Larq's quantizers", "float twin", "published, PyTorch"
+# From the networks to the number of turns; each takes about as long as the others.
+NETWORKS = {choices.RESNET20: 15, choices.RESNET18: 7, choices.VGG_SMALL: 7}
+BATCH_SIZE = 128
 
 
 def larq_baseline(model: tf.keras.Model) -> tf.keras.Model:
@@ -55,7 +52,7 @@ def larq_baseline(model: tf.keras.Model) -> tf.keras.Model:
     return baseline
 
 
-def training_step(model: tf.keras.Model, batch_size: int) -> Callable[[], tf.Tensor]:
+def trace_step(model: tf.keras.Model, batch_size: int) -> Callable[[], tf.Tensor]:
     """A traced training step on a fixed batch of random images, which returns the loss."""
     rng = np.random.default_rng(0)
     images = tf.constant(rng.normal(size=(batch_size, *model.input_shape[1:])), tf.float32)
@@ -72,90 +69,49 @@ def training_step(model: tf.keras.Model, batch_size: int) -> Callable[[], tf.Ten
         optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
         return loss
 
-    step.get_concrete_function()  # traces the step
-    return step
+    traced = step.get_concrete_function()
+    # As a number, which is there only once the step is done.
+    return lambda: traced().numpy()
 
 
-def step_seconds(steps: list[Callable[[], tf.Tensor]], repeats: int) -> np.ndarray:
-    """Times the steps in turns.
-
-    Returns:
-        Seconds, shape (repeats, steps).
-    """
-    seconds = np.empty((WARM_UP + repeats, len(steps)))
-    for repeat, row in enumerate(seconds):
-        # The order alternates, so that neither step always comes second.
-        for index in range(len(steps))[:: 1 if repeat % 2 else -1]:
-            start = time.perf_counter()
-            steps[index]().numpy()
-            row[index] = time.perf_counter() - start
-    return seconds[WARM_UP:]
-
-
-def _resident_bytes(field: str) -> int:
-    status = Path("/proc/self/status").read_text()
-    return 1024 * int(re.search(rf"{field}:\s*(\d+) kB", status)[1])
-
-
-def step_bytes(build: Build, batch_size: int, quantizers: str) -> int:
-    """Bytes of memory of a training step, in a process that has not run a step before."""
-    model = build()
-    step = training_step(larq_baseline(model) if quantizers == "Larq" else model, batch_size)
-    # Not getrusage, whose peak is inherited from the parent process.
-    before = _resident_bytes("VmRSS")
-    for _ in range(MEMORY_STEPS):
-        step().numpy()
-    return _resident_bytes("VmHWM") - before
-
-
-def _in_fresh_process(function: Callable, *arguments):
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context) as executor:
-        return executor.submit(function, *arguments).result()
-
-
-def report(build: Build, batch_size: int, repeats: int) -> str:
-    """Measures a network and its baseline.
+def make_step(side: str, build: Callable[..., tf.keras.Model], batch_size: int) -> Callable:
+    """The step of one side of the comparison, except for the published implementation.
 
     Args:
-        build: builds the network; a new process must be able to import it.
+        side: `OURS`, `LARQ` or `FLOAT`.
+        build: builds the network; takes `precision`.
         batch_size: images per step.
-        repeats: number of timed steps of each, at least 2.
-
-    Returns:
-        A line of times, with the quartiles of the ratios of consecutive steps, and one of memory.
     """
+    if side == FLOAT:
+        return trace_step(build(precision=choices.FLOAT), batch_size)
     model = build()
-    steps = [training_step(network, batch_size) for network in (model, larq_baseline(model))]
-    seconds = step_seconds(steps, repeats)
-    medians = np.median(seconds, axis=0)
-    low, middle, high = statistics.quantiles(seconds[:, 0] / seconds[:, 1], n=4)
-    memory = [_in_fresh_process(step_bytes, build, batch_size, name) for name in QUANTIZERS]
-    return (
-        f"time   ReCU {medians[0] * 1e3:.0f} ms, Larq {medians[1] * 1e3:.0f} ms, ratio "
-        f"{medians[0] / medians[1]:.3f}; ratio of pairs {middle:.3f} ({low:.3f} to {high:.3f})\n"
-        f"memory ReCU {memory[0] / 2**20:.0f} MiB, Larq {memory[1] / 2**20:.0f} MiB, ratio "
-        f"{memory[0] / memory[1]:.3f}"
+    return trace_step(larq_baseline(model) if side == LARQ else model, batch_size)
+
+
+def measure_training_steps(options: BenchmarkOptions, progress: Progress) -> None:
+    """Measures each network, and adds a table of times and one of memory."""
+    times = Table("training_time", "Time of a training step", "ms", OURS, [])
+    memory = Table("training_memory", "Memory of a training step", "MiB", OURS, [])
+    times.note = f"{BATCH_SIZE} images of 32 x 32 on all cores."
+    memory.note = (
+        "The peak of the resident memory while the steps run, minus what there was before the "
+        "first: activations, gradients and momentum, not weights and libraries."
     )
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Measures each network and prints three lines for it."""
-    parser = argparse.ArgumentParser(
-        description="Training steps with ReCU's quantizers and Larq's."
-    )
-    parser.add_argument("--model", nargs="+", choices=models.CIFAR_NETWORKS, default=MODELS)
-    parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--repeats", type=int, default=21, help="timed steps, at least 2")
-    options = parser.parse_args(arguments)
-    for name, minimum in (("batch_size", 1), ("repeats", 2)):
-        if getattr(options, name) < minimum:
-            parser.error(f"`{name}` must be at least {minimum}, got {getattr(options, name)}.")
-    for name in options.model:
-        build = partial(models.build, name, dataset="cifar10")
-        print(f"{name}, batch {options.batch_size}, {options.repeats} repeats", flush=True)
-        print(report(build, options.batch_size, options.repeats), flush=True)
-
-
-if __name__ == "__main__":
-    main()
+    progress.tables += [times, memory]
+    problem = published_step.find_problem(options.published)
+    if problem:
+        progress.leave_out(PUBLISHED, problem)
+    for network, turns in NETWORKS.items():
+        if options.networks and network not in options.networks:
+            continue
+        with progress.attempt(f"training step of {CIFAR[network]}"):
+            build = partial(build_network, network)
+            sides = {side: (make_step, (side, build, BATCH_SIZE)) for side in (OURS, LARQ, FLOAT)}
+            if problem is None:
+                arguments = (options.published, network, BATCH_SIZE)
+                sides[PUBLISHED] = (published_step.make_published_step, arguments)
+            turns, found = measure_in_workers(sides, options.repeats or turns)
+            times.rows.append(compare_turns(name_network(network), turns, OURS))
+            if None not in found.values():
+                sizes = {side: size / 2**20 for side, size in found.items()}
+                memory.rows.append(compare_numbers(name_network(network), sizes, OURS))

@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -11,7 +12,17 @@ from export.tflite.backends import find_backends, load_in_tensorflow_lite, make_
 from export.tflite.file import File
 from export.tflite.flatbuffer import read
 
-__all__ = ["Benchmark", "Failure", "Latency", "benchmark", "find_fastest", "take_turns"]
+__all__ = [
+    "Benchmark",
+    "Failure",
+    "Latency",
+    "benchmark",
+    "find_fastest",
+    "take_turns",
+    "time_second_run",
+]
+
+Run = TypeVar("Run")
 
 WARM_UP = 5
 REPEATS = 50
@@ -69,33 +80,47 @@ class Benchmark:
     failures: list[Failure]
 
 
-def take_turns(
-    runs: Mapping[Hashable, Callable[[], object]], repeats: int, seed: int = 0
-) -> dict[Hashable, np.ndarray]:
-    """Times functions that take turns, so that other work of the machine slows all of them alike.
+def time_second_run(run: Callable[[], object]) -> float:
+    """Runs a function twice, and times the second run, in milliseconds.
 
-    Each round has an order of its own. In its turn a function runs twice and the second run
-    counts: the first loads its data into the caches, and meanwhile the threads of the function
-    before it, which wait busily for a while, go to sleep.
+    The first loads its data into the caches, and meanwhile the threads of the function before it,
+    which wait busily for a while, go to sleep.
+    """
+    run()
+    start = time.perf_counter()
+    run()
+    return 1e3 * (time.perf_counter() - start)
+
+
+def take_turns(
+    runs: Mapping[Hashable, Run],
+    repeats: int,
+    seed: int = 0,
+    *,
+    warm_up: int = WARM_UP,
+    measure: Callable[[Run], float] = time_second_run,
+) -> dict[Hashable, np.ndarray]:
+    """Measures what takes turns, so that other work of the machine slows all of it alike.
+
+    Each round has an order of its own.
 
     Args:
-        runs: the functions.
-        repeats: number of rounds that count; 5 more come before them.
+        runs: what is measured, functions unless `measure` takes something else.
+        repeats: number of rounds that count.
         seed: of the order in each round.
+        warm_up: number of rounds that come before them.
+        measure: gives the number of a turn, such as its milliseconds.
 
     Returns:
-        For each function its times, (repeats,) in milliseconds.
+        For each its numbers, (repeats,); of functions milliseconds.
     """
     order, shuffle = list(runs), random.Random(seed).shuffle
-    milliseconds = {key: [] for key in runs}
-    for _ in range(WARM_UP + repeats):
+    measured = {key: [] for key in runs}
+    for _ in range(warm_up + repeats):
         shuffle(order)
         for key in order:
-            runs[key]()
-            start = time.perf_counter()
-            runs[key]()
-            milliseconds[key].append(1e3 * (time.perf_counter() - start))
-    return {key: np.array(values[WARM_UP:]) for key, values in milliseconds.items()}
+            measured[key].append(measure(runs[key]))
+    return {key: np.array(values[warm_up:]) for key, values in measured.items()}
 
 
 def benchmark(

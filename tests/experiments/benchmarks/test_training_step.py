@@ -1,17 +1,15 @@
-import os
-import re
-import subprocess
-import sys
-from functools import partial
-
 import larq as lq
 import numpy as np
 import pytest
 from conftest import tiny_resnet
 
 from experiments.benchmarks import training_step
+from experiments.benchmarks.progress import BenchmarkOptions, Progress
+from experiments.benchmarks.training_step import FLOAT, LARQ, OURS, PUBLISHED
 
-build = partial(tiny_resnet, (8, 8, 3), 4)
+
+def build(precision="binary"):
+    return tiny_resnet((8, 8, 3), 4)
 
 
 def test_the_baseline_differs_only_in_its_quantizers():
@@ -38,42 +36,36 @@ def test_the_baseline_differs_only_in_its_quantizers():
     assert baseline(images).shape == model(images).shape
 
 
-def test_a_step_trains_and_every_turn_is_timed():
+def test_a_step_trains():
     model = build()
-    step = training_step.training_step(model, 8)
+    step = training_step.trace_step(model, 8)
     before = [variable.numpy() for variable in model.trainable_variables]
-    seconds = training_step.step_seconds([step, step], 2)
-    assert seconds.shape == (2, 2)
-    assert (seconds > 0).all()
+    first = step()
     for old, variable in zip(before, model.trainable_variables, strict=True):
         assert not np.array_equal(old, variable)
-    losses = [float(step()) for _ in range(10)]
-    assert losses[-1] < losses[0]
+    assert [step() for _ in range(10)][-1] < first
 
 
-@pytest.mark.slow
-def test_the_report_holds_times_and_memory_of_both():
-    times, memory = training_step.report(build, 8, 2).split("\n")
-    for line, unit in ((times, "ms"), (memory, "MiB")):
-        ours, theirs, ratio = re.search(
-            rf"ReCU (\d+) {unit}, Larq (\d+) {unit}, ratio ([\d.]+)", line
-        ).groups()
-        assert int(ours) > 0
-        assert int(theirs) > 0
-        # The numbers before are rounded.
-        assert float(ratio) == pytest.approx(int(ours) / int(theirs), rel=0.5)
+def test_tables_have_each_side_and_what_is_left_out(monkeypatch):
+    def measure(sides, repeats):
+        assert repeats == 2
+        turns = {side: np.arange(1.0, 3) for side in sides}
+        return turns, dict.fromkeys(sides, 2**21)
+
+    monkeypatch.setattr(training_step, "measure_in_workers", measure)
+    progress = Progress()
+    options = BenchmarkOptions(repeats=2, networks=("vgg_small_1w1a",))
+    training_step.measure_training_steps(options, progress)
+    times, memory = progress.tables
+    assert [row.name for row in times.rows] == ["VGG-small"]
+    assert times.sides == [OURS, LARQ, FLOAT]
+    assert memory.rows[0].medians == {OURS: 2, LARQ: 2, FLOAT: 2}
+    assert PUBLISHED in progress.left_out
 
 
-@pytest.mark.parametrize(("option", "minimum"), [("batch-size", 1), ("repeats", 2)])
-def test_too_small_numbers_are_refused(option, minimum, capsys):
-    with pytest.raises(SystemExit, match="2"):
-        training_step.main([f"--{option}", str(minimum - 1)])
-    assert f"must be at least {minimum}, got {minimum - 1}" in capsys.readouterr().err
-
-
-@pytest.mark.slow  # a process that loads TensorFlow
-def test_benchmark_starts_where_nothing_selected_keras():
-    plain = {key: value for key, value in os.environ.items() if key != "TF_USE_LEGACY_KERAS"}
-    command = [sys.executable, "-m", "experiments.benchmarks.training_step", "--help"]
-    done = subprocess.run(command, env=plain, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+@pytest.mark.slow  # two processes that load TensorFlow
+def test_sides_are_measured_in_processes_of_their_own():
+    sides = {side: (training_step.make_step, (side, build, 8)) for side in (OURS, LARQ)}
+    turns, memory = training_step.measure_in_workers(sides, 2, warm_up=1)
+    assert {side: values.shape for side, values in turns.items()} == {OURS: (2,), LARQ: (2,)}
+    assert all(size > 0 for size in memory.values())

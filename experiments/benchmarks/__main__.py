@@ -1,0 +1,94 @@
+"""`python -m experiments.benchmarks`: measures the parts and writes the page, see `make bench`."""
+
+import json
+from pathlib import Path
+
+from experiments.benchmarks.benchmark_networks import list_networks
+from experiments.benchmarks.parts import PARTS, measure_part
+from experiments.benchmarks.progress import BenchmarkOptions
+from experiments.benchmarks.result_plots import draw_pictures
+from experiments.benchmarks.results_page import write_page
+from experiments.options import Parser, positive_integer
+from recu_tf.runs.atomic_write import write_aside
+
+RESULTS = Path(__file__).parents[1] / "results"
+NUMBERS, PAGE = "benchmarks.json", "benchmarks.md"
+ZOO_GROUP = "zoo"
+ALL_OF_ZOO = [name for name in list_networks() if name.startswith(f"{ZOO_GROUP}/")]
+
+
+def make_parser() -> Parser:
+    """The options of the benchmarks."""
+    parser = Parser(
+        prog="python -m experiments.benchmarks",
+        description="Measures what one machine can, and writes benchmarks.md, benchmarks.json and "
+        "pictures. Parts that are not measured keep the numbers that the file has of them.",
+    )
+    parser.option("--only", nargs="+", choices=tuple(PARTS), help="parts to measure")
+    parser.option(
+        "--networks",
+        metavar="NAME",
+        nargs="+",
+        default=[],
+        help="networks of the parts training, conversion and inference, such as resnet20_1w1a, "
+        "imagenet/resnet18_1w1a or zoo/QuickNet; zoo means all of larq-zoo",
+        if_omitted="those of each part",
+    )
+    parser.option(
+        "--published",
+        metavar="DIR",
+        help="checkout of the published implementation, whose training step is measured as well",
+    )
+    parser.option(
+        "--repeats", type=positive_integer, help="number of turns", if_omitted="each part's own"
+    )
+    parser.option(
+        "--out", metavar="DIR", help="directory of the results", if_omitted="experiments/results"
+    )
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measures, and writes the results after each part."""
+    parser = make_parser()
+    options = parser.parse_args(arguments)
+    networks = []
+    for name in options.networks:
+        networks += ALL_OF_ZOO if name == ZOO_GROUP else [name]
+    unknown = [name for name in networks if name not in list_networks()]
+    if unknown:
+        parser.error(
+            f"--networks must be among zoo, {', '.join(list_networks())}, got {', '.join(unknown)}."
+        )
+    if options.published is not None and not Path(options.published).is_dir():
+        parser.error(f"--published must be a directory, got {options.published!r}.")
+    folder = Path(options.out or RESULTS)
+    folder.mkdir(parents=True, exist_ok=True)
+    chosen = BenchmarkOptions(options.repeats, tuple(networks), options.published)
+    for name in options.only or PARTS:
+        write_results(folder, {name: measure_part(name, chosen)})
+    print(f"Written: {folder / PAGE}")
+
+
+def write_results(folder: Path, measured: dict[str, dict]) -> None:
+    """Adds measured parts to the results in a directory, in the place of those there.
+
+    Args:
+        folder: of `benchmarks.json`, `benchmarks.md` and the pictures.
+        measured: what `measure_part` gave, by the names of the parts.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    path = folder / NUMBERS
+    earlier = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    parts = {name: part for name, part in {**earlier, **measured}.items() if name in PARTS}
+    numbers = json.dumps(parts, indent=1) + "\n"
+    # First, since it holds what took so long to measure.
+    write_aside(path, lambda aside: aside.write_text(numbers, "utf-8"))
+    page = write_page(parts, draw_pictures(parts, folder))
+    write_aside(folder / PAGE, lambda aside: aside.write_text(page, "utf-8"))
+
+
+if __name__ == "__main__":
+    main()

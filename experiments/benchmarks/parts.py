@@ -1,0 +1,91 @@
+"""The parts of the benchmarks: what each is called, and what measures it."""
+
+import subprocess
+import time
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple
+
+from experiments.benchmarks.conversion_time import measure_conversion_times
+from experiments.benchmarks.inference import measure_inference
+from experiments.benchmarks.input_pipeline import measure_input_pipelines
+from experiments.benchmarks.progress import BenchmarkOptions, Progress
+from experiments.benchmarks.start_up import measure_start_up
+from experiments.benchmarks.step_growth import measure_growth
+from experiments.benchmarks.training_step import measure_training_steps
+from experiments.machine import describe_machine
+
+__all__ = ["PARTS", "Part", "measure_part"]
+
+TREE = Path(__file__).parents[2]
+# Whose versions are kept where they are installed, beside those that every measurement keeps.
+PACKAGES = ("larq", "larq-zoo", "torch", "onnxruntime", "openvino", "tf2onnx", "ai-edge-litert")
+
+
+class Part(NamedTuple):
+    """A part.
+
+    Attributes:
+        title: its heading on the page.
+        measure: adds its tables to a `Progress`.
+    """
+
+    title: str
+    measure: Callable[[BenchmarkOptions, Progress], None]
+
+
+PARTS = {
+    "training": Part("Training", measure_training_steps),
+    "growth": Part("Growth of the training step", measure_growth),
+    "input": Part("Input pipelines", measure_input_pipelines),
+    "start": Part("Start", measure_start_up),
+    "conversion": Part("Conversion", measure_conversion_times),
+    "inference": Part("Exported networks", measure_inference),
+}
+
+
+def find_commit() -> str | None:
+    """The commit that is measured, with "-dirty" where files differ from it; None without Git."""
+    command = ["git", "-C", str(TREE), "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _list_versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def measure_part(name: str, options: BenchmarkOptions) -> dict[str, object]:
+    """Measures a part, and whatever of it fails leaves out.
+
+    Args:
+        name: one of `PARTS`.
+        options: what the user chose.
+
+    Returns:
+        Its tables, what it left out, the machine, the versions, the commit and the seconds that it
+        took, as they are in the JSON file.
+    """
+    # Described first, so that its load is that of other programs.
+    machine = describe_machine()
+    machine["versions"] |= _list_versions()
+    progress, start = Progress(), time.monotonic()
+    with progress.attempt(PARTS[name].title):
+        PARTS[name].measure(options, progress)
+    return {
+        "tables": [table.as_json() for table in progress.tables if table.rows],
+        "left_out": progress.left_out,
+        "facts": progress.facts,
+        "machine": machine,
+        "commit": find_commit(),
+        "seconds": round(time.monotonic() - start, 1),
+    }

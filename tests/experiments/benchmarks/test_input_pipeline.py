@@ -1,0 +1,40 @@
+import numpy as np
+
+from experiments.benchmarks import input_pipeline
+from experiments.benchmarks.input_pipeline import OURS, PILLOW
+from experiments.benchmarks.photographs import write_photographs
+from experiments.benchmarks.progress import BenchmarkOptions, Progress
+
+
+def test_epoch_takes_all_images():
+    taken = []
+    batches = input_pipeline.make_cifar_batches(300)
+    for _ in range(2):
+        images, _ = next(batches)
+        taken.append(len(images))
+    assert sum(taken) == 300
+    input_pipeline.make_cifar_epoch(300)()
+
+
+def test_both_pipelines_give_a_batch_of_the_same_shape(tmp_path, monkeypatch):
+    monkeypatch.setattr(input_pipeline, "PHOTOGRAPHS", 2)
+    write_photographs(tmp_path / "train" / "photograph", 2)
+    ours, _ = input_pipeline.make_photograph_batch(str(tmp_path))()
+    theirs = input_pipeline.make_pillow_batch(str(tmp_path))()
+    assert ours.shape == (2, 224, 224, 3)
+    assert theirs.shape == (2, 3, 224, 224)
+
+
+def test_tables_have_images_per_second(monkeypatch):
+    def measure(sides, repeats, **where):
+        return {side: np.full(repeats, 500.0) for side in sides}, {}
+
+    monkeypatch.setattr(input_pipeline, "PHOTOGRAPHS", 2)
+    monkeypatch.setattr(input_pipeline, "measure_in_workers", measure)
+    monkeypatch.setattr(input_pipeline, "run_alone", lambda function, turns: [])
+    progress = Progress()
+    input_pipeline.measure_input_pipelines(BenchmarkOptions(repeats=2), progress)
+    rates, _ = progress.tables
+    cifar, _, one_core = rates.rows
+    assert cifar.medians == {OURS: 100_000}
+    assert one_core.medians == {OURS: 4, PILLOW: 4}

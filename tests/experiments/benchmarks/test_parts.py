@@ -1,0 +1,60 @@
+import json
+
+import pytest
+
+from experiments.benchmarks import __main__ as command
+from experiments.benchmarks import parts
+from experiments.benchmarks.measured_tables import Table, compare_numbers
+from experiments.benchmarks.parts import Part, find_commit, measure_part
+from experiments.benchmarks.progress import BenchmarkOptions
+
+
+def measure_a_little(options, progress):
+    rows = [compare_numbers("A", {"ours": options.repeats, "B": 2}, "ours")]
+    progress.tables += [
+        Table("start_up", "Start", "ms", "ours", rows),
+        Table("empty", "Nothing", "ms", "ours", []),
+    ]
+    raise RuntimeError("broke off")
+
+
+def test_part_that_breaks_off_keeps_what_it_has(monkeypatch):
+    monkeypatch.setitem(parts.PARTS, "start", Part("Start", measure_a_little))
+    part = measure_part("start", BenchmarkOptions(repeats=1))
+    assert [table["key"] for table in part["tables"]] == ["start_up"]
+    assert part["left_out"] == {"Start": "failed: RuntimeError: broke off"}
+    assert part["machine"]["versions"]["larq"]
+    assert part["seconds"] >= 0
+    json.dumps(part)
+
+
+def test_folder_without_git_has_no_commit(tmp_path, monkeypatch):
+    monkeypatch.setattr(parts, "TREE", tmp_path)
+    assert find_commit() is None
+
+
+def test_measured_parts_take_the_place_of_earlier_ones(tmp_path, monkeypatch):
+    monkeypatch.setitem(parts.PARTS, "start", Part("Start", measure_a_little))
+    arguments = ["--only", "start", "--out", str(tmp_path / "results")]
+    command.main([*arguments, "--repeats", "1"])
+    command.main([*arguments, "--repeats", "7"])
+    numbers = json.loads((tmp_path / "results" / "benchmarks.json").read_text())
+    assert list(numbers) == ["start"]
+    assert numbers["start"]["tables"][0]["rows"][0]["medians"]["ours"] == 7
+    page = (tmp_path / "results" / "benchmarks.md").read_text()
+    assert "| A    | 7.00   | **2.00 (0.29)** |" in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--only", "nothing"], "invalid choice: 'nothing'"),
+        (["--networks", "lenet"], "--networks must be among zoo, resnet20_1w1a"),
+        (["--published", "absent"], "--published must be a directory, got 'absent'"),
+        (["--repeats", "0"], "must be a whole number from 1, got '0'"),
+    ],
+)
+def test_wrong_options_are_refused_before_anything_is_measured(arguments, complaint, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        command.main(arguments)
+    assert complaint in capsys.readouterr().err
