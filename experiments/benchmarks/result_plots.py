@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullFormatter, ScalarFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator
 
 from experiments.benchmarks.measured_tables import Table, table_from_json
 from experiments.docs.figure_style import ALIVE, DEAD, INK, OTHER, SOFT, draw
@@ -14,6 +14,8 @@ __all__ = ["draw_pictures"]
 
 COLOURS = (ALIVE, DEAD, OTHER, INK, SOFT, "#1565c0")
 MARKERS = "osD^vP"
+# Numbers as they are, and not as powers of ten.
+PLAIN = FuncFormatter(lambda value, _: f"{value:g}")
 ROW_HEIGHT, FRAME_HEIGHT = 0.27, 1.2
 
 
@@ -37,6 +39,7 @@ def draw_dots(axes: Axes, table: Table, *, names: bool = True) -> None:
             zorder=3 if side == table.ours else 2,
         )
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(PLAIN)
     labels = [row.name for row in table.rows] if names else []
     axes.set_yticks(range(count, 0, -1), labels or [""] * count)
     axes.set_ylim(0.4, count + 0.6)
@@ -71,8 +74,8 @@ def draw_curve(axes: Axes, table: Table, *, names: bool = True) -> None:
     axes.set(xscale="log", yscale="log", title=table.title, ylabel=table.unit)
     axes.set_xticks(points, [f"{point}" for point in points])
     axes.set_xlabel(table.rows[0].name.partition(" ")[2])
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.yaxis.set_major_formatter(ScalarFormatter())
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(PLAIN)
     axes.minorticks_off()
 
 
