@@ -14,7 +14,7 @@ from export.measurement.latency import take_turns
 __all__ = ["OURS", "measure_conversion_times"]
 
 OURS, CONVERTED_ONLY = "rewritten and converted", "converted only"
-NETWORKS = ("resnet20_1w1a", "resnet18_1w1a", "imagenet/resnet18_1w1a")
+NETWORKS = ("resnet20_1w1a", "imagenet/resnet18_1w1a")
 TURNS = 3
 # Of random ones; each pass of the rewriting is verified on as many, and int8 calibrated.
 IMAGES = 8

@@ -31,7 +31,7 @@ __all__ = ["CONTENT", "measure_inference", "measure_network"]
 DELEGATE, ENGINE, FLOAT, INT8 = "delegate", "engine", "float32", "int8"
 FILE, CONTENT = "binary file", "information content"
 THREADS = (1, 2)
-TURNS, TURNS_OF_LARGE = 25, 12
+TURNS, TURNS_OF_LARGE = 25, 10
 # Of which the fastest counts. Without XNNPACK the engine is slower in everything measured.
 CANDIDATES = {
     DELEGATE: ("delegate",),

@@ -26,7 +26,7 @@ __all__ = ["FLOAT", "LARQ", "OURS", "PUBLISHED", "larq_baseline", "measure_train
 
 OURS, LARQ, FLOAT, PUBLISHED = "ReCU", "Larq's quantizers", "float twin", "published, PyTorch"
 # From the networks to the number of turns; each takes about as long as the others.
-NETWORKS = {choices.RESNET20: 15, choices.RESNET18: 7, choices.VGG_SMALL: 7}
+NETWORKS = {choices.RESNET20: 13, choices.RESNET18: 5, choices.VGG_SMALL: 5}
 BATCH_SIZE = 128
 
 
