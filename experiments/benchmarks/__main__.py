@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from experiments.benchmarks.benchmark_networks import list_networks
+from experiments.benchmarks.benchmark_progress import BenchmarkOptions
 from experiments.benchmarks.parts import PARTS, measure_part
-from experiments.benchmarks.progress import BenchmarkOptions
 from experiments.benchmarks.result_plots import draw_pictures
 from experiments.benchmarks.results_page import write_page
 from experiments.options import Parser, positive_integer

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import export
 from experiments.benchmarks.benchmark_networks import build_network, name_network
+from experiments.benchmarks.benchmark_progress import BenchmarkOptions, Progress
 from experiments.benchmarks.measured_tables import Row, Table, compare_turns
-from experiments.benchmarks.progress import BenchmarkOptions, Progress
 from experiments.benchmarks.turn_workers import measure_wall_time, run_alone
 from experiments.quiet import quiet_standard_error
 from export.keras_graph.inputs_outputs import draw_inputs

@@ -12,10 +12,10 @@ import numpy as np
 
 from experiments.benchmarks import other_runtimes
 from experiments.benchmarks.benchmark_networks import CIFAR, IMAGENET, ZOO, name_network
+from experiments.benchmarks.benchmark_progress import BenchmarkOptions, Progress
 from experiments.benchmarks.measured_tables import Row, Table, compare_numbers, compare_turns
 from experiments.benchmarks.network_files import NetworkFiles, make_all_files
 from experiments.benchmarks.other_runtimes import ONNX, OPENVINO
-from experiments.benchmarks.progress import BenchmarkOptions, Progress
 from experiments.benchmarks.turn_workers import run_alone
 from experiments.quiet import quiet_standard_error
 from export import runtime

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from experiments.benchmarks.benchmark_progress import BenchmarkOptions, Progress
 from experiments.benchmarks.measured_tables import Row, Table, compare_turns
 from experiments.benchmarks.photographs import write_photographs
 from experiments.benchmarks.pillow_pipeline import load_batch
-from experiments.benchmarks.progress import BenchmarkOptions, Progress
 from experiments.benchmarks.turn_workers import (
     measure_in_workers,
     measure_processor_time,

@@ -7,10 +7,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
+from experiments.benchmarks.benchmark_progress import BenchmarkOptions, Progress
 from experiments.benchmarks.conversion_time import measure_conversion_times
 from experiments.benchmarks.inference import measure_inference
 from experiments.benchmarks.input_pipeline import measure_input_pipelines
-from experiments.benchmarks.progress import BenchmarkOptions, Progress
 from experiments.benchmarks.start_up import measure_start_up
 from experiments.benchmarks.step_growth import measure_growth
 from experiments.benchmarks.training_step import measure_training_steps

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from experiments.benchmarks.benchmark_progress import BenchmarkOptions, Progress
 from experiments.benchmarks.measured_tables import Table, compare_turns
-from experiments.benchmarks.progress import BenchmarkOptions, Progress
 from experiments.benchmarks.turn_workers import measure_wall_time
 from export.measurement.latency import take_turns
 

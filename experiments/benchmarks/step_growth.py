@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import tensorflow as tf
 
+from experiments.benchmarks.benchmark_progress import BenchmarkOptions, Progress
 from experiments.benchmarks.measured_tables import Row, Table, compare_turns
-from experiments.benchmarks.progress import BenchmarkOptions, Progress
 from experiments.benchmarks.training_step import FLOAT, OURS, trace_step
 from experiments.benchmarks.turn_workers import measure_wall_time, run_alone
 from export.measurement.latency import take_turns

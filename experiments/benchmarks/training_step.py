@@ -16,8 +16,8 @@ import tensorflow as tf
 
 from experiments.benchmarks import published_step
 from experiments.benchmarks.benchmark_networks import CIFAR, build_network, name_network
+from experiments.benchmarks.benchmark_progress import BenchmarkOptions, Progress
 from experiments.benchmarks.measured_tables import Table, compare_numbers, compare_turns
-from experiments.benchmarks.progress import BenchmarkOptions, Progress
 from experiments.benchmarks.turn_workers import measure_in_workers
 from experiments.quiet import quiet_standard_error
 from recu_tf import choices, optimizers

@@ -3,9 +3,9 @@ import pytest
 from conftest import tiny_resnet
 
 from experiments.benchmarks import inference, network_files
+from experiments.benchmarks.benchmark_progress import BenchmarkOptions, Progress
 from experiments.benchmarks.inference import CONTENT, measure_network, time_sides
 from experiments.benchmarks.other_runtimes import ONNX, OPENVINO, find_missing_packages
-from experiments.benchmarks.progress import BenchmarkOptions, Progress
 from export import runtime
 
 

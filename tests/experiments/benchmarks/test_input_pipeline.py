@@ -1,9 +1,9 @@
 import numpy as np
 
 from experiments.benchmarks import input_pipeline
+from experiments.benchmarks.benchmark_progress import BenchmarkOptions, Progress
 from experiments.benchmarks.input_pipeline import OURS, PILLOW
 from experiments.benchmarks.photographs import write_photographs
-from experiments.benchmarks.progress import BenchmarkOptions, Progress
 
 
 def test_epoch_takes_all_images():

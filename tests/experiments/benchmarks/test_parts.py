@@ -4,9 +4,9 @@ import pytest
 
 from experiments.benchmarks import __main__ as command
 from experiments.benchmarks import parts
+from experiments.benchmarks.benchmark_progress import BenchmarkOptions
 from experiments.benchmarks.measured_tables import Table, compare_numbers
 from experiments.benchmarks.parts import Part, find_commit, measure_part
-from experiments.benchmarks.progress import BenchmarkOptions
 
 
 def measure_a_little(options, progress):

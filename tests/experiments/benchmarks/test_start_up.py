@@ -3,7 +3,7 @@ import subprocess
 import pytest
 
 from experiments.benchmarks import start_up
-from experiments.benchmarks.progress import BenchmarkOptions, Progress
+from experiments.benchmarks.benchmark_progress import BenchmarkOptions, Progress
 
 
 def test_command_line_is_compared_with_its_target(monkeypatch):

@@ -1,5 +1,5 @@
 from experiments.benchmarks import step_growth
-from experiments.benchmarks.progress import BenchmarkOptions, Progress
+from experiments.benchmarks.benchmark_progress import BenchmarkOptions, Progress
 from experiments.benchmarks.step_growth import build_scaled, measure_growth
 
 

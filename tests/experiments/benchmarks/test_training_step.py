@@ -4,7 +4,7 @@ import pytest
 from conftest import tiny_resnet
 
 from experiments.benchmarks import training_step
-from experiments.benchmarks.progress import BenchmarkOptions, Progress
+from experiments.benchmarks.benchmark_progress import BenchmarkOptions, Progress
 from experiments.benchmarks.training_step import FLOAT, LARQ, OURS, PUBLISHED
 
 

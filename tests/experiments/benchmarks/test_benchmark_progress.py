@@ -1,4 +1,4 @@
-from experiments.benchmarks.progress import Progress
+from experiments.benchmarks.benchmark_progress import Progress
 
 
 def test_what_fails_is_left_out_with_its_reason(capsys):
