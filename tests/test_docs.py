@@ -150,3 +150,16 @@ def documented_commands():
 def test_documented_commands_are_understood(line):
     """Parsed only: the files that they name are the reader's."""
     command_parser().parse_args(shlex.split(line, comments=True)[1:])
+
+
+def test_files_that_contributors_are_sent_to_exist():
+    text = (TREE / "CONTRIBUTING.md").read_text("utf-8")
+    packages = ("recu_tf", "export", "experiments")
+    known = {path.name for name in (*packages, "tests") for path in (TREE / name).rglob("*.*")}
+    files = set(re.findall(r"`([\w/]+\.(?:py|cc|h|md|txt))`", text))
+    assert len(files) > 30
+    assert [file for file in files if not (TREE / file).exists() and file not in known] == []
+    # And each folder with code is in the table.
+    folders = [path.parent for name in packages for path in (TREE / name).glob("*/__init__.py")]
+    named = set(re.findall(r"[`/](\w+)`", text))
+    assert [folder.name for folder in folders if folder.name not in named] == []
