@@ -21,8 +21,8 @@ VERSION_TESTS := tests/recu_tf tests/export/conversion tests/export/proof \
 	tests/export/test_pipeline.py tests/experiments/test_cli.py
 ENVIRONMENTS := $(VENV) $(VERSIONS:%=$(VENV)-%)
 
-.PHONY: bench demo test test-slow test-all test-versions $(VERSIONS:%=test-tensorflow-%) lint docs docs-serve \
-	wheel clean
+.PHONY: bench demo check test test-slow test-all test-versions $(VERSIONS:%=test-tensorflow-%) lint \
+	docs docs-serve wheel release-check clean
 
 demo: $(VENV)/installed
 	$(BIN)/recu demo
@@ -30,6 +30,9 @@ demo: $(VENV)/installed
 # BENCH_OPTIONS="--only inference" and the like: see experiments/benchmarks/README.md.
 bench: $(VENV)/installed
 	$(BIN)/python -m experiments.benchmarks $(BENCH_OPTIONS)
+
+# What has to pass before a change lands; .ci/run runs it.
+check: lint test-all
 
 test: $(VENV)/installed
 	$(PYTEST) -m "not slow"
@@ -66,6 +69,12 @@ wheel: $(VENV)-wheel/bin/pip
 		$(VENV)-wheel/bin/pip wheel --quiet --no-deps --wheel-dir dist ./$$project || exit 1; \
 	done
 	@ls dist/*.whl
+
+# The sdist and the wheels in fresh environments, in build/release-check: with both versions of
+# TensorFlow, and without a compiler. Half an hour, most of it downloads.
+release-check:
+	$(CHECK_PYTHON)
+	$(PYTHON) -m experiments.release.release_check $(VERSIONS)
 
 clean:
 	rm -rf $(ENVIRONMENTS) $(VENV)-wheel dist .pytest_cache .ruff_cache

@@ -23,7 +23,7 @@ COMPONENTS = {
     """,
     "experiments": """
         quiet machine prediction_picture recipes declarations options published_flags report
-        speedrun stages
+        speedrun stages release
         network_evaluation tflite_benchmark pretrained docs benchmarks training_settings seeds
         visible_gpus
         dry_run commands cli

@@ -139,3 +139,18 @@ def test_installed_packages_have_their_templates_and_weights(tmp_path):
     assert {"LICENSE", "VERSION", "uPlot.iife.min.js"} <= library
     assert {path.name for path in (tmp_path / "recu_tf/vendored/uplot").iterdir()} == library
     assert [path.name for path in (tmp_path / "experiments").rglob("*.png")] == ["photographs.png"]
+
+
+def test_workflow_runs_what_has_to_pass_before_a_change_lands():
+    yaml = pytest.importorskip("yaml", reason="needs PyYAML, which the extra docs brings along")
+    workflow = yaml.safe_load((TREE / ".github/workflows/check.yml").read_text("utf-8"))
+    (job,) = workflow["jobs"].values()
+    script = TREE / ".ci/run"
+    assert job["steps"][-1]["run"] == ".ci/run"
+    assert os.access(script, os.X_OK)
+    assert script.read_text("utf-8").endswith("\nmake check\n")
+    assert re.search(r"^check: lint test-all$", makefile(), re.MULTILINE)
+    # What the script would install; the machine has Google Chrome.
+    (packages,) = [step["run"] for step in job["steps"] if "apt-get install" in step.get("run", "")]
+    wanted = set(re.findall(r"missing\+=\((\S+)\)", script.read_text("utf-8")))
+    assert wanted - set(packages.split()) == {"chromium"}
