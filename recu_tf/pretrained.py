@@ -22,7 +22,17 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["FOLDER", "NAMES", "PREFIX", "Pretrained", "find", "find_weights", "list_all", "read"]
+__all__ = [
+    "FOLDER",
+    "INDEX",
+    "NAMES",
+    "PREFIX",
+    "Pretrained",
+    "find",
+    "find_weights",
+    "list_all",
+    "read",
+]
 
 FOLDER = Path(__file__).with_name("weights")
 INDEX = "index.json"

@@ -2,6 +2,7 @@
 
 import ast
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,7 @@ MODULES = {
 INSIDE = {name: path for name, path in MODULES.items() if name not in PACKAGES}
 
 
+@cache
 def parse(path):
     return ast.parse(path.read_text("utf-8"))
 
@@ -79,6 +81,26 @@ def test_relative_imports_are_seen():
     names = set(list_imports(MODULES[f"{HAS_TWO_NAMES}.external_delegate"]))
     assert f"{HAS_TWO_NAMES}.compile_delegate" in names
     assert f"{HAS_TWO_NAMES}.external_delegate" in list_imports(MODULES[HAS_TWO_NAMES])
+
+
+def read_all(module):
+    """What a module says that others may import."""
+    for node in parse(MODULES[module]).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return ast.literal_eval(node.value)
+    return []
+
+
+def test_files_import_what_others_have_in_all():
+    missing = {
+        f"{node.module}.{alias.name}"
+        for path in INSIDE.values()
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.ImportFrom) and node.module in INSIDE
+        for alias in node.names
+        if alias.name not in read_all(node.module)
+    }
+    assert missing - MODULES.keys() == set()
 
 
 def component(module):

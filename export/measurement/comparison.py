@@ -11,7 +11,15 @@ from export.tflite.backends import make_runner
 from export.tflite.file import File
 from export.tflite.flatbuffer import read
 
-__all__ = ["Breakdown", "Comparison", "SubgraphLatency", "break_down", "compare"]
+__all__ = [
+    "Breakdown",
+    "Comparison",
+    "SubgraphLatency",
+    "break_down",
+    "compare",
+    "format_number",
+    "format_threads",
+]
 
 
 @dataclass(frozen=True)

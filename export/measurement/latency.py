@@ -13,6 +13,8 @@ from export.tflite.file import File
 from export.tflite.flatbuffer import read
 
 __all__ = [
+    "REPEATS",
+    "WARM_UP",
     "Benchmark",
     "Failure",
     "Latency",

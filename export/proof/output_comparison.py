@@ -9,6 +9,7 @@ from export.keras_graph.differences import compute_differences
 __all__ = [
     "ROUNDING",
     "SHARE_WITHIN",
+    "UNLIKELY",
     "OutputComparison",
     "compare",
     "compute_chance_of_fewer",

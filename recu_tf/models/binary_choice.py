@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from recu_tf.models.layer_calls import Call, Flow, has_kernel, is_sum
 
-__all__ = ["SKIP", "choose_binary", "read_skip"]
+__all__ = ["FIRST_AND_LAST", "choose_binary", "read_skip"]
 
 Layer = tf.keras.layers.Layer
 L = tf.keras.layers

@@ -9,6 +9,17 @@ import tensorflow as tf
 from recu_tf.batch_norm import BatchNormalization
 from recu_tf.layers import HardTanh, kaiming_normal
 
+__all__ = [
+    "add",
+    "average_pool",
+    "batch_norm",
+    "classifier",
+    "convolution",
+    "get_variable_dtype",
+    "hard_tanh",
+    "max_pool",
+]
+
 
 def get_variable_dtype() -> str:
     """The dtype of weights under the current policy: float32 under mixed precision."""

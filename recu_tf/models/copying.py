@@ -10,7 +10,7 @@ from recu_tf.kernel_axes import find_kernel_quantizers
 from recu_tf.larq_warnings import silence_advice, silence_initializers
 from recu_tf.quantized_scope import preserve_quantized_scope
 
-__all__ = ["Copying", "check_model", "has_graph"]
+__all__ = ["Copying", "check_model"]
 
 Layer = tf.keras.layers.Layer
 

@@ -24,6 +24,7 @@ __all__ = [
     "get_input_shape",
     "get_networks",
     "get_variant",
+    "is_large",
 ]
 
 CIFAR_NETWORKS = {

@@ -28,6 +28,8 @@ from recu_tf.models.network_options import NetworkOptions
 from recu_tf.models.residual import Block, ResidualNetwork, Stem
 
 __all__ = [
+    "CIFAR_STAGES",
+    "IMAGENET_STAGES",
     "imagenet_resnet18",
     "imagenet_resnet34",
     "resnet18",

@@ -18,7 +18,7 @@ from recu_tf.models.blocks import (
 from recu_tf.models.network_options import NetworkOptions
 from recu_tf.models.residual import ResidualNetwork
 
-__all__ = ["two_stage_resnet18", "two_stage_resnet34"]
+__all__ = ["STAGES", "two_stage_resnet18", "two_stage_resnet34"]
 
 # Number of blocks and channels of each stage; all stages but the first halve the image.
 STAGES = {

@@ -9,7 +9,7 @@ from recu_tf import choices
 from recu_tf.choices import ZOO_MODELS, ZOO_PREFIX
 from recu_tf.models import zoo
 
-__all__ = ["build_named", "check_fixed", "find_smallest_size", "list_builders"]
+__all__ = ["check_fixed", "find_smallest_size", "list_builders"]
 
 # What `recu_tf.models.build` chooses for published networks, and those of larq-zoo lack.
 FIXED = {

@@ -6,7 +6,7 @@ from export.keras_graph.binary_layers import is_binary_convolution
 from export.keras_graph.building import copy_layer
 from export.keras_graph.graph import Step, Value
 
-__all__ = ["FUSED", "replace_batch_norm", "split"]
+__all__ = ["FUSED", "pads_no_zeros", "replace_batch_norm", "split"]
 
 # The activations that the converter makes part of the operator before them.
 FUSED = ("linear", "relu", "relu6")

@@ -42,7 +42,7 @@ from export.keras_graph.building import build_model, flatten
 from export.keras_graph.graph import Value, check_listed, read_graph
 from recu_tf.quantized_scope import preserve_quantized_scope
 
-__all__ = ["FakeQuant", "quantize"]
+__all__ = ["FakeQuant", "check_images", "quantize"]
 
 BATCH = 32
 PERCENTILE = 99

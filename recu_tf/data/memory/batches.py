@@ -16,7 +16,7 @@ __all__ = [
 PADDING = 4
 
 
-def check_images(images: np.ndarray, labels: np.ndarray) -> None:
+def _check_images(images: np.ndarray, labels: np.ndarray) -> None:
     """Refuses anything but uint8 images (count, height, width, channels) with a label each."""
     if images.dtype != np.uint8 or images.ndim != 4:
         raise ValueError(
@@ -110,7 +110,7 @@ def make_training_batches(
     Raises:
         ValueError: the images are not uint8 or do not match the labels.
     """
-    check_images(images, labels)
+    _check_images(images, labels)
     padded = tf.constant(pad_for_crops(images))
     size = images.shape[1:3]
     labels = tf.constant(labels, tf.int64)
@@ -143,7 +143,7 @@ def make_test_batches(
     Raises:
         ValueError: the images are not uint8 or do not match the labels.
     """
-    check_images(images, labels)
+    _check_images(images, labels)
     batches = tf.data.Dataset.from_tensor_slices((images, labels.astype(np.int64)))
     batches = batches.batch(batch_size)
     return batches.map(
