@@ -64,6 +64,12 @@ def assert_close(got, expected, relative=1e-5):
     np.testing.assert_allclose(got, expected, rtol=0, atol=relative * np.abs(expected).max())
 
 
+def assert_same_arrays(got, expected):
+    """As many arrays in the one as in the other, and the same numbers in them."""
+    for array, same in zip(got, expected, strict=True):
+        np.testing.assert_array_equal(array, same)
+
+
 def compile_classifier(model, optimizer):
     """Compiles a model of logits for integer labels, to train it with Keras alone."""
     loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)

@@ -1,6 +1,7 @@
 import larq as lq
 import numpy as np
 import pytest
+from conftest import assert_same_arrays
 from own_data import make_model
 
 from recu_tf.batch_norm import synchronize_batch_norm
@@ -24,8 +25,7 @@ def test_copies_have_latent_weights_within_a_quantized_scope_too(copy):
     expected = model.get_weights()
     with lq.context.quantized_scope(True):
         got = read_latent_weights(copy(model))
-    for array, same in zip(got, expected, strict=True):
-        np.testing.assert_array_equal(array, same)
+    assert_same_arrays(got, expected)
     latent = get_latent(model.layers[3].kernel)
     assert len(np.unique(latent)) > 2
     assert get_latent(latent) is latent
@@ -35,5 +35,4 @@ def test_weights_of_other_shapes_are_not_copied():
     copy = make_model(filters=5)
     before = copy.get_weights()
     assert not copy_weights(make_model(), copy)
-    for array, same in zip(copy.get_weights(), before, strict=True):
-        np.testing.assert_array_equal(array, same)
+    assert_same_arrays(copy.get_weights(), before)

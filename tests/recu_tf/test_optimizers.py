@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import shared
+from conftest import assert_same_arrays, shared
 
 from recu_tf.optimizers import SGD, Adam
 
@@ -71,8 +71,7 @@ def test_configuration_and_slots_survive_saving(kind, options, tmp_path):
     assert loaded.optimizer.get_config() == model.optimizer.get_config()
     for m in (model, loaded):
         m.fit(x, y, verbose=0)
-    for got, expected in zip(loaded.get_weights(), model.get_weights(), strict=True):
-        np.testing.assert_array_equal(got, expected)
+    assert_same_arrays(loaded.get_weights(), model.get_weights())
 
 
 @pytest.mark.parametrize("bad", [-0.1, 1.0, float("nan")])

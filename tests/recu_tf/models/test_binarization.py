@@ -5,6 +5,7 @@ import larq as lq
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import assert_same_arrays
 from delegates import COMPILED, run_delegate, run_engine
 from plain_models import SHAPE, conv, find_binary, functional, sequential
 from rewritten import images_for, with_uneven_norms
@@ -71,8 +72,7 @@ def test_options_and_weights_stay_and_constraints_go(caplog):
     assert copy.output_shape == model.output_shape
     assert copy(IMAGES).shape == model(IMAGES).shape
     list_latent_kernels(copy)[0].assign_add(tf.ones(list_latent_kernels(copy)[0].shape))
-    for weight, expected in zip(model.weights, before, strict=True):
-        np.testing.assert_array_equal(weight, expected)
+    assert_same_arrays(model.weights, before)
 
 
 def test_calls_are_those_of_the_model():

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import compile_classifier
+from conftest import assert_same_arrays, compile_classifier
 from small_networks import KINDS, SMALL_NETWORKS, SMALL_STAGES
 
 from recu_tf import larq_summary, models, optimizers
@@ -187,8 +187,7 @@ def test_input_quantizer_is_kept_by_copies_and_files(tmp_path):
         model, "vgg_small_1w1a", "cifar10", input_quantizer="standardized_approx_sign"
     )
     assert models.get_variant(published)["input_quantizer"] == "standardized_approx_sign"
-    for weight, other in zip(published.get_weights(), model.get_weights(), strict=True):
-        np.testing.assert_array_equal(weight, other)
+    assert_same_arrays(published.get_weights(), model.get_weights())
 
 
 def test_unknown_input_quantizer_is_refused():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import compile_classifier, shared
+from published_weights import NETWORKS
 from small_networks import KINDS, SMALL_NETWORKS
 
 from recu_tf import models, optimizers
@@ -16,18 +17,7 @@ from recu_tf.pytorch.tensor_names import list_tensors
 from recu_tf.quantizers import ReCU
 from recu_tf.runs.keras_file import load_keras
 
-REFERENCES = {
-    ("resnet20_1w1a", "cifar10"): "cifar_resnet20",
-    ("resnet18_1w1a", "cifar10"): "cifar_resnet18",
-    ("resnet18A_1w1a", "cifar10"): "cifar_resnet18a",
-    ("resnet18B_1w1a", "cifar10"): "cifar_resnet18b",
-    ("resnet18C_1w1a", "cifar10"): "cifar_resnet18c",
-    ("vgg_small_1w1a", "cifar10"): "cifar_vgg_small",
-    ("resnet18_1w1a", "imagenet"): "imagenet_resnet18",
-    ("resnet34_1w1a", "imagenet"): "imagenet_resnet34",
-    ("two_stage_resnet18_1w1a", "imagenet"): "imagenet_two_stage_resnet18",
-    ("two_stage_resnet34_1w1a", "imagenet"): "imagenet_two_stage_resnet34",
-}
+REFERENCES = {network: reference for reference, network in NETWORKS.items()}
 # From the table of the networks: binary convolutions, hard tanhs, channel paddings.
 COUNTS = {
     "cifar_resnet20": (18, 19, 2),

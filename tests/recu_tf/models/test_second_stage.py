@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import few_digits, tiny_resnet
+from conftest import assert_same_arrays, few_digits, tiny_resnet
 from small_networks import SMALL_NETWORKS
 
 from recu_tf import models
@@ -52,8 +52,7 @@ def test_second_stage_starts_with_all_weights_but_the_alphas(kind, tmp_path):
             assert tau == np.float32(0.85)
             np.testing.assert_array_equal(layer.kernel_quantizer(layer.kernel), binarize(layer))
         else:
-            for value, expected in zip(values, before, strict=True):
-                np.testing.assert_array_equal(value, expected)
+            assert_same_arrays(values, before)
 
 
 def test_shape_and_padding_are_those_of_the_first_stage(monkeypatch):

@@ -2,7 +2,7 @@ import larq as lq
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import tiny_resnet
+from conftest import assert_same_arrays, tiny_resnet
 from networks import with_random_statistics
 
 from recu_tf import larq_warnings
@@ -151,8 +151,7 @@ def test_file_of_another_network_is_refused_and_nothing_is_changed():
     before = other.get_weights()
     with pytest.raises(ValueError, match=r"do not fit sequential.*, they are of another network"):
         sign_and_scale.unpack(content, other)
-    for array, same in zip(before, other.get_weights(), strict=True):
-        np.testing.assert_array_equal(array, same)
+    assert_same_arrays(before, other.get_weights())
 
 
 def test_weights_that_float32_cannot_hold_are_refused():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import few_digits, tiny_resnet
+from conftest import assert_same_arrays, few_digits, tiny_resnet
 from network_formats import NAME, skip_without_torch, use_small_network
 
 import recu_tf
@@ -28,8 +28,7 @@ def test_data_set_follows_the_weights_unless_it_is_given():
     assert (network.name, network.input_shape) == ("resnet20_1w1a", (None, 32, 32, 3))
     other = models.build("resnet20_1w1a", "digits", weights="cifar10", input_shape=(64, 48, 3))
     assert other.input_shape == (None, 64, 48, 3)
-    for array, same in zip(network.get_weights(), other.get_weights(), strict=True):
-        np.testing.assert_array_equal(array, same)
+    assert_same_arrays(network.get_weights(), other.get_weights())
 
 
 def test_without_weights_the_network_is_for_cifar10_and_new():

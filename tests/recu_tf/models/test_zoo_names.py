@@ -1,6 +1,6 @@
-import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import assert_same_arrays
 
 from recu_tf import models
 from recu_tf.choices import ZOO_MODELS
@@ -31,8 +31,7 @@ def test_network_is_rebuilt_under_precision_and_strategy_with_its_weights(networ
         copy = models.build_like(network, SMALL, "digits")
     assert copy.layers[1].dtype_policy.name == precision
     assert all(strategy.extended.variable_created_in_scope(weight) for weight in copy.weights)
-    for weight, expected in zip(copy.get_weights(), network.get_weights(), strict=True):
-        np.testing.assert_array_equal(weight, expected)
+    assert_same_arrays(copy.get_weights(), network.get_weights())
 
 
 @pytest.mark.slow

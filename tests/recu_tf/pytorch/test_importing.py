@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from complaints import complaint
-from conftest import shared, tiny_resnet
+from conftest import assert_same_arrays, shared, tiny_resnet
 from larq_compute_engine.tflite.python.interpreter import Interpreter
 from published_weights import CHECKPOINT, NETWORKS, Malicious, published_weights
 
@@ -48,8 +48,7 @@ def test_import_makes_a_run_that_records_its_origin(tmp_path, capsys):
     assert config["normalization"]["mean"] == [0.485, 0.456, 0.406]
     assert config["class_names"][3] == "cat"
     best, last = (Run.open(tmp_path / "run").load_model(which) for which in runs.WHICH)
-    for weight, expected in zip(best.get_weights(), last.get_weights(), strict=True):
-        np.testing.assert_array_equal(weight, expected)
+    assert_same_arrays(best.get_weights(), last.get_weights())
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 

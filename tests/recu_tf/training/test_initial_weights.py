@@ -1,14 +1,12 @@
-import signal
 from dataclasses import replace
 
-import numpy as np
 import pytest
-from conftest import few_digits, tiny_resnet
+from conftest import assert_same_arrays, few_digits, tiny_resnet
+from interruptions import RaiseSignal
 
 from recu_tf import models, runs, training
 from recu_tf.training.errors import TrainingInterrupted
 from recu_tf.training.initial_weights import load_first_stage, load_initial_network
-from recu_tf.training.progress import Progress
 from recu_tf.training.setup import prepare
 
 
@@ -55,8 +53,7 @@ def test_network_with_real_kernels_is_trained_further(first_stage, tmp_path):
     network = models.build("resnet20_1w1a", "digits", precision="binary_activations")
     network.save(tmp_path / "real.keras")
     loaded = load_initial_network(tmp_path / "real.keras", first_stage)
-    for weight, expected in zip(loaded.get_weights(), network.get_weights(), strict=True):
-        np.testing.assert_array_equal(weight, expected)
+    assert_same_arrays(loaded.get_weights(), network.get_weights())
 
 
 def test_settings_decide_the_input_quantizer_of_the_network_to_start_from(settings, tmp_path):
@@ -66,24 +63,11 @@ def test_settings_decide_the_input_quantizer_of_the_network_to_start_from(settin
     prepared = prepare(settings, init_from=tmp_path / "published.keras")
     for built in (prepared.learner.network, prepared.saved_network):
         assert models.get_variant(built)["input_quantizer"] == "standardized_ste_sign"
-        for weight, expected in zip(built.get_weights(), network.get_weights(), strict=True):
-            np.testing.assert_array_equal(weight, expected)
-
-
-def interrupt_at_step(monkeypatch, step):
-    """Sends SIGTERM while a step runs, counted from 1 over the whole training."""
-    on_train_batch_end = Progress.on_train_batch_end
-
-    def interrupt(self, batch, logs=None):
-        on_train_batch_end(self, batch, logs)
-        if self.done == step:
-            signal.raise_signal(signal.SIGTERM)
-
-    monkeypatch.setattr(Progress, "on_train_batch_end", interrupt)
+        assert_same_arrays(built.get_weights(), network.get_weights())
 
 
 @pytest.mark.slow
-def test_both_stages_resume_bit_for_bit(first_stage, second_stage, monkeypatch, tmp_path):
+def test_both_stages_resume_bit_for_bit(first_stage, second_stage, tmp_path):
     first = training.train(first_stage, tmp_path / "first")
     assert "tau" not in first.metrics()[0]
     assert models.get_precision(first.load_model()) == "binary_activations"
@@ -94,19 +78,12 @@ def test_both_stages_resume_bit_for_bit(first_stage, second_stage, monkeypatch, 
     stages = [(first_stage, first, None), (second_stage, second, tmp_path / "first")]
     for number, (stage, whole, stage1) in enumerate(stages):
         directory = tmp_path / f"interrupted{number}"
-        with monkeypatch.context() as patch:
-            interrupt_at_step(patch, 4)
-            with pytest.raises(TrainingInterrupted, match="stopped in epoch 2"):
-                training.train(stage, directory, stage1=stage1)
+        with pytest.raises(TrainingInterrupted, match="stopped in epoch 2"):
+            training.train(stage, directory, stage1=stage1, callbacks=[RaiseSignal(4)])
         run = training.train(stage, directory, resume=True)
         for which in runs.WHICH:
-            pairs = zip(
-                run.load_model(which).get_weights(),
-                whole.load_model(which).get_weights(),
-                strict=True,
-            )
-            for weight, expected in pairs:
-                np.testing.assert_array_equal(weight, expected)
+            models_of_both = (trained.load_model(which) for trained in (run, whole))
+            assert_same_arrays(*(model.get_weights() for model in models_of_both))
 
 
 def test_first_stage_is_refused_where_it_does_not_fit(second_stage, tmp_path):

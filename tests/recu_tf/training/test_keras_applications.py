@@ -3,6 +3,7 @@ import urllib.error
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import assert_same_arrays
 from tf_keras.src.utils import data_utils
 
 from recu_tf.training import keras_applications
@@ -36,8 +37,7 @@ def test_network_gets_the_weights_of_a_file_and_its_own_preprocessing(mobile_net
     model, preprocess = build_application(
         "MobileNet", num_classes=10, weights=str(tmp_path / "mobile.h5")
     )
-    for weight, expected in zip(model.get_weights(), mobile_net.get_weights(), strict=True):
-        np.testing.assert_array_equal(weight, expected)
+    assert_same_arrays(model.get_weights(), mobile_net.get_weights())
     assert model.input_shape == (None, 224, 224, 3)
     np.testing.assert_array_equal(preprocess(tf.constant([0.0, 255.0])), [-1, 1])
 
@@ -58,8 +58,7 @@ def test_every_format_of_weights_is_read(name, tmp_path):
         model.save_weights(tmp_path / name)
     loaded = small()
     load_weights(loaded, tmp_path / name)
-    for weight, expected in zip(loaded.get_weights(), model.get_weights(), strict=True):
-        np.testing.assert_array_equal(weight, expected)
+    assert_same_arrays(loaded.get_weights(), model.get_weights())
 
 
 @pytest.mark.parametrize("name", ["a.h5", "a.weights.h5", "a.keras"])

@@ -5,13 +5,13 @@ import signal
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import few_digits, tiny_resnet
+from conftest import assert_same_arrays, few_digits, tiny_resnet
+from interruptions import RaiseSignal
 from tensorflow.python.summary.summary_iterator import summary_iterator
 
 from recu_tf import data, evaluation, models, networks, runs, training
 from recu_tf.runs import checkpoints
 from recu_tf.training.errors import LossNotFinite, TrainingInterrupted
-from recu_tf.training.progress import Progress
 
 
 @pytest.fixture(autouse=True)
@@ -20,11 +20,8 @@ def _digits(monkeypatch):
 
 
 def assert_same_bits(run, other, which="last"):
-    pairs = zip(
-        run.load_model(which).get_weights(), other.load_model(which).get_weights(), strict=True
-    )
-    for weight, expected in pairs:
-        np.testing.assert_array_equal(weight, expected)
+    models_of_both = (trained.load_model(which) for trained in (run, other))
+    assert_same_arrays(*(model.get_weights() for model in models_of_both))
 
 
 def has_same_bits(run, other):
@@ -83,31 +80,16 @@ def test_occupied_directory_is_refused_before_anything_is_read(settings, monkeyp
         training.train(settings, tmp_path / "run")
 
 
-def act_at_step(monkeypatch, step, act):
-    """Calls `act` while a step runs, counted from 1 over the whole training."""
-    on_train_batch_end = Progress.on_train_batch_end
-
-    def act_after_step(self, batch, logs=None):
-        on_train_batch_end(self, batch, logs)
-        if self.done == step:
-            act()
-
-    monkeypatch.setattr(Progress, "on_train_batch_end", act_after_step)
-
-
 def test_interrupted_training_resumes_as_if_nothing_had_happened(
-    settings, finished_training, monkeypatch, tmp_path
+    settings, finished_training, tmp_path
 ):
-    number = signal.SIGTERM
     # An epoch has three steps. A signal in the fourth step stops the training after the fifth; one
-    # in the eighth only after the evaluation, because the ninth is the last of its epoch.
-    for step, where in ((4, "in epoch 2 after step 2 of 3"), (8, "after epoch 3")):
-        with monkeypatch.context() as patch:
-            act_at_step(patch, step, lambda: signal.raise_signal(number))
-            message = f"^{number.name}: stopped {where} and saved$"
-            with pytest.raises(TrainingInterrupted, match=message) as caught:
-                training.train(settings, tmp_path / "run", resume=True)
-            assert caught.value.exit_code == 128 + number
+    # three steps later only after the evaluation, because the ninth is the last of its epoch.
+    for steps, where in ((4, "in epoch 2 after step 2 of 3"), (3, "after epoch 3")):
+        message = f"^SIGTERM: stopped {where} and saved$"
+        with pytest.raises(TrainingInterrupted, match=message) as caught:
+            training.train(settings, tmp_path / "run", resume=True, callbacks=[RaiseSignal(steps)])
+        assert caught.value.exit_code == 128 + signal.SIGTERM
     run = training.train(settings, tmp_path / "run", resume=True)
     whole = finished_training.run
     for which in runs.WHICH:
@@ -124,17 +106,13 @@ def test_interrupted_training_resumes_as_if_nothing_had_happened(
 
 
 @pytest.mark.slow
-def test_rate_of_each_step_goes_on_where_a_training_was_interrupted(
-    settings, monkeypatch, tmp_path
-):
+def test_rate_of_each_step_goes_on_where_a_training_was_interrupted(settings, tmp_path):
     settings = dataclasses.replace(
         settings, lr_type="one_cycle", warm_up=False, input_quantizer="standardized_ste_sign"
     )
     whole = training.train(settings, tmp_path / "whole")
-    with monkeypatch.context() as patch:
-        act_at_step(patch, 4, lambda: signal.raise_signal(signal.SIGTERM))
-        with pytest.raises(TrainingInterrupted, match="in epoch 2 after step 2 of 3"):
-            training.train(settings, tmp_path / "run")
+    with pytest.raises(TrainingInterrupted, match="in epoch 2 after step 2 of 3"):
+        training.train(settings, tmp_path / "run", callbacks=[RaiseSignal(4)])
     run = training.train(settings, tmp_path / "run", resume=True)
     for which in runs.WHICH:
         assert_same_bits(run, whole, which)
@@ -251,15 +229,14 @@ def test_ways_of_training_leave_a_float32_network(change, tolerance, settings, t
 
 
 @pytest.mark.slow
-def test_mixed_precision_training_is_resumed_with_its_loss_scale(settings, monkeypatch, tmp_path):
+def test_mixed_precision_training_is_resumed_with_its_loss_scale(settings, tmp_path):
     settings = dataclasses.replace(settings, epochs=1, precision="mixed_float16")
     whole = training.train(settings, tmp_path / "whole")
     # float16 has eleven bits, and flips signs that are near 0.
     assert_float32_network(whole, 0.3)
-    act_at_step(monkeypatch, 1, lambda: signal.raise_signal(signal.SIGTERM))
     message = "stopped in epoch 1 after step 2 of 3 and saved"
     with pytest.raises(TrainingInterrupted, match=message):
-        training.train(settings, tmp_path / "run")
+        training.train(settings, tmp_path / "run", callbacks=[RaiseSignal(1)])
     assert "loss_scale/0" in checkpoints.load_newest(tmp_path / "run" / "checkpoints").arrays
     assert_same_bits(training.train(settings, tmp_path / "run", resume=True), whole)
 

@@ -1,11 +1,11 @@
 import json
-import signal
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import few_digits, tiny_resnet
+from conftest import assert_same_arrays, few_digits, tiny_resnet
+from interruptions import RaiseSignal
 from own_data import CLASSES, make_arrays, make_batches, make_model
 
 from recu_tf import data, runs, training
@@ -25,31 +25,13 @@ def last_weights(run):
     return run.load_model("last").get_weights()
 
 
-def assert_same_weights(weights, others):
-    for weight, other in zip(weights, others, strict=True):
-        np.testing.assert_array_equal(weight, other)
-
-
-class RaiseSignal(tf.keras.callbacks.Callback):
-    """Sends SIGTERM after some steps; the training ends after the next one."""
-
-    def __init__(self, steps):
-        super().__init__()
-        self.left = steps
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if self.left == 0:
-            signal.raise_signal(signal.SIGTERM)
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A training that was not interrupted, and the model that it was given."""
     model = make_model("softmax", kernel_regularizer="l2")
     before = model.get_weights()
     run = train(tmp_path_factory.mktemp("own") / "run", model=model)
-    assert_same_weights(model.get_weights(), before)
+    assert_same_arrays(model.get_weights(), before)
     return run, model
 
 
@@ -82,7 +64,7 @@ def test_interrupted_training_on_arrays_resumes_bit_for_bit(finished, tmp_path):
     # Another model of the same layers; its weights do not matter, nor do the names of its layers.
     again = make_model("softmax", kernel_regularizer="l2")
     resumed = train(tmp_path / "run", model=again, resume=True)
-    assert_same_weights(last_weights(resumed), last_weights(run))
+    assert_same_arrays(last_weights(resumed), last_weights(run))
     assert [line["loss"] for line in resumed.metrics()] == [line["loss"] for line in run.metrics()]
 
 
@@ -100,7 +82,7 @@ def test_interrupted_training_on_batches_resumes_bit_for_bit(tmp_path):
     with pytest.raises(TrainingInterrupted, match="in epoch 2 after step 4 of 5"):
         train(tmp_path / "run", model=model, given=give(), callbacks=[RaiseSignal(8)])
     resumed = train(tmp_path / "run", model=model, given=give(), resume=True)
-    assert_same_weights(last_weights(resumed), last_weights(run))
+    assert_same_arrays(last_weights(resumed), last_weights(run))
     losses = [line["loss"] for line in run.metrics()]
     assert [line["loss"] for line in resumed.metrics()] == losses
 
@@ -154,7 +136,7 @@ def test_callback_that_stops_the_training_leaves_a_run_that_resumes(finished, tm
         stopped.load_model("best").get_weights()[0], callback.kernels[best]
     )
     resumed = train(tmp_path / "run", model=model, resume=True)
-    assert_same_weights(last_weights(resumed), last_weights(run))
+    assert_same_arrays(last_weights(resumed), last_weights(run))
 
 
 @pytest.mark.slow
@@ -170,12 +152,12 @@ def test_keras_checkpoints_hold_the_network_alone(finished, tmp_path):
         settings=replace(SETTINGS, epochs=1),
         callbacks=[whole, weights],
     )
-    assert_same_weights(
+    assert_same_arrays(
         tf.keras.models.load_model(tmp_path / "whole.keras").get_weights(), last_weights(run)
     )
     copy = tf.keras.models.clone_model(model)
     copy.load_weights(tmp_path / "only.weights.h5")
-    assert_same_weights(copy.get_weights(), last_weights(run))
+    assert_same_arrays(copy.get_weights(), last_weights(run))
 
 
 def test_images_that_cannot_be_used_are_refused_before_any_file_is_written(tmp_path):

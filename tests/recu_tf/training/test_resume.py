@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import assert_same_arrays
 
 from recu_tf import runs
 from recu_tf.runs import checkpoints
@@ -62,8 +63,7 @@ def undisturbed(tmp_path_factory):
 def assert_same(run, other):
     for which in runs.WHICH:
         weights, expected = (trained.load_model(which).get_weights() for trained in (run, other))
-        for weight, value in zip(weights, expected, strict=True):
-            np.testing.assert_array_equal(weight, value)
+        assert_same_arrays(weights, expected)
     arrays, expected = (
         checkpoints.load_newest(trained.path / "checkpoints").arrays for trained in (run, other)
     )

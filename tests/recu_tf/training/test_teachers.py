@@ -1,12 +1,11 @@
 import dataclasses
-import itertools
-import signal
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from complaints import complaint
-from conftest import few_digits, tiny_resnet
+from conftest import assert_same_arrays, few_digits, tiny_resnet
+from interruptions import RaiseSignal
 
 from recu_tf import networks, runs, training
 from recu_tf.data import DATASETS, Normalization
@@ -14,7 +13,6 @@ from recu_tf.precision import use_precision
 from recu_tf.runs import checkpoints
 from recu_tf.settings import Settings
 from recu_tf.training.errors import TrainingInterrupted
-from recu_tf.training.progress import Progress
 from recu_tf.training.setup import prepare
 from recu_tf.training.step import Learner
 from recu_tf.training.teachers import Teacher, load_teacher
@@ -65,11 +63,6 @@ def read_weights(run):
     return run.load_model("last").get_weights()
 
 
-def assert_same(weights, others):
-    for weight, other in zip(weights, others, strict=True):
-        np.testing.assert_array_equal(weight, other)
-
-
 def read_batch(prepared):
     return next(iter(prepared.batches()))
 
@@ -98,7 +91,7 @@ def test_teacher_is_unchanged_by_a_training_and_not_saved(taught, monkeypatch, t
     before.load_weights(taught.teacher)
     run = training.train(taught, tmp_path / "run")
     learner = prepared[0].learner
-    assert_same(learner.teacher.model.get_weights(), before.get_weights())
+    assert_same_arrays(learner.teacher.model.get_weights(), before.get_weights())
     assert len(read_weights(run)) == len(learner.network.weights)
     saved = checkpoints.load_newest(run.path / "checkpoints").arrays
     shapes = [value.shape for name, value in saved.items() if name.startswith("network/")]
@@ -194,20 +187,12 @@ def test_loss_is_that_of_the_settings(taught):
 
 
 @pytest.mark.slow
-def test_killed_training_with_a_teacher_resumes_bit_for_bit(taught, monkeypatch, tmp_path):
+def test_killed_training_with_a_teacher_resumes_bit_for_bit(taught, tmp_path):
     whole = training.train(taught, tmp_path / "whole")
-    on_train_batch_end, steps = Progress.on_train_batch_end, itertools.count(1)
-
-    def interrupt(self, batch, logs=None):
-        on_train_batch_end(self, batch, logs)
-        if next(steps) == 4:
-            signal.raise_signal(signal.SIGTERM)
-
-    monkeypatch.setattr(Progress, "on_train_batch_end", interrupt)
     with pytest.raises(TrainingInterrupted, match="stopped in epoch 2 after step 2 of 3"):
-        training.train(taught, tmp_path / "run")
+        training.train(taught, tmp_path / "run", callbacks=[RaiseSignal(4)])
     resumed = training.train(taught, tmp_path / "run", resume=True)
-    assert_same(read_weights(resumed), read_weights(whole))
+    assert_same_arrays(read_weights(resumed), read_weights(whole))
     with pytest.raises(ValueError, match=r"temperature 1\.0 instead of 2\.0"):
         training.train(dataclasses.replace(taught, temperature=1.0), tmp_path / "run", resume=True)
 

@@ -3,7 +3,7 @@ import larq_compute_engine as lce
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import compile_classifier, small_resnet
+from conftest import assert_same_arrays, compile_classifier, small_resnet
 from larq_compute_engine.mlir.python import tflite_schema as schema
 from tiny_networks import WithoutConfig
 
@@ -251,8 +251,7 @@ def test_model_itself_is_left_as_it_was():
     again = quantize(model, np.ones((2, 8, 8, 3), np.float32))
     assert again.output_shape == model.output_shape
     assert not {id(weight) for weight in again.weights} & {id(weight) for weight in model.weights}
-    for before, now in zip(weights, model.get_weights(), strict=True):
-        np.testing.assert_array_equal(now, before)
+    assert_same_arrays(weights, model.get_weights())
     assert all(len(layer.inbound_nodes) == 1 for layer in model.layers)
 
 

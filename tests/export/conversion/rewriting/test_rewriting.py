@@ -2,7 +2,7 @@ import larq as lq
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import tiny_resnet
+from conftest import assert_same_arrays, tiny_resnet
 from rewritten import (
     binary,
     hard_tanh_between_norm_and_signs,
@@ -128,8 +128,7 @@ def test_rewriting_leaves_the_model_alone():
     model = with_uneven_norms(tiny_resnet((16, 16, 3), 4))
     before = model.get_weights()
     rewritten(model)
-    for old, new in zip(before, model.get_weights(), strict=True):
-        np.testing.assert_array_equal(old, new)
+    assert_same_arrays(before, model.get_weights())
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64"])
