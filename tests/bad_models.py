@@ -5,6 +5,8 @@ import numpy as np
 import tensorflow as tf
 from bad_parts import Apply, K, binary, classifier, normalised
 
+from recu_tf.precision import use_precision
+
 SHAPE = (8, 8, 32)
 
 
@@ -117,11 +119,8 @@ def binary_dense():
 
 
 def mixed_precision():
-    tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
-    try:
+    with use_precision("mixed_bfloat16"):
         return _behind(K.BatchNormalization())
-    finally:
-        tf.keras.mixed_precision.set_global_policy("float32")
 
 
 def double_precision():

@@ -1,4 +1,8 @@
-"""Seeds, and the reference vectors, which users do not have."""
+"""What tests of several folders need: seeds, reference material, small networks and trained runs.
+
+Reference material, browsers and TensorFlow Lite's C library are not everywhere; tests that need
+them skip there.
+"""
 
 import contextlib
 import functools
@@ -47,6 +51,12 @@ def shared(*parts: str) -> Path:
     if not path.exists():
         pytest.skip(f"needs the reference material, absent here: shared/{'/'.join(parts)}")
     return path
+
+
+def need(package):
+    """A package of an extra; skips the test where it is not installed."""
+    extra = {"larq_zoo": "zoo"}.get(package, package)
+    return pytest.importorskip(package, reason=f"needs {package}, of the extra {extra}")
 
 
 def keras_layout(array):
@@ -188,7 +198,7 @@ class FinishedTraining(NamedTuple):
 @pytest.fixture(scope="session")
 def small_quicknet(tmp_path_factory):
     """A network of larq-zoo for ten classes of small images, and a file with its weights."""
-    package = pytest.importorskip("larq_zoo", reason="needs larq-zoo, the extra zoo")
+    package = need("larq_zoo")
     tf.keras.utils.set_random_seed(0)
     network = package.sota.QuickNetSmall(weights=None, num_classes=10, input_shape=(32, 32, 3))
     path = tmp_path_factory.mktemp("zoo") / "weights.h5"

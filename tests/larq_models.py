@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from recu_tf.quantizers import ReCU
 
-BINARY = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign"}
-CLIPPED = {**BINARY, "kernel_constraint": "weight_clip"}
+STE_SIGN = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign"}
+CLIPPED = {**STE_SIGN, "kernel_constraint": "weight_clip"}
 IMAGES = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype("float32")
 
 
@@ -27,7 +27,7 @@ def assert_same_weights(copy, model):
 
 
 def assert_recu(layer, *arguments):
-    """Each of a layer's quantizers is its own ReCU, attached to it, and no constraint is left."""
+    """Each of a layer's kernel quantizers is a ReCU, and no constraint is left."""
     for argument in arguments or ("kernel_quantizer",):
         assert isinstance(getattr(layer, argument), ReCU)
         assert getattr(layer, argument.replace("quantizer", "constraint")) is None

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from conftest import few_digits, tiny_resnet
+from conftest import few_digits, need, tiny_resnet
 
 from recu_tf import data, pytorch
 from recu_tf.models import resnet
@@ -85,4 +85,4 @@ def write_formats(folder):
 def skip_without_torch(format):
     """Skips a test of checkpoints where nothing reads them."""
     if format == "checkpoint":
-        pytest.importorskip("torch", reason="needs torch, the extra of that name")
+        need("torch")

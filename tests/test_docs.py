@@ -1,4 +1,3 @@
-import importlib.util
 import re
 import shlex
 from pathlib import Path
@@ -7,7 +6,9 @@ import larq as lq
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import need
 from PIL import Image
+from predictions import program
 
 import export
 import recu_tf
@@ -26,14 +27,6 @@ MIGRATION = (TREE / "recu_tf" / "MIGRATION.md").read_text("utf-8")
 OWN_MODEL = (TREE / "recu_tf" / "YOUR_OWN_MODEL.md").read_text("utf-8")
 
 
-def program_of(folder):
-    """The copy of `predict.py` in a folder, as a module."""
-    spec = importlib.util.spec_from_file_location("copied_predict", folder / "predict.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.slow
 def test_example_model_is_exported_as_good_as_it_was_trained(tmp_path, monkeypatch, capsys):
     """As a user sees it: by the program in the exported folder, given image files."""
@@ -50,7 +43,7 @@ def test_example_model_is_exported_as_good_as_it_was_trained(tmp_path, monkeypat
     for path, image in zip(paths, pixels, strict=True):
         Image.fromarray(image).save(path)
     capsys.readouterr()
-    assert program_of(tmp_path / "my_export").main([*paths, "--top", "1"]) == 0
+    assert program(tmp_path / "my_export").main([*paths, "--top", "1"]) == 0
     lines = capsys.readouterr().out.splitlines()
     found = dict(zip(lines[::2], lines[1::2], strict=True))
     right = [found[path].endswith(f"%  {label}") for path, label in zip(paths, labels, strict=True)]
@@ -99,7 +92,7 @@ def test_example_of_own_images_leaves_a_run(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_example_of_larq_zoo_gives_probabilities():
-    pytest.importorskip("larq_zoo", reason="needs larq-zoo, the extra zoo")
+    need("larq_zoo")
     network = run_examples("Networks of larq-zoo")["network"]
     probabilities = network(np.zeros((1, 64, 64, 3), "float32"))
     # Ten float32 numbers.

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from conftest import need
 from test_docs import PAGES, TREE
 
 import recu_tf
@@ -49,7 +50,7 @@ def need_checkpoint(monkeypatch):
 
 def need_no_download(monkeypatch):
     """Weights of the same shapes, in the place of those that larq-zoo downloads."""
-    pytest.importorskip("larq_zoo", reason="needs larq-zoo, the extra zoo")
+    need("larq_zoo")
     build = recu_tf.models.zoo.build
     monkeypatch.setattr(recu_tf.models.zoo, "build", lambda name, weights: build(name))
 

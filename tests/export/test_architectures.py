@@ -6,6 +6,7 @@ import gc
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import need
 from delegates import need_delegate
 from network_agreement import check_bits, check_outputs, draw
 from networks import with_random_statistics
@@ -59,7 +60,7 @@ def take_step(model, layers, images, *, from_logits):
 def test_architecture_learns_everywhere_and_is_the_same_in_both_interpreters(name, dataset):
     from_zoo = name in choices.ZOO_MODELS
     if from_zoo:
-        pytest.importorskip("larq_zoo", reason="needs larq-zoo, the extra zoo")
+        need("larq_zoo")
     size = SIZES.get(name, USUAL_SIZES[dataset])
     model = models.build(name, dataset, num_classes=5, input_shape=(size, size, 3))
     layers = [layer for layer in model.layers if getattr(layer, "kernel_quantizer", None)]

@@ -5,7 +5,7 @@ import larq as lq
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import shared
+from conftest import need, shared
 
 from recu_tf.quantizers import ReCU
 from recu_tf.schedules import (
@@ -130,7 +130,7 @@ def test_tau_scheduler_refuses_a_model_without_recu():
 
 
 def test_tau_scheduler_refuses_a_network_of_larq_zoo_as_it_comes():
-    zoo = pytest.importorskip("larq_zoo", reason="needs larq-zoo, the extra zoo")
+    zoo = need("larq_zoo")
     model = zoo.literature.BinaryAlexNet(input_shape=(64, 64, 3), num_classes=2, weights=None)
     with pytest.raises(ValueError, match=r"at least one ReCU .*recu_tf\.models\.with_recu"):
         fit(model, [TauScheduler(1)], epochs=1)

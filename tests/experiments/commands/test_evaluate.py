@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import few_digits, shared, tiny_resnet
+from conftest import few_digits, need, shared, tiny_resnet
 
 from experiments import cli
 from recu_tf import data
@@ -36,7 +36,7 @@ def _few_digits(monkeypatch):
 @pytest.fixture
 def checkpoint(tmp_path):
     """A checkpoint of the published form, of the small network."""
-    torch = pytest.importorskip("torch", reason="needs torch, the extra of that name")
+    torch = need("torch")
     rng = np.random.default_rng(0)
 
     def values(name, shape):

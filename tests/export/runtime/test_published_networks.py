@@ -2,7 +2,7 @@
 
 import pytest
 import tensorflow as tf
-from conftest import small_resnet
+from conftest import need, small_resnet
 from delegates import count_parts, need_delegate, run_images
 from network_agreement import check_bits, check_outputs, count_near, draw
 from networks import with_random_statistics
@@ -65,7 +65,7 @@ def test_published_networks_have_the_bits_of_the_engine(name, dataset):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ZOO)
 def test_networks_of_larq_zoo_have_the_bits_of_the_engine(name):
-    zoo = pytest.importorskip("larq_zoo", reason="needs larq-zoo, the extra zoo")
+    zoo = need("larq_zoo")
     build = getattr(zoo.sota, name, None) or getattr(zoo.literature, name)
     model = build(input_shape=(224, 224, 3), num_classes=10, weights=None)
     # Without the softmax, which makes all but one output 0.

@@ -8,8 +8,9 @@ from conftest import shared
 from recu_tf import data
 from recu_tf.data.memory.batches import augment, make_training_batches, pad_for_crops
 from recu_tf.data.sampling import Sampler
+from recu_tf.pixel_scaling import make_identity_normalization
 
-IDENTITY = data.Normalization((0.0,) * 3, (1 / 255,) * 3)
+IDENTITY = make_identity_normalization(3)
 
 
 def images(count, height=32, width=32):

@@ -13,6 +13,7 @@ from rewritten import images_for, with_uneven_norms
 import export
 import recu_tf
 from recu_tf.models import binarize
+from recu_tf.precision import use_precision
 from recu_tf.quantizers import ReCU
 from recu_tf.runs.keras_file import load_keras
 from recu_tf.schedules import TauScheduler
@@ -178,9 +179,9 @@ def test_what_cannot_learn_in_models_for_transfer_learning_is_warned_of(args, kw
 
 
 def test_mixed_precision_stays():
-    tf.keras.mixed_precision.set_global_policy("mixed_float16")
-    model = sequential(conv(), conv(activation="relu", name="it"), conv(), L.Flatten(), L.Dense(2))
-    tf.keras.mixed_precision.set_global_policy("float32")
+    with use_precision("mixed_float16"):
+        layers = conv(), conv(activation="relu", name="it"), conv(), L.Flatten(), L.Dense(2)
+        model = sequential(*layers)
     copy = binarize(model)
     assert all(layer.compute_dtype == "float16" for layer in copy.layers)
     assert copy(IMAGES).dtype == tf.float16

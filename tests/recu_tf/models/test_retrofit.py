@@ -6,9 +6,9 @@ import pytest
 import tensorflow as tf
 from conftest import assert_same_arrays
 from larq_models import (
-    BINARY,
     CLIPPED,
     IMAGES,
+    STE_SIGN,
     assert_recu,
     assert_same_weights,
     outputs_with,
@@ -191,7 +191,7 @@ class BinaryBlock(lq.layers.QuantConv2D):
     """Chooses its quantizers itself."""
 
     def __init__(self, filters, **kwargs):
-        super().__init__(filters, 3, **BINARY, **kwargs)
+        super().__init__(filters, 3, **STE_SIGN, **kwargs)
 
     def get_config(self):
         return {"filters": self.filters, "name": self.name}

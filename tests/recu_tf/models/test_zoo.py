@@ -6,6 +6,7 @@ import larq as lq
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import need
 
 from recu_tf.models import with_recu, zoo
 from recu_tf.networks.model_files import load_keras_file
@@ -33,7 +34,7 @@ EVERYDAY = ("BinaryAlexNet", "QuickNetSmall")
 
 
 def larq_zoo():
-    return pytest.importorskip("larq_zoo", reason="needs larq-zoo, the extra zoo")
+    return need("larq_zoo")
 
 
 def test_all_networks_of_larq_zoo_with_binary_kernels_are_named():

@@ -1,6 +1,6 @@
 import pytest
 import tensorflow as tf
-from conftest import assert_same_arrays
+from conftest import assert_same_arrays, need
 
 from recu_tf import models
 from recu_tf.choices import ZOO_MODELS
@@ -13,7 +13,7 @@ SMALL = "zoo/QuickNetSmall"
 
 @pytest.fixture(scope="module")
 def network():
-    pytest.importorskip("larq_zoo", reason="needs larq-zoo, the extra zoo")
+    need("larq_zoo")
     return models.build(SMALL, "digits")
 
 

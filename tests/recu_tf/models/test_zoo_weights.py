@@ -2,6 +2,7 @@ import h5py
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import need
 
 from recu_tf.models import with_recu, zoo, zoo_weights
 
@@ -23,7 +24,7 @@ def write(path, layers):
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
     """A network as larq-zoo builds it, and files with its weights."""
-    package = pytest.importorskip("larq_zoo", reason="needs larq-zoo, the extra zoo")
+    package = need("larq_zoo")
     tf.keras.utils.set_random_seed(0)
     network = package.sota.QuickNetSmall(weights=None, num_classes=3, input_shape=SHAPE)
     folder = tmp_path_factory.mktemp("zoo")
@@ -103,7 +104,7 @@ def test_published_weights_are_for_classes_and_images_of_imagenet(options, messa
 
 
 def test_download_that_fails_says_how_to_bring_the_file(monkeypatch):
-    pytest.importorskip("larq_zoo", reason="needs larq-zoo, the extra zoo")
+    need("larq_zoo")
 
     def fail(fname, origin, **_):
         raise Exception(f"URL fetch failure on {origin}: None -- [Errno -2] Name unknown")
@@ -119,7 +120,7 @@ def test_download_that_fails_says_how_to_bring_the_file(monkeypatch):
 
 
 def test_weights_that_were_downloaded_are_loaded(published, monkeypatch):
-    package = pytest.importorskip("larq_zoo", reason="needs larq-zoo, the extra zoo")
+    package = need("larq_zoo")
     network = package.sota.QuickNetSmall(weights=None)
     path = published[1] / "imagenet.h5"
     network.save_weights(path)

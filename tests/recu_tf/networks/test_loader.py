@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import need
 from network_formats import FORMATS, NAME, skip_without_torch, use_small_network, write_run
 
 from recu_tf import data, networks
@@ -133,7 +134,7 @@ def test_code_in_a_file_is_refused_and_not_executed(name, tmp_path):
 
 
 def test_pickle_in_a_checkpoint_is_refused_and_not_executed(tmp_path):
-    torch = pytest.importorskip("torch", reason="needs torch, the extra of that name")
+    torch = need("torch")
 
     class Writes:
         def __reduce__(self):

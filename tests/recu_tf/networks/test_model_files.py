@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import small_resnet
+from conftest import need, small_resnet
 
 from recu_tf import inflation
 from recu_tf.networks.model_files import load_h5_file, load_keras_file
@@ -39,7 +39,7 @@ networks.load("network.keras").model.get_layer("quant_conv2d")
 
 @pytest.mark.slow
 def test_networks_of_larq_zoo_are_loaded_by_who_has_not_imported_it(tmp_path):
-    pytest.importorskip("larq_zoo", reason="needs larq-zoo, the extra zoo")
+    need("larq_zoo")
     for program in (SAVES_QUICKNET, LOADS_QUICKNET):
         subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
 

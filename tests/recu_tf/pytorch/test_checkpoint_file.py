@@ -3,14 +3,14 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import shared
+from conftest import need, shared
 from published_weights import CHECKPOINT, Malicious
 
 from recu_tf import pytorch
 
 
 def torch():
-    return pytest.importorskip("torch", reason="needs torch, the extra of that name")
+    return need("torch")
 
 
 def test_checkpoint_of_an_old_torch_is_read():

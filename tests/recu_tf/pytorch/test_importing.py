@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from complaints import complaint
-from conftest import assert_same_arrays, shared, tiny_resnet
+from conftest import assert_same_arrays, need, shared, tiny_resnet
 from larq_compute_engine.tflite.python.interpreter import Interpreter
 from published_weights import CHECKPOINT, NETWORKS, Malicious, published_weights
 
@@ -20,7 +20,7 @@ from recu_tf.runs import Run
 from recu_tf.runs.locking import lock_directory
 from recu_tf.runs.run import LEFTOVERS
 
-torch = pytest.importorskip("torch", reason="needs torch, the extra of that name")
+torch = need("torch")
 
 
 def save_checkpoint(path, state_dict, **metadata):

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import shared
+from conftest import need, shared
 from published_weights import CHECKPOINT, NETWORKS, images, published_weights, vectors
 
 from recu_tf import data, models, optimizers, pytorch
@@ -177,7 +177,7 @@ def test_another_network_is_refused():
 
 def test_imported_checkpoint_gives_the_published_logits():
     expected = np.load(shared("checkpoints", "resnet20_1w1a_cifar10_logits.npz"))
-    pytest.importorskip("torch", reason="needs torch, the extra of that name")
+    need("torch")
     state_dict, _ = pytorch.read_checkpoint(shared(*CHECKPOINT))
     model = pytorch.from_state_dict(state_dict)
     images, labels = data.load("cifar10", "test", str(shared("data", "tfds")))

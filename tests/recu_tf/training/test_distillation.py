@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import need
 from scipy.special import log_softmax, softmax
 
 from recu_tf.settings import Settings
@@ -68,7 +69,7 @@ def test_attention_is_compared_by_its_formula():
 
 
 def test_attention_is_compared_as_in_larq_zoo():
-    pytest.importorskip("larq_zoo", reason="needs larq-zoo, the extra zoo")
+    need("larq_zoo")
     from larq_zoo.training.knowledge_distillation.knowledge_distillation import (
         AttentionMatchingLossLayer,
     )

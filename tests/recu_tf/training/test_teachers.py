@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from complaints import complaint
-from conftest import assert_same_arrays, few_digits, tiny_resnet
+from conftest import assert_same_arrays, few_digits, need, tiny_resnet
 from interruptions import RaiseSignal
 
 from recu_tf import networks, runs, training
-from recu_tf.data import DATASETS, Normalization
+from recu_tf.data import DATASETS
+from recu_tf.pixel_scaling import make_identity_normalization
 from recu_tf.precision import use_precision
 from recu_tf.runs import checkpoints
 from recu_tf.settings import Settings
@@ -18,7 +19,7 @@ from recu_tf.training.step import Learner
 from recu_tf.training.teachers import Teacher, load_teacher
 
 DIGITS = DATASETS["digits"].normalization
-PIXELS = Normalization((0.0,) * 3, (1 / 255,) * 3)
+PIXELS = make_identity_normalization(3)
 FEATURES = ("layer1.0.hard_tanh1=maps", "conv1=maps")
 
 
@@ -281,7 +282,7 @@ def test_saved_model_without_layers_that_ends_with_a_softmax_is_seen(settings, t
 
 @pytest.mark.slow
 def test_network_of_larq_zoo_teaches_with_its_own_quantizers(settings, tmp_path):
-    package = pytest.importorskip("larq_zoo", reason="needs larq-zoo, the extra zoo")
+    package = need("larq_zoo")
     published = package.sota.QuickNetSmall(weights=None, num_classes=10)
     published.save_weights(tmp_path / "weights.h5")
     settings = dataclasses.replace(

@@ -1,7 +1,7 @@
 import larq as lq
 import pytest
 import tensorflow as tf
-from conftest import few_digits
+from conftest import few_digits, need
 
 import export
 from export.loading import sources
@@ -70,7 +70,7 @@ def test_network_of_larq_zoo_trains_and_resumes_under_its_name(monkeypatch, tmp_
 
 @pytest.mark.slow
 def test_smallest_network_of_larq_zoo_trains_and_is_exported(monkeypatch, tmp_path):
-    pytest.importorskip("larq_zoo", reason="needs larq-zoo, the extra zoo")
+    need("larq_zoo")
     few_digits(monkeypatch)
     run = training.train(SETTINGS, tmp_path / "run")
     kernels = [part for part in run.load_model().submodules if isinstance(part, ReCU)]
