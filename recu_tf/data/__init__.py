@@ -1,4 +1,4 @@
-"""Data sets by name: what they are (`datasets.py`), and their images (`loading.py`).
+"""Data sets by name (`datasets.py`), their images (`loading.py`), and the caller's own (`own`).
 
 Examples:
     A small data set in memory, normalised or as pixels:

@@ -1,4 +1,4 @@
-"""Training a published network, from settings to a run directory.
+"""Training a published network, or any Keras classifier, from settings to a run directory.
 
 Examples:
     A published network on a data set takes minutes and more:
