@@ -160,10 +160,6 @@ def _build_zoo(
                 f'images of {height}x{width}, for `weights` "{zoo_weights.IMAGENET}", got '
                 f"{dataset}."
             )
-    if num_classes is None:
-        num_classes = zoo.PUBLISHED_CLASSES
-        if not published:
-            num_classes = zoo_weights.count_classes(zoo_weights.read_layers(weights))
     return zoo.build(
         name.removeprefix(choices.ZOO_PREFIX),
         num_classes=num_classes,

@@ -20,7 +20,13 @@ from recu_tf.choices import ZOO_ALIASES, ZOO_NETWORKS, ZOO_PREFIX
 from recu_tf.larq_warnings import silence_advice
 from recu_tf.models.network_arguments import check_size, read_input_shape, read_num_classes
 from recu_tf.models.retrofit import with_recu
-from recu_tf.models.zoo_weights import IMAGENET, explain_failed_downloads, read_layers, set_layers
+from recu_tf.models.zoo_weights import (
+    IMAGENET,
+    count_classes,
+    explain_failed_downloads,
+    read_layers,
+    set_layers,
+)
 from recu_tf.quantized_scope import preserve_quantized_scope
 
 __all__ = ["PUBLISHED_CLASSES", "PUBLISHED_SHAPE", "SMALLEST_SIZES", "ZOO_NETWORKS", "build"]
@@ -35,7 +41,7 @@ PUBLISHED_SHAPE = (224, 224, 3)
 def build(
     name: str,
     *,
-    num_classes: int = PUBLISHED_CLASSES,
+    num_classes: int | None = None,
     input_shape: tuple[int, int, int] = PUBLISHED_SHAPE,
     weights: str | os.PathLike | None = None,
 ) -> tf.keras.Model:
@@ -56,7 +62,8 @@ def build(
         name: one of `ZOO_NETWORKS`, the names of the functions of `larq_zoo.literature` and
             `larq_zoo.sota`, or of `recu_tf.choices.ZOO_ALIASES`: BiRealNet18 is BiRealNet. They
             may follow `zoo/`, as in settings.
-        num_classes: number of outputs, at least 2.
+        num_classes: number of outputs, at least 2; None means that of the file `weights`, and 1000
+            without a file.
         input_shape: (height, width, channels) of the images.
         weights: "imagenet" for the published ones, which larq-zoo downloads and keeps in
             `~/.keras`; or the path of a `.h5` file of weights, such as those that larq-zoo
@@ -75,7 +82,7 @@ def build(
         ImportError: larq-zoo is not installed.
     """
     name = _read_name(name)
-    num_classes = read_num_classes(num_classes)
+    classes = PUBLISHED_CLASSES if num_classes is None else read_num_classes(num_classes)
     input_shape = read_input_shape(input_shape)
     if not isinstance(weights, (str, os.PathLike, type(None))):
         raise ValueError(
@@ -83,11 +90,13 @@ def build(
             f"{type(weights).__name__}."
         )
     if weights == IMAGENET:
-        _check_published("num_classes", num_classes, PUBLISHED_CLASSES)
+        _check_published("num_classes", classes, PUBLISHED_CLASSES)
         _check_published("input_shape", input_shape, PUBLISHED_SHAPE)
     function = _import_function(name)
     check_size(name, input_shape, SMALLEST_SIZES.get(name, 1))
     saved = None if weights in (None, IMAGENET) else read_layers(weights)
+    if num_classes is None and saved is not None:
+        classes = read_num_classes(count_classes(saved))
     try:
         with (
             silence_advice(),
@@ -97,7 +106,7 @@ def build(
         ):
             network = function(
                 input_shape=input_shape,
-                num_classes=num_classes,
+                num_classes=classes,
                 weights=weights if weights == IMAGENET else None,
             )
     except ValueError as error:

@@ -106,7 +106,6 @@ def test_lambda_is_keras_own_afterwards_even_where_building_fails():
         (("zoo/ResNet50",), "`name` must be one of .*, got 'zoo/ResNet50'"),
         (("QuickNet", 10.5), "`num_classes` must be an integer of at least 2, got 10.5"),
         (("QuickNet", "10"), "`num_classes` must be an integer of at least 2, got '10'"),
-        (("QuickNet", None), "`num_classes` must be an integer of at least 2, got None"),
         (("QuickNet", 10, None), r"`input_shape` must be \(height, .* got None"),
         (("QuickNet", 10, np.ones((2, 2))), r"three .*, got array\(\[\[1., 1.\], \[1., 1.\]\]\)"),
         (("QuickNet", 10, 64), r"`input_shape` must be \(height, .* got 64"),

@@ -37,7 +37,7 @@ def published(tmp_path_factory):
 @pytest.mark.parametrize("file", ["weights.h5", "model.h5"])
 def test_network_with_weights_of_a_file_is_the_one_that_larq_zoo_builds(published, file):
     expected, folder = published
-    network = zoo.build("QuickNetSmall", num_classes=3, input_shape=SHAPE, weights=folder / file)
+    network = zoo.build("QuickNetSmall", input_shape=SHAPE, weights=folder / file)
     images = np.random.default_rng(0).normal(size=(2, *SHAPE)).astype("float32")
     np.testing.assert_array_equal(network(images), expected(images))
     for layer, other in zip(network.layers, expected.layers, strict=True):
