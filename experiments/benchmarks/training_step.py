@@ -22,7 +22,15 @@ from experiments.benchmarks.turn_workers import measure_in_workers
 from experiments.quiet import quiet_standard_error
 from recu_tf import choices, optimizers
 
-__all__ = ["FLOAT", "LARQ", "OURS", "PUBLISHED", "larq_baseline", "measure_training_steps"]
+__all__ = [
+    "FLOAT",
+    "LARQ",
+    "OURS",
+    "PUBLISHED",
+    "larq_baseline",
+    "measure_training_steps",
+    "trace_step",
+]
 
 OURS, LARQ, FLOAT, PUBLISHED = "ReCU", "Larq's quantizers", "float twin", "published, PyTorch"
 # From the networks to the number of turns; each takes about as long as the others.
