@@ -66,7 +66,7 @@ def _train(trial: Trial, options: argparse.Namespace, teacher: tf.keras.Model | 
             trial,
             directory,
             options.data_path,
-            teacher=teacher if trial.distill_weight else None,
+            teacher=teacher if trial.needs_teacher else None,
             log=lambda line: print(line, flush=True),
         )
         result = json.dumps(describe_result(trial, lines))
@@ -92,7 +92,7 @@ def main() -> None:
     tf.config.threading.set_inter_op_parallelism_threads(options.threads)
     teacher = None if options.teacher is None else networks.load(options.teacher).model
     for name in options.names or TRIALS:
-        if not TRIALS[name].distill_weight or teacher is not None:
+        if not TRIALS[name].needs_teacher or teacher is not None:
             _train(TRIALS[name], options, teacher)
 
 

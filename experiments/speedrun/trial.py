@@ -51,6 +51,8 @@ class Trial:
         average_from: share of the steps from which on weights are averaged; 1 averages nothing.
         first_stage: None, "float" or "binary_activations".
         first_epochs: epochs of the first stage.
+        first_starts: whether the second stage starts with the weights of the first.
+        first_teaches: whether the first stage's network is the teacher of the second.
         distill_weight: weight of a teacher's softmax against the labels; 0 needs no teacher.
         held_out: share of the training images that is held out; 0 tests on the test images.
 
@@ -89,6 +91,8 @@ class Trial:
     average_from: float = 1.0
     first_stage: str | None = None
     first_epochs: int = 0
+    first_starts: bool = True
+    first_teaches: bool = False
     distill_weight: float = 0.0
     held_out: float = 0.1
 
@@ -98,6 +102,11 @@ class Trial:
             if value not in allowed:
                 words = ", ".join(map(str, allowed))
                 raise ValueError(f"`{name}` must be one of {words}, got {value!r}.")
+
+    @property
+    def needs_teacher(self) -> bool:
+        """Whether it learns from a network that somebody else trained."""
+        return self.distill_weight > 0 and not self.first_teaches
 
     def changes(self) -> dict:
         """What differs from the published recipe, by name; without the name and the seed."""

@@ -79,6 +79,14 @@ def _list_changes(base: Trial) -> list[Trial]:
         change("tau0.99", tau_shape="constant", tau_min=0.99),
         change("tau_linear", tau_shape="linear"),
     ]
+    # A teacher of one epoch, so that it costs its share of the epochs.
+    taught = {
+        "first_stage": "float",
+        "first_epochs": 1,
+        "first_starts": False,
+        "first_teaches": True,
+        "distill_weight": 0.9,
+    }
     starts = [
         change("whitened_stem", whitened_stem=True),
         change("gamma0.5", gamma=0.5),
@@ -86,6 +94,10 @@ def _list_changes(base: Trial) -> list[Trial]:
         change("from_activations", first_stage="binary_activations", first_epochs=1),
         change("two_stages", first_stage="binary_activations", first_epochs=2),
         change("taught", distill_weight=0.9),
+        change("taught_by_first", **taught),
+        change("taught_from_first", **{**taught, "first_starts": True}),
+        change("taught_alone", **{**taught, "distill_weight": 1.0}),
+        change("taught_nesterov", **taught, optimizer="nesterov"),
     ]
     return [*gradients, *optimization, *regularization, *temperatures, *starts]
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from experiments.speedrun.trial import Trial
 from experiments.speedrun.trial_images import augment_epoch, load_images
-from experiments.speedrun.trial_network import whiten_stem
+from experiments.speedrun.trial_network import build_network, whiten_stem
 from experiments.speedrun.trial_schedules import learning_rate, temperature
 from experiments.speedrun.trial_step import NORMALIZATION, SIZE, Learning
 from recu_tf import models
@@ -125,9 +125,12 @@ def _begin(
         return learning
     if models.get_precision(before.network) == epoch.precision:
         learning.take_over(before)
-    else:
+        return learning
+    if trial.first_starts:
         second = models.build_second_stage(before.network, trial.model, "cifar10")
         learning.network.set_weights(second.get_weights())
+    if trial.first_teaches:
+        learning.teacher = before.network
     return learning
 
 
@@ -178,6 +181,8 @@ def _save(path: Path, learning: Learning, lines: list[dict], average: Average) -
     arrays = {"lines": json.dumps(lines), "count": learning.count.numpy()}
     arrays |= {"averaged": average.count}
     lists = {"weight": learning.network.get_weights(), "average": average.values}
+    if learning.trial.first_teaches and learning.teacher is not None:
+        lists["teacher"] = learning.teacher.get_weights()
     lists |= {f"slot{number}": slot for number, slot in enumerate(learning.slots)}
     for name, values in lists.items():
         arrays |= {f"{name}/{index}": np.asarray(value) for index, value in enumerate(values)}
@@ -205,6 +210,9 @@ def _restore(
         return [arrays[f"{name}/{index}"] for index in range(count)]
 
     learning.network.set_weights(read("weight", len(learning.network.weights)))
+    if "teacher/0" in arrays:
+        learning.teacher = build_network(trial, trial.first_stage)
+        learning.teacher.set_weights(read("teacher", len(learning.teacher.weights)))
     learning.count.assign(arrays["count"])
     for number, slot in enumerate(learning.slots):
         for variable, value in zip(slot, read(f"slot{number}", len(slot)), strict=True):

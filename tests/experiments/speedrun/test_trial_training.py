@@ -26,10 +26,12 @@ def train(trial, directory):
 
 def read_weights(directory):
     with np.load(directory / CHECKPOINT) as file:
-        return {name: file[name] for name in file if name.startswith(("weight", "slot", "average"))}
+        kinds = "weight", "slot", "average", "teacher"
+        return {name: file[name] for name in file if name.startswith(kinds)}
 
 
 TRIAL = Trial("small", epochs=3, batch_size=32, average_from=0.5)
+TAUGHT_BY_FIRST = {"first_starts": False, "first_teaches": True, "distill_weight": 0.9}
 
 
 @pytest.mark.parametrize(
@@ -41,6 +43,7 @@ TRIAL = Trial("small", epochs=3, batch_size=32, average_from=0.5)
             {"first_stage": "binary_activations", "first_epochs": 1, "average_from": 1.0},
             marks=pytest.mark.slow,
         ),
+        {"first_stage": "float", "first_epochs": 1, "average_from": 1.0, **TAUGHT_BY_FIRST},
         pytest.param({"small_epochs": 1, "average_from": 1.0}, marks=pytest.mark.slow),
     ],
 )
@@ -81,3 +84,19 @@ def test_change_reaches_the_binary_kernels_or_leaves_them(changes, moved, tmp_pa
         found = read_weights(tmp_path / str(len(kernels)))
         kernels.append(max(found.values(), key=np.size))
     assert np.array_equal(*kernels) != moved
+
+
+def test_second_stage_learns_from_the_first_and_starts_with_it_if_asked(tmp_path):
+    two = replace(TRIAL, epochs=2, average_from=1.0, first_stage="float", first_epochs=1, lr=1e-9)
+    stems = {}
+    for starts, teaches in ((True, False), (False, False), (False, True)):
+        trial = replace(two, first_starts=starts, first_teaches=teaches, distill_weight=0.9)
+        directory = tmp_path / f"{starts}{teaches}"
+        train(trial, directory)
+        stems[starts, teaches] = read_weights(directory)
+    weights = [stems[key]["weight/0"] for key in stems]
+    # The rate is next to 0, so that a network is what it started with; seeds are the same.
+    np.testing.assert_allclose(weights[1], weights[2], atol=1e-6)
+    assert abs(weights[0] - weights[1]).max() > 0.1
+    assert "teacher/0" not in stems[False, False]
+    np.testing.assert_allclose(stems[False, True]["teacher/0"], weights[0], atol=1e-6)
