@@ -27,7 +27,7 @@ AXES = {
 UNITS = {"batch": "images", "width": "channels", "image size": "pixels"}
 
 
-def build_scaled(width: int, size: int, precision: str) -> tf.keras.Model:
+def build_scaled(width: int, size: int, precision: str = choices.BINARY) -> tf.keras.Model:
     """A ResNet-20 of another width, for square images of another size.
 
     Args:
