@@ -4,17 +4,16 @@ Only the standard library is needed here, so that the command line can list them
 TensorFlow.
 
 Examples:
-    >>> recu_tf.pretrained.NAMES
-    ('cifar10-resnet20', 'digits-resnet20')
+    >>> "digits-resnet20" in recu_tf.pretrained.NAMES
+    True
     >>> entry = recu_tf.pretrained.find("digits-resnet20")
     >>> entry == recu_tf.pretrained.find_weights("resnet20_1w1a", "digits")
     True
-    >>> entry.epochs, entry.test_images
-    (20, 360)
-    >>> [f"{entry.top_1:.0%}" for entry in recu_tf.pretrained.list_all().values()]
-    ['76%', '99%']
-    >>> f"{len(recu_tf.pretrained.read(entry)) / 1000:.0f} kB"
-    '55 kB'
+    >>> entry.num_classes, entry.test_images
+    (10, 360)
+    >>> for name, entry in recu_tf.pretrained.list_all().items():
+    ...     assert entry.top_1 > 0.7
+    ...     assert len(recu_tf.pretrained.read(entry)) < 100_000  # bytes
 """
 
 import hashlib
