@@ -51,6 +51,7 @@ class Trial:
         average_from: share of the steps from which on weights are averaged; 1 averages nothing.
         first_stage: None, "float" or "binary_activations".
         first_epochs: epochs of the first stage.
+        first_lr: highest learning rate of the first stage; None is that of the second.
         first_starts: whether the second stage starts with the weights of the first.
         first_teaches: whether the first stage's network is the teacher of the second.
         distill_weight: weight of a teacher's softmax against the labels; 0 needs no teacher.
@@ -91,6 +92,7 @@ class Trial:
     average_from: float = 1.0
     first_stage: str | None = None
     first_epochs: int = 0
+    first_lr: float | None = None
     first_starts: bool = True
     first_teaches: bool = False
     distill_weight: float = 0.0

@@ -102,4 +102,23 @@ def _list_changes(base: Trial) -> list[Trial]:
     return [*gradients, *optimization, *regularization, *temperatures, *starts]
 
 
-TRIALS = {trial.name: trial for trial in (*_list_rates(), *_list_changes(BASE))}
+def _list_long(base: Trial) -> list[Trial]:
+    """What was best in short trials, together and for 20 epochs."""
+    long = replace(base, epochs=20, optimizer="nesterov", warm_up=2.0)
+    taught = {
+        "first_stage": "float",
+        "first_epochs": 5,
+        "first_lr": 0.1,
+        "first_starts": False,
+        "first_teaches": True,
+        "distill_weight": 0.9,
+    }
+    return [
+        replace(long, name="long"),
+        replace(long, name="long_lr0.2", lr=0.2),
+        replace(long, name="long_taught", **taught),
+        replace(long, name="long_taught_lr0.2", **taught, lr=0.2),
+    ]
+
+
+TRIALS = {trial.name: trial for trial in (*_list_rates(), *_list_changes(BASE), *_list_long(BASE))}

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +145,8 @@ def _train_epoch(
 ) -> tuple[float, float]:
     """The mean loss and top-1 of the batches of an epoch."""
     passed = number - epoch.first
+    in_first = epoch.precision == trial.first_stage
+    scheduled = replace(trial, lr=trial.first_lr or trial.lr) if in_first else trial
     learning.set_temperature(temperature(trial, passed, epoch.length))
     images, order = augment_epoch(trial, pixels, number)
     targets = labels[order]
@@ -155,7 +157,7 @@ def _train_epoch(
         batch = NORMALIZATION(images[chosen])
         if epoch.size != SIZE:
             batch = tf.image.resize(batch, [epoch.size] * 2, antialias=True)
-        rate = learning_rate(trial, passed + step / steps, epoch.length)
+        rate = learning_rate(scheduled, passed + step / steps, epoch.length)
         results.append(learning.step(batch, targets[chosen], rate))
         if number + step / steps >= trial.average_from * trial.epochs:
             average.add(learning.variables)

@@ -100,3 +100,14 @@ def test_second_stage_learns_from_the_first_and_starts_with_it_if_asked(tmp_path
     assert abs(weights[0] - weights[1]).max() > 0.1
     assert "teacher/0" not in stems[False, False]
     np.testing.assert_allclose(stems[False, True]["teacher/0"], weights[0], atol=1e-6)
+
+
+def test_first_stage_has_a_rate_of_its_own(tmp_path):
+    two = replace(TRIAL, epochs=2, average_from=1.0, first_stage="float", first_epochs=1, lr=1e-9)
+    kept = {"first_lr": 0.1, "first_teaches": True, "first_starts": False, "distill_weight": 0.9}
+    train(replace(two, **kept), tmp_path / "own")
+    train(replace(two, **{**kept, "first_lr": None}), tmp_path / "same")
+    own, same = (read_weights(tmp_path / name) for name in ("own", "same"))
+    # Only the teacher learned: the second stage's rate is next to 0 in both.
+    np.testing.assert_allclose(own["weight/0"], same["weight/0"], atol=1e-6)
+    assert abs(own["teacher/0"] - same["teacher/0"]).max() > 1e-3
