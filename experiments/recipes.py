@@ -21,8 +21,10 @@ class Recipe:
             with stages, those that the stages share.
         top_5: published accuracy in percent; None if none was published.
         needs: options that the user has to give as well.
-        stages: the names of the recipes that it trains one after the other, each of them from the
+        stages: the names of the recipes that it trains one after the other, each of them with the
             network of the one before.
+        takes: what the network of the stage before is to this one: "stage1", whose weights it
+            starts from, or "teacher", which it learns from.
     """
 
     top_1: float | None
@@ -30,6 +32,7 @@ class Recipe:
     top_5: float | None = None
     needs: tuple[str, ...] = ()
     stages: tuple[str, ...] = ()
+    takes: str = "stage1"
 
 
 # The defaults of the published folder for ImageNet that differ from those of the one for CIFAR.
