@@ -1,5 +1,6 @@
 """`recu train --dry-run`: the settings, memory and time of a training, without writing a run."""
 
+import argparse
 import contextlib
 import io
 import os
@@ -7,16 +8,19 @@ import statistics
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
+from pathlib import Path
 
 from tabulate import tabulate
 
+from experiments.recipes import RECIPES
 from recu_tf import larq_summary
 from recu_tf.durations import format_duration
 from recu_tf.settings import Settings
+from recu_tf.settings_checks import OF_TEACHER
 from recu_tf.training.errors import explain_errors
 from recu_tf.training.setup import prepare
 
-__all__ = ["dry_run"]
+__all__ = ["dry_run", "dry_run_stages"]
 
 STEPS = 5
 
@@ -86,3 +90,25 @@ def dry_run(
             "Nothing was written.",
         ]
     )
+
+
+def dry_run_stages(trainings: list[tuple[argparse.Namespace, Settings, Path]]) -> None:
+    """Prints `dry_run` of each training of a command, each without the network of the one before.
+
+    Args:
+        trainings: the options of `recu train`, settings and directory of each.
+
+    Raises:
+        FileNotFoundError, ImportError, OSError, ValueError: see `dry_run`.
+    """
+    for number, (options, settings, _) in enumerate(trainings, 1):
+        stage1 = options.stage1
+        if number > 1:
+            taken = RECIPES[options.recipe].takes
+            print(f"\nStage {number}, without its {taken}, which is not trained yet:\n")
+            stage1 = None
+            if taken == "teacher":
+                defaults = Settings()
+                nobody = {name: getattr(defaults, name) for name in ("teacher", *OF_TEACHER)}
+                settings = replace(settings, **nobody)
+        print(dry_run(settings, init_from=options.init_from, stage1=stage1))

@@ -144,7 +144,9 @@ def run(options: argparse.Namespace) -> None:
         return
     trainings = [(stage, *resolve(stage)) for stage in list_stages(options)]
     if options.dry_run:
-        _dry_run(trainings)
+        from experiments.dry_run import dry_run_stages
+
+        dry_run_stages(trainings)
         return
     for _, _, directory in trainings:
         if not options.resume:
@@ -170,15 +172,6 @@ def _train_stages(
         alone = last_alone and number == len(trainings)
         trained = _train(stage, settings, directory, None if alone else whole)
     return trained
-
-
-def _dry_run(trainings: list[tuple[argparse.Namespace, Settings, Path]]) -> None:
-    from experiments.dry_run import dry_run
-
-    for stage, settings, _ in trainings:
-        # Of a recipe with two stages, the first is not there yet: the second starts anew.
-        stage1 = stage.stage1 if len(trainings) == 1 else None
-        print(dry_run(settings, init_from=stage.init_from, stage1=stage1))
 
 
 def _evaluate(options: argparse.Namespace) -> None:
