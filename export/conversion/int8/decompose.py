@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from export.keras_graph.batch_norms import read_batch_norm
 from export.keras_graph.binary_layers import is_binary_convolution
 from export.keras_graph.building import copy_layer
 from export.keras_graph.graph import Step, Value
@@ -106,14 +107,7 @@ def replace_batch_norm(step: Step) -> Step:
     the two; a depthwise convolution is one int8 operator with a factor per channel and an int32
     bias.
     """
-    layer = step.layer
-    weights = iter(step.weights)
-    channels = step.output.shape[-1]
-    gamma = next(weights) if layer.scale else tf.ones(channels).numpy()
-    beta = next(weights) if layer.center else tf.zeros(channels).numpy()
-    mean, variance = weights
-    factor = gamma / (variance + layer.epsilon) ** 0.5
-    depthwise = tf.keras.layers.DepthwiseConv2D(1, name=f"{layer.name}.depthwise")
-    kernel = factor.reshape(1, 1, channels, 1)
-    weights = [kernel, beta - mean * factor]
+    norm = read_batch_norm(step)
+    depthwise = tf.keras.layers.DepthwiseConv2D(1, name=f"{step.layer.name}.depthwise")
+    weights = [norm.factor.reshape(1, 1, -1, 1), norm.beta - norm.mean * norm.factor]
     return Step(depthwise, (step.input,), {}, step.output, weights=weights)

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from export.conversion.int8.placement import is_linear
+from export.keras_graph.batch_norms import is_on_channels, read_batch_norm
 from export.keras_graph.graph import Graph, Step
 from recu_tf.layers import ChannelScale, LearnableBias
 
@@ -71,10 +72,8 @@ def _collect_factors(step: Step, graph: Graph) -> np.ndarray:
             return factors
         (step,) = readers
         layer = step.layer
-        if isinstance(layer, tf.keras.layers.BatchNormalization):
-            variance = step.weights[-1]
-            gamma = step.weights[0] if layer.scale else 1
-            factors = factors * gamma / np.sqrt(variance + layer.epsilon)
+        if is_on_channels(step):
+            factors = factors * read_batch_norm(step).factor
         elif isinstance(layer, ChannelScale):
             factors = factors * step.weights[0]
         elif not isinstance(layer, LearnableBias):

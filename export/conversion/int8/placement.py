@@ -10,6 +10,7 @@ from dataclasses import replace
 import tensorflow as tf
 
 from export.conversion.int8.decompose import FUSED, pads_no_zeros, replace_batch_norm, split
+from export.keras_graph.batch_norms import is_on_channels
 from export.keras_graph.binary_layers import is_binary_convolution
 from export.keras_graph.graph import Graph, Step, Value
 from recu_tf.layers import (
@@ -25,7 +26,6 @@ __all__ = ["Placement", "is_linear"]
 
 L = tf.keras.layers
 LINEAR = (L.Conv2D, L.DepthwiseConv2D, L.Conv2DTranspose, L.Dense)
-AFFINE = (L.BatchNormalization, ChannelScale, LearnableBias)
 SUM = (L.Add, L.Subtract, L.Multiply)
 # Operators for which TensorFlow Lite wants the same range before and behind. Different ranges cost
 # one more operator, and a maximum with different ranges fails to convert.
@@ -83,7 +83,7 @@ class Placement:
         layer = step.layer
         real = not is_linear(layer) and any(value in self._real for value in step.inputs)
         state = self._next_state(step)
-        if state == "other" and not real and _is_batch_norm_of_images(step):
+        if state == "other" and not real and is_on_channels(step) and len(step.output.shape) == 4:
             step, state = replace_batch_norm(step), "linear"
         if is_binary_convolution(layer):
             # If padded with zeros, only a float32 output can be computed by every backend.
@@ -113,7 +113,8 @@ class Placement:
                 # It keeps a batch norm out of the convolution, and all three in float32.
                 self._inside.add(before)
                 return state
-            if isinstance(layer, AFFINE) and state in ("linear", *BINARY):
+            is_affine = is_on_channels(step) or isinstance(layer, ChannelScale | LearnableBias)
+            if is_affine and state in ("linear", *BINARY):
                 self._inside.add(before)
                 return "linear" if state == "linear" else "binary"
             if _is_clip(layer) and state in ("linear", "sum", BINARY[2]):
@@ -181,12 +182,3 @@ def _is_clip(layer: tf.keras.layers.Layer) -> bool:
 def _changes_nothing(layer: tf.keras.layers.Layer) -> bool:
     """Whether a layer is a max-pool of 1 x 1, see `export.conversion.rewriting.large_factors`."""
     return isinstance(layer, L.MaxPooling2D) and layer.pool_size == layer.strides == (1, 1)
-
-
-def _is_batch_norm_of_images(step: Step) -> bool:
-    """Whether a step is a batch norm on the last axis of (batch, height, width, channels)."""
-    return (
-        isinstance(step.layer, L.BatchNormalization)
-        and len(step.output.shape) == 4
-        and list(step.layer.axis) in ([3], [-1])
-    )

@@ -24,8 +24,8 @@ its inputs and outputs pass through a FakeQuant in Keras. The following was meas
 - A binary convolution of which only the signs are read keeps its float32 or bit-packed output,
   which is exact. int8 would flip the signs of values within half a level of 0.
 - The following stay in float32: layer normalisation, GELU, `Average`, a batch norm on vectors with
-  no dense layer around it, and dense and depthwise layers with binary inputs, for which the engine
-  has no operator.
+  no dense layer around it or on another axis than the last, and dense and depthwise layers with
+  binary inputs, for which the engine has no operator.
 
 A range reaches from the 1st percentile of the images' smallest activations to the 99th percentile
 of their largest; only the logits keep their whole range. With a ResNet-20 in int8 as a whole, 88 %

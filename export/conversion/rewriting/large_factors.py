@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from export.conversion.rewriting.hard_tanh import reads_sign_only
+from export.keras_graph.batch_norms import is_on_channels, read_batch_norm
 from export.keras_graph.graph import Graph, Layer, Step, Value
 from recu_tf.layers import ChannelScale, LearnableBias
 
@@ -88,8 +89,7 @@ def _find_fused(graph: Graph, step: Step) -> tuple[Step, list[np.ndarray], Step 
         (step,) = readers
         layer = step.layer
         if isinstance(layer, L.BatchNormalization):
-            is_last_axis = list(layer.axis) in ([3], [-1])
-            return place, multipliers, step if is_last_axis else None
+            return place, multipliers, step if is_on_channels(step) else None
         if isinstance(layer, L.Activation | L.ReLU) and _is_activation(layer):
             place = step if only_activations else place
         elif isinstance(layer, ChannelScale | LearnableBias):
@@ -101,15 +101,12 @@ def _find_fused(graph: Graph, step: Step) -> tuple[Step, list[np.ndarray], Step 
 
 def _compute_error(step: Step, multipliers: list[np.ndarray], norm: Step) -> float:
     """The largest rounding error of a channel, in parts of what its batch norm gives."""
-    weights = list(norm.weights)
-    variance = np.float64(weights[-1])
-    gamma = weights.pop(0) if norm.layer.scale else np.ones_like(variance)
-    beta = weights.pop(0) if norm.layer.center else np.zeros_like(variance)
+    weights = read_batch_norm(norm)
     # The largest count, where the kernel's numbers may be other than -1 and 1.
     largest = np.abs(step.weights[0]).sum(axis=(0, 1, 2), dtype=np.float64)
-    factors = np.prod([gamma / np.sqrt(variance + norm.layer.epsilon), *multipliers], axis=0)
+    factors = np.prod([weights.factor, *multipliers], axis=0, dtype=np.float64)
     errors = np.abs(factors) * largest * ROUNDING
-    spread = np.hypot(gamma, beta)  # 0 only where the factor is 0 too
+    spread = np.hypot(weights.gamma, weights.beta)  # 0 only where the factor is 0 too
     return float((errors / np.where(spread == 0, 1, spread)).max(initial=0.0))
 
 

@@ -3,6 +3,7 @@
 import larq as lq
 import tensorflow as tf
 
+from export.keras_graph.batch_norms import is_on_channels
 from export.keras_graph.graph import Graph, Layer, Step
 from recu_tf.layers import ChannelScale, HardTanh, LearnableBias
 
@@ -52,7 +53,7 @@ def find_twin(graph: Graph, step: Step) -> tuple[Layer, bool] | None:
         return None
     config = layer.get_config()
     if isinstance(layer, L.BatchNormalization):
-        if list(layer.axis) != [len(step.input.shape) - 1]:
+        if not is_on_channels(step):
             return None
         norm = type(layer).from_config({**config, "axis": -1})
         norm.build(compute_map_shape(step.input.shape))

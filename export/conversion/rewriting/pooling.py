@@ -13,15 +13,10 @@ import numpy as np
 import tensorflow as tf
 
 from export.conversion.rewriting.hard_tanh import reads_sign_only
-from export.keras_graph.graph import Graph, Layer, Step
+from export.keras_graph.batch_norms import is_on_channels, read_batch_norm
+from export.keras_graph.graph import Graph, Step
 
 __all__ = ["normalise_before_pools"]
-
-
-def _find_factor_signs(norm: tf.keras.layers.BatchNormalization) -> np.ndarray:
-    """Finds the signs of the factors of a batch norm."""
-    channels = norm.moving_variance.shape[0]
-    return np.sign(norm.gamma.numpy()) if norm.scale else np.ones(channels)
 
 
 def _can_be_negated(graph: Graph, step: Step | None) -> bool:
@@ -40,21 +35,10 @@ def _can_be_negated(graph: Graph, step: Step | None) -> bool:
     )
 
 
-def _apply_signs(norm: tf.keras.layers.BatchNormalization, signs: np.ndarray) -> list[np.ndarray]:
+def _apply_signs(norm: Step, signs: np.ndarray) -> list[np.ndarray]:
     """Computes the weights of a batch norm whose outputs are multiplied by a sign per channel."""
-    weights = {weight.name.split("/")[-1].split(":")[0]: weight.numpy() for weight in norm.weights}
-    return [
-        value * signs if name in ("gamma", "beta") else value for name, value in weights.items()
-    ]
-
-
-def _is_batch_norm(layer: Layer) -> bool:
-    return isinstance(layer, tf.keras.layers.BatchNormalization) and layer.axis in (
-        3,
-        [3],
-        -1,
-        [-1],
-    )
+    count = norm.layer.scale + norm.layer.center  # gamma and beta, which come first
+    return [*(weight * signs for weight in norm.weights[:count]), *norm.weights[count:]]
 
 
 def normalise_before_pools(graph: Graph) -> list[str]:
@@ -70,16 +54,16 @@ def normalise_before_pools(graph: Graph) -> list[str]:
         if len(readers) != 1 or readers[0] is None or not graph.is_called_once(pool):
             continue
         (norm,) = readers
-        if not _is_batch_norm(norm.layer) or not graph.is_called_once(norm):
+        if not is_on_channels(norm) or not graph.is_called_once(norm):
             continue
-        signs = np.where(_find_factor_signs(norm.layer) < 0, -1, 1).astype(np.float32)
+        signs = np.where(read_batch_norm(norm).gamma < 0, -1, 1).astype(np.float32)
         negated = []
         if (signs < 0).any():
             # Layers that pass on their input unchanged are looked through.
             negated = _find_readers(graph, norm)
             if not norm.layer.center or not all(_can_be_negated(graph, step) for step in negated):
                 continue
-        norm.set_weights(_apply_signs(norm.layer, signs))
+        norm.set_weights(_apply_signs(norm, signs))
         graph.exchange(pool, norm)
         for step in negated:
             kernel, *others = step.weights

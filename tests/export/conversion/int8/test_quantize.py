@@ -140,8 +140,9 @@ def binary(x, pad_values=1, **options):
     )(x)
 
 
-def batch_norm(x):
+def batch_norm(x, axis=-1):
     return L.BatchNormalization(
+        axis,
         gamma_initializer=tf.keras.initializers.RandomUniform(0.5, 1.5),
         beta_initializer="random_normal",
         moving_mean_initializer="random_normal",
@@ -193,6 +194,20 @@ def test_other_networks_become_int8_and_stay_right(body):
     # Each operator errs by half a level, 1/510 of its range; a dozen add up to a few percent.
     assert np.abs(got - expected).max() <= 0.1 * np.ptp(expected)
     assert np.abs(got - expected).mean() <= 0.02 * np.ptp(expected)
+
+
+@pytest.mark.parametrize("units", [6, 7])  # as many as rows, and more
+def test_kernels_before_a_batch_norm_on_another_axis_become_int8(units):
+    image = tf.keras.Input((6, 6, 3))
+    x = batch_norm(L.Conv2D(5, 3, padding="same")(image), axis=2)
+    x = batch_norm(L.Dense(units)(x), axis=1)
+    model = tf.keras.Model(image, L.Dense(3)(L.Flatten()(x)))
+    images = np.random.default_rng(0).normal(size=(40, 6, 6, 3)).astype(np.float32)
+    quantized = quantize(model, images)
+    assert in_float(operators(convert(quantized))) == ["MUL", "ADD", "MUL", "ADD"]
+    kernel = next(layer for layer in quantized.layers if isinstance(layer, L.Dense)).kernel.numpy()
+    levels = kernel * 127 / np.abs(kernel).max()
+    np.testing.assert_allclose(levels, np.rint(levels), rtol=0, atol=1e-4)  # float32, up to 127
 
 
 def test_signs_between_binary_convolutions_stay_bit_packed():
