@@ -1,7 +1,6 @@
 """Summarizes each operator of a TFLite file: kind, fusion, bits, bytes, multiply-accumulates."""
 
 import dataclasses
-import math
 
 import numpy as np
 
@@ -132,11 +131,10 @@ def count_macs(operator: Operator) -> int:
     if operator.name == BINARY_CONVOLUTION:
         filters, height, width, words = tensor.shape
         # Where it writes bits, the output's own size is in words.
-        positions = math.prod(output.shape[:-1])
         channels = min(32 * words, operator.options["channels_in"])
-        return positions * filters * height * width * channels
+        return output.positions * filters * height * width * channels
     if operator.name == "DEPTHWISE_CONV_2D":
         return output.size * tensor.shape[1] * tensor.shape[2]
     if operator.name == "TRANSPOSE_CONV":
-        return tensor.size * math.prod(operator.inputs[2].shape[:-1])
+        return tensor.size * operator.inputs[2].positions
     return output.size * tensor.size // max(tensor.shape[0], 1)

@@ -41,6 +41,11 @@ class Tensor:
         """Number of values; an open size counts as 1."""
         return math.prod(max(length, 1) for length in self.shape)
 
+    @property
+    def positions(self) -> int:
+        """Number of values on all axes but the last; an open size counts as 1."""
+        return math.prod(max(length, 1) for length in self.shape[:-1])
+
     def values(self) -> np.ndarray:
         """The constant in its shape.
 

@@ -1,8 +1,11 @@
 import larq as lq
 import numpy as np
+import pytest
 import tensorflow as tf
 
 import export
+from export.proof.operators import count_macs
+from export.tflite.file import Operator, Tensor
 
 K = tf.keras.layers
 SIGNS = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign", "use_bias": False}
@@ -34,6 +37,22 @@ def test_multiply_accumulates_are_counted_from_shapes():
         "FULLY_CONNECTED": 8 * 9 * 4 * 7,
     }
     assert not any(row.binary_macs for row in rows.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "shapes", "expected"),
+    [
+        ("CONV_2D", [(-1, 5, 5, 4), (8, 3, 3, 4)], 10 * 10 * 8 * 3 * 3 * 4),
+        ("TRANSPOSE_CONV", [(4,), (8, 3, 3, 4), (-1, 5, 5, 4)], 5 * 5 * 4 * 3 * 3 * 8),
+        ("LceBconv2d", [(-1, 10, 10, 1), (8, 3, 3, 1)], 10 * 10 * 8 * 3 * 3 * 32),
+    ],
+)
+def test_an_open_batch_counts_as_a_single_image(name, shapes, expected):
+    output, *inputs = (
+        Tensor(0, number, "", shape, "FLOAT32", number, None, False)
+        for number, shape in enumerate([(-1, 10, 10, 8), *shapes])
+    )
+    assert count_macs(Operator(0, name, tuple(inputs), (output,), {"channels_in": 32})) == expected
 
 
 def test_binary_convolution_is_described():
