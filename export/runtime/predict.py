@@ -549,6 +549,7 @@ def compare_with_golden(golden: SimpleNamespace, interpreter: SimpleNamespace) -
             difference = np.inf
             if got.shape == values[number].shape:
                 difference = np.abs(np.subtract(got, values[number], dtype=np.float64))
+                difference = np.where(np.isnan(difference), np.inf, difference)
             good &= bool(np.all(difference <= tolerance))
             largest = max(largest, float(np.max(difference, initial=0)))
         right += good

@@ -72,7 +72,9 @@ def test_other_numbers_fail(folder):
     assert outcome.startswith("self-test FAILED: 2 of 4 runs within the tolerance (3 are enough)")
     changed[:] = np.nan
     write(folder, small_bundle(golden=with_outputs(bundle.golden, changed)))
-    assert predict.run_self_test(folder)[0] is False
+    passed, outcome = predict.run_self_test(folder)
+    assert not passed
+    assert "largest difference inf" in outcome
 
 
 def with_outputs(sample, outputs):
