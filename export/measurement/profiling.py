@@ -70,7 +70,7 @@ def profile_delegate(
             file, [number for number in range(len(main)) if number not in taken], threads, repeats
         ),
         clock=float(np.mean(clocks)) if steady else None,
-        limit=limit and limit * min(threads, os.cpu_count()),
+        limit=limit and limit * min(threads, len(os.sched_getaffinity(0))),
         cache_rate=_measure_copying(CACHED),
         memory_rate=_measure_copying(UNCACHED),
     )

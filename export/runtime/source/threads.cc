@@ -1,5 +1,9 @@
 #include "threads.h"
 
+#ifdef __linux__
+#include <sched.h>
+#endif
+
 #include <algorithm>
 #include <system_error>
 
@@ -18,11 +22,20 @@ void pause() {
 #endif
 }
 
+// The processors that this process may use; 0 where that is unknown.
+int count_processors() {
+#ifdef __linux__
+  cpu_set_t processors;
+  if (sched_getaffinity(0, sizeof processors, &processors) == 0) return CPU_COUNT(&processors);
+#endif
+  return static_cast<int>(std::thread::hardware_concurrency());
+}
+
 }  // namespace
 
 Threads::Threads(int count) {
-  // More than there are processors would wait busily for each other. 0 is an unknown number of them.
-  const int processors = static_cast<int>(std::thread::hardware_concurrency());
+  // More than there are processors would wait busily for each other.
+  const int processors = count_processors();
   const int useful = processors == 0 ? count : std::min(count, processors);
   try {
     for (int thread = 1; thread < useful; ++thread) {

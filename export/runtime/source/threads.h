@@ -13,7 +13,8 @@ namespace recu {
 
 class Threads {
  public:
-  // `count` threads in all, or as many as there are processors: the caller's own is one of them.
+  // `count` threads in all, but no more than the processors that the process may use: the caller's own
+  // is one of them.
   explicit Threads(int count);
   ~Threads();
   Threads(const Threads&) = delete;
@@ -27,7 +28,7 @@ class Threads {
   void split(int items, double cost, const std::function<void(int, int)>& work);
 
  private:
-  // Two threads wait for each other for some microseconds, twice. Tests share less work as well.
+  // Sharing costs two waits of some microseconds, so smaller work is not split; tests lower this.
 #ifdef RECU_LEAST_COST
   static constexpr double kLeastCost = RECU_LEAST_COST;
 #else

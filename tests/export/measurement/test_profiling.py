@@ -3,6 +3,7 @@ from tiny_files import binary_file
 
 from export import runtime
 from export.measurement.profiling import profile_delegate
+from export.runtime import delegate_facts
 
 NEEDS_DELEGATE = pytest.mark.skipif(
     runtime.find_problem() is not None, reason="needs the delegate, which was not compiled"
@@ -29,6 +30,13 @@ def test_profile_measures_steps_and_the_operators_of_the_interpreter(threads):
     assert all(part.microseconds > 0 for part in measured)
     assert profile.threads == threads
     assert min(profile.cache_rate, profile.memory_rate) > 0
+
+
+@NEEDS_DELEGATE
+def test_limit_counts_no_processors_that_the_process_may_not_use(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {3})
+    profile = profile_delegate("mine", binary_file(), threads=2, repeats=1)
+    assert profile.limit == delegate_facts.find_limit(profile.backend)
 
 
 def test_profile_without_the_library_is_refused(monkeypatch, tmp_path):

@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import pytest
 from conftest import small_resnet
 from delegates import need_delegate
@@ -24,6 +28,23 @@ def test_everything_between_binary_convolutions_runs_in_one_step_or_none():
     others = [step.name for step in steps if step not in convolutions]
     assert others == ["quantize", "average pool", "pad channels"]
     assert all(step.microseconds > 0 for step in steps)
+
+
+COUNT_THREADS = """
+import ctypes, os, sys
+os.sched_setaffinity(0, set(map(int, sys.argv[2:])))
+create = ctypes.CDLL(sys.argv[1]).tflite_plugin_create_delegate
+keys, values = (ctypes.c_char_p * 1)(b"num_threads"), (ctypes.c_char_p * 1)(b"2")
+create(keys, values, ctypes.c_size_t(1), None)
+print(len(os.listdir("/proc/self/task")))
+"""
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_threads_are_no_more_than_the_processors_that_the_process_may_use(count):
+    processors = sorted(map(str, os.sched_getaffinity(0)))[:count]
+    command = [sys.executable, "-c", COUNT_THREADS, str(external_delegate.PATH), *processors]
+    assert int(subprocess.check_output(command, text=True)) == len(processors)
 
 
 def test_library_that_is_absent_is_named_with_the_remedy(monkeypatch, tmp_path):
