@@ -59,8 +59,10 @@ class Reader {
       case kBool:
         return unsigned_at(position, width);
       case kIndirectInt:
-      case kIndirectUint:
         if (const auto found = target(position, width)) return signed_at(*found, target_width);
+        return std::nullopt;
+      case kIndirectUint:
+        if (const auto found = target(position, width)) return unsigned_at(*found, target_width);
         return std::nullopt;
       default:
         return std::nullopt;

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from delegates import BACKENDS, need_delegate, run_delegate, run_engine
+from flatbuffers import flexbuffers
 from operator_cases import SIGNS, ZERO_PADDED, sample
 
 from export.proof import sweep
@@ -86,6 +87,19 @@ def test_windows_of_the_most_bits_are_counted(output, kernel, channels, filters)
         numbers["images"] = np.ones_like(numbers["images"])
         numbers["kernel"][:] = np.resize([-1, 1], filters).reshape(-1, 1, 1, 1)
         check(case, numbers=numbers)
+
+
+def test_options_may_be_unsigned_and_stored_apart_from_their_map(monkeypatch):
+    def dump(options):
+        builder = flexbuffers.Builder()
+        with builder.Map():
+            for key, value in options.items():
+                builder.Key(key)
+                builder.IndirectUInt(value)
+        return builder.Finish()
+
+    monkeypatch.setattr(flexbuffers, "Dumps", dump)
+    check(Convolution((4, 4), (3, 3), channels=200))  # in a byte, and as a signed one -56
 
 
 def test_windows_of_more_bits_are_refused():
