@@ -53,7 +53,10 @@ std::unique_ptr<Node> make_node(TfLiteContext* context, const TfLiteDelegatePara
     std::string reason;
     if (!read_node(context, number, &node, &registration)) return nullptr;
     auto read = read_operator(*context, *node, *registration, reason);
-    if (!read) return nullptr;  // it was read before
+    if (!read) {  // though it was read before
+      context->ReportError(context, "recu: node %d can no longer be run: %s", number, reason.c_str());
+      return nullptr;
+    }
     operators.push_back(std::move(*read));
   }
   auto made = std::make_unique<Node>();
@@ -68,7 +71,8 @@ std::unique_ptr<Node> make_node(TfLiteContext* context, const TfLiteDelegatePara
 void* init(TfLiteContext* context, const char* buffer, size_t) {
   try {
     return make_node(context, reinterpret_cast<const TfLiteDelegateParams*>(buffer)).release();
-  } catch (const std::exception&) {  // exceptions must not reach the interpreter
+  } catch (const std::exception& error) {  // exceptions must not reach the interpreter
+    context->ReportError(context, "recu: %s", error.what());
     return nullptr;
   }
 }
@@ -87,7 +91,7 @@ void release(TfLiteContext*, void* buffer) {
 
 TfLiteStatus prepare_node(TfLiteContext* context, TfLiteNode* node) {
   if (node->user_data != nullptr) return kTfLiteOk;
-  context->ReportError(context, "recu: there is not enough memory for the operators");
+  context->ReportError(context, "recu: the operators cannot be prepared");
   return kTfLiteError;
 }
 
