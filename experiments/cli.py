@@ -1,9 +1,7 @@
 """The command `recu`.
 
-A mistake of the user is one line on standard error and exit code 2. An export that fails the
-verification has exit code 1, a training whose loss is not finite 3, and a training that a signal
-ended 128 plus the signal's number. Parsing imports neither TensorFlow nor the library, which take
-seconds to load.
+A mistake of the user is one line on standard error; `main` lists the exit codes. Parsing imports
+neither TensorFlow nor the library, which take seconds to load.
 """
 
 import logging
@@ -38,7 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     Returns:
         The exit code: 0; 1 for an export that fails the verification; 2 for a user's mistake; 3 for
-        a loss that is not finite; 130 or 143 when interrupted.
+        a loss that is not finite; 4 if another process of a training is gone; 128 plus the number
+        of the signal that ended a training, such as 130 or 143.
 
     Raises:
         SystemExit: arguments that cannot be parsed (2), or after --help (0).
