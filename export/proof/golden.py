@@ -32,7 +32,7 @@ from larq_compute_engine.tflite.python.interpreter import Interpreter
 from export import runtime
 from export.keras_graph.differences import compute_differences
 from export.keras_graph.inputs_outputs import as_list
-from export.proof.output_comparison import ROUNDING, SHARE_WITHIN
+from export.proof.output_comparison import ROUNDING, SHARE_WITHIN, measure_spread
 from export.tflite.backends import BACKENDS, make_predict
 from export.tflite.file import File
 from export.tflite.flatbuffer import read
@@ -171,10 +171,9 @@ def _run(predict: Callable, inputs: list[np.ndarray]) -> list[np.ndarray]:
 
 
 def _compute_tolerance(values: np.ndarray, tolerance: float) -> float:
-    """As in a verification: a share of how far images move an output, but not below rounding."""
-    images = values.astype(np.float64)
-    spread = np.abs(images - images.mean(axis=0) if len(images) > 1 else images).max(initial=0)
-    return float(max(tolerance * spread, ROUNDING * np.abs(images).max(initial=0)))
+    """As in a verification: a share of how far runs move an output, but not below rounding."""
+    runs = values.astype(np.float64)
+    return max(tolerance * measure_spread(runs), ROUNDING * float(np.abs(runs).max(initial=0)))
 
 
 def encode(golden: Golden) -> bytes:

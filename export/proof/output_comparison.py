@@ -16,6 +16,7 @@ __all__ = [
     "find_lost_classes",
     "is_at_chance",
     "measure_loss",
+    "measure_spread",
 ]
 
 # A step that may flip signs by itself is still right on most images.

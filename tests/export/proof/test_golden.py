@@ -148,6 +148,17 @@ def test_sample_is_small(side, runs):
     assert (sample and sample.runs) == runs
 
 
+def test_image_with_far_larger_outputs_does_not_widen_the_tolerance():
+    images = np.random.default_rng(0).random((8, 32, 32, 3), "float32")
+    options = {"source": "random images", "tolerance": 1e-3}
+    usual = golden.make_golden_sample(pooled(32), images, **options)
+    images[2] *= 100
+    outlying = golden.make_golden_sample(pooled(32), images, **options)
+    assert outlying.outputs[0].max() > 50 * usual.outputs[0].max()
+    # At most ten times as far from the others as the median image.
+    assert outlying.tolerances[0] < 20 * usual.tolerances[0]
+
+
 @needs_delegate
 def test_images_that_the_delegate_differs_on_are_left_out(monkeypatch):
     flatbuffer = binary_file()
