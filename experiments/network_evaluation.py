@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from experiments.declarations import FOLDER_OR_NETWORK
 from experiments.quiet import quiet_standard_error
-from recu_tf import data, evaluation, json_text, models, networks
+from recu_tf import data, evaluation, models, networks
 from recu_tf.choices import OWN
 from recu_tf.data import Normalization
 from recu_tf.data.disk.files import list_folder_files
@@ -112,8 +112,10 @@ def _load_tflite_classifier(path: Path, normalization: Normalization) -> tuple[C
 
 def _read_exported_normalization(path: Path) -> Normalization | None:
     """What the folder of an export says of the images of its file; None elsewhere."""
+    from export.bundle.description import read_description
+
     try:
-        description = json_text.parse(path.with_name("model.json").read_text("utf-8"))["input"]
+        description = read_description(path.parent)["input"]
         if description["type"] == "float32" and description["values"] == "pixels":
             return make_identity_normalization(description["shape"][-1])
         if description["values"] == "normalized":

@@ -1,33 +1,22 @@
 """Checks the folder of an export again: its files, its golden sample, and the network itself."""
 
-import hashlib
 import os
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from types import SimpleNamespace
 
-from export import runtime
-from export.bundle.writer import FILES, FORMAT, restore
+from export.bundle.description import find_recorded_network, read_description
+from export.bundle.integrity import ReverificationError, check_files, hash_file, run_self_tests
+from export.bundle.writer import restore
 from export.export_options import Options
 from export.loading import sources
 from export.loading.sources import Source
 from export.pipeline import Exported, export_network
-from export.proof.golden import YARDSTICK
 from export.proof.verification import Verification
 from export.refusals import ExportError
-from export.runtime import predict
-from export.tflite.backends import BACKENDS, DELEGATE, make_predict
-from recu_tf import json_text
 from recu_tf.data import DATASETS, Normalization
 from recu_tf.pixel_scaling import PIXELS, is_identity
 
-__all__ = ["Reverification", "ReverificationError", "find_recorded_network", "reverify"]
-
-
-class ReverificationError(Exception):
-    """A folder differs from its description, or does not compute what the network does."""
-
-    exit_code = 1
+__all__ = ["Reverification", "ReverificationError", "reverify"]
 
 
 @dataclass(frozen=True)
@@ -96,10 +85,10 @@ def reverify(
     """
     directory = Path(directory)
     restore(directory)
-    description = _read_description(directory)
-    files = _check_files(directory, description["files"])
+    description = read_description(directory)
+    files = check_files(directory, description["files"])
     flatbuffer = (directory / "model.tflite").read_bytes()
-    self_tests = _run_self_tests(directory, description)
+    self_tests = run_self_tests(directory, description)
     given = network is not None
     path = Path(network) if given else find_recorded_network(directory, description)
     if path is None:
@@ -110,7 +99,7 @@ def reverify(
         compared = "not at hand, so that nothing was compared with it (--network PATH names it)"
         return Reverification(files, self_tests, None, compared)
     source = sources.load(path)
-    same = source.file is not None and _hash_file(source.file) == description["source"]
+    same = source.file is not None and hash_file(source.file) == description["source"]
     if not same and not given:
         compared = f"{path} has changed since it was exported: nothing was compared with it"
         return Reverification(files, self_tests, None, compared)
@@ -141,104 +130,6 @@ def reverify(
     _check_description(directory, description, exported)
     compared = f"{path}, {'the one' if same else 'by its SHA-256 another file than'} exported"
     return Reverification(files, self_tests, exported.verification, compared)
-
-
-def _read_description(directory: Path) -> dict:
-    path = directory / "model.json"
-    try:
-        description = json_text.parse(path.read_text("utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        raise FileNotFoundError(f"{directory} is not an export: it has no model.json.") from None
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: {error}.") from None
-    if not isinstance(description, dict) or description.get("format") != FORMAT:
-        raise ValueError(f"{path} must describe an export, in format {FORMAT}.")
-    kinds = {"files": dict, "options": dict, "golden": dict | None}
-    kinds |= {"source": str | None, "network": str | None, "comparison": dict | None}
-    wrong = [name for name, kind in kinds.items() if not isinstance(description.get(name), kind)]
-    if wrong:
-        raise ValueError(f"{path} is damaged: {', '.join(wrong)} cannot be used.")
-    return description
-
-
-def _hash_file(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _check_files(directory: Path, hashes: dict) -> int:
-    """Counts the files, after checking each against its SHA-256."""
-    # A description could name files outside of the folder.
-    others = sorted(set(hashes) - set(FILES))
-    if others:
-        raise ValueError(
-            f"{directory / 'model.json'} is damaged: {', '.join(map(repr, others))} cannot be in "
-            "an export."
-        )
-    wrong = []
-    for name in sorted({"model.tflite", "predict.py", *hashes}):
-        path = directory / name
-        if not path.is_file():
-            wrong.append(f"{name} is missing")
-        elif _hash_file(path) != hashes.get(name):
-            wrong.append(f"{name} is damaged or another file")
-    if wrong:
-        raise ReverificationError(f"{directory} FAILED: {', '.join(wrong)}")
-    return len(hashes)
-
-
-def _run_self_tests(directory: Path, description: dict) -> dict[str, str]:
-    """Runs the golden sample with each backend that can run the file."""
-    named = description.get("kernels")
-    named = named if isinstance(named, list) else []
-    results = {}
-    try:
-        network = predict.read_network(directory / "model.json")
-        if network.golden is None:
-            return {}
-        if DELEGATE in named:
-            results[DELEGATE] = _run_with_delegate(directory, network)
-        # Without a list, the backend that all others are compared with.
-        for name in [name for name in BACKENDS if name in named] or [YARDSTICK]:
-            results[name] = predict.run_self_test(directory, name="engine", options=BACKENDS[name])
-    except predict.Refused as refused:
-        raise ValueError(f"{refused}.") from None
-    failed = [f"{name}: {words}" for name, (passed, words) in results.items() if not passed]
-    if failed:
-        raise ReverificationError(f"{directory} FAILED: {'; '.join(failed)}")
-    return {name: words for name, (_, words) in results.items()}
-
-
-def _run_with_delegate(directory: Path, network: SimpleNamespace) -> tuple[bool, str]:
-    """Runs the golden sample with the delegate, in TensorFlow Lite where there is no LiteRT."""
-    problem = runtime.find_problem()
-    if problem is not None:
-        return True, f"not run, {problem}"
-    golden = predict.read_golden(directory, network)
-    try:
-        interpreter = runtime.load(directory / "model.tflite")
-    except RuntimeError as error:
-        return False, f"it cannot run the file: {' '.join(str(error).split())}"
-    title = f"{runtime.name_interpreter()} with the delegate"
-    return predict.compare_with_golden(
-        golden, SimpleNamespace(title=title, predict=make_predict(interpreter))
-    )
-
-
-def find_recorded_network(directory: Path, description: dict) -> Path | None:
-    """Finds the network that an export was made of.
-
-    Args:
-        directory: of the export.
-        description: what its model.json holds.
-
-    Returns:
-        The path beside the folder that the description names; None if it is not there.
-    """
-    name = (description["network"] or "").removeprefix("../")
-    if not name or name != Path(name).name:
-        return None
-    path = directory.resolve().parent / name
-    return path if path.exists() else None
 
 
 def _restore_knowledge(source: Source, description: dict) -> tuple[Source, str | None]:

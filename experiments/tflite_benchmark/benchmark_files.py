@@ -1,15 +1,14 @@
 """The TFLite files that a benchmark measures: given as such, or made from a network."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import export
 from experiments.declarations import FOLDER_OR_NETWORK
+from export.bundle.description import find_recorded_network, read_description
 from export.conversion.baselines import convert_baselines
 from export.keras_graph.inputs_outputs import draw_inputs
-from export.reverification import find_recorded_network
 from export.tflite.flatbuffer import read
 from recu_tf.networks import find_format
 from recu_tf.runs.directories import has_run
@@ -121,9 +120,8 @@ def _files(path: Path, weights: str | None) -> list[File]:
 def _find_source(folder: Path) -> Path | None:
     """The network beside an exported folder that it was made of; None if that is not known."""
     try:
-        description = json.loads((folder / "model.json").read_text("utf-8"))
-        return find_recorded_network(folder, description)
-    except (OSError, ValueError, KeyError, TypeError):
+        return find_recorded_network(folder, read_description(folder))
+    except (OSError, ValueError):
         return None
 
 

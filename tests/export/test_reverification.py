@@ -11,7 +11,7 @@ from PIL import Image
 from tiny_files import binary_model
 
 from experiments import cli
-from export import reverification
+from export.bundle import integrity
 from export.runtime import external_delegate
 from export.tflite.backends import BACKENDS, DELEGATE
 
@@ -115,13 +115,13 @@ def test_export_is_checked_with_the_delegate_too(binary, capsys):
 
 @needs_delegate
 def test_golden_sample_that_the_delegate_does_not_repeat_fails(binary, capsys, monkeypatch):
-    original = reverification.make_predict
+    original = integrity.make_predict
 
     def faulty(interpreter):
         predict = original(interpreter)
         return lambda values: [array + 1 for array in predict(values)]
 
-    monkeypatch.setattr(reverification, "make_predict", faulty)
+    monkeypatch.setattr(integrity, "make_predict", faulty)
     error = failure(capsys, binary)
     assert re.search("b_export FAILED: delegate: self-test FAILED: 0 of 4 runs", error)
     assert "optimized" not in error

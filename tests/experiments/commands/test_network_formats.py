@@ -93,10 +93,10 @@ def test_every_format_is_compared_with_its_export(
         assert_is_network(source.model, written_formats)
         raise LoadedError("loaded")
 
-    for name in ("_check_files", "_run_self_tests"):
+    for name in ("check_files", "run_self_tests"):
         monkeypatch.setattr(reverification, name, lambda *_: None)
     described = {"source": None, "network": None, "comparison": None, "options": {}}
-    monkeypatch.setattr(reverification, "_read_description", lambda _: {**described, "files": {}})
+    monkeypatch.setattr(reverification, "read_description", lambda _: {**described, "files": {}})
     monkeypatch.setattr(reverification, "_restore_knowledge", stop)
     (tmp_path / "model.tflite").touch()
     assert "loaded" in complaint(capsys, "verify", str(tmp_path), "--network", str(path))
