@@ -19,6 +19,7 @@ __all__ = [
     "get_input_quantizer",
     "get_kernel_quantizers",
     "get_latent_kernel",
+    "has_frozen_bits",
     "has_kernel",
     "is_binary",
     "is_binary_convolution",
@@ -86,6 +87,16 @@ def is_binary(layer: Layer) -> bool:
 def is_binary_convolution(layer: Layer) -> bool:
     """Whether a layer is a two-dimensional convolution whose kernel and input are binary."""
     return isinstance(layer, tf.keras.layers.Conv2D) and is_binary(layer)
+
+
+def has_frozen_bits(layer: Layer) -> bool:
+    """Whether a layer is a convolution of maps, channels last, with a frozen kernel of bits."""
+    return (
+        isinstance(layer, lq.layers.QuantConv2D)
+        and isinstance(layer.kernel_quantizer, lq.quantizers.NoOp)
+        and layer.kernel_quantizer.precision == 1
+        and layer.data_format == "channels_last"
+    )
 
 
 def has_kernel(layer: Layer) -> bool:

@@ -2,15 +2,13 @@
 
 import tensorflow as tf
 
+from export.keras_graph.activations import is_fused, name_activation
 from export.keras_graph.batch_norms import read_batch_norm
 from export.keras_graph.binary_layers import is_binary_convolution
 from export.keras_graph.building import copy_layer
 from export.keras_graph.graph import Step, Value
 
-__all__ = ["FUSED", "pads_no_zeros", "replace_batch_norm", "split"]
-
-# The activations that the converter makes part of the operator before them.
-FUSED = ("linear", "relu", "relu6")
+__all__ = ["pads_no_zeros", "replace_batch_norm", "split"]
 
 
 def pads_no_zeros(layer: tf.keras.layers.Conv2D) -> bool:
@@ -46,10 +44,9 @@ def split(step: Step, made: dict[int, list[tf.keras.layers.Layer]]) -> list[Step
 def _has_activation_to_split(layer: tf.keras.layers.Layer) -> bool:
     if not isinstance(layer, (tf.keras.layers.Conv2D, tf.keras.layers.Dense)):
         return False
-    name = getattr(layer.activation, "__name__", None)
-    if name == "linear":
+    if name_activation(layer) == "linear":
         return False
-    return name not in FUSED or (is_binary_convolution(layer) and not pads_no_zeros(layer))
+    return not is_fused(layer) or (is_binary_convolution(layer) and not pads_no_zeros(layer))
 
 
 def _make_activation_layer(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
@@ -67,7 +64,7 @@ def _separate(layer: tf.keras.layers.SeparableConv2D) -> list[tf.keras.layers.La
         name=f"{layer.name}.depthwise",
         **shared,
     )
-    fused = getattr(layer.activation, "__name__", None) in FUSED
+    fused = is_fused(layer)
     pointwise = tf.keras.layers.Conv2D(
         layer.filters,
         1,

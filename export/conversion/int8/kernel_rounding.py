@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from export.conversion.int8.placement import is_linear
+from export.keras_graph.activations import name_activation
 from export.keras_graph.batch_norms import is_on_channels, read_batch_norm
 from export.keras_graph.graph import Graph, Step
 from recu_tf.layers import ChannelScale, LearnableBias
@@ -67,7 +68,7 @@ def _collect_factors(step: Step, graph: Graph) -> np.ndarray:
     factors = np.ones(step.output.shape[-1], np.float32)
     while True:
         readers = graph.find_readers(step.output)
-        activation = getattr(getattr(step.layer, "activation", None), "__name__", "linear")
+        activation = name_activation(step.layer) or "linear"
         if len(readers) != 1 or readers[0] is None or activation != "linear":
             return factors
         (step,) = readers

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import tensorflow as tf
 
-from export.conversion.int8.decompose import FUSED, pads_no_zeros, replace_batch_norm, split
+from export.conversion.int8.decompose import pads_no_zeros, replace_batch_norm, split
+from export.keras_graph.activations import is_fused, name_activation
 from export.keras_graph.batch_norms import is_on_channels
 from export.keras_graph.binary_layers import is_binary_convolution
 from export.keras_graph.graph import Graph, Step, Value
@@ -92,7 +93,7 @@ class Placement:
             self._state[value] = state
             if real:
                 self._real.add(value)
-            if (name := _name_activation(layer)) in FIXED_RANGES:
+            if (name := name_activation(layer)) in FIXED_RANGES:
                 self.fixed[value] = FIXED_RANGES[name]
         return step
 
@@ -101,7 +102,7 @@ class Placement:
         if is_binary_convolution(layer):
             return BINARY[2] if pads_no_zeros(layer) else BINARY[1]
         if is_linear(layer):
-            return "linear" if _name_activation(layer) in (None, "linear") else "closed"
+            return "linear" if name_activation(layer) in (None, "linear") else "closed"
         if isinstance(layer, SUM):
             return "sum"
         if len(step.inputs) != 1:
@@ -164,19 +165,11 @@ def is_linear(layer: tf.keras.layers.Layer) -> bool:
     return isinstance(layer, LINEAR) and getattr(quantizer, "precision", None) != 1
 
 
-def _name_activation(layer: tf.keras.layers.Layer) -> str | None:
-    if isinstance(layer, L.Softmax):
-        return "softmax"
-    return getattr(getattr(layer, "activation", None), "__name__", None)
-
-
 def _is_clip(layer: tf.keras.layers.Layer) -> bool:
     """Whether a layer is an activation that is fused into the operator before it."""
-    if isinstance(layer, L.ReLU):
-        return not layer.negative_slope and not layer.threshold and layer.max_value in (None, 6)
-    if isinstance(layer, L.Activation):
-        return _name_activation(layer) in FUSED
-    return isinstance(layer, HardTanh)
+    return isinstance(layer, HardTanh) or (
+        isinstance(layer, L.Activation | L.ReLU) and is_fused(layer)
+    )
 
 
 def _changes_nothing(layer: tf.keras.layers.Layer) -> bool:

@@ -12,13 +12,14 @@ it apart is a max-pool of 1 x 1 pixels, which changes nothing. The converter kee
 engine, XNNPACK and the delegate run it.
 """
 
-import larq as lq
 import numpy as np
 import tensorflow as tf
 
 from export.conversion.rewriting.hard_tanh import reads_sign_only
+from export.keras_graph.activations import is_fused
 from export.keras_graph.batch_norms import is_on_channels, read_batch_norm
-from export.keras_graph.graph import Graph, Layer, Step, Value
+from export.keras_graph.binary_layers import has_frozen_bits
+from export.keras_graph.graph import Graph, Step, Value
 from recu_tf.layers import ChannelScale, LearnableBias
 
 __all__ = ["LIMIT", "keep_factors_apart"]
@@ -32,7 +33,6 @@ L = tf.keras.layers
 # and no network is that has its first averages, of variance 1.
 LIMIT = 1e-3
 ROUNDING = 2.0**-24  # half a unit in the last place of a float32, relative to it
-ACTIVATIONS = ("linear", "relu", "relu6")  # which the converter fuses as well
 
 
 def keep_factors_apart(graph: Graph) -> list[str]:
@@ -43,7 +43,7 @@ def keep_factors_apart(graph: Graph) -> list[str]:
     """
     found = []
     for step in list(graph.steps):
-        if not graph.is_called_once(step) or not _is_binary_convolution(graph, step):
+        if not graph.is_called_once(step) or not _is_binary(graph, step):
             continue
         place, multipliers, norm = _find_fused(graph, step)
         if norm is not None and _compute_error(step, multipliers, norm) > LIMIT:
@@ -52,26 +52,12 @@ def keep_factors_apart(graph: Graph) -> list[str]:
     return found
 
 
-def _is_binary_convolution(graph: Graph, step: Step) -> bool:
+def _is_binary(graph: Graph, step: Step) -> bool:
     """Whether a step convolves signs with a frozen kernel of bits."""
-    layer = step.layer
-    if not (
-        isinstance(layer, lq.layers.QuantConv2D)
-        and isinstance(layer.kernel_quantizer, lq.quantizers.NoOp)
-        and layer.kernel_quantizer.precision == 1
-        and layer.data_format == "channels_last"
-        and _is_activation(layer)
-    ):
+    if not has_frozen_bits(step.layer) or not is_fused(step.layer):
         return False
     before = graph.find_producer(step.input)
-    return reads_sign_only(layer) or (before is not None and reads_sign_only(before.layer))
-
-
-def _is_activation(layer: Layer) -> bool:
-    """Whether a layer's activation, or the layer as an activation, is fused into a convolution."""
-    if isinstance(layer, L.ReLU):
-        return not layer.negative_slope and not layer.threshold and layer.max_value in (None, 6)
-    return getattr(getattr(layer, "activation", None), "__name__", None) in ACTIVATIONS
+    return reads_sign_only(step.layer) or (before is not None and reads_sign_only(before.layer))
 
 
 def _find_fused(graph: Graph, step: Step) -> tuple[Step, list[np.ndarray], Step | None]:
@@ -90,7 +76,7 @@ def _find_fused(graph: Graph, step: Step) -> tuple[Step, list[np.ndarray], Step 
         layer = step.layer
         if isinstance(layer, L.BatchNormalization):
             return place, multipliers, step if is_on_channels(step) else None
-        if isinstance(layer, L.Activation | L.ReLU) and _is_activation(layer):
+        if isinstance(layer, L.Activation | L.ReLU) and is_fused(layer):
             place = step if only_activations else place
         elif isinstance(layer, ChannelScale | LearnableBias):
             only_activations = False

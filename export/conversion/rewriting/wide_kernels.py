@@ -5,11 +5,11 @@ window covers the whole map and more (see MISCOMPILATION.md). So the model itsel
 subtracts their contribution, a known number at each position.
 """
 
-import larq as lq
 import numpy as np
 import tensorflow as tf
 
 from export.conversion.rewriting.padding import RotatedConvolution, compute_same_padding
+from export.keras_graph.binary_layers import has_frozen_bits
 from export.keras_graph.graph import Graph, Layer
 
 __all__ = ["PaddedWithOnes", "is_wide", "pad_wide_kernels"]
@@ -104,14 +104,7 @@ def pad_wide_kernels(graph: Graph) -> list[str]:
 
 def _is_padded_with_zeros(layer: Layer) -> bool:
     """Whether a layer is a convolution with a frozen kernel of bits, and padded with zeros."""
-    return (
-        isinstance(layer, lq.layers.QuantConv2D)
-        and isinstance(layer.kernel_quantizer, lq.quantizers.NoOp)
-        and layer.kernel_quantizer.precision == 1
-        and layer.padding == "same"
-        and layer.pad_values == 0
-        and layer.data_format == "channels_last"
-    )
+    return has_frozen_bits(layer) and layer.padding == "same" and layer.pad_values == 0
 
 
 def _pad_with_ones(

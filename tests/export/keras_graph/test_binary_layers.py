@@ -105,3 +105,22 @@ def test_titles_are_paths_only_where_names_are_alike():
         "inner/a": "inner/a",
         "inner/b": "b",
     }
+
+
+@pytest.mark.parametrize(
+    ("options", "frozen"),
+    [
+        ({"kernel_quantizer": lq.quantizers.NoOp(precision=1)}, True),
+        ({"kernel_quantizer": lq.quantizers.NoOp(precision=32)}, False),
+        ({"kernel_quantizer": "ste_sign"}, False),
+        (
+            {
+                "kernel_quantizer": lq.quantizers.NoOp(precision=1),
+                "data_format": "channels_first",
+            },
+            False,
+        ),
+    ],
+)
+def test_frozen_bits_are_told_from_kernels_that_are_quantized(options, frozen):
+    assert binary_layers.has_frozen_bits(lq.layers.QuantConv2D(1, 1, **options)) == frozen
