@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from export.conversion.rewriting.padding import compute_same_padding
+from export.keras_graph.windows import compute_extent, compute_same_padding
 from export.proof.single_operator import (
     ACTIVATIONS,
     INT8,
@@ -21,7 +21,7 @@ def _view_places(case: Convolution | Pool, numbers: dict[str, np.ndarray]) -> li
     """What each place of the kernel meets, in all windows: -1, 1, and 0 where it pads with that."""
     signs = np.where(numbers["images"] >= 0, 1.0, -1.0)
     pads = [
-        compute_same_padding(size, (kernel - 1) * dilation + 1, stride)
+        compute_same_padding(size, compute_extent(kernel, dilation), stride)
         for size, kernel, stride, dilation in zip(
             case.size, case.kernel, case.strides, case.dilation, strict=True
         )

@@ -15,9 +15,9 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 from tensorflow.python.framework.function_def_to_graph import function_def_to_graph
 
-from export.conversion.rewriting.padding import compute_same_padding
 from export.keras_graph.binary_layers import choose_titles, list_layers_by_path
 from export.keras_graph.inputs_outputs import as_inputs
+from export.keras_graph.windows import compute_extent, compute_same_padding
 from export.proof.mapping import find_layers
 from export.tflite.file import BINARY_CONVOLUTION, File, Operator
 from export.tflite.flatbuffer import read
@@ -145,7 +145,7 @@ def _compute_same_paddings(convolution: _Convolution) -> list[Pair]:
     kind = convolution.kind
     sizes = zip(convolution.image, kind.kernel, kind.strides, kind.dilation, strict=True)
     return [
-        compute_same_padding(size, (kernel - 1) * dilation + 1, stride)
+        compute_same_padding(size, compute_extent(kernel, dilation), stride)
         for size, kernel, stride, dilation in sizes
     ]
 

@@ -7,6 +7,7 @@ and subtracts their contribution, a known number, from the first positions.
 import numpy as np
 import tensorflow as tf
 
+from export.conversion.rewriting.layer_of_layers import LayerOfLayers
 from export.keras_graph.graph import Layer
 
 __all__ = ["PaddedInFront", "count_front", "pad_in_front"]
@@ -20,7 +21,7 @@ def count_front(layer: Layer) -> int:
 
 
 @tf.keras.utils.register_keras_serializable(package="export")
-class PaddedInFront(tf.keras.layers.Layer):
+class PaddedInFront(LayerOfLayers):
     """A convolution behind columns of ones, minus their contribution: as behind zeros.
 
     Shape: (batch, 1, width, channels) to (batch, 1, new width, filters).
@@ -30,6 +31,8 @@ class PaddedInFront(tf.keras.layers.Layer):
         activation: the layer that comes last.
         front: columns of ones before the first.
     """
+
+    inner = ("convolution", "activation")
 
     def __init__(self, convolution: Layer, activation: Layer, front: int, **kwargs):
         super().__init__(**kwargs)
@@ -57,16 +60,7 @@ class PaddedInFront(tf.keras.layers.Layer):
 
     def get_config(self) -> dict:
         """The constructor's arguments."""
-        layers = {"convolution": self.convolution, "activation": self.activation}
-        serialized = {name: tf.keras.layers.serialize(layer) for name, layer in layers.items()}
-        return {**super().get_config(), **serialized, "front": self.front}
-
-    @classmethod
-    def from_config(cls, config: dict) -> "PaddedInFront":
-        """The layer of a configuration."""
-        names = ("convolution", "activation")
-        layers = {name: tf.keras.layers.deserialize(config[name]) for name in names}
-        return cls(**{**config, **layers})
+        return {**super().get_config(), "front": self.front}
 
 
 def pad_in_front(

@@ -15,11 +15,13 @@ import numpy as np
 import tensorflow as tf
 
 from export.conversion.rewriting.hard_tanh import reads_sign_only
+from export.conversion.rewriting.layer_of_layers import LayerOfLayers
 from export.keras_graph.building import copy_layer
 from export.keras_graph.graph import Graph, Layer, Step
+from export.keras_graph.windows import compute_extent, compute_same_padding
 from recu_tf.layers import Rotate180
 
-__all__ = ["RotatedConvolution", "compute_same_padding", "find_safe_padding", "pad_exactly"]
+__all__ = ["RotatedConvolution", "find_safe_padding", "pad_exactly"]
 
 Pair = tuple[int, int]
 
@@ -36,9 +38,8 @@ def find_safe_padding(size: int, padding: Pair, window: int, stride: int) -> Pai
     Returns:
         The padding before and behind; None where every such padding is SAME or is taken for it.
     """
-    before, behind = padding
-    windows = (size + before + behind - window) // stride + 1
-    read = (windows - 1) * stride + window - size - before
+    before, _ = padding
+    read = _count_read_behind(size, padding, window, stride)
     if (before, max(read, 0)) == compute_same_padding(size, window, stride):
         return None
     # Behind the last window, fewer rows than a stride may follow that no window reads.
@@ -46,23 +47,29 @@ def find_safe_padding(size: int, padding: Pair, window: int, stride: int) -> Pai
     return next(((before, number) for number in choices if number != before), None)
 
 
-def compute_same_padding(size: int, window: int, stride: int) -> Pair:
-    """Computes how much SAME pads one axis of this size, before and behind."""
-    total = max((-(-size // stride) - 1) * stride + window - size, 0)
-    return total // 2, total - total // 2
-
-
 def _is_same_rotated(size: int, padding: Pair, window: int, stride: int) -> bool:
-    before, behind = padding
-    windows = (size + before + behind - window) // stride + 1
-    read = (windows - 1) * stride + window - size - before
-    return windows == -(-size // stride) and (max(read, 0), before) == compute_same_padding(
-        size, window, stride
-    )
+    rotated = (max(_count_read_behind(size, padding, window, stride), 0), padding[0])
+    is_same = rotated == compute_same_padding(size, window, stride)
+    return is_same and _has_same_count(size, padding, window, stride)
+
+
+def _count_windows(size: int, padding: Pair, window: int, stride: int) -> int:
+    return (size + sum(padding) - window) // stride + 1
+
+
+def _has_same_count(size: int, padding: Pair, window: int, stride: int) -> bool:
+    """Whether there are as many windows as with SAME."""
+    return _count_windows(size, padding, window, stride) == -(-size // stride)
+
+
+def _count_read_behind(size: int, padding: Pair, window: int, stride: int) -> int:
+    """How far the last window reaches beyond the input; negative where it ends before."""
+    windows = _count_windows(size, padding, window, stride)
+    return (windows - 1) * stride + window - size - padding[0]
 
 
 @tf.keras.utils.register_keras_serializable(package="export")
-class RotatedConvolution(tf.keras.layers.Layer):
+class RotatedConvolution(LayerOfLayers):
     """A convolution of signs between two rotations by 180 degrees.
 
     Shape: (batch, height, width, channels) to the output shape of the convolution.
@@ -72,6 +79,8 @@ class RotatedConvolution(tf.keras.layers.Layer):
         quantizer: the layer that takes the signs. For the converter, nothing may stand between it
             and the convolution.
     """
+
+    inner = ("convolution", "quantizer")
 
     def __init__(self, convolution: Layer, quantizer: Layer, **kwargs):
         super().__init__(**kwargs)
@@ -83,34 +92,20 @@ class RotatedConvolution(tf.keras.layers.Layer):
         """Rotates, takes the signs, convolves and rotates back."""
         return self.rotate(self.convolution(self.quantizer(self.rotate(inputs))))
 
-    def get_config(self) -> dict:
-        """The constructor's arguments."""
-        layers = {"convolution": self.convolution, "quantizer": self.quantizer}
-        serialized = {name: tf.keras.layers.serialize(layer) for name, layer in layers.items()}
-        return {**super().get_config(), **serialized}
-
-    @classmethod
-    def from_config(cls, config: dict) -> "RotatedConvolution":
-        """The layer of a configuration."""
-        names = ("convolution", "quantizer")
-        layers = {name: tf.keras.layers.deserialize(config[name]) for name in names}
-        return cls(**{**config, **layers})
-
 
 def _find_mistakable_axes(
     size: tuple[int | None, ...], pad: Layer, convolution: Layer
 ) -> list[tuple[int, Pair, int, int]] | None:
     """Finds size, padding, window and stride of each axis; None where no mistake is possible."""
     windows = [
-        (kernel - 1) * dilation + 1
+        compute_extent(kernel, dilation)
         for kernel, dilation in zip(convolution.kernel_size, convolution.dilation_rate, strict=True)
     ]
     axes = list(zip(size, pad.padding, windows, convolution.strides, strict=True))
     # The converter checks that the output is as large as with SAME and the padding symmetric.
-    for pixels, (before, behind), window, stride in axes:
-        if pixels is None or before != behind:
-            return None
-        if (pixels + before + behind - window) // stride + 1 != -(-pixels // stride):
+    for axis in axes:
+        pixels, (before, behind), *_ = axis
+        if pixels is None or before != behind or not _has_same_count(*axis):
             return None
     return axes
 

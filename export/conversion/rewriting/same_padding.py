@@ -10,6 +10,7 @@ the same windows.
 import tensorflow as tf
 
 from export.keras_graph.graph import Graph, Step
+from export.keras_graph.windows import compute_extent, count_missing
 
 __all__ = ["drop_empty_padding"]
 
@@ -44,7 +45,7 @@ def _leaves_pixels_over(step: Step) -> bool:
     ):
         return False
     missing = [
-        (-(-size // stride) - 1) * stride + (kernel - 1) * dilation + 1 - size
+        count_missing(size, compute_extent(kernel, dilation), stride)
         for size, kernel, stride, dilation in zip(
             step.input.shape[1:3],
             layer.kernel_size,

@@ -8,9 +8,11 @@ subtracts their contribution, a known number at each position.
 import numpy as np
 import tensorflow as tf
 
-from export.conversion.rewriting.padding import RotatedConvolution, compute_same_padding
+from export.conversion.rewriting.layer_of_layers import LayerOfLayers
+from export.conversion.rewriting.padding import RotatedConvolution
 from export.keras_graph.binary_layers import has_frozen_bits
 from export.keras_graph.graph import Graph, Layer
+from export.keras_graph.windows import compute_extent, compute_same_padding
 
 __all__ = ["PaddedWithOnes", "is_wide", "pad_wide_kernels"]
 
@@ -24,14 +26,14 @@ def is_wide(size: int, kernel: int, stride: int, dilation: int) -> bool:
         stride: of the windows.
         dilation: of the kernel.
     """
-    window = (kernel - 1) * dilation + 1
+    window = compute_extent(kernel, dilation)
     front, _ = compute_same_padding(size, window, stride)
     starts = range(-front, -front + -(-size // stride) * stride, stride)
     return window > size and any(start <= 0 and start + window >= size for start in starts)
 
 
 @tf.keras.utils.register_keras_serializable(package="export")
-class PaddedWithOnes(tf.keras.layers.Layer):
+class PaddedWithOnes(LayerOfLayers):
     """A convolution padded with ones, minus their contribution: the same as padded with zeros.
 
     Shape: (batch, height, width, channels) to (batch, new height, new width, filters).
@@ -40,6 +42,8 @@ class PaddedWithOnes(tf.keras.layers.Layer):
         convolution: a layer without bias and activation, padded with ones.
         activation: the layer that comes last.
     """
+
+    inner = ("convolution", "activation")
 
     def __init__(self, convolution: Layer, activation: Layer, **kwargs):
         super().__init__(**kwargs)
@@ -63,19 +67,6 @@ class PaddedWithOnes(tf.keras.layers.Layer):
         flat = tf.reshape(outputs, (-1, height * width * filters))
         total = flat + tf.reshape(self.added, (height * width * filters,))
         return self.activation(tf.reshape(total, (-1, height, width, filters)))
-
-    def get_config(self) -> dict:
-        """The constructor's arguments."""
-        layers = {"convolution": self.convolution, "activation": self.activation}
-        serialized = {name: tf.keras.layers.serialize(layer) for name, layer in layers.items()}
-        return {**super().get_config(), **serialized}
-
-    @classmethod
-    def from_config(cls, config: dict) -> "PaddedWithOnes":
-        """The layer of a configuration."""
-        names = ("convolution", "activation")
-        layers = {name: tf.keras.layers.deserialize(config[name]) for name in names}
-        return cls(**{**config, **layers})
 
 
 def pad_wide_kernels(graph: Graph) -> list[str]:
@@ -118,7 +109,7 @@ def _pad_with_ones(
     zeros = tf.zeros((1, *shape[1:]))
     options = {"strides": layer.strides, "dilations": layer.dilation_rate}
     (top, bottom), (left, right) = (
-        compute_same_padding(length, (taps - 1) * dilation + 1, stride)
+        compute_same_padding(length, compute_extent(taps, dilation), stride)
         for length, taps, dilation, stride in zip(
             shape[1:3], layer.kernel_size, layer.dilation_rate, layer.strides, strict=True
         )
