@@ -1,15 +1,16 @@
-"""What keeps a quantized kernel from becoming bits: its values, filter by filter."""
+"""What keeps a layer from becoming a binary convolution: its kernel, its groups, its padding."""
 
 import numpy as np
 import tensorflow as tf
 
 from export.keras_graph import binary_layers as layers
 
-__all__ = ["NOT_FINITE", "find_kernel_faults"]
+__all__ = ["NOT_FINITE", "find_group_faults", "find_kernel_faults", "find_pad_faults"]
 
 # What the converter allows, found by converting kernels.
 SPREAD = 0.005  # of the magnitudes in a filter, relative to the largest
 SMALLEST = float(np.finfo(np.float32).eps)
+GROUP_CHANNELS = 32  # or a multiple, in each group
 
 NOT_FINITE = (
     "its kernel holds weights that are not finite numbers, of which the converter makes bits "
@@ -58,6 +59,28 @@ def find_kernel_faults(layer: tf.keras.layers.Layer) -> list[str]:
         for faulty, what, advice in faults
         if faulty.any()
     ]
+
+
+def find_group_faults(channels: int, groups: int) -> list[str]:
+    """Says, in a sentence, that a convolution has groups that the engine cannot have; or nothing.
+
+    Args:
+        channels: of the input, in each group.
+        groups: their number.
+    """
+    if groups == 1 or channels % GROUP_CHANNELS == 0:
+        return []
+    return [
+        f"it has {channels} input channels in each of its {groups} groups; there must be "
+        f"a multiple of {GROUP_CHANNELS}, or one group."
+    ]
+
+
+def find_pad_faults(layer: tf.keras.layers.Layer) -> list[str]:
+    """Says, in a sentence, that a layer pads with a number that bits lack; or nothing."""
+    if (value := getattr(layer, "pad_values", 0)) in (0, 1):
+        return []
+    return [f"its `pad_values` is {value}; the engine can pad with 0 or 1."]
 
 
 def _list_filters(chosen: np.ndarray) -> str:

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from export.conversion.rewriting.hard_tanh import reads_sign_only
 from export.keras_graph import binary_layers as layers
+from export.keras_graph.kernel_faults import find_pad_faults
 from export.proof.mapping import KERNEL_INPUT
 from export.tflite.file import File, Operator, Tensor
 from recu_tf.quantized_scope import preserve_quantized_scope
@@ -82,8 +83,8 @@ def check_input(
     sign = next(((step, name) for step, name in chain if step.name in ("SIGN", *BITS)), None)
     known = sign is not None and sign[0].name in BITS
     own = [(step, name) for step, name in between if name == title]
-    if any(step.name in PADS for step, _ in own) and getattr(layer, "pad_values", 0) not in (0, 1):
-        return [f"its `pad_values` is {layer.pad_values}; the engine can pad with 0 or 1."]
+    if any(step.name in PADS for step, _ in own) and (faults := find_pad_faults(layer)):
+        return faults
     if known and len(own) < len(between):
         return [
             f"between the sign and the convolution stands {_list_operators(between, title)}; "

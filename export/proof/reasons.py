@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from export.conversion.rewriting.equivalents import find_obstacle, has_equivalent
 from export.keras_graph import binary_layers as layers
-from export.keras_graph.kernel_faults import NOT_FINITE, find_kernel_faults
+from export.keras_graph.kernel_faults import NOT_FINITE, find_group_faults, find_kernel_faults
 from export.proof.input_reasons import (
     BITS,
     check_input,
@@ -25,8 +25,6 @@ from export.tflite.file import BINARY_CONVOLUTION, File, Operator
 __all__ = ["find_reason"]
 
 Layer = tf.keras.layers.Layer
-
-GROUP_CHANNELS = 32
 
 
 def find_reason(
@@ -75,9 +73,9 @@ def find_reason(
     found = [
         *_check_kernel_is_constant(layer, operator),
         *find_kernel_faults(layer),
-        *_check_groups(layer),
+        *find_group_faults(layers.compute_filters(layer).shape[-1], layer.groups),
+        *_check_padding(layer, target),
     ]
-    found += _check_padding(layer, target)
     # Where the sign stands right before the convolution, what was found is enough; to look at the
     # values takes a run of the model.
     if not found or not chain or chain[0][0].name not in BITS:
@@ -156,16 +154,6 @@ def _check_padding(layer: Layer, target: str) -> list[str]:
     return [
         "it is padded with zeros, with which the target xcore has no binary convolution; pad with "
         "ones (`pad_values=1`) or not at all, and train it so."
-    ]
-
-
-def _check_groups(layer: Layer) -> list[str]:
-    channels = layers.compute_filters(layer).shape[-1]
-    if layer.groups == 1 or channels % GROUP_CHANNELS == 0:
-        return []
-    return [
-        f"it has {channels} input channels in each of its {layer.groups} groups; there must be "
-        f"a multiple of {GROUP_CHANNELS}, or one group."
     ]
 
 

@@ -12,14 +12,13 @@ import numpy as np
 from export.keras_graph.binary_layers import compute_joint_filters
 from export.keras_graph.building import copy_layer
 from export.keras_graph.graph import Layer
-from export.keras_graph.kernel_faults import find_kernel_faults
+from export.keras_graph.kernel_faults import find_group_faults, find_kernel_faults, find_pad_faults
 
 __all__ = ["find_obstacle", "has_equivalent", "make_equivalent"]
 
 ONE_DIMENSIONAL = (lq.layers.QuantConv1D, lq.layers.QuantSeparableConv1D)
 SEPARABLE = (lq.layers.QuantSeparableConv1D, lq.layers.QuantSeparableConv2D)
 KINDS = (lq.layers.QuantDense, *ONE_DIMENSIONAL, *SEPARABLE)
-GROUP_CHANNELS = 32
 # What the delegate counts in a window, see DELEGATE.md.
 MOST_BITS = 65_535
 # A weight of a pointwise kernel takes 32 bits. The convolution has as many bits in its place as the
@@ -45,26 +44,21 @@ def find_obstacle(layer: Layer) -> str | None:
     found = []
     if getattr(layer, "data_format", "channels_last") != "channels_last":
         found.append("its data format is channels_first; use channels_last.")
-    if getattr(layer, "padding", "") == "same" and layer.pad_values not in (0, 1):
-        found.append(f"its `pad_values` is {layer.pad_values}; the engine can pad with 0 or 1.")
+    if getattr(layer, "padding", "") == "same":
+        found += find_pad_faults(layer)
     if isinstance(layer, SEPARABLE):
         found += _find_obstacles_of_separable(layer)
     if found:
         return " ".join(found)
     found += find_kernel_faults(layer)
-    bits = compute_joint_filters(layer)[0].size
+    filters = compute_joint_filters(layer)
+    bits = filters[0].size
     if bits > MOST_BITS:
         found.append(
             f"each of its outputs depends on {bits:,} inputs; a binary convolution counts at most "
             f"{MOST_BITS:,}."
         )
-    groups = getattr(layer, "groups", 1)
-    channels = compute_joint_filters(layer).shape[-1]
-    if groups > 1 and channels % GROUP_CHANNELS:
-        found.append(
-            f"it has {channels} input channels in each of its {groups} groups; there must be "
-            f"a multiple of {GROUP_CHANNELS}, or one group."
-        )
+    found += find_group_faults(filters.shape[-1], getattr(layer, "groups", 1))
     return " ".join(found) or None
 
 

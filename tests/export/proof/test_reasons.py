@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import export
-from export.proof import reasons
+from export.keras_graph import kernel_faults
 
 K = tf.keras.layers
 
@@ -297,7 +297,7 @@ def test_layers_with_a_fault_have_no_usable_binary_convolution(audited):
 
 
 def test_unknown_reason_is_said_with_the_operators_around(monkeypatch):
-    monkeypatch.setattr(reasons, "GROUP_CHANNELS", 1)
+    monkeypatch.setattr(kernel_faults, "GROUP_CHANNELS", 1)
     inputs = tf.keras.Input((6, 6, 32))
     model = tf.keras.Model(inputs, convolution("lost", groups=2)(inputs))
     reason = export.audit(export.convert(model), model).lost["lost"]
