@@ -14,6 +14,7 @@ from export.pipeline import Exported, export_network
 from export.proof.verification import Verification
 from export.refusals import ExportError
 from recu_tf.data import DATASETS, Normalization
+from recu_tf.messages import in_one_line
 from recu_tf.pixel_scaling import PIXELS, is_identity
 
 __all__ = ["Reverification", "ReverificationError", "reverify"]
@@ -154,7 +155,7 @@ def _restore_knowledge(source: Source, description: dict) -> tuple[Source, str |
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"`comparison` and `class_names` of model.json cannot be used for {source.name}: "
-            f"{' '.join(str(error).split())}"
+            f"{in_one_line(error)}"
         ) from None
 
 

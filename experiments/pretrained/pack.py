@@ -21,6 +21,7 @@ import tensorflow as tf
 
 from experiments.pretrained.training_command import find_command
 from recu_tf import data, evaluation, models, networks, pretrained
+from recu_tf.messages import in_one_line
 from recu_tf.models import sign_and_scale
 from recu_tf.networks import make_keras_classifier
 from recu_tf.runs import Run
@@ -175,7 +176,7 @@ def main(arguments: list[str] | None = None) -> int:
             command=options.command,
         )
     except (ValueError, OSError, ImportError) as error:
-        print(f"pack: error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"pack: error: {in_one_line(error)}", file=sys.stderr)
         return 2
     size = entry.path.stat().st_size
     print(f"{entry.path}: {size:,} bytes, top-1 {entry.top_1:.2%} on {entry.measured_on}")

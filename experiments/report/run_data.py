@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from recu_tf import evaluation, json_text, larq_summary, metrics, quantizers, runs
+from recu_tf.messages import format_count
 
 __all__ = ["EDGES", "Contents", "LayerWeights", "Memory", "parse_number", "read"]
 
@@ -128,7 +129,7 @@ def _read_epochs(contents: Contents) -> None:
     contents.epochs = [epochs[epoch] for epoch in sorted(epochs)]
     if unreadable:
         contents.notes.append(
-            f"metrics.jsonl has {unreadable} line{'s' * (unreadable > 1)} that cannot be read, as "
+            f"metrics.jsonl has {format_count(unreadable, 'line')} that cannot be read, as "
             "a training that was killed leaves them; the others are shown."
         )
     settings = contents.run.config["settings"]

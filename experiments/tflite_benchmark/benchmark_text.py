@@ -6,9 +6,10 @@ from tabulate import tabulate
 
 from experiments.tflite_benchmark.benchmark_files import File
 from experiments.tflite_benchmark.benchmark_run import Results
-from export.measurement.comparison import format_number, format_threads
+from export.measurement.comparison import format_number
 from export.measurement.delegate_profile import DelegateProfile
 from export.measurement.latency import find_fastest
+from recu_tf.messages import format_count
 
 __all__ = ["UNRELATED", "as_text"]
 
@@ -58,7 +59,7 @@ def as_text(results: Results, *, profile: bool = False) -> str:
 
 
 def _name_fastest(threads: int, all_threads: Sequence[int]) -> str:
-    return "fastest" if len(all_threads) == 1 else f"fastest, {format_threads(threads)}"
+    return "fastest" if len(all_threads) == 1 else f"fastest, {format_count(threads, 'thread')}"
 
 
 def _describe(file: File, results: Results) -> list[str]:

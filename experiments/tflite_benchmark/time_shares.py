@@ -23,6 +23,7 @@ from export.measurement.speed_sentence import (
 )
 from export.measurement.subgraphs import count_multiply_accumulates
 from export.tflite.backends import split_delegate
+from recu_tf.messages import in_one_line
 
 __all__ = ["TimeShares", "find_time_shares"]
 
@@ -131,7 +132,7 @@ def _profile(file: File, backend: str, threads: int, repeats: int) -> DelegatePr
             file.name, file.flatbuffer, threads=threads, backend=of_delegate, repeats=repeats
         )
     except (RuntimeError, ValueError) as error:
-        return Failure(f"{file.name} step by step", backend, " ".join(str(error).split()))
+        return Failure(f"{file.name} step by step", backend, in_one_line(error))
 
 
 def _break_down(
@@ -145,4 +146,4 @@ def _break_down(
     try:
         return break_down(file.name, file.flatbuffer, backend, compared, repeats=repeats)
     except (RuntimeError, ValueError) as error:
-        return Failure(f"{file.name} in segments", backend, " ".join(str(error).split()))
+        return Failure(f"{file.name} in segments", backend, in_one_line(error))

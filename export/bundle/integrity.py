@@ -9,6 +9,7 @@ from export.bundle.writer import FILES
 from export.proof.golden import YARDSTICK
 from export.runtime import predict
 from export.tflite.backends import BACKENDS, DELEGATE, make_predict
+from recu_tf.messages import in_one_line
 
 __all__ = ["ReverificationError", "check_files", "hash_file", "run_self_tests"]
 
@@ -97,7 +98,7 @@ def _run_with_delegate(directory: Path, network: SimpleNamespace) -> tuple[bool,
     try:
         interpreter = runtime.load(directory / "model.tflite")
     except RuntimeError as error:
-        return False, f"it cannot run the file: {' '.join(str(error).split())}"
+        return False, f"it cannot run the file: {in_one_line(error)}"
     title = f"{runtime.name_interpreter()} with the delegate"
     return predict.compare_with_golden(
         golden, SimpleNamespace(title=title, predict=make_predict(interpreter))

@@ -9,6 +9,7 @@ from export.measurement.comparison import format_number
 from export.measurement.latency import Latency
 from export.proof.operators import OperatorSummary
 from recu_tf import figures
+from recu_tf.messages import format_count
 
 __all__ = ["COLOURS", "draw_latencies", "draw_operators"]
 
@@ -163,8 +164,7 @@ def _choose_colour(row: int) -> int:
 
 
 def _name(latency: Latency) -> str:
-    threads = f"{latency.threads} thread{'s' * (latency.threads > 1)}"
-    text = f"{latency.name}, {latency.backend}, {threads}"
+    text = f"{latency.name}, {latency.backend}, {format_count(latency.threads, 'thread')}"
     return text if len(text) <= MOST_LETTERS else f"{text[: MOST_LETTERS - 1]}…"
 
 

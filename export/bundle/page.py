@@ -18,6 +18,7 @@ from export.proof.auditing import Audit
 from export.proof.operators import OperatorSummary
 from export.tflite.backends import BACKENDS, DELEGATE
 from recu_tf.html import Section, Table, page
+from recu_tf.messages import format_count
 
 __all__ = ["render_report"]
 
@@ -73,10 +74,6 @@ def _make_fact_table(caption: str, facts: Iterable[tuple[str, str]]) -> Table:
     return Table(caption, ("", ""), [list(fact) for fact in facts], is_text=True)
 
 
-def _format_count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def _format_shape(sizes: Sequence[int]) -> str:
     return " \N{MULTIPLICATION SIGN} ".join(map(str, sizes))
 
@@ -91,7 +88,7 @@ def _format_size(size: int, float_size: int | None) -> str:
 def _make_summary_table(bundle: Bundle) -> Table:
     audit, verification = bundle.audit, bundle.verification
     kept = len(audit.expected) - len(audit.lost)
-    binary = f"{kept} of {_format_count(len(audit.expected), 'layer')} that should be binary"
+    binary = f"{kept} of {format_count(len(audit.expected), 'layer')} that should be binary"
     facts = [
         ("Size", _format_size(len(bundle.flatbuffer), bundle.float_size)),
         ("Binary", binary if audit.expected else "no layer, and none should be"),
@@ -138,7 +135,7 @@ def _make_interface_table(bundle: Bundle) -> Table:
         backends = ", ".join(bundle.verification.backends)
         facts.append(("Backends that run it", backends))
     if bundle.golden is not None:
-        runs = _format_count(bundle.golden.runs, "run")
+        runs = format_count(bundle.golden.runs, "run")
         facts.append(("Golden sample", f"{runs} on {bundle.golden.source}, in golden.bin"))
     return _make_fact_table("What the file takes and gives", facts)
 
@@ -192,7 +189,7 @@ def _make_latency_sections(
         "Times the first",
     )
     caption = (
-        f"Milliseconds for {_format_count(images, 'image')}, on the machine of the export; "
+        f"Milliseconds for {format_count(images, 'image')}, on the machine of the export; "
         "measured in turns"
     )
     table = Table(caption, header, rows, text_columns=2)
@@ -205,7 +202,7 @@ def _describe_layers(audit: Audit) -> dict[str, object]:
     table = None
     if audit.lost:
         rows = [[", ".join(layers), reason] for reason, layers in audit.reasons.items()]
-        caption = f"{_format_count(len(audit.lost), 'layer')} not binary, and why"
+        caption = f"{format_count(len(audit.lost), 'layer')} not binary, and why"
         classes = ["differs"] * len(rows)
         table = Table(caption, ("Layers", "Reason"), rows, classes, is_text=True)
     binary = [layer for layer in audit.expected if layer not in audit.lost]

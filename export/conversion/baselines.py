@@ -9,6 +9,7 @@ import tensorflow as tf
 from export.conversion.converter import choose_signature_names, save_temporarily
 from export.conversion.int8.quantize import check_images
 from export.keras_graph.inputs_outputs import Inputs, as_list, draw_inputs, take_first
+from recu_tf.messages import in_one_line
 from recu_tf.quantized_scope import preserve_quantized_scope
 
 __all__ = [
@@ -27,7 +28,7 @@ def _explain_failure(name: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # cloning and converting have many of their own
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = in_one_line(error)
         raise ValueError(f"the {name} baseline cannot be made: {reason}") from error
 
 

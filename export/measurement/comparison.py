@@ -10,6 +10,7 @@ from export.measurement.subgraphs import OTHER, count_multiply_accumulates, extr
 from export.tflite.backends import make_runner
 from export.tflite.file import File
 from export.tflite.flatbuffer import read
+from recu_tf.messages import format_count
 
 __all__ = [
     "Breakdown",
@@ -45,17 +46,12 @@ class Comparison:
     def __str__(self) -> str:
         binary, other = self.binary, self.other
         return (
-            f"{binary.name} on {format_threads(binary.threads)} is "
+            f"{binary.name} on {format_count(binary.threads, 'thread')} is "
             f"{describe_speedup(self.speedup)} as {other.name}: "
             f"{format_number(binary.median_ms)} ms ({binary.backend}) against "
             f"{format_number(other.median_ms)} ms ({other.backend}); by their fastest runs "
             f"{describe_speedup(self.best_speedup)}"
         )
-
-
-def format_threads(threads: int) -> str:
-    """Such as "1 thread"."""
-    return "1 thread" if threads == 1 else f"{threads} threads"
 
 
 def describe_speedup(speedup: float) -> str:

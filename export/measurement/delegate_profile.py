@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 
 from tabulate import tabulate
 
+from recu_tf.messages import format_count
+
 __all__ = ["DelegateProfile", "Part"]
 
 
@@ -72,10 +74,12 @@ class DelegateProfile:
         binary = [step for step in self.steps if step.is_binary]
         others = [step for step in self.steps if not step.is_binary]
         return [
-            replace(_add_up(_count(len(binary), "binary convolution"), binary), is_binary=True),
-            _add_up(_count(len(others), "other step") + " of the delegate", others),
+            replace(
+                _add_up(format_count(len(binary), "binary convolution"), binary), is_binary=True
+            ),
+            _add_up(format_count(len(others), "other step") + " of the delegate", others),
             Part(
-                _count(len(self.operators), "operator") + " outside of the delegate",
+                format_count(len(self.operators), "operator") + " outside of the delegate",
                 self.outside_us,
                 sum(operator.macs for operator in self.operators),
             ),
@@ -122,7 +126,7 @@ class DelegateProfile:
         return "\n".join([*lines, *self._describe_limits()])
 
     def _describe_run(self) -> str:
-        threads = _count(self.threads, "thread")
+        threads = format_count(self.threads, "thread")
         return (
             f"Where the time of {self.name} goes ({threads}, {self.runtime}; "
             f"medians; the whole takes {self.microseconds / 1e3:.3f} ms):"
@@ -165,10 +169,6 @@ class DelegateProfile:
             f"{part.bytes / part.microseconds / 1e3:.1f}" if part.bytes else "",
             part.name,
         )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _add_up(name: str, parts: list[Part]) -> Part:

@@ -11,6 +11,7 @@ import numpy as np
 from export.tflite.backends import find_backends, load_in_tensorflow_lite, make_runner
 from export.tflite.file import File
 from export.tflite.flatbuffer import read
+from recu_tf.messages import in_one_line
 
 __all__ = [
     "REPEATS",
@@ -163,7 +164,7 @@ def benchmark(
                     run = make_runner(file, backend, threads=count)
                     run()
                 except (RuntimeError, ValueError) as error:
-                    reason = " ".join(str(error).split())
+                    reason = in_one_line(error)
                     failures[name, backend] = Failure(name, backend, reason)
                     break
                 runs[name, backend, count] = run

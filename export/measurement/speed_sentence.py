@@ -9,7 +9,6 @@ from export.measurement.comparison import (
     SubgraphLatency,
     break_down,
     format_number,
-    format_threads,
 )
 from export.measurement.delegate_profile import DelegateProfile, Part
 from export.measurement.latency import REPEATS, Latency
@@ -17,6 +16,7 @@ from export.measurement.profiling import profile_delegate
 from export.measurement.subgraphs import count_multiply_accumulates
 from export.tflite.backends import split_delegate
 from export.tflite.file import File
+from recu_tf.messages import format_count
 
 __all__ = [
     "MISSING",
@@ -44,7 +44,7 @@ def write_sentence(
         reasons: why the file is not faster; they are left out where it is.
     """
     speedup = baseline.median_ms / binary.median_ms
-    threads = format_threads(binary.threads)
+    threads = format_count(binary.threads, "thread")
     sentence = (
         f"{name} is {format_number(speedup)} times as fast as {baseline.name} here on {threads}: "
         f"{format_number(binary.median_ms)} ms ({binary.backend}) against "

@@ -13,6 +13,7 @@ from export.proof.random_images import MOST_IMAGES, draw_images, limit_images
 from recu_tf import data
 from recu_tf.data import Normalization
 from recu_tf.evaluation import name_broken_images
+from recu_tf.messages import in_one_line
 from recu_tf.pixel_scaling import is_identity
 from recu_tf.settings import Settings
 
@@ -157,7 +158,7 @@ def load_verification_images(
     except (ImportError, OSError) as error:
         if known.promised:
             raise
-        return _draw_images(source, " ".join(str(error).split()))
+        return _draw_images(source, in_one_line(error))
 
 
 def _draw_images(source: Source, reason: str) -> Images:

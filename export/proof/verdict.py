@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from export.proof.backend_agreement import DEFAULT
 from export.proof.output_comparison import SHARE_WITHIN, OutputComparison
 from export.tflite.backends import DELEGATE
+from recu_tf.messages import format_count
 
 __all__ = ["AGREEMENT", "Verification"]
 
@@ -207,8 +208,7 @@ class Verification:
         if self.keras_agreement is not None:
             lines.insert(4, f"  same top-1 as Keras itself: {self.keras_agreement:.1%}")
         if self.gross:
-            noun = "image" if self.gross == 1 else "images"
-            lines.append(f"  grossly different: {self.gross:,} {noun}")
+            lines.append(f"  grossly different: {format_count(self.gross, 'image')}")
         if self.lost:
             lines.append(f"  classes that the file loses: {', '.join(map(str, self.lost))}")
         if len(self.outputs) > 1:

@@ -14,6 +14,7 @@ from export.tflite.file import File
 from export.tflite.flatbuffer import read
 from export.tflite.interpreter import choose_backend, load_in_engine
 from recu_tf.data import Normalization
+from recu_tf.messages import in_one_line
 from recu_tf.networks import Classifier, make_classifier
 from recu_tf.networks.classifiers import split_into_batches
 from recu_tf.pixel_scaling import denormalize
@@ -67,7 +68,7 @@ def load_tflite_classifier(
             (predict, inputs, outputs), description = _load_with_delegate(file)
             return _make_classifier(predict, inputs, outputs, normalization), description
         except RuntimeError as error:
-            problem = " ".join(str(error).split())
+            problem = in_one_line(error)
     description = f"Larq Compute Engine ({choose_backend()}), one by one"
     if file.has_binary_operators:
         description += f"; the delegate cannot be used: {problem}"

@@ -11,6 +11,7 @@ from export.keras_graph.inputs_outputs import Inputs, as_list
 from export.tflite.backends import BACKENDS, DELEGATE, load_in_tensorflow_lite, make_predict
 from export.tflite.file import ENGINE_PREFIX, File
 from export.tflite.flatbuffer import read
+from recu_tf.messages import in_one_line
 from recu_tf.networks.classifiers import split_into_batches
 
 __all__ = [
@@ -131,7 +132,7 @@ def _load_with_delegate(
     try:
         interpreter = runtime.load(file.content)
     except RuntimeError as error:
-        reason = " ".join(str(error).split()).removeprefix("recu: ")
+        reason = in_one_line(error).removeprefix("recu: ")
         raise DelegateRefusalError(reason) from error
     predict = make_predict(interpreter)
 
@@ -139,7 +140,7 @@ def _load_with_delegate(
         try:
             return predict(values)
         except RuntimeError as error:
-            raise DelegateRefusalError(" ".join(str(error).split())) from error
+            raise DelegateRefusalError(in_one_line(error)) from error
 
     return int(interpreter.get_input_details()[0]["shape"][0]), predict_or_refuse
 

@@ -2,6 +2,8 @@
 
 import os
 
+from recu_tf.messages import in_one_line
+
 __all__ = ["check_directory", "import_tfds", "make_read_error", "needs_download"]
 
 
@@ -24,7 +26,7 @@ def import_tfds(name: str):
 def make_read_error(name: str, data_path: str | None, error: Exception) -> OSError:
     """The error to raise where tensorflow-datasets failed, for whatever reason."""
     where = data_path or "the default directory of tensorflow-datasets"
-    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    reason = in_one_line(error)[:200]
     return OSError(
         f"`data_path`: {name} could neither be read from {where} nor downloaded: {reason}"
     )

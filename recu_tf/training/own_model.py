@@ -9,6 +9,7 @@ from tf_keras.saving import serialize_keras_object
 
 from recu_tf.larq_warnings import silence_advice
 from recu_tf.latent_weights import read_latent_weights
+from recu_tf.messages import in_one_line
 from recu_tf.models.copying import Copying, check_model
 from recu_tf.quantized_scope import preserve_quantized_scope
 
@@ -71,7 +72,7 @@ def _check_loading(model: tf.keras.Model) -> None:
         with silence_advice(), preserve_quantized_scope():
             tf.keras.models.model_from_json(json.dumps(_serialize(model)))
     except Exception as error:  # whatever the layers raise
-        reason = " ".join(str(error).split())[:300]
+        reason = in_one_line(error)[:300]
         raise ValueError(
             "`model` must be a model that can be loaded from a file without executing its code: "
             "no Lambda layers, and layers of your own with get_config and "

@@ -24,6 +24,7 @@ from export.keras_graph.building import build_model
 from export.keras_graph.differences import compute_share_within
 from export.keras_graph.graph import Graph, is_graph, read_graph
 from export.keras_graph.inputs_outputs import Inputs, predict, take_first
+from recu_tf.messages import format_count
 from recu_tf.precision import use_precision
 from recu_tf.quantized_scope import preserve_quantized_scope
 
@@ -73,9 +74,8 @@ class Rewriting:
         return self.share_within >= SHARE
 
     def __str__(self) -> str:
-        count = f"{len(self.layers)} layer{'s' if len(self.layers) != 1 else ''}"
         if self.kept:
-            return f"{self.name}: {count}, outputs unchanged"
+            return f"{self.name}: {format_count(len(self.layers), 'layer')}, outputs unchanged"
         return f"{self.name}: not done, it changed the outputs ({', '.join(self.layers)})"
 
 
