@@ -22,6 +22,7 @@ from recu_tf.messages import format_count
 
 __all__ = ["render_report"]
 
+TIMES = " \N{MULTIPLICATION SIGN} "
 VALUES = {
     "pixels": "pixels, 0 to 255, as they are",
     "normalized": "(pixel / 255 - mean) / std",
@@ -75,7 +76,7 @@ def _make_fact_table(caption: str, facts: Iterable[tuple[str, str]]) -> Table:
 
 
 def _format_shape(sizes: Sequence[int]) -> str:
-    return " \N{MULTIPLICATION SIGN} ".join(map(str, sizes))
+    return TIMES.join(map(str, sizes))
 
 
 def _format_size(size: int, float_size: int | None) -> str:
@@ -242,19 +243,8 @@ def _describe_operators(audit: Audit) -> dict[str, object]:
 
 
 def _make_operator_row(row: OperatorSummary) -> list[str]:
-    packed = ((row.packed_input, "in"), (row.packed_output, "out"))
-    macs = row.binary_macs + row.float_macs
-    return [
-        row.layer or NOTHING,
-        row.operator,
-        row.kind,
-        row.padding,
-        _format_shape(row.strides or ()),
-        ", ".join(row.fused),
-        ", ".join(name for is_packed, name in packed if is_packed),
-        f"{row.constant_bytes:,}" if row.constant_bytes else "",
-        f"{macs:,}" if macs else "",
-    ]
+    layer, *others = row.list_cells(joiner=", ", times=TIMES)
+    return [layer or NOTHING, *others]
 
 
 def _make_option_table(bundle: Bundle) -> Table:

@@ -116,19 +116,8 @@ def _cut(text: str, width: int) -> str:
 
 
 def _list_cells(row: OperatorSummary) -> tuple[str, ...]:
-    packed = ((row.packed_input, "in"), (row.packed_output, "out"))
-    macs = row.binary_macs + row.float_macs
-    return (
-        row.layer,
-        _cut(row.operator, LONGEST_OPERATOR),
-        row.kind,
-        row.padding,
-        "x".join(map(str, row.strides or ())),
-        "+".join(row.fused),
-        "+".join(name for is_packed, name in packed if is_packed),
-        f"{row.constant_bytes:,}" if row.constant_bytes else "",
-        f"{macs:,}" if macs else "",
-    )
+    layer, operator, *others = row.list_cells(joiner="+", times="x")
+    return layer, _cut(operator, LONGEST_OPERATOR), *others
 
 
 def audit(

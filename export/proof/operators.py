@@ -43,6 +43,27 @@ class OperatorSummary:
     binary_macs: int
     float_macs: int
 
+    def list_cells(self, *, joiner: str, times: str) -> list[str]:
+        """The row of a table: the attributes as text, those that are alike in one cell.
+
+        Args:
+            joiner: between what was fused, and between what is packed.
+            times: between the height and the width of strides.
+        """
+        packed = ((self.packed_input, "in"), (self.packed_output, "out"))
+        macs = self.binary_macs + self.float_macs
+        return [
+            self.layer,
+            self.operator,
+            self.kind,
+            self.padding,
+            times.join(map(str, self.strides or ())),
+            joiner.join(self.fused),
+            joiner.join(name for is_packed, name in packed if is_packed),
+            f"{self.constant_bytes:,}" if self.constant_bytes else "",
+            f"{macs:,}" if macs else "",
+        ]
+
 
 def summarize_operators(file: File, names: list[str]) -> tuple[OperatorSummary, ...]:
     """Summarizes each operator of a file.
