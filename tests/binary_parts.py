@@ -1,8 +1,9 @@
 """Cuts a file down to what the delegate runs, so that nothing rounds but the delegate."""
 
-import flatbuffers
 import numpy as np
 from larq_compute_engine.mlir.python import tflite_schema as schema
+
+from export.tflite.packing import pack, unpack
 
 BUILTIN = {
     getattr(schema.BuiltinOperator, name)
@@ -19,7 +20,7 @@ def cut(flatbuffer):
     Returns:
         The file, whose inputs are what the other operators gave, and random numbers for these.
     """
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(flatbuffer, 0))
+    model = unpack(flatbuffer)
     model.signatureDefs = []
     (graph,) = model.subgraphs
 
@@ -42,10 +43,8 @@ def cut(flatbuffer):
     graph.operators = kept
     graph.inputs = np.array(inputs, np.int32)
     graph.outputs = np.array(sorted(filled & {*read_by_others, *graph.outputs}), np.int32)
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), b"TFL3")
     rng = np.random.default_rng(0)
-    return bytes(builder.Output()), [draw(graph.tensors[tensor], rng) for tensor in inputs]
+    return pack(model), [draw(graph.tensors[tensor], rng) for tensor in inputs]
 
 
 def draw(tensor, rng):

@@ -5,11 +5,9 @@ import warnings
 import numpy as np
 import pytest
 import tensorflow as tf
-from larq_compute_engine.tflite.python.interpreter import Interpreter
 
 from export import runtime
-from export.tflite.backends import BACKENDS as ENGINE_BACKENDS
-from export.tflite.backends import RESOLVERS, load_in_tensorflow_lite
+from export.tflite.backends import RESOLVERS, load_in_tensorflow_lite, open_in_engine
 
 COMPILED = runtime.find_problem() is None
 # Those of this processor.
@@ -71,8 +69,7 @@ def count_parts(flatbuffer):
 
 def run_engine(flatbuffer, *images, backend="reference"):
     """The outputs of a file in Larq Compute Engine, without XNNPACK unless the backend says so."""
-    options = ENGINE_BACKENDS[backend]
-    return Interpreter(flatbuffer, num_threads=1, **options).interpreter.predict(list(images))
+    return open_in_engine(flatbuffer, backend).predict(list(images))
 
 
 def run_tflite(flatbuffer, *images):

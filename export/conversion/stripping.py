@@ -12,6 +12,7 @@ from larq_compute_engine.mlir.python import tflite_schema as schema
 
 from export.tflite.file import File
 from export.tflite.flatbuffer import read
+from export.tflite.packing import pack, unpack
 
 __all__ = ["strip"]
 
@@ -70,7 +71,7 @@ def strip(flatbuffer: bytes | File) -> bytes:
         ValueError: the bytes are not a TFLite file, or a damaged one.
     """
     content = read(flatbuffer).content  # `read` checks what the schema's object API trusts
-    file = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    file = unpack(content)
     if any(buffer.offset > 1 for buffer in file.buffers):
         return content
     file.description = None
@@ -84,9 +85,7 @@ def strip(flatbuffer: bytes | File) -> bytes:
             if _is_empty(tensor.quantization):
                 tensor.quantization = None
     _share_buffers(file)
-    builder = _Builder(len(content))
-    builder.Finish(file.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return pack(file, _Builder(len(content)))
 
 
 def _list_indices(vector: np.ndarray | None) -> list[int]:

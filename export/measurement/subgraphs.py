@@ -4,13 +4,11 @@ import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-import flatbuffers
-from larq_compute_engine.mlir.python import tflite_schema as schema
-
 from export.proof.operators import count_macs
 from export.tflite.backends import load_in_tensorflow_lite
 from export.tflite.file import BINARY_CONVOLUTION, File, Operator
 from export.tflite.flatbuffer import read
+from export.tflite.packing import pack, unpack
 
 __all__ = [
     "OTHER",
@@ -80,7 +78,7 @@ def keep_operators(file: File, chosen: list[int]) -> File:
         file: the file, which `load_in_tensorflow_lite` has checked.
         chosen: numbers of operators in its first graph.
     """
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(file.content, 0))
+    model = unpack(file.content)
     graph = model.subgraphs[0]
     graph.operators = [graph.operators[index] for index in chosen]
     given = {*graph.inputs, *(index for kept in graph.operators for index in kept.outputs)}
@@ -93,9 +91,7 @@ def keep_operators(file: File, chosen: list[int]) -> File:
     # A single output, so that hardly any time goes into copying outputs.
     graph.outputs = [graph.operators[-1].outputs[0]]
     model.signatureDefs = None
-    builder = flatbuffers.Builder(len(file.content))
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return read(bytes(builder.Output()))
+    return read(pack(model))
 
 
 def extract_subgraphs(flatbuffer: bytes | File) -> list[Subgraph]:

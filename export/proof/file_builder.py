@@ -1,9 +1,10 @@
 """Builds TFLite files operator by operator."""
 
-import flatbuffers
 import numpy as np
 from flatbuffers import flexbuffers
 from larq_compute_engine.mlir.python import tflite_schema as schema
+
+from export.tflite.packing import pack
 
 __all__ = ["FileBuilder"]
 
@@ -104,6 +105,4 @@ class FileBuilder:
         """The file, with these tensors as inputs and outputs."""
         self._graph.inputs = np.array(inputs, np.int32)
         self._graph.outputs = np.array(outputs, np.int32)
-        builder = flatbuffers.Builder(1024)
-        builder.Finish(self._file.Pack(builder), b"TFL3")
-        return bytes(builder.Output())
+        return pack(self._file)

@@ -27,13 +27,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from larq_compute_engine.tflite.python.interpreter import Interpreter
 
 from export import runtime
 from export.keras_graph.differences import compute_differences
 from export.keras_graph.inputs_outputs import as_list
 from export.proof.output_comparison import ROUNDING, SHARE_WITHIN, measure_spread
-from export.tflite.backends import BACKENDS, make_predict
+from export.tflite.backends import BACKENDS, make_predict, open_in_engine
 from export.tflite.file import File
 from export.tflite.flatbuffer import read
 
@@ -139,8 +138,7 @@ def _load_engines(file: File) -> dict[str, object]:
     engines = {}
     for name in sorted(BACKENDS, key=lambda name: name != YARDSTICK):
         try:
-            options = BACKENDS[name]
-            engines[name] = Interpreter(file.content, num_threads=1, **options).interpreter
+            engines[name] = open_in_engine(file.content, name)
         except (RuntimeError, ValueError):
             continue
     return engines

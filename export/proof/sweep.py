@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-from larq_compute_engine.tflite.python.interpreter import Interpreter
 
 from export.conversion.rewriting.wide_kernels import is_wide
 from export.proof.operator_oracle import compute_expected
@@ -22,7 +21,7 @@ from export.proof.single_operator import (
     draw_numbers,
     has_windows,
 )
-from export.tflite.backends import BACKENDS
+from export.tflite.backends import BACKENDS, open_in_engine
 
 __all__ = ["SWEEPS", "Outcome", "is_known", "run_case", "sample_cases", "sweep"]
 
@@ -70,9 +69,7 @@ def run_case(case: Case, backend: str) -> str:
     """Runs a case with a backend of `export.BACKENDS` and returns the attribute of `Outcome`."""
     numbers = draw_numbers(case)
     try:
-        engine = Interpreter(
-            build_file((case, numbers)), num_threads=1, **BACKENDS[backend]
-        ).interpreter
+        engine = open_in_engine(build_file((case, numbers)), backend)
     except RuntimeError:
         return "refused"
     (got,) = engine.predict([numbers["images"]])

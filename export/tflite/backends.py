@@ -20,6 +20,7 @@ __all__ = [
     "load_in_tensorflow_lite",
     "make_predict",
     "make_runner",
+    "open_in_engine",
     "split_delegate",
 ]
 
@@ -70,6 +71,21 @@ def load_in_tensorflow_lite(
             num_threads=threads,
             experimental_op_resolver_type=resolver,
         )
+
+
+def open_in_engine(content: bytes, backend: str, threads: int = 1):
+    """Opens a file in the engine's interpreter, which trusts the file.
+
+    Args:
+        content: of the file.
+        backend: one of `BACKENDS` or `FLOAT_BACKENDS`.
+        threads: number of threads.
+
+    Raises:
+        RuntimeError, ValueError: the engine lacks an operator of the file, or cannot prepare it.
+    """
+    options = {**BACKENDS, **FLOAT_BACKENDS}[backend]
+    return Interpreter(content, num_threads=threads, **options).interpreter
 
 
 def find_backends(flatbuffer: bytes | File) -> list[str]:
@@ -169,8 +185,7 @@ def make_runner(
         ends = [(tensor["shape"], tensor["dtype"]) for tensor in interpreter.get_input_details()]
         predict = make_predict(interpreter)
     else:
-        options = {**BACKENDS, **FLOAT_BACKENDS}[backend]
-        engine = Interpreter(file.content, num_threads=threads, **options).interpreter
+        engine = open_in_engine(file.content, backend, threads)
         ends = zip(engine.input_shapes, engine.input_types, strict=True)
         predict = engine.predict
     values = [fill_input(shape, dtype, rng) for shape, dtype in ends]

@@ -4,11 +4,10 @@ import platform
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
-from larq_compute_engine.tflite.python.interpreter import Interpreter
 
 from export import runtime
 from export.keras_graph.inputs_outputs import Inputs, as_list
-from export.tflite.backends import BACKENDS, DELEGATE, load_in_tensorflow_lite, make_predict
+from export.tflite.backends import DELEGATE, load_in_tensorflow_lite, make_predict, open_in_engine
 from export.tflite.file import ENGINE_PREFIX, File
 from export.tflite.flatbuffer import read
 from recu_tf.messages import in_one_line
@@ -50,11 +49,10 @@ def load_in_engine(flatbuffer: bytes | File, backend: str | None = None):
         ValueError: it is no TFLite file, is damaged, or holds operators that the engine lacks or
             cannot prepare.
     """
-    options = BACKENDS[backend or choose_backend()]
     file = read(flatbuffer)
     try:
         load_in_tensorflow_lite(file)  # checks what the engine trusts, and crashes on
-        return Interpreter(file.content, num_threads=1, **options).interpreter
+        return open_in_engine(file.content, backend or choose_backend())
     except (ValueError, RuntimeError) as error:
         operators = find_tensorflow_operators(operator.name for operator in file.operators)
         why = describe_tensorflow_operators(operators) if operators else error

@@ -1,4 +1,3 @@
-import flatbuffers
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -12,6 +11,7 @@ from export.measurement.subgraphs import extract_subgraphs
 from export.tflite.backends import find_backends, load_in_tensorflow_lite, make_runner
 from export.tflite.flatbuffer import read
 from export.tflite.interpreter import run
+from export.tflite.packing import pack, unpack
 
 L = tf.keras.layers
 
@@ -90,22 +90,16 @@ def test_buffers_begin_at_multiples_of_16_and_none_is_there_twice(files):
 
 
 def test_metadata_that_others_read_stays(files):
-    file = schema.ModelT.InitFromObj(schema.Model.GetRootAs(files[0], 0))
+    file = unpack(files[0])
     assert [metadata.name for metadata in file.metadata] == [b"min_runtime_version"]
     file.metadata[0].name = b"TFLITE_METADATA"
-    with_metadata = _packed(file)
+    with_metadata = pack(file)
     before = schema.Model.GetRootAs(with_metadata, 0)
     after = schema.Model.GetRootAs(strip(with_metadata), 0)
     assert after.Metadata(0).Name() == b"TFLITE_METADATA"
     kept = after.Buffers(after.Metadata(0).Buffer()).DataAsNumpy()
     assert kept.tobytes() == before.Buffers(before.Metadata(0).Buffer()).DataAsNumpy().tobytes()
     assert schema.Model.GetRootAs(files[1], 0).MetadataLength() == 0
-
-
-def _packed(file):
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(file.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
 
 
 def test_stripped_files_are_verified_audited_taken_apart_and_measured(model, files):

@@ -1,13 +1,12 @@
-import flatbuffers
 import numpy as np
 import pytest
 from conftest import assert_close
-from larq_compute_engine.mlir.python import tflite_schema as schema
 from tiny_files import binary_file, damaged, dense_file, float_file
 
 from export import runtime
 from export.runtime import external_delegate
 from export.tflite import backends
+from export.tflite.packing import pack, unpack
 
 
 def test_files_have_backends_by_their_operators():
@@ -62,12 +61,10 @@ def test_inputs_that_are_no_numbers_are_refused():
 
 
 def test_file_without_a_subgraph_is_refused_and_crashes_nothing():
-    file = schema.ModelT.InitFromObj(schema.Model.GetRootAs(float_file(), 0))
+    file = unpack(float_file())
     file.subgraphs = []
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(file.Pack(builder), b"TFL3")
     with pytest.raises(ValueError, match="this one is damaged: it holds no graph"):
-        backends.load_in_tensorflow_lite(bytes(builder.Output()))
+        backends.load_in_tensorflow_lite(pack(file))
 
 
 def test_damaged_files_are_refused():
