@@ -8,7 +8,7 @@ ECCV 2020, and its code).
 
 from dataclasses import dataclass, field
 
-__all__ = ["DATASET_DEFAULTS", "RECIPES", "Recipe"]
+__all__ = ["DATASET_DEFAULTS", "RECIPES", "Recipe", "give_option"]
 
 
 @dataclass(frozen=True)
@@ -107,3 +107,12 @@ RECIPES = {
         "teacher",
     ),
 }
+
+
+def give_option(name: str, value: object) -> list[str]:
+    """The words of a command that give an option a value."""
+    if isinstance(value, bool):
+        return [f"--{name}" if value else f"--no-{name}"]
+    if isinstance(value, tuple | list):
+        return [f"--{name}", *map(str, value)]
+    return [f"--{name}", str(value)]

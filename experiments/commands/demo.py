@@ -167,7 +167,7 @@ def draw_picture(run: Run, accuracy: float, path: Path) -> None:
         *read_photographs(),
     )
     images, labels = data.load("digits", "test", normalized=False)
-    chosen = [np.flatnonzero(labels == label)[0] for label in np.unique(labels)]
+    _, chosen = np.unique(labels, return_index=True)
     digits = _predict(
         "the network trained just now, on digits",
         f"{accuracy:.2%} of {len(images)} test images right; the first of each class",
@@ -188,13 +188,11 @@ def _predict(
     labels: np.ndarray,
 ) -> Predictions:
     """The probabilities that a network of logits gives to the classes of images of a data set."""
-    import numpy as np
+    import tensorflow as tf
 
     from experiments.prediction_picture import Predictions
     from recu_tf import data
 
     known = data.DATASETS[dataset]
-    logits = np.asarray(model(known.normalization(images), training=False), np.float64)
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities = powers / powers.sum(axis=1, keepdims=True)
+    probabilities = tf.nn.softmax(model(known.normalization(images), training=False)).numpy()
     return Predictions(title, subtitle, images, labels, known.class_names, probabilities)

@@ -5,7 +5,7 @@ import argparse
 from tabulate import tabulate
 
 from experiments.options import Parser
-from experiments.recipes import RECIPES, Recipe
+from experiments.recipes import RECIPES, Recipe, give_option
 
 __all__ = ["DESCRIPTION", "HELP", "NAME", "add_arguments", "run"]
 
@@ -30,12 +30,6 @@ def run(options: argparse.Namespace) -> None:
 
 def _flags(recipe: Recipe) -> str:
     """The options of `recu train` that the recipe stands for."""
-    flags = [_flag(name, value) for name, value in recipe.settings.items()]
+    flags = [" ".join(give_option(name, value)) for name, value in recipe.settings.items()]
     stages = [f"({' then '.join(recipe.stages)})"] if recipe.stages else []
     return " ".join([*flags, *(f"--{name} ..." for name in recipe.needs), *stages])
-
-
-def _flag(name: str, value: object) -> str:
-    if isinstance(value, bool):
-        return f"--{name}" if value else f"--no-{name}"
-    return f"--{name} {value}"

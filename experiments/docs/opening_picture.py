@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 from matplotlib.axes import Axes
 
-from experiments.docs.figure_style import ALIVE, DEAD, INK, SOFT, draw
+from experiments.docs.figure_style import ALIVE, DEAD, SOFT, draw
 from experiments.pretrained.sample_photographs import read_photographs
 from recu_tf import data, models, quantizers
 
@@ -27,8 +28,7 @@ def draw_opening_picture(path: Path) -> None:
     images, labels = read_photographs()
     normalization = data.DATASETS["cifar10"].normalization
     logits = network.predict(normalization(images), verbose=0)
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    odds /= odds.sum(axis=1, keepdims=True)
+    odds = tf.nn.softmax(logits).numpy()
     names = data.DATASETS["cifar10"].class_names
     kernel = network.get_layer(LAYER).kernel
     signs = quantizers.recu(kernel, 0.99).numpy()
@@ -101,4 +101,3 @@ def _draw_costs(panel: Axes) -> None:
     panel.spines[:].set_visible(False)
     panel.invert_yaxis()
     panel.grid(False)
-    panel.yaxis.label.set_color(INK)

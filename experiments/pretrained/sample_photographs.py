@@ -44,8 +44,8 @@ def write_photographs(data_path: str | None) -> None:
         data_path: a data directory of tensorflow-datasets; None means its default directory.
     """
     images, labels = data.load("cifar10", "test", data_path, normalized=False)
-    firsts = [np.flatnonzero(labels == label)[0] for label in range(CLASSES)]
-    sheet = np.concatenate([images[first] for first in firsts], axis=1)
+    _, firsts = np.unique(labels, return_index=True)
+    sheet = np.concatenate(images[firsts], axis=1)
     content = tf.io.encode_png(sheet, compression=9).numpy()
     write_aside(FILE, lambda aside: aside.write_bytes(content))
 

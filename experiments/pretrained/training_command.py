@@ -1,8 +1,6 @@
 """The shortest command line of `recu train` for given settings."""
 
-from collections.abc import Iterable
-
-from experiments.recipes import DATASET_DEFAULTS, RECIPES
+from experiments.recipes import DATASET_DEFAULTS, RECIPES, give_option
 from recu_tf.settings import Settings
 
 __all__ = ["find_command"]
@@ -35,15 +33,6 @@ def find_command(settings: Settings) -> list[str]:
         words = ["--recipe", name] if name else []
         for option, value in vars(settings).items():
             if option not in LEFT_OUT and (value != start[option] or option == "seed"):
-                words += _give(option, value)
+                words += give_option(option, value)
         commands.append(words)
     return ["recu", "train", *min(commands, key=len)]
-
-
-def _give(option: str, value: object) -> Iterable[str]:
-    """The words that give an option a value."""
-    if isinstance(value, bool):
-        return [f"--{option}" if value else f"--no-{option}"]
-    if isinstance(value, tuple | list):
-        return [f"--{option}", *map(str, value)]
-    return [f"--{option}", str(value)]

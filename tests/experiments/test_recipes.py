@@ -1,6 +1,6 @@
 import pytest
 
-from experiments.recipes import RECIPES
+from experiments.recipes import RECIPES, give_option
 from recu_tf import models
 from recu_tf.settings import Settings
 
@@ -11,6 +11,19 @@ STAGES = [recipe.stages for recipe in RECIPES.values() if recipe.stages]
 def make_settings(recipe):
     teacher = {"teacher": "teacher.keras"} if "teacher" in recipe.needs else {}
     return Settings(**recipe.settings, **teacher)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0.1, ["--option", "0.1"]),
+        (True, ["--option"]),
+        (False, ["--no-option"]),
+        ((1, 2), ["--option", "1", "2"]),
+    ],
+)
+def test_value_of_an_option_is_given_in_words(value, words):
+    assert give_option("option", value) == words
 
 
 @pytest.mark.parametrize("name", RECIPES)
