@@ -17,19 +17,7 @@ void count(const uint8_t* weights, int width, const uint8_t* const* windows, int
 }  // namespace
 
 extern const Backend avx2_backend;
-const Backend avx2_backend = {"AVX2",
-                              4,
-                              1,
-                              2,
-                              kMostSteps,
-                              {128, 64, 32, 16},
-                              Avx2Vector::lanes,
-                              spread_to_halves,
-                              pair_halves,
-                              count,
-                              finish_counts<Avx2Floats>,
-                              finish_values<Avx2Floats>,
-                              compare<Avx2Floats>,
-                              pool_row};
+constexpr Backend avx2_backend =
+    lookup_backend<Avx2Vector, Avx2Floats, 128, 64, 32, 16>("AVX2", count);
 
 }  // namespace recu

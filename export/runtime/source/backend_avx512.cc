@@ -48,19 +48,7 @@ void count(const uint8_t* weights, int width, const uint8_t* const* windows, int
 }  // namespace
 
 extern const Backend avx512_backend;
-const Backend avx512_backend = {"AVX-512",
-                                4,
-                                1,
-                                2,
-                                kMostSteps,
-                                {256, 128, 64, 32, 16},
-                                Avx512Vector::lanes,
-                                spread_to_halves,
-                                pair_halves,
-                                count,
-                                finish_counts<Avx512Floats>,
-                                finish_values<Avx512Floats>,
-                                compare<Avx512Floats>,
-                                pool_row};
+constexpr Backend avx512_backend =
+    lookup_backend<Avx512Vector, Avx512Floats, 256, 128, 64, 32, 16>("AVX-512", count);
 
 }  // namespace recu

@@ -75,7 +75,7 @@ void count(const uint8_t* weights, int width, const uint8_t* const* windows, int
 
 // Eight channels to a byte.
 void spread_to_bytes(const uint32_t* pixels, int count, int channels, uint8_t* bytes) {
-  const int words = (channels + 31) / 32, used = (channels + 7) / 8;
+  const int words = words_of(channels), used = (channels + 7) / 8;
   if (channels % 32 == 0) {
     std::memcpy(bytes, pixels, static_cast<size_t>(count) * used);
     return;
@@ -90,14 +90,14 @@ void spread_to_bytes(const uint32_t* pixels, int count, int channels, uint8_t* b
 
 extern const Backend popcount_backend;
 const Backend popcount_backend = {"AVX-512 VPOPCNTDQ",
-                                  8,
-                                  4,
-                                  1,
-                                  INT_MAX,
+                                  /*channels_per_byte=*/8,
+                                  /*bytes_per_step=*/4,
+                                  /*pixels_per_window=*/1,
+                                  /*most_steps=*/INT_MAX,
                                   {64, 32, 16},
-                                  1,
+                                  /*interleaved=*/1,
                                   spread_to_bytes,
-                                  nullptr,
+                                  /*pair=*/nullptr,
                                   count,
                                   finish_counts<Avx512Floats>,
                                   finish_values<Avx512Floats>,

@@ -1,7 +1,6 @@
 // The backend for 64-bit ARM processors, all of which have NEON.
 #include <arm_neon.h>
 
-#include "finish.h"
 #include "lookup.h"
 
 namespace recu {
@@ -73,19 +72,7 @@ void count(const uint8_t* weights, int width, const uint8_t* const* windows, int
 }  // namespace
 
 extern const Backend neon_backend;
-const Backend neon_backend = {"NEON",
-                              4,
-                              1,
-                              2,
-                              kMostSteps,
-                              {64, 32, 16},
-                              NeonVector::lanes,
-                              spread_to_halves,
-                              pair_halves,
-                              count,
-                              finish_counts<NeonFloats>,
-                              finish_values<NeonFloats>,
-                              compare<NeonFloats>,
-                              pool_row};
+constexpr Backend neon_backend =
+    lookup_backend<NeonVector, NeonFloats, 64, 32, 16>("NEON", count);
 
 }  // namespace recu

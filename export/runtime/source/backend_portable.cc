@@ -1,5 +1,4 @@
 // The backend for processors without one of their own, in the vectors of GCC and Clang.
-#include "finish.h"
 #include "lookup.h"
 
 namespace recu {
@@ -45,19 +44,7 @@ void count(const uint8_t* weights, int width, const uint8_t* const* windows, int
 }  // namespace
 
 extern const Backend portable_backend;
-const Backend portable_backend = {"portable",
-                                  4,
-                                  1,
-                                  2,
-                                  kMostSteps,
-                                  {32, 16},
-                                  PortableVector::lanes,
-                                  spread_to_halves,
-                                  pair_halves,
-                                  count,
-                                  finish_counts<SingleFloat>,
-                                  finish_values<SingleFloat>,
-                                  compare<SingleFloat>,
-                                  pool_row};
+constexpr Backend portable_backend =
+    lookup_backend<PortableVector, SingleFloat, 32, 16>("portable", count);
 
 }  // namespace recu

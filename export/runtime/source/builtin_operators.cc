@@ -1,36 +1,25 @@
 // Float operators between binary ones. Those that are not taken are the interpreter's.
 #include <cstring>
-#include <limits>
 
 #include "node_reader.h"
 
 namespace recu {
 namespace {
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
 class BuiltinReader : public NodeReader {
  public:
   using NodeReader::NodeReader;
 
  private:
-  static bool read_clamp(int activation, Clamp& clamp) {
-    switch (activation) {
-      case kTfLiteActNone:
-        clamp = {-kInfinity, kInfinity};
-        return true;
-      case kTfLiteActRelu:
-        clamp = {0, kInfinity};
-        return true;
-      case kTfLiteActReluN1To1:
-        clamp = {-1, 1};
-        return true;
-      case kTfLiteActRelu6:
-        clamp = {0, 6};
-        return true;
-      default:
-        return false;
-    }
+  bool read_clamp(int activation) {
+    const auto clamp = clamp_of(activation);
+    if (clamp) operator_.clamp = *clamp;
+    return clamp.has_value();
+  }
+
+  bool read_activation(int activation) {
+    operator_.kind = Kind::kClamp;
+    return same_shape(input(0), output()) && read_clamp(activation);
   }
 
   bool read_kind() override {
@@ -44,14 +33,11 @@ class BuiltinReader : public NodeReader {
       case kBuiltinMul:
         return read_arithmetic();
       case kBuiltinRelu:
-        operator_.kind = Kind::kClamp;
-        return same_shape(from, to) && read_clamp(kTfLiteActRelu, operator_.clamp);
+        return read_activation(kTfLiteActRelu);
       case kBuiltinReluN1To1:
-        operator_.kind = Kind::kClamp;
-        return same_shape(from, to) && read_clamp(kTfLiteActReluN1To1, operator_.clamp);
+        return read_activation(kTfLiteActReluN1To1);
       case kBuiltinRelu6:
-        operator_.kind = Kind::kClamp;
-        return same_shape(from, to) && read_clamp(kTfLiteActRelu6, operator_.clamp);
+        return read_activation(kTfLiteActRelu6);
       case kBuiltinAveragePool2d:
       case kBuiltinMaxPool2d:
         return read_pool();
@@ -77,7 +63,7 @@ class BuiltinReader : public NodeReader {
     const bool adds = registration_.builtin_code == kBuiltinAdd;
     const auto* parameters = static_cast<const TfLiteActivationParams*>(node_.builtin_data);
     if (node_.inputs->size != 2 || parameters == nullptr || !same_shape(input(0), output()) ||
-        !read_clamp(parameters->activation, operator_.clamp)) {
+        !read_clamp(parameters->activation)) {
       return false;
     }
     const int other = node_.inputs->data[1];
@@ -98,7 +84,7 @@ class BuiltinReader : public NodeReader {
     const TfLiteTensor &from = input(0), &to = output();
     const auto* parameters = static_cast<const TfLitePoolParams*>(node_.builtin_data);
     if (parameters == nullptr || rank_of(from) != 4 || size_of(from, 0) != size_of(to, 0) ||
-        last_of(from) != last_of(to) || !read_clamp(parameters->activation, operator_.clamp)) {
+        last_of(from) != last_of(to) || !read_clamp(parameters->activation)) {
       return false;
     }
     if (parameters->padding != kTfLitePaddingSame && parameters->padding != kTfLitePaddingValid) {

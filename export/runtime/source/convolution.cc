@@ -26,16 +26,15 @@ double Convolution::macs_of_image() const {
          options_.rows.size * options_.columns.size * group_channels_;
 }
 
-void Convolution::run(const uint32_t* image, const float* residual, const float* slopes,
-                      float lowest, float highest, void* values, uint32_t* bits, uint8_t* scratch,
+void Convolution::run(const uint32_t* image, const Results& results, uint8_t* scratch,
                       Threads& threads) const {
   threads.split(padded_rows_, row_bytes_ / kBytesInNanosecond, [&](int first, int last) {
     for (int row = first; row < last; ++row) pad_row(image, scratch, row);
   });
-  const Results results{residual, slopes, lowest, highest, values, bits};
   const int blocks = static_cast<int>(blocks_.size());
   // Blocks that write into the same words stay in one thread.
-  const bool shares_words = bits != nullptr && options_.groups > 1 && group_filters_ % 32 != 0;
+  const bool shares_words =
+      results.bits != nullptr && options_.groups > 1 && group_filters_ % 32 != 0;
   const int parts = shares_words ? 1 : blocks;
   const int units = tile_count() * parts;
   threads.split(units, macs_of_image() / kMacsInNanosecond / units, [&](int first, int last) {
@@ -106,7 +105,7 @@ void Convolution::finish_row(const uint16_t* counts, const Block& block, const R
                              int row, int column, int pixels) const {
   const size_t first = static_cast<size_t>(row) * options_.columns.output + column;
   const size_t at = first * options_.filters + block.first;
-  const size_t words = (options_.filters + 31) / 32;
+  const size_t words = words_of(options_.filters);
   Finish finish{};
   finish.pixels = pixels;
   finish.channels = block.filters;
@@ -117,7 +116,7 @@ void Convolution::finish_row(const uint16_t* counts, const Block& block, const R
   const bool within_word = results.bits != nullptr && block.first % 32 != 0;
   uint32_t own_bits[kTilePixels * kMaxBlock / 32];
   if (within_word) {
-    finish.bits_stride = (static_cast<size_t>(block.filters) + 31) / 32;
+    finish.bits_stride = words_of(block.filters);
     finish.bits = own_bits;
   } else if (results.bits != nullptr) {
     finish.bits = results.bits + first * words + block.first / 32;
@@ -154,8 +153,8 @@ void Convolution::finish_row(const uint16_t* counts, const Block& block, const R
   finish.bias = bias_.data() + block.first;
   if (results.residual != nullptr) finish.residual = results.residual + at;
   if (results.slopes != nullptr) finish.slopes = results.slopes + block.first;
-  finish.lowest = results.lowest;
-  finish.highest = results.highest;
+  finish.lowest = results.clamp.lowest;
+  finish.highest = results.clamp.highest;
   if (options_.output == Output::kFloat) {
     if (results.values != nullptr) finish.values = static_cast<float*>(results.values) + at;
     backend_.finish_counts(counts, finish);

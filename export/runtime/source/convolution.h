@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "backend.h"
+#include "clamp.h"
 #include "threads.h"
 #include "window.h"
 
@@ -48,12 +49,17 @@ class Convolution {
   // Binary multiply-accumulates.
   double macs_of_image() const;
 
-  // Convolves one image. Of the results, values are stored where `values` is not null (float32 or int8,
-  // as the options say) and signs where `bits` is not null. `residual` is added, it may be null and may
-  // be `values` itself; values below zero are multiplied by `slopes`, one for each filter, or null; and
-  // the result is clamped to [lowest, highest].
-  void run(const uint32_t* image, const float* residual, const float* slopes, float lowest,
-           float highest, void* values, uint32_t* bits, uint8_t* scratch, Threads& threads) const;
+  // Where the outputs of an image go, and what is done with them on the way.
+  struct Results {
+    const float* residual;  // is added; may be null, and `values` itself
+    const float* slopes;    // of each filter, by which values below zero are multiplied; may be null
+    Clamp clamp;
+    void* values;    // float32 or int8, as the options say; null where they are not stored
+    uint32_t* bits;  // of signs; likewise
+  };
+
+  // Convolves one image.
+  void run(const uint32_t* image, const Results& results, uint8_t* scratch, Threads& threads) const;
 
  private:
   // Where the channels of a byte lie in the kernel: the first of them, of a group. Bytes that fill up
@@ -75,14 +81,6 @@ class Convolution {
   struct Tile {
     int row, rows;
     int column, columns;
-  };
-  // Where outputs of a tile go, and what is added on the way.
-  struct Results {
-    const float* residual;
-    const float* slopes;
-    float lowest, highest;
-    void* values;
-    uint32_t* bits;
   };
 
   // In layout.cc: what is made once.

@@ -11,8 +11,6 @@
 #include "recu_delegate.h"
 #include "tflite.h"
 
-#define RECU_EXPORT extern "C" __attribute__((visibility("default")))
-
 namespace recu {
 namespace {
 
@@ -206,8 +204,8 @@ std::string set_option(Delegate& delegate, const char* name, const char* value, 
 }  // namespace
 }  // namespace recu
 
-RECU_EXPORT TfLiteDelegate* tflite_plugin_create_delegate(char** keys, char** values, size_t count,
-                                                          void (*report_error)(const char*)) {
+TfLiteDelegate* tflite_plugin_create_delegate(char** keys, char** values, size_t count,
+                                              void (*report_error)(const char*)) {
   auto delegate = std::make_unique<recu::Delegate>();
   const recu::Backend* found[recu::kMostBackends];
   recu::find_backends(found);
@@ -228,11 +226,11 @@ RECU_EXPORT TfLiteDelegate* tflite_plugin_create_delegate(char** keys, char** va
   return &delegate.release()->interface;
 }
 
-RECU_EXPORT void tflite_plugin_destroy_delegate(TfLiteDelegate* interface) {
+void tflite_plugin_destroy_delegate(TfLiteDelegate* interface) {
   if (interface != nullptr) delete &recu::delegate_of(interface);
 }
 
-RECU_EXPORT const char* recu_backends() {
+const char* recu_backends() {
   static const std::string names = [] {
     const recu::Backend* found[recu::kMostBackends];
     const int count = recu::find_backends(found);
@@ -243,11 +241,11 @@ RECU_EXPORT const char* recu_backends() {
   return names.c_str();
 }
 
-RECU_EXPORT const char* recu_backend(TfLiteDelegate* interface) {
+const char* recu_backend(TfLiteDelegate* interface) {
   return recu::delegate_of(interface).backend->name;
 }
 
-RECU_EXPORT const char* recu_profile(TfLiteDelegate* interface) {
+const char* recu_profile(TfLiteDelegate* interface) {
   recu::Delegate& delegate = recu::delegate_of(interface);
   delegate.profile.clear();
   if (!delegate.measures) return "";
@@ -255,6 +253,6 @@ RECU_EXPORT const char* recu_profile(TfLiteDelegate* interface) {
   return delegate.profile.c_str();
 }
 
-RECU_EXPORT const char* recu_nodes(TfLiteDelegate* interface) {
+const char* recu_nodes(TfLiteDelegate* interface) {
   return recu::delegate_of(interface).nodes.c_str();
 }

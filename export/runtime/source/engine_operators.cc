@@ -45,7 +45,7 @@ class EngineReader : public NodeReader {
       return refuse("its input is neither float32 nor int8");
     }
     if (to.type != kTfLiteInt32 || rank_of(from) != rank_of(to) ||
-        !same_shape(from, to, rank_of(from) - 1) || last_of(to) != (last_of(from) + 31) / 32) {
+        !same_shape(from, to, rank_of(from) - 1) || last_of(to) != words_of(last_of(from))) {
       return refuse("its output does not have the packed shape of its input");
     }
     return true;
@@ -58,7 +58,7 @@ class EngineReader : public NodeReader {
       return refuse("its output is neither float32 nor int8");
     }
     if (from.type != kTfLiteInt32 || rank_of(from) != rank_of(to) ||
-        !same_shape(from, to, rank_of(from) - 1) || last_of(from) != (last_of(to) + 31) / 32) {
+        !same_shape(from, to, rank_of(from) - 1) || last_of(from) != words_of(last_of(to))) {
       return refuse("its input does not have the packed shape of its output");
     }
     return to.type != kTfLiteInt8 || has_int8_scale(to);
@@ -115,7 +115,7 @@ class EngineReader : public NodeReader {
       return refuse("its input is not a packed image, or its output not as many");
     }
     if (options.channels < 1 || options.channels > kLargestSize ||
-        last_of(from) != (options.channels + 31) / 32) {
+        last_of(from) != words_of(options.channels)) {
       return refuse("its input does not have the channels that it says");
     }
     if (to.type != kTfLiteFloat32 && to.type != kTfLiteInt8 && to.type != kTfLiteInt32) {
@@ -125,7 +125,7 @@ class EngineReader : public NodeReader {
                      : to.type == kTfLiteInt8  ? Output::kInt8
                                                : Output::kBits;
     options.filters = size_of(weights, 0);
-    const int packed = (options.filters + 31) / 32;
+    const int packed = words_of(options.filters);
     if (last_of(to) != (options.output == Output::kBits ? packed : options.filters)) {
       return refuse("its output does not have as many channels as there are filters");
     }
@@ -133,9 +133,7 @@ class EngineReader : public NodeReader {
     if (!read_groups(last_of(weights))) return false;
     if (padding != kEngineSame && padding != kEngineValid) return refuse("its padding is unknown");
     if (pad_values != 0 && pad_values != 1) return refuse("it pads with neither 0 nor 1");
-    if (options.activation < kTfLiteActNone || options.activation > kTfLiteActRelu6) {
-      return refuse("its activation is unknown");
-    }
+    if (!clamp_of(options.activation)) return refuse("its activation is unknown");
     const bool same = padding == kEngineSame;
     Axis* axes[] = {&options.rows, &options.columns};
     for (int i = 0; i < 2; ++i) {
@@ -169,7 +167,7 @@ class EngineReader : public NodeReader {
 
   bool read_groups(int words) {
     ConvolutionOptions& options = operator_.convolution;
-    const int all = (options.channels + 31) / 32;
+    const int all = words_of(options.channels);
     if (words < 1 || all % words != 0) return refuse("its weights have another number of channels");
     options.groups = all / words;
     if (options.groups > 1 &&

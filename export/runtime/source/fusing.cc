@@ -34,8 +34,7 @@ int stage_of(Kind kind) {
 }
 
 bool clamps(const Clamp& clamp) {
-  return clamp.lowest > -std::numeric_limits<float>::infinity() ||
-         clamp.highest < std::numeric_limits<float>::infinity();
+  return clamp.lowest > Clamp{}.lowest || clamp.highest < Clamp{}.highest;
 }
 
 int stage_of(const Step& step) {
@@ -71,7 +70,6 @@ Step Program::begin(const TfLiteContext& context, const Operator& first) const {
   Step step;
   step.first = first;
   step.inputs = first.inputs;
-  step.clamp = {-std::numeric_limits<float>::infinity(), std::numeric_limits<float>::infinity()};
   step.values = first.output;
   step.name = name_of(first.kind);
   switch (first.kind) {
@@ -200,7 +198,7 @@ void Program::make_steps(const TfLiteContext& context, const std::vector<Operato
   std::stable_sort(placed.begin(), placed.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   for (auto& [place, step] : placed) {
-    Types types;
+    Types& types = step.types;
     const TfLiteTensor& input = context.tensors[step.inputs[0]];
     types.int8_input = input.type == kTfLiteInt8;
     const TfLiteTensor& output = context.tensors[step.first.output];
@@ -208,7 +206,6 @@ void Program::make_steps(const TfLiteContext& context, const std::vector<Operato
     const TfLiteTensor& int8 = types.int8_input ? input : output;
     types.zero_point = int8.params.zero_point;
     types.scale = int8.params.scale;
-    types_.push_back(types);
     for (const int tensor : step.inputs) step.bytes += bytes_of(context, tensor);
     for (const int tensor : {step.residual, step.values, step.bits, step.first.weights}) {
       step.bytes += bytes_of(context, tensor);

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "clamp.h"
 #include "convolution.h"
-#include "tflite.h"
 
 namespace recu {
 namespace {
@@ -42,7 +42,7 @@ Convolution::Convolution(const ConvolutionOptions& options, const Backend& backe
     : options_(options), backend_(backend) {
   group_channels_ = options.channels / options.groups;
   group_filters_ = options.filters / options.groups;
-  words_ = (options.channels + 31) / 32;
+  words_ = words_of(options.channels);
   pixel_bytes_ = (options.channels - 1) / backend.channels_per_byte + 1;
   padded_rows_ = options.rows.padded();
   padded_columns_ = options.columns.padded();
@@ -132,7 +132,7 @@ void Convolution::lay_out_weights(const std::vector<Place>& places, const uint32
   }
   weights_.assign(bytes, 0);
   const int step_bytes = backend_.bytes_per_step, channels = backend_.channels_per_byte;
-  const int words = (group_channels_ + 31) / 32;
+  const int words = words_of(group_channels_);
   const size_t taps = static_cast<size_t>(options_.rows.size) * options_.columns.size;
   for (const Block& block : blocks_) {
     const int together = std::min(block.width, backend_.interleaved);
@@ -181,13 +181,9 @@ void Convolution::prepare_finish(const float* multiplier, const float* bias,
     multiplier_.push_back(2 * static_cast<float>(-1 * factor / scale));
     bias_.push_back(static_cast<float>((offset + bits * factor) / scale + zero_point));
   }
-  int lowest = -bits, highest = bits;
-  if (options_.activation == kTfLiteActRelu) lowest = 0;
-  if (options_.activation == kTfLiteActReluN1To1) lowest = -1, highest = 1;
-  if (options_.activation == kTfLiteActRelu6) lowest = 0, highest = 6;
-  highest = std::min(highest, bits);
-  lowest_count_ = (bits - highest) * 0.5f;
-  highest_count_ = (bits - lowest) * 0.5f;
+  const Clamp clamp = clamp_of(options_.activation).value_or(Clamp{});
+  lowest_count_ = (bits - std::min<float>(clamp.highest, bits)) * 0.5f;
+  highest_count_ = (bits - std::max<float>(clamp.lowest, -bits)) * 0.5f;
 }
 
 // Bits beyond the edge count as +1. To be zero, half of a tap's bits have to differ from its weights,
@@ -197,7 +193,7 @@ void Convolution::prepare_corrections(const uint32_t* weights) {
   const auto row_patterns = number_patterns(taps_outside(rows), rows.size, row_kinds_);
   const auto column_patterns = number_patterns(taps_outside(columns), columns.size, column_kinds_);
   column_kind_count_ = static_cast<int>(column_patterns.size());
-  const int words = (group_channels_ + 31) / 32;
+  const int words = words_of(group_channels_);
   corrections_.resize(row_patterns.size() * column_patterns.size() * options_.filters);
   float* correction = corrections_.data();
   for (const auto& row_outside : row_patterns) {

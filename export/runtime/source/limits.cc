@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
-#define RECU_EXPORT extern "C" __attribute__((visibility("default")))
+#include "recu_delegate.h"
 
 namespace recu {
 namespace {
@@ -56,14 +56,14 @@ double measure_rate() {
 }  // namespace recu
 
 // Cycles per nanosecond, now: additions that wait for each other take a cycle each. It takes 3 ms.
-RECU_EXPORT double recu_measure_clock() {
+double recu_measure_clock() {
   double fastest = 0;  // other programs only slow it down
   for (int trial = 0; trial < 16; ++trial) fastest = std::max(fastest, recu::measure_rate());
   return fastest;
 }
 
 // The most binary multiply-accumulates per cycle and core of a backend; 0 where that is not stated.
-RECU_EXPORT double recu_limit(const char* backend) {
+double recu_limit(const char* backend) {
   for (const recu::Limit& limit : recu::kLimits) {
     if (std::strcmp(limit.backend, backend) == 0) return limit.macs_per_cycle;
   }

@@ -13,6 +13,7 @@
 #include <type_traits>
 
 #include "backend.h"
+#include "finish.h"
 
 namespace recu {
 namespace {
@@ -99,7 +100,7 @@ void count_by_lookup(const uint8_t* weights, const uint8_t* const* windows, int 
 
 // Four channels to a byte.
 inline void spread_to_halves(const uint32_t* pixels, int count, int channels, uint8_t* bytes) {
-  const int words = (channels + 31) / 32, used = (channels + 3) / 4;
+  const int words = words_of(channels), used = (channels + 3) / 4;
   if (channels % 32 == 0) {
     const uint8_t* packed = reinterpret_cast<const uint8_t*>(pixels);
     const size_t packed_bytes = static_cast<size_t>(count) * words * 4;
@@ -136,6 +137,26 @@ inline void pair_halves(uint8_t* bytes, size_t count, size_t distance) {
   for (size_t i = 0; i < count; ++i) {
     bytes[i] = static_cast<uint8_t>(bytes[i] | bytes[i + distance] << 4);
   }
+}
+
+// A backend that looks counts up with one kind of vectors. It is evaluated by the compiler: code of its
+// own would run on every processor.
+template <class Vector, class Floats, int... kWidths>
+constexpr Backend lookup_backend(const char* name, decltype(Backend::count) count) {
+  return {name,
+          /*channels_per_byte=*/4,
+          /*bytes_per_step=*/1,
+          /*pixels_per_window=*/2,
+          kMostSteps,
+          {kWidths...},
+          /*interleaved=*/Vector::lanes,
+          spread_to_halves,
+          pair_halves,
+          count,
+          finish_counts<Floats>,
+          finish_values<Floats>,
+          compare<Floats>,
+          pool_row};
 }
 
 }  // namespace

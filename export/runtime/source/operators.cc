@@ -8,10 +8,7 @@ namespace recu {
 
 NodeReader::NodeReader(const TfLiteContext& context, const TfLiteNode& node,
                        const TfLiteRegistration& registration)
-    : context_(context), node_(node), registration_(registration) {
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  operator_.clamp = {-kInfinity, kInfinity};
-}
+    : context_(context), node_(node), registration_(registration) {}
 
 std::optional<Operator> NodeReader::read() {
   if (!has_tensors() || !read_kind()) return std::nullopt;
@@ -91,7 +88,7 @@ int64_t element_count(const TfLiteTensor& tensor) {
   return elements;
 }
 
-static size_t element_size(const TfLiteTensor& tensor) {
+size_t element_size(const TfLiteTensor& tensor) {
   return tensor.type == kTfLiteInt8 ? 1 : 4;
 }
 

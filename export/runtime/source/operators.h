@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "clamp.h"
 #include "convolution.h"
 #include "tflite.h"
 #include "window.h"
@@ -25,11 +26,6 @@ enum class Kind {
   kPrelu,        // with a slope per channel
   kPadChannels,
   kConcatenate,  // along the channels
-};
-
-struct Clamp {
-  float lowest;
-  float highest;
 };
 
 struct Operator {
@@ -63,5 +59,8 @@ bool is_whole(const TfLiteTensor& tensor);
 bool is_aligned(const TfLiteTensor& tensor);
 
 int64_t element_count(const TfLiteTensor& tensor);
+
+// Bytes of a value.
+size_t element_size(const TfLiteTensor& tensor);
 
 }  // namespace recu

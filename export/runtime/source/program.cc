@@ -8,7 +8,6 @@ namespace recu {
 namespace {
 
 constexpr size_t kAlignment = 64;
-constexpr size_t kSlack = 128;
 
 template <class Pointer>
 Pointer* aligned(Pointer* pointer) {
@@ -53,8 +52,7 @@ void Program::place_tensors(const TfLiteContext& context) {
     for (const int tensor : {step.values, step.bits}) {
       if (tensor < 0 || outside_.count(tensor) != 0) continue;
       const TfLiteTensor& described = context.tensors[tensor];
-      const size_t bytes = static_cast<size_t>(element_count(described)) *
-                           (described.type == kTfLiteInt8 ? 1 : 4);
+      const size_t bytes = static_cast<size_t>(element_count(described)) * element_size(described);
       const auto residual = slot_of_.find(step.residual);
       // A sum may take the place of what is added, which stays in the cache, unless the step reads that
       // otherwise as well: windows of a pool would meet sums.
@@ -76,7 +74,7 @@ void Program::place_tensors(const TfLiteContext& context) {
       slot_of_[tensor] = best;
     }
   }
-  for (const Slot& slot : slots) slots_.emplace_back(slot.bytes + kAlignment + kSlack);
+  for (const Slot& slot : slots) slots_.emplace_back(slot.bytes + kAlignment + Convolution::kSlack);
   scratch_.resize(scratch + kAlignment);
 }
 
@@ -119,7 +117,7 @@ void Program::run(const TfLiteContext& context, Threads& threads) {
   ++runs_;
   for (size_t at = 0; at < steps_.size(); ++at) {
     const auto start = std::chrono::steady_clock::now();
-    run_step(steps_[at], memory_of(context, steps_[at]), types_[at], backend_, threads);
+    run_step(steps_[at], memory_of(context, steps_[at]), backend_, threads);
     if (measures_) {
       const std::chrono::duration<double, std::nano> passed =
           std::chrono::steady_clock::now() - start;

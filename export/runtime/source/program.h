@@ -53,7 +53,6 @@ class Program {
   };
   std::map<int, Described> described_;  // all tensors when the program was made
   std::vector<Step> steps_;
-  std::vector<Types> types_;
   std::map<int, size_t> slot_of_;  // of tensors between steps
   std::vector<std::vector<char>> slots_;
   std::vector<uint8_t> scratch_;

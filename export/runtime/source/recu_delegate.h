@@ -7,6 +7,9 @@
 extern "C" {
 #endif
 
+// All else in the library is hidden.
+#pragma GCC visibility push(default)
+
 typedef struct TfLiteDelegate TfLiteDelegate;
 
 // Creates a delegate for an interpreter, which it has to outlive. Its options are keys, and a value
@@ -40,6 +43,8 @@ double recu_measure_clock(void);
 
 // The most binary multiply-accumulates per cycle of one core with a backend; 0 if that is unknown.
 double recu_limit(const char* backend);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

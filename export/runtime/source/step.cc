@@ -17,8 +17,6 @@ double cost_of_row(const Operator& pool) {
          kValuesInNanosecond;
 }
 
-size_t words_of(int channels) { return (static_cast<size_t>(channels) + 31) / 32; }
-
 Finish finish_of(const Step& step, int pixels, int channels) {
   Finish finish{};
   finish.pixels = pixels;
@@ -35,7 +33,7 @@ Finish finish_of(const Step& step, int pixels, int channels) {
   return finish;
 }
 
-// Moves on by so many pixels what lies in memory.
+// The same for the pixels from a later one on: the places in memory move.
 Finish finish_at(Finish finish, const Memory& memory, size_t pixel) {
   if (memory.residual != nullptr) finish.residual = memory.residual + pixel * finish.output_stride;
   if (memory.values != nullptr) {
@@ -55,13 +53,16 @@ void run_convolution(const Step& step, const Memory& memory, Threads& threads) {
   const size_t values = pixels * options.filters, words = pixels * words_of(options.filters);
   const size_t value_bytes = options.output == Output::kInt8 ? 1 : 4;
   for (int image = 0; image < step.first.images; ++image) {
-    step.convolution->run(
-        static_cast<const uint32_t*>(memory.inputs[0]) + image * input,
-        memory.residual == nullptr ? nullptr : memory.residual + image * values,
-        step.slopes.empty() ? nullptr : step.slopes.data(), step.clamp.lowest, step.clamp.highest,
-        memory.values == nullptr ? nullptr
-                                 : static_cast<char*>(memory.values) + image * values * value_bytes,
-        memory.bits == nullptr ? nullptr : memory.bits + image * words, memory.scratch, threads);
+    Convolution::Results results{};
+    if (memory.residual != nullptr) results.residual = memory.residual + image * values;
+    if (!step.slopes.empty()) results.slopes = step.slopes.data();
+    results.clamp = step.clamp;
+    if (memory.values != nullptr) {
+      results.values = static_cast<char*>(memory.values) + image * values * value_bytes;
+    }
+    if (memory.bits != nullptr) results.bits = memory.bits + image * words;
+    step.convolution->run(static_cast<const uint32_t*>(memory.inputs[0]) + image * input, results,
+                          memory.scratch, threads);
   }
 }
 
@@ -120,7 +121,7 @@ void run_binary_pool(const Step& step, const Memory& memory, Threads& threads) {
   });
 }
 
-void quantize_int8(const Step& step, const Memory& memory, const Types& types) {
+void quantize_int8(const Step& step, const Memory& memory) {
   const int8_t* input = static_cast<const int8_t*>(memory.inputs[0]);
   const int channels = step.first.channels;
   const size_t words = words_of(channels);
@@ -128,7 +129,7 @@ void quantize_int8(const Step& step, const Memory& memory, const Types& types) {
     uint32_t* bits = memory.bits + pixel * words;
     std::fill(bits, bits + words, 0u);
     for (int i = 0; i < channels; ++i, ++input) {
-      bits[i / 32] |= static_cast<uint32_t>(*input < types.zero_point) << (i % 32);
+      bits[i / 32] |= static_cast<uint32_t>(*input < step.types.zero_point) << (i % 32);
     }
   }
 }
@@ -143,7 +144,8 @@ void unpack(const Operator& first, const uint32_t* bits, Value positive, Value n
   }
 }
 
-void run_dequantize(const Step& step, const Memory& memory, const Types& types) {
+void run_dequantize(const Step& step, const Memory& memory) {
+  const Types& types = step.types;
   const uint32_t* bits = static_cast<const uint32_t*>(memory.inputs[0]);
   if (!types.int8_output) {
     unpack(step.first, bits, 1.0f, -1.0f, static_cast<float*>(memory.values));
@@ -184,13 +186,12 @@ void run_concatenation(const Step& step, const Memory& memory, const std::vector
 
 }  // namespace
 
-void run_step(const Step& step, const Memory& memory, const Types& types, const Backend& backend,
-              Threads& threads) {
+void run_step(const Step& step, const Memory& memory, const Backend& backend, Threads& threads) {
   switch (step.first.kind) {
     case Kind::kConvolution:
       return run_convolution(step, memory, threads);
     case Kind::kQuantize:
-      if (types.int8_input) return quantize_int8(step, memory, types);
+      if (step.types.int8_input) return quantize_int8(step, memory);
       return run_values(step, memory, backend, threads);
     case Kind::kMultiply:
     case Kind::kAddConstant:
@@ -204,7 +205,7 @@ void run_step(const Step& step, const Memory& memory, const Types& types, const 
     case Kind::kBinaryMaxPool:
       return run_binary_pool(step, memory, threads);
     case Kind::kDequantize:
-      return run_dequantize(step, memory, types);
+      return run_dequantize(step, memory);
     case Kind::kPadChannels:
       return run_padding(step, memory);
     case Kind::kConcatenate:

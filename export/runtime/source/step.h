@@ -12,6 +12,14 @@
 
 namespace recu {
 
+// Types and zero point that a step needs of its tensors beside their places.
+struct Types {
+  bool int8_input = false;
+  bool int8_output = false;
+  int zero_point = 0;  // of the int8 tensor
+  float scale = 1;
+};
+
 // An operator with what follows it: a multiplication and an addition per channel, the addition of
 // another tensor, a PReLU, a clamp, and the packing of signs, in this order.
 struct Step {
@@ -26,6 +34,7 @@ struct Step {
   bool adds_constant = false;  // rather than have a bias only because there is a multiplier
   std::vector<float> slopes;
   std::unique_ptr<Convolution> convolution;
+  Types types;
   std::string name;
   double bytes = 0;        // of what it reads and writes, as the file stores it
   // Where they are measured: of all runs, and of the last one.
@@ -42,16 +51,7 @@ struct Memory {
   uint8_t* scratch = nullptr;
 };
 
-// Types and zero point that a step needs of its tensors beside their places.
-struct Types {
-  bool int8_input = false;
-  bool int8_output = false;
-  int zero_point = 0;  // of the int8 tensor
-  float scale = 1;
-};
-
 // Runs a step on all images.
-void run_step(const Step& step, const Memory& memory, const Types& types, const Backend& backend,
-              Threads& threads);
+void run_step(const Step& step, const Memory& memory, const Backend& backend, Threads& threads);
 
 }  // namespace recu

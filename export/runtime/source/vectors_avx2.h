@@ -3,7 +3,6 @@
 
 #include <immintrin.h>
 
-#include "finish.h"
 #include "lookup.h"
 
 namespace recu {

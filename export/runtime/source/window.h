@@ -6,6 +6,10 @@
 
 namespace recu {
 
+// Words that hold a bit for each of so many channels. Of internal linkage: the linker would take the
+// copy of any backend for all, with instructions that a processor may lack.
+static constexpr int words_of(int channels) { return (channels + 31) / 32; }
+
 struct Axis {
   int input = 1;
   int output = 1;

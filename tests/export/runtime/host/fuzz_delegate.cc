@@ -14,14 +14,8 @@
 
 #include "host.h"
 #include "mutation.h"
+#include "recu_delegate.h"
 
-extern "C" TfLiteDelegate* tflite_plugin_create_delegate(char** keys, char** values, size_t count,
-                                                         void (*report_error)(const char*));
-extern "C" void tflite_plugin_destroy_delegate(TfLiteDelegate* delegate);
-extern "C" const char* recu_backends();
-extern "C" const char* recu_backend(TfLiteDelegate* delegate);
-extern "C" const char* recu_nodes(TfLiteDelegate* delegate);
-extern "C" const char* recu_profile(TfLiteDelegate* delegate);
 // Asked by the sanitizers: a fault aborts, so that what was being run can be said. More than 2 GB at
 // once is a fault as well.
 #define OPTIONS "abort_on_error=1:halt_on_error=1:max_allocation_size_mb=2048"

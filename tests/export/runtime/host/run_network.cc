@@ -9,11 +9,7 @@
 #include <string>
 
 #include "host.h"
-
-extern "C" TfLiteDelegate* tflite_plugin_create_delegate(char** keys, char** values, size_t count,
-                                                         void (*report_error)(const char*));
-extern "C" void tflite_plugin_destroy_delegate(TfLiteDelegate* delegate);
-extern "C" const char* recu_backend(TfLiteDelegate* delegate);
+#include "recu_delegate.h"
 
 namespace {
 
