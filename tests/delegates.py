@@ -1,12 +1,14 @@
 """Runs files with the delegate, with the engine and with TensorFlow Lite alone."""
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from export import runtime
+from export.runtime import external_delegate
 from export.tflite.backends import RESOLVERS, load_in_tensorflow_lite, open_in_engine
 
 COMPILED = runtime.find_problem() is None
@@ -21,6 +23,11 @@ def need_delegate():
     """Skips a module's tests where the delegate was not compiled."""
     if not COMPILED:
         pytest.skip("needs the delegate, which was not compiled", allow_module_level=True)
+
+
+def hide_delegate(monkeypatch):
+    """Has the delegate not be compiled, for the rest of a test."""
+    monkeypatch.setattr(external_delegate, "PATH", Path("absent/librecu_delegate.so"))
 
 
 def run_interpreter(interpreter, *images):

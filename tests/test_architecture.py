@@ -13,10 +13,9 @@ TREE = Path(__file__).parents[1]
 COMPONENTS = {
     "recu_tf": """
         messages choices durations json_text inflation precision quantized_scope
-        latent_weights
-        kernel_axes quantizers pretrained data functional logits image_input pixel_scaling
-        batch_norm layers larq_warnings schedules optimizers metrics larq_summary models
-        runs settings_checks settings figures html evaluation pytorch networks training
+        latent_weights kernel_axes quantizers pretrained data functional logits image_input
+        pixel_scaling batch_norm layers larq_warnings schedules optimizers metrics larq_summary
+        models runs settings_checks settings figures html evaluation pytorch networks training
     """,
     "export": """
         keras_graph runtime tflite

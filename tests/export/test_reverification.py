@@ -6,13 +6,12 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
-from delegates import needs_delegate
+from delegates import hide_delegate, needs_delegate
 from PIL import Image
 from tiny_files import binary_model
 
 from experiments import cli
 from export.bundle import integrity
-from export.runtime import external_delegate
 from export.tflite.backends import BACKENDS, DELEGATE
 
 L = tf.keras.layers
@@ -128,10 +127,8 @@ def test_golden_sample_that_the_delegate_does_not_repeat_fails(binary, capsys, m
 
 
 @needs_delegate
-def test_golden_sample_is_not_run_where_the_delegate_was_not_compiled(
-    binary, capsys, monkeypatch, tmp_path
-):
-    monkeypatch.setattr(external_delegate, "PATH", tmp_path / "librecu_delegate.so")
+def test_golden_sample_is_not_run_where_the_delegate_was_not_compiled(binary, capsys, monkeypatch):
+    hide_delegate(monkeypatch)
     code, out, _ = verified(capsys, binary)
     assert code == 0
     assert re.search(r"\n  delegate: not run, .*compile_delegate", out)

@@ -1,8 +1,8 @@
 import json
-from pathlib import Path
 
 import pytest
 from complaints import complaint
+from delegates import hide_delegate, needs_delegate
 from tiny_files import binary_file, binary_model, damaged, float_file
 
 from experiments import cli
@@ -11,13 +11,9 @@ from experiments.declarations import FOLDER_OR_NETWORK
 from experiments.tflite_benchmark import benchmark_files, benchmark_run
 from experiments.tflite_benchmark.benchmark_text import UNRELATED
 from export import runtime
-from export.runtime import delegate_facts, external_delegate
+from export.runtime import delegate_facts
 from export.tflite.backends import BACKENDS, find_backends
 from recu_tf import runs
-
-NEEDS_DELEGATE = pytest.mark.skipif(
-    runtime.find_problem() is not None, reason="needs the delegate, which was not compiled"
-)
 
 
 @pytest.fixture
@@ -29,12 +25,8 @@ def files(tmp_path):
     return list(map(str, paths))
 
 
-def without_delegate(monkeypatch):
-    monkeypatch.setattr(external_delegate, "PATH", Path("absent/librecu_delegate.so"))
-
-
 def test_files_are_measured_compared_and_written_as_json(files, tmp_path, capsys, monkeypatch):
-    without_delegate(monkeypatch)
+    hide_delegate(monkeypatch)
     path = tmp_path / "numbers.json"
     flags = ["--threads", "1", "2", "--repeats", "2", "--json", str(path)]
     assert cli.main(["benchmark", *files, *flags]) == 0
@@ -68,7 +60,7 @@ def test_files_are_measured_compared_and_written_as_json(files, tmp_path, capsys
     assert not list(tmp_path.glob("*partial*"))
 
 
-@NEEDS_DELEGATE
+@needs_delegate
 def test_delegate_is_measured_first_and_step_by_step(files, tmp_path, capsys):
     path = tmp_path / "numbers.json"
     flags = ["--threads", "2", "1", "--repeats", "2", "--json", str(path), "--profile"]
@@ -92,7 +84,7 @@ def test_delegate_is_measured_first_and_step_by_step(files, tmp_path, capsys):
     assert values["sentences"] == [lines[-1]]
 
 
-@NEEDS_DELEGATE
+@needs_delegate
 def test_chosen_backends_of_the_delegate_are_measured(files, capsys):
     chosen = delegate_facts.name_backend(runtime.delegate())
     flags = ["--threads", "1", "--repeats", "1", "--delegate_backends", "portable", chosen]
@@ -105,7 +97,7 @@ def test_chosen_backends_of_the_delegate_are_measured(files, capsys):
     assert f"Where the time of {files[0]} goes (1 thread, " in "\n".join(lines)
 
 
-@NEEDS_DELEGATE
+@needs_delegate
 def test_backends_that_the_delegate_lacks_are_refused(files, capsys, monkeypatch):
     monkeypatch.setattr(benchmark_run, "find_files", lambda paths: pytest.fail("worked"))
     flags = [files[0], "--delegate_backends"]
@@ -116,7 +108,7 @@ def test_backends_that_the_delegate_lacks_are_refused(files, capsys, monkeypatch
     assert "got 'SSE'" in error
     error = complaint(capsys, "benchmark", *flags, "portable", "portable")
     assert "must name each once, got portable, portable" in error
-    without_delegate(monkeypatch)
+    hide_delegate(monkeypatch)
     error = complaint(capsys, "benchmark", *flags, "portable")
     assert "`delegate_backends` needs the delegate: absent/librecu_delegate.so does not" in error
 
@@ -150,7 +142,7 @@ def test_exported_folder_is_compared_with_the_network_beside_it(tmp_path, capsys
 
 
 def test_run_is_measured_by_the_file_it_was_exported_to(tmp_path, capsys, monkeypatch):
-    without_delegate(monkeypatch)
+    hide_delegate(monkeypatch)
     # How baselines are made is tested above.
     baselines = {"float32": float_file(), "int8": float_file()}
     monkeypatch.setattr(benchmark_files, "convert_baselines", lambda model: baselines)

@@ -3,6 +3,7 @@ import re
 import numpy as np
 import pytest
 import tensorflow as tf
+from complaints import complaint
 from conftest import few_digits, need, shared, tiny_resnet
 
 from experiments import cli
@@ -17,15 +18,6 @@ def printed(capsys, *arguments):
     """What `recu evaluate` prints, as lines."""
     assert cli.main(["evaluate", *map(str, arguments)]) == 0
     return capsys.readouterr().out.splitlines()
-
-
-def complaint(capsys, *arguments):
-    """The one line with which it refuses its arguments."""
-    assert cli.main(["evaluate", *map(str, arguments)]) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.count("\n") == 1
-    return captured.err
 
 
 @pytest.fixture(autouse=True)
@@ -123,24 +115,24 @@ def test_file_in_a_run_is_normalized_as_in_its_training(checkpoint, tmp_path, ca
     expected = printed(capsys, run)
     assert printed(capsys, run / "best.keras")[1:] == expected[1:]
     assert printed(capsys, checkpoint, *NETWORK)[3] != expected[3]
-    error = complaint(capsys, run / "best.keras", "--dataset", "cifar10")
+    error = complaint(capsys, "evaluate", run / "best.keras", "--dataset", "cifar10")
     assert re.search(r"`dataset` of the run .*run is digits, got 'cifar10'", error)
 
 
 def test_config_of_another_program_is_no_run(tmp_path, capsys):
     (tmp_path / "config.json").write_text('{"architectures": []}')
     softmax_network().save(tmp_path / "a.keras")
-    assert "must have format 1" in complaint(capsys, tmp_path / "a.keras")
+    assert "must have format 1" in complaint(capsys, "evaluate", tmp_path / "a.keras")
     assert len(printed(capsys, tmp_path / "a.keras", "--dataset", "digits")) == 4
 
 
 def test_network_of_other_images_or_classes_is_refused_before_it_is_run(tmp_path, capsys):
     softmax_network(100).save(tmp_path / "a.keras")
-    error = complaint(capsys, tmp_path / "a.keras", "--dataset", "digits")
+    error = complaint(capsys, "evaluate", tmp_path / "a.keras", "--dataset", "digits")
     assert "`dataset`: digits has 10 classes, the network in" in error
     assert error.endswith("a.keras 100.\n")
     softmax_network(shape=(28, 28, 1)).save(tmp_path / "b.keras")
-    error = complaint(capsys, tmp_path / "b.keras", "--dataset", "digits")
+    error = complaint(capsys, "evaluate", tmp_path / "b.keras", "--dataset", "digits")
     assert "`dataset`: images of digits are (32, 32, 3), the network in" in error
     assert error.endswith("b.keras takes (28, 28, 1).\n")
 
@@ -152,14 +144,14 @@ def test_folder_of_images_must_have_the_network_s_classes(tmp_path, capsys):
         (tmp_path / "val" / name / "0.jpg").write_bytes(image.numpy())
     folder = ("--dataset", "folder", "--data_path", tmp_path)
     softmax_network(2, (None, None, 3)).save(tmp_path / "a.keras")
-    error = complaint(capsys, tmp_path / "a.keras", *folder)
+    error = complaint(capsys, "evaluate", tmp_path / "a.keras", *folder)
     assert "`dataset`: folder has 3 classes, the network in" in error
     softmax_network(3, (None, None, 3)).save(tmp_path / "a.keras")
     lines = printed(capsys, tmp_path / "a.keras", *folder)
     assert lines[0].endswith("on 3 test images of folder")
     assert lines[2] == "top-5 100.00%"
     (tmp_path / "val" / "eel" / "0.jpg").write_bytes(b"no image")
-    error = complaint(capsys, tmp_path / "a.keras", *folder)
+    error = complaint(capsys, "evaluate", tmp_path / "a.keras", *folder)
     assert "cannot be read: it is damaged" in error
 
 
@@ -169,7 +161,7 @@ def test_damaged_files_are_refused_in_one_line(name, tmp_path, capsys):
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(b"damaged")
     path = path.parent if name.endswith(".pb") else path
-    error = complaint(capsys, path, "--dataset", "digits")
+    error = complaint(capsys, "evaluate", path, "--dataset", "digits")
     assert error.startswith("recu: error: ")
     assert str(path) in error
 
@@ -178,19 +170,21 @@ def test_what_is_no_network_is_refused_with_what_may_be_given(tmp_path, capsys):
     (tmp_path / "a.onnx").touch()
     allowed = "must be a folder with a model.tflite in it, a .tflite file, a run directory, a"
     for path in (tmp_path, tmp_path / "a.onnx", tmp_path / "nowhere"):
-        assert allowed in complaint(capsys, path)
+        assert allowed in complaint(capsys, "evaluate", path)
 
 
 def test_options_that_do_not_belong_to_a_format_are_refused(tmp_path, capsys):
     path = tmp_path / "a.keras"
     softmax_network().save(path)
-    error = complaint(capsys, path)
+    error = complaint(capsys, "evaluate", path)
     assert f"`dataset` must be given for {path}, which lies in no run: one of digits" in error
     digits = ("--dataset", "digits")
-    assert "`which` is for run directories" in complaint(capsys, path, *digits, "--which", "last")
-    error = complaint(capsys, path, "--model", "resnet20_1w1a", *digits)
+    assert "`which` is for run directories" in complaint(
+        capsys, "evaluate", path, *digits, "--which", "last"
+    )
+    error = complaint(capsys, "evaluate", path, "--model", "resnet20_1w1a", *digits)
     assert "`model` is for published checkpoints" in error
-    error = complaint(capsys, path, *digits, "-bt", "0")
+    error = complaint(capsys, "evaluate", path, *digits, "-bt", "0")
     assert "`batch_size_test` must be at least 1, got 0" in error
 
 

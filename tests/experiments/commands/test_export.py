@@ -6,6 +6,7 @@ import larq as lq
 import numpy as np
 import pytest
 import tensorflow as tf
+from complaints import complaint
 from conftest import few_digits
 from PIL import Image
 
@@ -30,13 +31,6 @@ def network(tmp_path):
     model = tf.keras.Model(image, L.Dense(10)(L.GlobalAveragePooling2D()(x)))
     model.save(tmp_path / "a.keras")
     return tmp_path / "a.keras"
-
-
-def complaint(capsys, *arguments):
-    assert cli.main(["export", *map(str, arguments)]) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    return captured.err
 
 
 def description_of(directory):
@@ -128,11 +122,15 @@ def test_every_option_reaches_the_file_and_the_file_is_evaluated(network, tmp_pa
 
 
 def test_options_that_do_not_fit_are_refused_in_one_line(network, tmp_path, capsys):
-    error = complaint(capsys, network, "--which", "best")
+    error = complaint(capsys, "export", network, "--which", "best")
     assert "`which` is for run directories" in error
-    assert "`data_path` needs `dataset`" in complaint(capsys, network, "--data_path", tmp_path)
-    assert "`input` uint8 needs the normalisation" in complaint(capsys, network, "--input", "uint8")
-    assert "does not exist" in complaint(capsys, tmp_path / "nowhere")
+    assert "`data_path` needs `dataset`" in complaint(
+        capsys, "export", network, "--data_path", tmp_path
+    )
+    assert "`input` uint8 needs the normalisation" in complaint(
+        capsys, "export", network, "--input", "uint8"
+    )
+    assert "does not exist" in complaint(capsys, "export", tmp_path / "nowhere")
     assert not (tmp_path / "a_export").exists()
 
 
@@ -151,9 +149,11 @@ def test_untrained_network_fails_on_labelled_images_unless_accuracy_is_not_check
     assert described["options"]["check_accuracy"] is False
     assert described["output"]["kind"] == "logits"
     capsys.readouterr()
-    assert "`max_drop` must be from 0 to 1, got 3.0" in complaint(capsys, network, "--max-drop", 3)
+    assert "`max_drop` must be from 0 to 1, got 3.0" in complaint(
+        capsys, "export", network, "--max-drop", 3
+    )
     assert "need `check_accuracy`" in complaint(
-        capsys, network, "--min-accuracy", 0.5, "--no-check_accuracy"
+        capsys, "export", network, "--min-accuracy", 0.5, "--no-check_accuracy"
     )
 
 
@@ -288,10 +288,12 @@ def test_wrong_labels_and_numbers_are_refused_in_one_line(network, tmp_path, cap
         ("bytes.txt", "bytes.txt must be text in UTF-8"),
         ("none.txt", "No such file"),
     ):
-        assert message in complaint(capsys, network, "--labels", tmp_path / name)
-    assert "`mean` must be one number, or one" in complaint(capsys, network, "--mean", "1,2")
+        assert message in complaint(capsys, "export", network, "--labels", tmp_path / name)
+    assert "`mean` must be one number, or one" in complaint(
+        capsys, "export", network, "--mean", "1,2"
+    )
     assert "`images` must be normalised as" in complaint(
-        capsys, network, "--images", save_digits(tmp_path / "images")[0].parent
+        capsys, "export", network, "--images", save_digits(tmp_path / "images")[0].parent
     )
     assert not (tmp_path / "a_export").exists()
 
@@ -316,7 +318,7 @@ def test_input_beyond_memory_is_refused_in_one_line(tmp_path, capsys):
     image = tf.keras.Input((10**6, 10**6, 3))
     x = L.GlobalAveragePooling2D()(L.Conv2D(4, 3, 2)(image))
     tf.keras.Model(image, x).save(tmp_path / "large.keras")
-    error = complaint(capsys, tmp_path / "large.keras")
+    error = complaint(capsys, "export", tmp_path / "large.keras")
     assert "numbers at most, got (1000000, 1000000, 3)" in error
     assert error.count("\n") == 1
     assert not (tmp_path / "large_export").exists()

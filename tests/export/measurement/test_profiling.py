@@ -1,16 +1,12 @@
 import pytest
+from delegates import hide_delegate, needs_delegate
 from tiny_files import binary_file
 
-from export import runtime
 from export.measurement.profiling import profile_delegate
 from export.runtime import delegate_facts
 
-NEEDS_DELEGATE = pytest.mark.skipif(
-    runtime.find_problem() is not None, reason="needs the delegate, which was not compiled"
-)
 
-
-@NEEDS_DELEGATE
+@needs_delegate
 @pytest.mark.parametrize("threads", [1, 2])
 def test_profile_measures_steps_and_the_operators_of_the_interpreter(threads):
     profile = profile_delegate("mine", binary_file(), threads=threads, repeats=3)
@@ -32,14 +28,14 @@ def test_profile_measures_steps_and_the_operators_of_the_interpreter(threads):
     assert min(profile.cache_rate, profile.memory_rate) > 0
 
 
-@NEEDS_DELEGATE
+@needs_delegate
 def test_limit_counts_no_processors_that_the_process_may_not_use(monkeypatch):
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {3})
     profile = profile_delegate("mine", binary_file(), threads=2, repeats=1)
     assert profile.limit == delegate_facts.find_limit(profile.backend)
 
 
-def test_profile_without_the_library_is_refused(monkeypatch, tmp_path):
-    monkeypatch.setattr("export.runtime.external_delegate.PATH", tmp_path / "no.so")
-    with pytest.raises(FileNotFoundError, match=r"no\.so does not exist"):
+def test_profile_without_the_library_is_refused(monkeypatch):
+    hide_delegate(monkeypatch)
+    with pytest.raises(FileNotFoundError, match=r"absent/librecu_delegate\.so does not exist"):
         profile_delegate("mine", binary_file())

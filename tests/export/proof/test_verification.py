@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import tiny_resnet
-from delegates import needs_delegate
+from delegates import hide_delegate, needs_delegate
 from rewritten import binary, with_uneven_norms
 from tiny_files import binary_file, binary_model
 
@@ -14,7 +14,6 @@ import export
 from export import runtime
 from export.proof.verification import Verification
 from export.refusals import explain_failure
-from export.runtime import external_delegate
 from export.tflite import interpreter
 from export.tflite.backends import BACKENDS, DELEGATE
 from recu_tf.functional import is_graph
@@ -366,9 +365,9 @@ def test_file_that_the_delegate_refuses_is_verified_by_the_engine_with_a_warning
     assert "(node 3, LceBconv2d, cannot be run: no reason" in text
 
 
-def test_without_the_delegate_the_report_says_how_to_get_it(network, monkeypatch, tmp_path):
+def test_without_the_delegate_the_report_says_how_to_get_it(network, monkeypatch):
     model, images, flatbuffer = network
-    monkeypatch.setattr(external_delegate, "PATH", tmp_path / "librecu_delegate.so")
+    hide_delegate(monkeypatch)
     verification = export.verify(flatbuffer, model, images)
     assert verification.passed
     assert verification.delegate is None

@@ -1,11 +1,10 @@
-import pytest
+from delegates import need_delegate
 from tiny_files import binary_file
 
 from export import runtime
 from export.runtime import delegate_facts
 
-if runtime.find_problem():
-    pytest.skip("needs the delegate, which was not compiled", allow_module_level=True)
+need_delegate()
 
 
 def test_every_backend_has_a_limit():

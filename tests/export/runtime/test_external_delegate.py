@@ -4,7 +4,7 @@ import sys
 
 import pytest
 from conftest import small_resnet
-from delegates import need_delegate
+from delegates import hide_delegate, need_delegate
 from networks import with_random_statistics
 
 import export
@@ -47,8 +47,8 @@ def test_threads_are_no_more_than_the_processors_that_the_process_may_use(count)
     assert int(subprocess.check_output(command, text=True)) == len(processors)
 
 
-def test_library_that_is_absent_is_named_with_the_remedy(monkeypatch, tmp_path):
-    monkeypatch.setattr(external_delegate, "PATH", tmp_path / "librecu_delegate.so")
+def test_library_that_is_absent_is_named_with_the_remedy(monkeypatch):
+    hide_delegate(monkeypatch)
     with pytest.raises(
         FileNotFoundError, match=r"not compiled when .* Install a C\+\+ compiler.*compile_delegate"
     ):

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bundles import small_bundle
+from delegates import needs_delegate
 from predictions import (
     keras_probabilities,
     printed_probabilities,
@@ -26,7 +27,6 @@ from export.runtime import compile_delegate, external_delegate, predict
 TREE = Path(__file__).parents[3]
 DELEGATE = "LiteRT with the delegate"
 ENGINE = "Larq Compute Engine"
-needs_delegate = pytest.mark.skipif(bool(runtime.find_problem()), reason="needs the delegate")
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 from conftest import assert_close
+from delegates import hide_delegate
 from tiny_files import binary_file, damaged, dense_file, float_file
 
 from export import runtime
-from export.runtime import external_delegate
 from export.tflite import backends
 from export.tflite.packing import pack, unpack
 
@@ -20,8 +20,8 @@ def test_files_have_backends_by_their_operators():
     ]
 
 
-def test_delegate_that_was_not_compiled_is_no_backend(monkeypatch, tmp_path):
-    monkeypatch.setattr(external_delegate, "PATH", tmp_path / "librecu_delegate.so")
+def test_delegate_that_was_not_compiled_is_no_backend(monkeypatch):
+    hide_delegate(monkeypatch)
     assert backends.find_backends(binary_file()) == list(backends.BACKENDS)
     with pytest.raises(
         FileNotFoundError, match=r"not compiled when .* Install a C\+\+ compiler.*compile_delegate"

@@ -1,21 +1,15 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import assert_close
+from delegates import hide_delegate, needs_delegate
 from tiny_files import binary_file, binary_model
 from tiny_networks import dense
 
 import export
 from export import runtime
-from export.runtime import external_delegate
 from export.tflite.classifier import load_tflite_classifier
 from recu_tf import networks
-
-NEEDS_DELEGATE = pytest.mark.skipif(
-    runtime.find_problem() is not None, reason="needs the delegate, which was not compiled"
-)
 
 
 @pytest.fixture
@@ -53,11 +47,7 @@ def test_quantized_inputs_are_refused(images):
         export.make_tflite_classifier(converter.convert())
 
 
-def without_delegate(monkeypatch):
-    monkeypatch.setattr(external_delegate, "PATH", Path("absent/librecu_delegate.so"))
-
-
-@NEEDS_DELEGATE
+@needs_delegate
 @pytest.mark.parametrize("processors", [1, 2, 3])
 def test_images_are_shared_among_interpreters_and_keep_their_order(processors, images, monkeypatch):
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(processors)))
@@ -72,14 +62,14 @@ def test_images_are_shared_among_interpreters_and_keep_their_order(processors, i
 
 
 def test_binary_file_runs_in_the_engine_where_the_delegate_is_missing(images, monkeypatch):
-    without_delegate(monkeypatch)
+    hide_delegate(monkeypatch)
     classifier, description = load_tflite_classifier(binary_file())
     assert description.startswith("Larq Compute Engine (")
     assert "the delegate cannot be used: absent/librecu_delegate.so does not exist" in description
     assert_close(classifier.predict(images), binary_model().predict(images, verbose=0))
 
 
-@NEEDS_DELEGATE
+@needs_delegate
 def test_binary_file_that_the_delegate_refuses_runs_in_the_engine(images, monkeypatch):
     def refuse(*_):
         raise RuntimeError("recu: node 1, LceBconv2d,\n cannot be run: it is odd")

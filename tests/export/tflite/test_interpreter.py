@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
 from conftest import assert_close
-from delegates import needs_delegate
+from delegates import hide_delegate, needs_delegate
 from tiny_files import binary_file, binary_model
 
 import export
-from export.runtime import external_delegate
 from export.tflite import interpreter
 from export.tflite.interpreter import run_all
 
@@ -42,8 +41,8 @@ def test_failure_while_the_delegate_runs_is_a_refusal(images, monkeypatch):
         run_all(binary_file(), images, "delegate")
 
 
-def test_delegate_that_was_not_compiled_is_asked_for_in_words(images, monkeypatch, tmp_path):
-    monkeypatch.setattr(external_delegate, "PATH", tmp_path / "librecu_delegate.so")
+def test_delegate_that_was_not_compiled_is_asked_for_in_words(images, monkeypatch):
+    hide_delegate(monkeypatch)
     with pytest.raises(
         FileNotFoundError, match=r"not compiled when .* Install a C\+\+ compiler.*compile_delegate"
     ):
