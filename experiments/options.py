@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from experiments.declarations import CHOICES, MODELS, PRETRAINED, PRETRAINED_PREFIX
 from experiments.recipes import DATASET_DEFAULTS
 
-__all__ = ["Parser", "epoch_numbers", "list_names", "positive_integer"]
+__all__ = ["Parser", "list_names", "positive_integer"]
 
 # More of them stand in the help text alone, not in the usage.
 MOST_CHOICES_IN_USAGE = 4

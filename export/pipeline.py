@@ -50,7 +50,7 @@ from recu_tf.quantized_scope import preserve_quantized_scope
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["DEFAULTS", "ExportError", "Exported", "Options", "export_network"]
+__all__ = ["Exported", "export_network"]
 
 # Keras computes with the kernels of the file and with its levels, 255 to a range: see
 # `export.conversion.int8.quantize`. Only values between two levels may be rounded differently by

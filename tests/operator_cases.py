@@ -1,6 +1,7 @@
 """Operators of Larq Compute Engine with all their options, beside the sizes of the sweep."""
 
 import itertools
+import zlib
 
 from export.proof import sweep
 from export.proof.single_operator import Convolution, Signs, has_windows
@@ -31,4 +32,5 @@ ZERO_PADDED = [
 
 def sample(name, every):
     """One in `every` cases of a sweep, always the same ones."""
-    return sweep.sample_cases(filter(has_windows, sweep.SWEEPS[name]()), every)
+    cases = filter(has_windows, sweep.SWEEPS[name]())
+    return (case for case in cases if zlib.crc32(repr(case).encode()) % every == 0)

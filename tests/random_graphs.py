@@ -1,9 +1,8 @@
 """Random graphs of the operators that the delegate runs."""
 
 import numpy as np
+from builtin_builder import BuiltinBuilder
 from larq_compute_engine.mlir.python import tflite_schema as schema
-
-from export.proof.file_builder import FileBuilder
 
 ACTIVATIONS = (0, 0, 1, 2, 3)  # of the schema: none, ReLU, ReLU between -1 and 1, ReLU6
 
@@ -14,7 +13,7 @@ class RandomGraph:
     def __init__(self, seed, length):
         self.rng = np.random.default_rng(seed)
         self.activations = ACTIVATIONS
-        self.builder = FileBuilder()
+        self.builder = BuiltinBuilder()
         self.shapes = {}
         channels = int(self.rng.choice([8, 32, 40, 64]))
         self.input = self.add((int(self.rng.integers(1, 3)), 6, 5, channels))

@@ -1,9 +1,8 @@
 """TFLite files of a few tiny operators, put together one by one: all that the delegate runs."""
 
 import numpy as np
+from builtin_builder import BuiltinBuilder
 from larq_compute_engine.mlir.python import tflite_schema as schema
-
-from export.proof.file_builder import FileBuilder
 
 FLOAT, INT32, INT8 = "float32", "int32", "int8"
 SAME, VALID = schema.Padding.SAME, schema.Padding.VALID
@@ -20,7 +19,7 @@ class GraphBuilder:
 
     def __init__(self, seed=0):
         self.rng = np.random.default_rng(seed)
-        self.file = FileBuilder()
+        self.file = BuiltinBuilder()
         self.shapes, self.inputs = {}, []
 
     def tensor(self, shape, dtype=FLOAT, **quantization):

@@ -13,7 +13,7 @@ from export.keras_graph.checks import check_input
 from export.keras_graph.inputs_outputs import as_inputs, list_input_names, list_output_names
 from recu_tf.quantized_scope import preserve_quantized_scope
 
-__all__ = ["TARGETS", "check_file", "choose_signature_names", "convert", "save_temporarily"]
+__all__ = ["check_file", "choose_signature_names", "convert", "save_temporarily"]
 
 TARGETS = ("arm", "xcore")
 

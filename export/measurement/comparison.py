@@ -19,7 +19,6 @@ __all__ = [
     "break_down",
     "compare",
     "format_number",
-    "format_threads",
 ]
 
 

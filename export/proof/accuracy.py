@@ -12,7 +12,7 @@ from export.proof.output_comparison import (
     measure_loss,
 )
 
-__all__ = ["MAX_DROP", "Bounds", "Predictions", "find_fault"]
+__all__ = ["Bounds", "Predictions", "find_fault"]
 
 # Of the images. What int8 costs a trained network is less (0 to 1 % of CIFAR-10 on a ResNet-20);
 # signs that turn take from some images what they give to others.

@@ -72,25 +72,6 @@ class FileBuilder:
         if options:
             operator.customOptions = np.frombuffer(bytes(flexbuffers.Dumps(options)), np.uint8)
 
-    def add_builtin(
-        self, name: str, inputs: list[int], output: int, options: object | None = None
-    ) -> None:
-        """Adds a builtin operator.
-
-        Args:
-            name: as the schema calls it, such as "ADD".
-            inputs: its tensors.
-            output: its tensor.
-            options: an object of the schema, such as `AddOptionsT`.
-        """
-        code = schema.OperatorCodeT()
-        code.builtinCode = code.deprecatedBuiltinCode = getattr(schema.BuiltinOperator, name)
-        operator = self._add(code, inputs, output)
-        if options is not None:
-            kind = type(options).__name__.removesuffix("T")
-            operator.builtinOptionsType = getattr(schema.BuiltinOptions, kind)
-            operator.builtinOptions = options
-
     def _add(self, code: schema.OperatorCodeT, inputs: list[int], output: int) -> schema.OperatorT:
         code.version = 1
         operator = schema.OperatorT()

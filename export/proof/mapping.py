@@ -17,7 +17,7 @@ import tensorflow as tf
 from export.keras_graph import binary_layers as layers
 from export.tflite.file import BINARY_CONVOLUTION, File, Operator, Tensor
 
-__all__ = ["KERNEL_INPUT", "find_layers", "has_filters_of", "map_operators", "read_kernel"]
+__all__ = ["KERNEL_INPUT", "find_layers", "has_filters_of", "map_operators"]
 
 LONGEST_NAME = 50
 

@@ -4,7 +4,6 @@
 """
 
 import itertools
-import zlib
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -23,7 +22,7 @@ from export.proof.single_operator import (
 )
 from export.tflite.backends import BACKENDS, open_in_engine
 
-__all__ = ["SWEEPS", "Outcome", "is_known", "run_case", "sample_cases", "sweep"]
+__all__ = ["SWEEPS", "Outcome", "sweep"]
 
 # Of the sum of all weights: the engine adds and takes away as much to get from bits to numbers.
 ROUNDING = 1e-6
@@ -182,11 +181,6 @@ SWEEPS = {
     "large maps, many channels": _list_large,
     "max-pools of bits": _list_pools,
 }
-
-
-def sample_cases(cases: Iterable[Case], every: int) -> Iterator[Case]:
-    """Samples about one in `every` cases, the same ones each time."""
-    return (case for case in cases if zlib.crc32(repr(case).encode()) % every == 0)
 
 
 def _main() -> None:

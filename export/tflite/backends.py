@@ -15,6 +15,7 @@ __all__ = [
     "BACKENDS",
     "DELEGATE",
     "FLOAT_BACKENDS",
+    "RESOLVERS",
     "fill_input",
     "find_backends",
     "load_in_tensorflow_lite",

@@ -2,10 +2,10 @@
 
 import tensorflow as tf
 
-from export.keras_graph.activations import is_fused, name_activation
 from export.keras_graph.batch_norms import read_batch_norm
 from export.keras_graph.binary_layers import is_binary_convolution
 from export.keras_graph.building import copy_layer
+from export.keras_graph.fused_activations import is_fused, name_activation
 from export.keras_graph.graph import Step, Value
 
 __all__ = ["pads_no_zeros", "replace_batch_norm", "split"]

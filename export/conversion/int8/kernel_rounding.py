@@ -12,12 +12,12 @@ import numpy as np
 import tensorflow as tf
 
 from export.conversion.int8.placement import is_linear
-from export.keras_graph.activations import name_activation
 from export.keras_graph.batch_norms import is_on_channels, read_batch_norm
+from export.keras_graph.fused_activations import name_activation
 from export.keras_graph.graph import Graph, Step
 from recu_tf.layers import ChannelScale, LearnableBias
 
-__all__ = ["round_kernels", "round_to_levels"]
+__all__ = ["round_kernels"]
 
 LEVELS = 127
 

@@ -10,9 +10,9 @@ from dataclasses import replace
 import tensorflow as tf
 
 from export.conversion.int8.decompose import pads_no_zeros, replace_batch_norm, split
-from export.keras_graph.activations import is_fused, name_activation
 from export.keras_graph.batch_norms import is_on_channels
 from export.keras_graph.binary_layers import is_binary_convolution
+from export.keras_graph.fused_activations import is_fused, name_activation
 from export.keras_graph.graph import Graph, Step, Value
 from recu_tf.layers import (
     ChannelScale,

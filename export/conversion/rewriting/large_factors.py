@@ -16,13 +16,13 @@ import numpy as np
 import tensorflow as tf
 
 from export.conversion.rewriting.hard_tanh import reads_sign_only
-from export.keras_graph.activations import is_fused
 from export.keras_graph.batch_norms import is_on_channels, read_batch_norm
 from export.keras_graph.binary_layers import has_frozen_bits
+from export.keras_graph.fused_activations import is_fused
 from export.keras_graph.graph import Graph, Step, Value
 from recu_tf.layers import ChannelScale, LearnableBias
 
-__all__ = ["LIMIT", "keep_factors_apart"]
+__all__ = ["keep_factors_apart"]
 
 L = tf.keras.layers
 # What the error of a channel may be, in parts of the root mean square of what its batch norm gives

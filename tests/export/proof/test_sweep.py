@@ -1,3 +1,4 @@
+import operator_cases
 import pytest
 
 from export.proof import sweep
@@ -44,7 +45,7 @@ def test_bits_and_pools_are_swept():
 @pytest.mark.parametrize("name", sweep.SWEEPS)
 def test_sizes_tell_exactly_what_the_engine_computes_wrongly(name):
     every = 3 if name == "activations" else 24
-    found = sweep.sweep(sweep.sample_cases(sweep.SWEEPS[name](), every))
+    found = sweep.sweep(operator_cases.sample(name, every))
     assert set(found) == set(BACKENDS)
     for backend, outcome in found.items():
         assert sum(outcome) > 0

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from builtin_builder import BuiltinBuilder
 from delegates import BACKENDS, need_delegate, run_interpreter, run_tflite
 from larq_compute_engine.mlir.python import tflite_schema as schema
 
 from export import runtime
-from export.proof.file_builder import FileBuilder
 
 need_delegate()
 
@@ -31,7 +31,7 @@ def build(shapes, output_shape, name, constants=(), operator_options=None, *, si
 
     Without them the file has no operator of the engine, and the delegate leaves it alone.
     """
-    builder = FileBuilder()
+    builder = BuiltinBuilder()
     inputs = [builder.add_tensor(shape) for shape in shapes]
     output = builder.add_tensor(output_shape)
     given = [*inputs, *(builder.add_constant(constant) for constant in constants)]

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import assert_same_arrays, compile_classifier, small_resnet
-from larq_compute_engine.mlir.python import tflite_schema as schema
 from tiny_networks import WithoutConfig
 
 from export import BACKENDS, audit, convert
 from export.conversion.baselines import convert_int8_baseline
 from export.conversion.int8.quantize import FakeQuant, quantize
+from export.tflite.flatbuffer import read
 from recu_tf import data, optimizers
 from recu_tf.layers import ChannelScale, HardTanh, LearnableBias
 from recu_tf.quantizers import ReCU, StandardizedApproxSign
@@ -19,21 +19,13 @@ L = tf.keras.layers
 
 def operators(flatbuffer):
     """Of each operator its name and the names of its inputs' and outputs' types."""
-    file = schema.ModelT.InitFromObj(schema.Model.GetRootAs(flatbuffer, 0))
-    codes = {code: name for name, code in vars(schema.BuiltinOperator).items() if name.isupper()}
-    types = {number: name for name, number in vars(schema.TensorType).items() if name.isupper()}
 
-    def name(code):
-        return code.customCode.decode() if code.customCode else codes[code.builtinCode]
+    def list_types(tensors):
+        return [tensor.dtype for tensor in tensors if tensor is not None]
 
-    (graph,) = file.subgraphs
     return [
-        (
-            name(file.operatorCodes[op.opcodeIndex]),
-            [types[graph.tensors[index].type] for index in op.inputs if index >= 0],
-            [types[graph.tensors[index].type] for index in op.outputs],
-        )
-        for op in graph.operators
+        (operator.name, list_types(operator.inputs), list_types(operator.outputs))
+        for operator in read(flatbuffer).operators
     ]
 
 

@@ -1,7 +1,7 @@
 import pytest
 import tensorflow as tf
 
-from export.keras_graph.activations import is_fused, name_activation
+from export.keras_graph.fused_activations import is_fused, name_activation
 
 L = tf.keras.layers
 

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-__all__ = ["FUSED", "is_fused", "name_activation"]
+__all__ = ["is_fused", "name_activation"]
 
 L = tf.keras.layers
 FUSED = ("linear", "relu", "relu6")
