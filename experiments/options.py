@@ -18,7 +18,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **kwargs):
         super().__init__(allow_abbrev=False, **kwargs)
-        # The names of the arguments that networks are named by, where --pretrained can name one.
+        # The argument that names networks, where --pretrained can name one as well.
         self._network: str | None = None
 
     def error(self, message):

@@ -52,7 +52,7 @@ logger = logging.getLogger(__name__)
 
 __all__ = ["Exported", "export_network"]
 
-# Keras computes with the kernels of the file and with its levels, 255 to a range: see
+# Keras computes with the kernels of the file and with its levels, 256 to a range: see
 # `export.conversion.int8.quantize`. Only values between two levels may be rounded differently by
 # the two. That changes a number by one level: by 1/127.5 of the largest if the range is symmetric
 # and the images fill it, and by 1/64 if they fill half of it. If a level flips a sign, comparing

@@ -53,7 +53,9 @@ def _list_named(model: tf.keras.Model, ends: str) -> list[tuple[object, str]]:
 
 
 def check_network(model: tf.keras.Model) -> None:
-    """Checks that a model leads from normalised images, and more, to tensors, by finite numbers.
+    """Checks that a model takes normalised images, gives tensors, and holds finite numbers.
+
+    It may take other inputs as well.
 
     Raises:
         ValueError: an input has no fixed size, or a type that the engine does not take there, an

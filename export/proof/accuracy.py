@@ -6,7 +6,7 @@ import numpy as np
 
 from export.proof.output_comparison import (
     UNLIKELY,
-    compute_chance_of_fewer,
+    compute_chance_of_at_most,
     find_lost_classes,
     is_at_chance,
     measure_loss,
@@ -119,7 +119,7 @@ def _compare_with_labels(
 
 def _compare_with_network(predictions: Predictions) -> str | None:
     same = predictions.model == predictions.file
-    if compute_chance_of_fewer(SAME_CLASS, int(same.sum()), len(same)) <= UNLIKELY:
+    if compute_chance_of_at_most(SAME_CLASS, int(same.sum()), len(same)) <= UNLIKELY:
         return (
             f"the file gives the network's class in {same.mean():.1%} of the images, "
             f"{SAME_CLASS:.0%} are enough"

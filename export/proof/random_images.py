@@ -41,11 +41,11 @@ def check_size(model: tf.keras.Model) -> None:
 
 
 def limit_images(model: tf.keras.Model, most: int) -> int:
-    """That many images, or as many as memory is for; never less than four.
+    """How many images to draw: as many as wanted, if memory suffices, but at least four.
 
     Args:
         model: that takes them.
-        most: how many there should be.
+        most: how many are wanted.
     """
     return max(FEWEST_IMAGES, min(most, MOST_NUMBERS // _count_numbers(model)))
 

@@ -126,9 +126,10 @@ def check_image(network: SimpleNamespace, path: Path) -> None:
             f"the network takes {len(network.inputs)} inputs, and this script gives it an image "
             "only: run model.tflite in a program of your own; --self-test tests whether it runs"
         )
-    if len(network.shape) != 4 or network.shape[-1] not in MODES:
-        size = f"{network.shape[-1]} channels" if len(network.shape) == 4 else network.shape
-        raise Refused(f"the network takes {size}, and images have 1 or 3 channels")
+    if len(network.shape) != 4:
+        raise Refused(f"the network takes shape {network.shape}, which is no image")
+    if network.shape[-1] not in MODES:
+        raise Refused(f"the network takes {network.shape[-1]} channels; images have 1 or 3")
     if network.values not in ("normalized", "pixels"):
         raise Refused(
             "model.json does not state which values the network takes: add under `input` "

@@ -3,7 +3,7 @@ import pytest
 
 from export.proof.output_comparison import (
     compare,
-    compute_chance_of_fewer,
+    compute_chance_of_at_most,
     find_lost_classes,
     is_at_chance,
     measure_loss,
@@ -11,17 +11,17 @@ from export.proof.output_comparison import (
 
 
 def test_unlikely_counts_are_those_of_the_binomial_distribution():
-    assert compute_chance_of_fewer(0.5, 1, 3) == pytest.approx(0.5)
-    assert compute_chance_of_fewer(0.9, 0, 3) == pytest.approx(1e-3)
+    assert compute_chance_of_at_most(0.5, 1, 3) == pytest.approx(0.5)
+    assert compute_chance_of_at_most(0.9, 0, 3) == pytest.approx(1e-3)
     # The ways to choose half of 3,000 are no float64. Half of the distribution, and half of its
     # middle, 1 / sqrt(pi * 1500).
-    assert compute_chance_of_fewer(0.5, 1500, 3000) == pytest.approx(
+    assert compute_chance_of_at_most(0.5, 1500, 3000) == pytest.approx(
         0.5 + 0.5 / np.sqrt(np.pi * 1500), rel=1e-4
     )
     assert (
-        compute_chance_of_fewer(0, 0, 5),
-        compute_chance_of_fewer(1, 4, 5),
-        compute_chance_of_fewer(1, 5, 5),
+        compute_chance_of_at_most(0, 0, 5),
+        compute_chance_of_at_most(1, 4, 5),
+        compute_chance_of_at_most(1, 5, 5),
     ) == (1, 0, 1)
 
 
