@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from experiments.tflite_benchmark.benchmark_files import File
-from export import runtime
 from export.measurement.comparison import (
     Breakdown,
     Comparison,
@@ -15,12 +14,7 @@ from export.measurement.comparison import (
 from export.measurement.delegate_profile import DelegateProfile
 from export.measurement.latency import Failure, Latency, find_fastest
 from export.measurement.profiling import profile_delegate
-from export.measurement.speed_sentence import (
-    MISSING,
-    explain_by_breakdown,
-    explain_by_profile,
-    write_sentence,
-)
+from export.measurement.speed_sentence import explain, write_sentence
 from export.measurement.subgraphs import count_multiply_accumulates
 from export.tflite.backends import split_delegate
 from recu_tf.messages import in_one_line
@@ -116,12 +110,7 @@ def _write_sentence(
         whole = next(other for other in measured.others if other.name == baseline.name)
     if baseline.network:  # its own baseline needs no longer name
         latency, whole = (replace(found, name="float32") for found in (latency, whole))
-    if isinstance(measured, DelegateProfile):
-        reasons = explain_by_profile(measured, whole)
-    else:
-        reasons = explain_by_breakdown(measured, whole) if isinstance(measured, Breakdown) else []
-        if runtime.find_problem():
-            reasons.append(MISSING)
+    reasons = explain(None if isinstance(measured, Failure) else measured, whole)
     return write_sentence(fastest.name, fastest, latency, reasons)
 
 

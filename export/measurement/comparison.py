@@ -145,7 +145,7 @@ class Breakdown:
         """Says why the file is slower than another, as far as the subgraphs show it.
 
         Returns:
-            A sentence for each reason; none where the file is not slower.
+            A clause for each reason; none where the file is not slower.
         """
         if self.median_ms <= other.median_ms:
             return []
@@ -156,17 +156,17 @@ class Breakdown:
             if subgraph.name == OTHER:
                 total = sum(group.multiply_accumulates for group in self.subgraphs)
                 reasons.append(
-                    f"{share:.0%} of the time goes into {count} operators that are no binary "
+                    f"{share:.0%} of its time goes into {count} operators that are no binary "
                     f"convolutions and do {subgraph.multiply_accumulates / max(total, 1):.1%} of "
                     f"the multiply-accumulates: {subgraph.median_ms:.2f} ms, where all of "
-                    f"{other.name} takes {other.median_ms:.2f} ms."
+                    f"{other.name} takes {other.median_ms:.2f} ms"
                 )
             elif subgraph.rate < other.rate:
                 words = f": {subgraph.words}" if subgraph.words else ""
                 reasons.append(
-                    f"{share:.0%} of the time goes into {count} {subgraph.name}, which do "
+                    f"{share:.0%} of its time goes into {count} {subgraph.name}, which do "
                     f"{subgraph.rate:.1f} multiply-accumulates a nanosecond where {other.name} "
-                    f"does {other.rate:.1f}{words}."
+                    f"does {other.rate:.1f}{words}"
                 )
         return reasons
 
@@ -185,7 +185,8 @@ class Breakdown:
             )
         for other in self.others:
             for number, reason in enumerate(self.explain(other)):
-                lines.append(("" if number else f"Why slower than {other.name}:\n") + f"  {reason}")
+                title = "" if number else f"Why slower than {other.name}:\n"
+                lines.append(f"{title}  {reason}.")
         return "\n".join(lines)
 
 

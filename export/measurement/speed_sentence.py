@@ -19,9 +19,8 @@ from export.tflite.file import File
 from recu_tf.messages import format_count
 
 __all__ = [
-    "MISSING",
     "compare_with_float",
-    "explain_by_breakdown",
+    "explain",
     "explain_by_profile",
     "write_sentence",
 ]
@@ -116,12 +115,17 @@ def _describe_widths(profile: DelegateProfile) -> str:
     )
 
 
-def explain_by_breakdown(breakdown: Breakdown, other: SubgraphLatency) -> list[str]:
-    """Says why a file that the engine runs is slower than another, one of `breakdown.others`."""
-    return [
-        reason.removesuffix(".").replace("the time", "its time", 1)
-        for reason in breakdown.explain(other)
-    ]
+def explain(measured: Breakdown | DelegateProfile | None, other: SubgraphLatency) -> list[str]:
+    """Says why a file is slower than another, as far as it was measured.
+
+    Args:
+        measured: where the time of the file goes; None where that could not be measured.
+        other: the file that it is compared with, as a whole.
+    """
+    if isinstance(measured, DelegateProfile):
+        return explain_by_profile(measured, other)
+    reasons = [] if measured is None else measured.explain(other)
+    return [*reasons, MISSING] if runtime.find_problem() else reasons
 
 
 def compare_with_float(
@@ -148,17 +152,16 @@ def compare_with_float(
     if binary.median_ms > baseline.median_ms:
         macs = count_multiply_accumulates(baseline_file)
         whole = SubgraphLatency(baseline.name, {}, macs, baseline.median_ms)
+        measured = None
         try:
             in_delegate, backend = split_delegate(binary.backend)
             if in_delegate:
-                profile = profile_delegate(binary.name, file, backend=backend, repeats=repeats)
-                reasons = explain_by_profile(profile, whole)
+                measured = profile_delegate(binary.name, file, backend=backend, repeats=repeats)
             else:
                 others = {baseline.name: (baseline_file, baseline.backend)}
-                found = break_down(binary.name, file, binary.backend, others, repeats=repeats)
-                reasons = explain_by_breakdown(found, found.others[0])
+                measured = break_down(binary.name, file, binary.backend, others, repeats=repeats)
+                whole = measured.others[0]
         except (RuntimeError, ValueError):
             pass  # A part that cannot be run alone; the file itself runs.
-        if runtime.find_problem():
-            reasons.append(MISSING)
+        reasons = explain(measured, whole)
     return write_sentence("The file", binary, baseline, reasons)

@@ -129,7 +129,7 @@ def check_image(network: SimpleNamespace, path: Path) -> None:
     if len(network.shape) != 4:
         raise Refused(f"the network takes shape {network.shape}, which is no image")
     if network.shape[-1] not in MODES:
-        raise Refused(f"the network takes {network.shape[-1]} channels; images have 1 or 3")
+        raise Refused(f"the network takes {network.shape[-1]} channels, and images have 1 or 3")
     if network.values not in ("normalized", "pixels"):
         raise Refused(
             "model.json does not state which values the network takes: add under `input` "

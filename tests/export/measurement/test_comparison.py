@@ -63,10 +63,10 @@ def test_reasons_name_rates_and_shares_only_where_a_file_is_slower():
     breakdown = Breakdown("mine", "reference", 2.1, subgraphs, [faster, slower])
     assert breakdown.explain(slower) == []
     assert breakdown.explain(faster) == [
-        "50% of the time goes into 3 few, which do 10.0 multiply-accumulates a nanosecond where "
-        "float32 does 100.0: few words.",
-        "25% of the time goes into 5 operators that are no binary convolutions and do 1.0% of the "
-        "multiply-accumulates: 0.50 ms, where all of float32 takes 1.01 ms.",
+        "50% of its time goes into 3 few, which do 10.0 multiply-accumulates a nanosecond where "
+        "float32 does 100.0: few words",
+        "25% of its time goes into 5 operators that are no binary convolutions and do 1.0% of the "
+        "multiply-accumulates: 0.50 ms, where all of float32 takes 1.01 ms",
     ]
     assert "Why slower than float32:\n" in str(breakdown)
     assert "Why slower than int8" not in str(breakdown)

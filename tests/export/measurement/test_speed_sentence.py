@@ -7,7 +7,7 @@ from export.measurement.comparison import Breakdown, SubgraphLatency
 from export.measurement.delegate_profile import DelegateProfile, Part
 from export.measurement.latency import Latency
 from export.measurement.speed_sentence import (
-    explain_by_breakdown,
+    explain,
     explain_by_profile,
     write_sentence,
 )
@@ -77,10 +77,11 @@ def test_widths_whose_rates_hardly_differ_are_not_named():
     assert "channels" not in reason
 
 
-def test_reasons_of_the_engine_are_those_of_its_groups():
+def test_reasons_of_the_engine_are_those_of_its_groups(monkeypatch):
+    monkeypatch.setattr("export.runtime.find_problem", lambda: None)
     group = SubgraphLatency("few channels", {"LceBconv2d": 3}, 10_000_000, 3.0, "few words")
     breakdown = Breakdown("mine", "reference", 3.0, [group], [WHOLE_FLOAT])
-    assert explain_by_breakdown(breakdown, WHOLE_FLOAT) == [
+    assert explain(breakdown, WHOLE_FLOAT) == [
         "100% of its time goes into 3 few channels, which do 3.3 multiply-accumulates a nanosecond "
         "where float32 does 20.0: few words"
     ]

@@ -444,6 +444,10 @@ def damage_model(folder):
             "the network takes 4 channels, and images have 1 or 3",
         ),
         (
+            lambda folder: change(folder, input__shape=[1, 10]),
+            "the network takes shape (1, 10), which is no image",
+        ),
+        (
             lambda folder: change(folder, input__shape=[1, 16, 16, 3]),
             "model.json is damaged: resize must lead to the size of the input",
         ),
