@@ -20,11 +20,13 @@ from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 __all__ = [
     "FAINT",
+    "INCH",
     "INK",
     "RULE",
     "choose_run_colour",
     "draw_ticks",
     "round_numbers",
+    "shorten",
     "to_svg",
     "use_figure_style",
     "with_data",
@@ -34,6 +36,7 @@ VARIABLES = {f"#0000{number:02x}": f"run{number}" for number in range(1, 9)}
 INK, FAINT, RULE = "#000010", "#000011", "#000012"
 VARIABLES |= {INK: "ink", FAINT: "faint", RULE: "rule"}
 SVG = "{http://www.w3.org/2000/svg}"
+INCH = 96  # in CSS pixels
 FONT_SIZE = 8.6  # points, 11.5 CSS pixels
 DIGITS = 6  # of the numbers beside a drawing
 STYLE = {
@@ -174,3 +177,8 @@ def _add_tooltips(group: ElementTree.Element, texts: str | Sequence[str]) -> Non
         tooltip = ElementTree.Element(f"{SVG}title")
         tooltip.text = text
         element.insert(0, tooltip)
+
+
+def shorten(text: str, length: int) -> str:
+    """Cuts a name to a number of characters."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"

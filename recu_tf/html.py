@@ -18,7 +18,9 @@ from importlib.resources import files
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-__all__ = ["Section", "Table", "page"]
+__all__ = ["NOTHING", "Section", "Table", "page"]
+
+NOTHING = "\N{EN DASH}"  # in a table, in the place of a number
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ from matplotlib.figure import Figure
 from experiments.report.overlays import alternate, find_layers
 from recu_tf import figures
 
-__all__ = ["CSS_PIXELS", "Series", "draw_lines", "shorten", "widen"]
+__all__ = ["CSS_PIXELS", "Series", "draw_lines", "widen"]
 
 SAME = 0.2  # of two lines' common epochs: lines that meet in more of them hide each other
 TRAINING_DASHES = (4, 3)  # dash and gap in points, as in the style of the page
 MOST_MARKERS = 40  # beyond that they would hide the line
 SIGNIFICANT = 4  # digits of the numbers in words
-CSS_PIXELS = 96 / 72  # in a point
+CSS_PIXELS = figures.INCH / 72  # in a point
 HEIGHT = 166  # of the axis of lines in CSS pixels; lines half of one apart hide each other
 
 
@@ -79,11 +79,6 @@ def widen(
     bottom = max((low + high - least) / 2, min(low, bounds[0]))
     top = min(bottom + least, max(high, bounds[1]))
     return min(low, top - least), top
-
-
-def shorten(text: str, length: int) -> str:
-    """Cuts a name to a number of characters."""
-    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def _choose_limits(

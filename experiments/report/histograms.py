@@ -6,7 +6,7 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from experiments.report.charts import CSS_PIXELS, shorten
+from experiments.report.charts import CSS_PIXELS
 from experiments.report.overlays import alternate, find_layers
 from experiments.report.run_data import LayerWeights
 from recu_tf import figures
@@ -38,7 +38,7 @@ def draw_histogram(
         axes.grid(axis="y")
         figures.draw_ticks(axes.xaxis, 4)
         figures.draw_ticks(axes.yaxis, 4)
-        figure.text(0.131, 0.915, shorten(title, 30), fontsize=9.75, weight="bold")
+        figure.text(0.131, 0.915, figures.shorten(title, 30), fontsize=9.75, weight="bold")
         for place, ((run, layer), (level, count)) in enumerate(
             zip(layers.items(), levels, strict=True)
         ):

@@ -8,13 +8,11 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from experiments.report.charts import shorten
 from recu_tf import figures
 
 __all__ = ["draw_heatmap", "lay_out_confusion"]
 
 ROW, EPOCHS = 14, 360  # height of a row and width of the map, in CSS pixels
-INCH = 96  # in CSS pixels
 
 
 def draw_heatmap(
@@ -38,12 +36,12 @@ def draw_heatmap(
         high: the number of the brightest colour.
         power: of the way from low to high, to show small numbers among few large ones.
     """
-    names = [shorten(row, 30) for row in rows]
+    names = [figures.shorten(row, 30) for row in rows]
     left, above, below = 12 + 7 * max(map(len, names)), 28, 24
     width, height = left + EPOCHS + 12, above + ROW * len(rows) + below
     count = values.shape[1]
     with figures.use_figure_style():
-        figure = Figure(figsize=(width / INCH, height / INCH))
+        figure = Figure(figsize=(width / figures.INCH, height / figures.INCH))
         axes = figure.add_axes(
             (left / width, below / height, EPOCHS / width, ROW * len(rows) / height)
         )
@@ -121,4 +119,4 @@ def lay_out_confusion(names: Sequence[str], counts: np.ndarray) -> dict[str, obj
         ]
         for row in range(len(names))
     ]
-    return {"names": [shorten(name, 14) for name in names], "rows": rows}
+    return {"names": [figures.shorten(name, 14) for name in names], "rows": rows}

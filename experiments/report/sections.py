@@ -9,7 +9,7 @@ from experiments.report import charts, maps, tables
 from experiments.report.histograms import draw_histogram
 from experiments.report.run_data import EDGES, Contents
 from recu_tf import metrics
-from recu_tf.html import Section, Table
+from recu_tf.html import NOTHING, Section, Table
 
 __all__ = ["make_sections"]
 
@@ -82,7 +82,7 @@ def _format_scale(low: float, high: float, power: float) -> list[str]:
 
 
 def _format_last(values: Sequence[float] | None, factor: float) -> str:
-    return f"{factor * values[-1]:.4g}" if values and values[-1] == values[-1] else tables.NOTHING
+    return f"{factor * values[-1]:.4g}" if values and values[-1] == values[-1] else NOTHING
 
 
 def _draw_heatmaps(runs: Sequence[Contents], metric: str) -> list[dict[str, object]]:

@@ -7,11 +7,10 @@ import numpy as np
 
 from experiments.report.run_data import Contents, Memory, parse_number
 from recu_tf.durations import format_duration
-from recu_tf.html import Table
+from recu_tf.html import NOTHING, Table
 from recu_tf.training.seed_summary import summarize_values
 
 __all__ = [
-    "NOTHING",
     "make_confused_pairs",
     "make_memory_tables",
     "make_memory_totals",
@@ -19,7 +18,6 @@ __all__ = [
     "make_summary",
 ]
 
-NOTHING = "\N{EN DASH}"  # in the place of a number
 MOST_PAIRS = 20  # of confused classes
 MEMORY = "Memory (KiB)"
 

@@ -15,7 +15,6 @@ __all__ = ["COLOURS", "draw_latencies", "draw_operators"]
 
 # Numbers of the colours of the bars.
 COLOURS = {"operators with bits": 1, "others": 2}
-INCH = 96  # in CSS pixels
 WIDTH, HEIGHT = 420, 236  # of the charts of operators, in CSS pixels
 ROW, LETTER = 26, 7  # height of a latency, and width of a letter
 MOST_LETTERS = 44
@@ -53,7 +52,7 @@ def _draw_bars(
     numbers = list(range(1, len(names) + 1))
     highest = max((value or 0 for values in series.values() for value in values), default=0) or 1
     with figures.use_figure_style():
-        figure = Figure(figsize=(WIDTH / INCH, HEIGHT / INCH))
+        figure = Figure(figsize=(WIDTH / figures.INCH, HEIGHT / figures.INCH))
         axes = figure.add_axes((0.19, 0.17, 0.78, 0.70))
         axes.set_xlim(0.4, len(names) + 0.6)
         axes.set_ylim(0, 1.04 * highest)
@@ -104,7 +103,7 @@ def draw_latencies(latencies: Sequence[Latency]) -> Markup:
     left, above, below = 16 + LETTER * max(map(len, labels)), 34, 30
     width, height = left + 330, above + ROW * len(labels) + below
     with figures.use_figure_style():
-        figure = Figure(figsize=(width / INCH, height / INCH))
+        figure = Figure(figsize=(width / figures.INCH, height / figures.INCH))
         axes = figure.add_axes(
             (left / width, below / height, 300 / width, ROW * len(labels) / height)
         )
@@ -165,7 +164,7 @@ def _choose_colour(row: int) -> int:
 
 def _name(latency: Latency) -> str:
     text = f"{latency.name}, {latency.backend}, {format_count(latency.threads, 'thread')}"
-    return text if len(text) <= MOST_LETTERS else f"{text[: MOST_LETTERS - 1]}…"
+    return figures.shorten(text, MOST_LETTERS)
 
 
 def _describe(latency: Latency) -> str:

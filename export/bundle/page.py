@@ -10,14 +10,14 @@ from datetime import datetime
 import recu_tf
 from export.bundle.contents import Bundle
 from export.bundle.operator_charts import COLOURS, draw_latencies, draw_operators
-from export.bundle.verification_section import NOTHING, describe_verification
+from export.bundle.verification_section import describe_verification
 from export.conversion.rewriting import Rewriting
 from export.measurement.comparison import format_number
 from export.measurement.latency import Latency
 from export.proof.auditing import Audit
 from export.proof.operators import OperatorSummary
 from export.tflite.backends import BACKENDS, DELEGATE
-from recu_tf.html import Section, Table, page
+from recu_tf.html import NOTHING, Section, Table, page
 from recu_tf.messages import format_count
 
 __all__ = ["render_report"]

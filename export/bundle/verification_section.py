@@ -4,11 +4,9 @@ from collections.abc import Sequence
 
 from export.proof.output_comparison import SHARE_WITHIN
 from export.proof.verification import AGREEMENT, Verification
-from recu_tf.html import Table
+from recu_tf.html import NOTHING, Table
 
-__all__ = ["NOTHING", "describe_verification"]
-
-NOTHING = "\N{EN DASH}"
+__all__ = ["describe_verification"]
 
 
 def describe_verification(verification: Verification) -> dict[str, object]:
