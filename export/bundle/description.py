@@ -51,7 +51,7 @@ from pathlib import Path
 
 from export.bundle.contents import Bundle
 from export.proof import golden
-from export.runtime.predict import FORMAT
+from export.runtime import predict
 from recu_tf import json_text
 
 __all__ = ["describe", "find_recorded_network", "is_description", "read_description"]
@@ -76,7 +76,7 @@ def describe(bundle: Bundle, created: datetime, hashes: dict[str, str]) -> dict:
         }
     normalization = bundle.normalization if bundle.values == "normalized" else None
     return {
-        "format": FORMAT,
+        "format": predict.FORMAT,
         "name": bundle.name,
         "created": created.isoformat(),
         "input": {
@@ -133,8 +133,8 @@ def read_description(directory: Path) -> dict:
         raise FileNotFoundError(f"{directory} is not an export: it has no model.json.") from None
     except ValueError as error:
         raise ValueError(f"{path} is damaged: {error}.") from None
-    if not isinstance(description, dict) or description.get("format") != FORMAT:
-        raise ValueError(f"{path} must describe an export, in format {FORMAT}.")
+    if not isinstance(description, dict) or description.get("format") != predict.FORMAT:
+        raise ValueError(f"{path} must describe an export, in format {predict.FORMAT}.")
     kinds = {"files": dict, "options": dict, "golden": dict | None}
     kinds |= {"source": str | None, "network": str | None, "comparison": dict | None}
     wrong = [name for name, kind in kinds.items() if not isinstance(description.get(name), kind)]

@@ -12,7 +12,12 @@ from export.keras_graph.inputs_outputs import Inputs, as_list, draw_inputs, take
 from recu_tf.messages import in_one_line
 from recu_tf.quantized_scope import preserve_quantized_scope
 
-__all__ = ["convert_baselines", "convert_float_baseline", "convert_int8_baseline"]
+__all__ = [
+    "convert_baselines",
+    "convert_float_baseline",
+    "convert_int8_baseline",
+    "remove_quantizers",
+]
 
 # More do not change the ranges by much, and each runs through slow reference implementations.
 MOST_IMAGES = 32
