@@ -71,6 +71,7 @@ def test_example_of_a_converted_model_has_recu():
         assert sum(isinstance(part, recu_tf.quantizers.ReCU) for part in quantizers) == count
 
 
+@pytest.mark.slow
 def test_example_of_a_plain_model_becomes_binary_and_learns():
     names = run_examples("From a plain Keras model")
     layers = names["network"].layers

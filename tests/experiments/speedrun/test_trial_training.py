@@ -37,7 +37,7 @@ TAUGHT_BY_FIRST = {"first_starts": False, "first_teaches": True, "distill_weight
 @pytest.mark.parametrize(
     "changes",
     [
-        {},
+        pytest.param({}, marks=pytest.mark.slow),
         pytest.param({"optimizer": "adam", "lr": 1e-3}, marks=pytest.mark.slow),
         pytest.param(
             {"first_stage": "binary_activations", "first_epochs": 1, "average_from": 1.0},
@@ -72,6 +72,7 @@ def test_average_has_its_own_top_1_and_statistics(tmp_path):
     assert ["averaged_top_1" in line for line in lines] == [False, False, True]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "moved"),
     [({"l2": 0.5}, True), ({"l2": 0.5, "l2_on": "not_binary"}, False), ({"kernel_lr": 2.0}, True)],
@@ -86,6 +87,7 @@ def test_change_reaches_the_binary_kernels_or_leaves_them(changes, moved, tmp_pa
     assert np.array_equal(*kernels) != moved
 
 
+@pytest.mark.slow
 def test_second_stage_learns_from_the_first_and_starts_with_it_if_asked(tmp_path):
     two = replace(TRIAL, epochs=2, average_from=1.0, first_stage="float", first_epochs=1, lr=1e-9)
     stems = {}
@@ -102,6 +104,7 @@ def test_second_stage_learns_from_the_first_and_starts_with_it_if_asked(tmp_path
     np.testing.assert_allclose(stems[False, True]["teacher/0"], weights[0], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_first_stage_has_a_rate_of_its_own(tmp_path):
     two = replace(TRIAL, epochs=2, average_from=1.0, first_stage="float", first_epochs=1, lr=1e-9)
     kept = {"first_lr": 0.1, "first_teaches": True, "first_starts": False, "distill_weight": 0.9}

@@ -31,7 +31,9 @@ def test_baselines_do_the_same_work_in_float_and_in_int8():
 @pytest.mark.parametrize(
     "kind",
     [
-        pytest.param(kind, marks=[] if kind.startswith("imagenet") else [pytest.mark.slow])
+        pytest.param(
+            kind, marks=[] if kind == "imagenet_two_stage_resnet18" else [pytest.mark.slow]
+        )
         for kind in SMALL_NETWORKS
     ],
 )
