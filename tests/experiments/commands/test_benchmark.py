@@ -133,7 +133,8 @@ def test_exported_folder_is_compared_with_the_network_beside_it(tmp_path, capsys
     folder = tmp_path / "export"
     folder.mkdir()
     (folder / "model.tflite").write_bytes(binary_file())
-    (folder / "model.json").write_text('{"network": "../network.keras"}', "utf-8")
+    description = {"format": 1, "files": {}, "options": {}, "network": "../network.keras"}
+    (folder / "model.json").write_text(json.dumps(description), "utf-8")
     assert cli.main(["benchmark", str(folder), "--threads", "1", "--repeats", "1"]) == 0
     printed = capsys.readouterr().out
     assert f"{folder / 'model.tflite'}: {len(binary_file()):,} bytes" in printed
