@@ -137,16 +137,17 @@ CHOICES = {
 }
 
 
-def check_choice(argument: str, value: object, allowed: Iterable[str]) -> None:
+def check_choice(argument: str, value: object, allowed: Iterable[str | None]) -> None:
     """Refuses a value that is none of those allowed.
 
     Args:
         argument: that has the value, for the error.
         value: to check.
-        allowed: names, in the order in which the error lists them.
+        allowed: names, or None, in the order in which the error lists them.
 
     Raises:
         ValueError: the value is none of them.
     """
     if value not in allowed:
-        raise ValueError(f"`{argument}` must be one of {', '.join(allowed)}, got {value!r}.")
+        words = ", ".join(map(str, allowed))
+        raise ValueError(f"`{argument}` must be one of {words}, got {value!r}.")

@@ -2,6 +2,8 @@
 
 from dataclasses import asdict, dataclass, fields
 
+from recu_tf.choices import check_choice
+
 __all__ = ["Trial"]
 
 CHOICES = {
@@ -100,10 +102,7 @@ class Trial:
 
     def __post_init__(self):
         for name, allowed in CHOICES.items():
-            value = getattr(self, name)
-            if value not in allowed:
-                words = ", ".join(map(str, allowed))
-                raise ValueError(f"`{name}` must be one of {words}, got {value!r}.")
+            check_choice(name, getattr(self, name), allowed)
 
     @property
     def needs_teacher(self) -> bool:

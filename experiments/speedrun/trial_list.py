@@ -15,6 +15,13 @@ RATE01 = replace(BATCH64, name="lr0.1", lr=0.1)
 # The number of steps and the rate matter most, so that they come first: each change is compared
 # with the best of them.
 BASE = replace(BATCH64, name="base", lr=0.4)
+# A teacher that is trained in the first of the epochs, so that it costs its share of them.
+TAUGHT_BY_FIRST = {
+    "first_stage": "float",
+    "first_starts": False,
+    "first_teaches": True,
+    "distill_weight": 0.9,
+}
 
 
 def _list_rates() -> list[Trial]:
@@ -79,14 +86,7 @@ def _list_changes(base: Trial) -> list[Trial]:
         change("tau0.99", tau_shape="constant", tau_min=0.99),
         change("tau_linear", tau_shape="linear"),
     ]
-    # A teacher of one epoch, so that it costs its share of the epochs.
-    taught = {
-        "first_stage": "float",
-        "first_epochs": 1,
-        "first_starts": False,
-        "first_teaches": True,
-        "distill_weight": 0.9,
-    }
+    taught = {**TAUGHT_BY_FIRST, "first_epochs": 1}
     starts = [
         change("whitened_stem", whitened_stem=True),
         change("gamma0.5", gamma=0.5),
@@ -105,14 +105,7 @@ def _list_changes(base: Trial) -> list[Trial]:
 def _list_long(base: Trial) -> list[Trial]:
     """What was best in short trials, together and for 20 epochs."""
     long = replace(base, epochs=20, optimizer="nesterov", warm_up=2.0)
-    taught = {
-        "first_stage": "float",
-        "first_epochs": 5,
-        "first_lr": 0.1,
-        "first_starts": False,
-        "first_teaches": True,
-        "distill_weight": 0.9,
-    }
+    taught = {**TAUGHT_BY_FIRST, "first_epochs": 5, "first_lr": 0.1}
     return [
         replace(long, name="long"),
         replace(long, name="long_lr0.2", lr=0.2),
