@@ -8,7 +8,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +32,7 @@ from recu_tf.data.sampling import Sampler
 __all__ = ["measure_input_pipelines"]
 
 CIFAR_IMAGES, CIFAR_BATCH = 50_000, 256
-PHOTOGRAPHS = 256
+PHOTOGRAPHS, PHOTOGRAPH_BATCH = 256, 32
 TURNS = 7
 SHARE_TURNS = 5
 # A batch takes less than the shortest time that processor time can be trusted with.
@@ -42,36 +42,30 @@ OURS, PILLOW = "this project", "Pillow and NumPy"
 ALONE, WITHOUT, WITH = "pipeline alone", "step, same batch again", "step, with the pipeline"
 
 
-def make_cifar_batches(count: int = CIFAR_IMAGES) -> Iterator:
-    """An endless stream of batches of 256, of so many random images instead of CIFAR's."""
+def make_cifar_batches(count: int = CIFAR_IMAGES, epochs: int = 1) -> tf.data.Dataset:
+    """Batches of 256, of so many random images instead of CIFAR's."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (count, 32, 32, 3), dtype=np.uint8)
     labels = rng.integers(0, 10, count)
     cifar10 = data.DATASETS["cifar10"]
-    sampler = Sampler(count, CIFAR_BATCH, epochs=1000, seed=0)
-    return iter(make_training_batches(images, labels, cifar10.normalization, cifar10.flip, sampler))
+    sampler = Sampler(count, CIFAR_BATCH, epochs, seed=0)
+    return make_training_batches(images, labels, cifar10.normalization, cifar10.flip, sampler)
 
 
-def make_cifar_epoch(count: int = CIFAR_IMAGES) -> Callable[[], None]:
-    """A function that takes the batches of an epoch."""
-    batches, steps = make_cifar_batches(count), -(-count // CIFAR_BATCH)
-
-    def epoch() -> None:
-        for _ in range(steps):
-            next(batches)
-
-    return epoch
+def make_photograph_batches(folder: str) -> tf.data.Dataset:
+    """Batches of 32 with ImageNet's augmentation, of all photographs once."""
+    return data.load_training_set("folder", folder).batches(PHOTOGRAPH_BATCH, 1, seed=0)
 
 
-def _read_photographs(folder: str) -> Iterator:
-    training = data.load_training_set("folder", folder)
-    return iter(training.batches(PHOTOGRAPHS, 1000, seed=0))
+def make_epoch(make_batches: Callable[..., tf.data.Dataset], *arguments) -> Callable[[], None]:
+    """A function that takes all batches. It begins anew each time, so that none is made ahead."""
+    batches = make_batches(*arguments)
 
+    def take_all() -> None:
+        for _ in batches:
+            pass
 
-def make_photograph_batch(folder: str) -> Callable[[], object]:
-    """A function that takes a batch of ImageNet's augmentation."""
-    batches = _read_photographs(folder)
-    return lambda: next(batches)
+    return take_all
 
 
 def make_pillow_batch(folder: str) -> Callable[[], object]:
@@ -92,7 +86,7 @@ def compare_shares(turns: int) -> list[Row]:
     model = models.build("resnet20_1w1a", "cifar10")
     loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizers.SGD(0.1, 0.9, l2=5e-4), loss)
-    batches = make_cifar_batches()
+    batches = iter(make_cifar_batches(epochs=1000))
     fixed = next(batches)
     work = {
         WITH: lambda: model.train_on_batch(*next(batches)),
@@ -134,10 +128,10 @@ def measure_input_pipelines(options: BenchmarkOptions, progress: Progress) -> No
             found = _in_images_per_second(milliseconds, images)
             rates.rows.append(compare_turns(name, found, OURS, more_is_better=True))
 
-    compare(f"CIFAR, {cores} cores", CIFAR_IMAGES, {OURS: (make_cifar_epoch, ())})
+    compare(f"CIFAR, {cores} cores", CIFAR_IMAGES, {OURS: (make_epoch, (make_cifar_batches,))})
     with tempfile.TemporaryDirectory() as folder:
         write_photographs(Path(folder) / "train" / "photograph", PHOTOGRAPHS)
-        ours = {OURS: (make_photograph_batch, (folder,))}
+        ours = {OURS: (make_epoch, (make_photograph_batches, folder))}
         compare(f"ImageNet, {cores} cores", PHOTOGRAPHS, ours)
         both = {**ours, PILLOW: (make_pillow_batch, (folder,))}
         first = min(os.sched_getaffinity(0))
