@@ -68,7 +68,7 @@ def _list_changes(base: Trial) -> list[Trial]:
         change("one_cycle", lr_shape="linear", warm_up=1.5),
         change("nesterov", optimizer="nesterov"),
         change("adam", optimizer="adam", lr=0.002, l2=0.0),
-        change("bias_lr8", bias_lr=8.0),
+        change("bias_lr2", bias_lr=2.0),
     ]
     regularization = [
         change("l2_1e-3", l2=1e-3),
@@ -109,6 +109,9 @@ def _list_long(base: Trial) -> list[Trial]:
     return [
         replace(long, name="long"),
         replace(long, name="long_lr0.2", lr=0.2),
+        replace(long, name="long_lr0.1", lr=0.1),
+        replace(long, name="long_lr0.2_box1.5", lr=0.2, slope="box", width=1.5),
+        replace(long, name="long_lr0.2_padding2", lr=0.2, padding=2),
         replace(long, name="long_taught", **taught),
         replace(long, name="long_taught_lr0.2", **taught, lr=0.2),
     ]
