@@ -32,4 +32,5 @@ def _flags(recipe: Recipe) -> str:
     """The options of `recu train` that the recipe stands for."""
     flags = [" ".join(give_option(name, value)) for name, value in recipe.settings.items()]
     stages = [f"({' then '.join(recipe.stages)})"] if recipe.stages else []
-    return " ".join([*flags, *(f"--{name} ..." for name in recipe.needs), *stages])
+    note = [f"({recipe.note})"] if recipe.note else []
+    return " ".join([*flags, *(f"--{name} ..." for name in recipe.needs), *stages, *note])

@@ -103,17 +103,22 @@ def _list_changes(base: Trial) -> list[Trial]:
 
 
 def _list_long(base: Trial) -> list[Trial]:
-    """What was best in short trials, together and for 20 epochs."""
-    long = replace(base, epochs=20, optimizer="nesterov", warm_up=2.0)
+    """For 20 epochs: the rates anew, with Nesterov's momentum, and one change of the best each."""
+    long = replace(base, name="long", epochs=20, optimizer="nesterov", lr=0.1, warm_up=2.0)
     taught = {**TAUGHT_BY_FIRST, "first_epochs": 5, "first_lr": 0.1}
+
+    def change(name: str, **changes: object) -> Trial:
+        return replace(long, name=f"long_{name}", **changes)
+
     return [
-        replace(long, name="long"),
-        replace(long, name="long_lr0.2", lr=0.2),
-        replace(long, name="long_lr0.1", lr=0.1),
-        replace(long, name="long_lr0.2_box1.5", lr=0.2, slope="box", width=1.5),
-        replace(long, name="long_lr0.2_padding2", lr=0.2, padding=2),
-        replace(long, name="long_taught", **taught),
-        replace(long, name="long_taught_lr0.2", **taught, lr=0.2),
+        long,
+        change("lr0.4", lr=0.4),
+        change("lr0.2", lr=0.2),
+        change("lr0.05", lr=0.05),
+        change("padding2", padding=2),
+        change("box1.5", slope="box", width=1.5),
+        change("label_smoothing", label_smoothing=0.1),
+        change("taught", **taught),
     ]
 
 

@@ -4,7 +4,10 @@ from experiments.recipes import RECIPES, give_option
 from recu_tf import models
 from recu_tf.settings import Settings
 
-SINGLE = {name: recipe for name, recipe in RECIPES.items() if "two-stage" not in name}
+FAST = {name: recipe for name, recipe in RECIPES.items() if name.endswith("-fast")}
+SINGLE = {
+    name: recipe for name, recipe in RECIPES.items() if "two-stage" not in name and name not in FAST
+}
 STAGES = [recipe.stages for recipe in RECIPES.values() if recipe.stages]
 
 
@@ -72,6 +75,23 @@ def test_stages_for_imagenet_learn_from_a_teacher():
     assert (first.warm_up, second.warm_up) == (False, True)
     assert all("teacher" in RECIPES[name].needs for name in recipe.stages)
     assert recipe.top_1 == 66.4
+
+
+def test_fast_recipes_differ_in_their_network_alone():
+    common = [{**recipe.settings, "model": None} for recipe in FAST.values()]
+    assert common == [common[0]] * 3
+    tuned, *others = FAST.values()
+    assert tuned.settings["model"] == "resnet20_1w1a"
+    assert not tuned.note
+    assert all("untuned" in recipe.note for recipe in others)
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_fast_recipe_stands_beside_the_published_one_of_its_network(name):
+    published = RECIPES[name.removesuffix("-fast")]
+    fast = make_settings(FAST[name])
+    assert fast.model == published.settings["model"]
+    assert fast.epochs <= published.settings["epochs"] / 3
 
 
 def test_there_is_one_for_each_published_row():

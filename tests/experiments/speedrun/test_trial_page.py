@@ -16,20 +16,43 @@ def results():
         (Trial("base", batch_size=64), 60.0),
         (Trial("wide", slope="box"), 63.25),
         (Trial("long", epochs=20), 80.0),
+        (Trial("long_wide", epochs=20, slope="box"), 79.0),
+        (Trial("longest", epochs=60), 81.0),
     )
     return {trial.name: make_result(trial, top_1) for trial, top_1 in trials}
 
 
-def test_table_has_a_line_for_each_trial_the_best_first(results):
-    lines = trial_page.describe_table(results).splitlines()
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
-    assert [row[0] for row in cells] == ["long", "wide", "base"]
-    assert cells[1] == ["wide", "slope box", "5", "0", "63.2 %", "+3.2", "50.0 %", "2"]
-    # Trials of another length are compared with nothing.
-    assert [row[5] for row in cells] == ["", "+3.2", ""]
+def read_tables(text):
+    rows = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in row] for row in rows]
 
 
-def test_page_keeps_what_stands_around_the_table(results):
+def test_each_length_has_a_table_the_longest_and_the_best_first(results):
+    text = trial_page.describe_tables(results)
+    assert [line for line in text.splitlines() if line.startswith("#")] == [
+        "## 60 epochs",
+        "## 20 epochs",
+        "## 5 epochs",
+    ]
+    assert [row[0] for row in read_tables(text)] == [
+        *("trial", "longest"),
+        *("trial", "long", "long_wide"),
+        *("trial", "wide", "base"),
+    ]
+
+
+def test_trials_are_compared_with_the_base_of_their_length(results):
+    longest, _, long, long_wide, header, wide, base = read_tables(
+        trial_page.describe_tables(results)
+    )[1:]
+    assert header[4] == "against base"
+    assert wide == ["wide", "slope box", "0", "63.2 %", "+3.2", "50.0 %", "2"]
+    assert [row[4] for row in (base, long, long_wide)] == ["", "", "-1.0"]
+    # There is none of 60 epochs.
+    assert len(longest) == len(wide) - 1
+
+
+def test_page_keeps_what_stands_around_the_tables(results):
     page = f"before\n{trial_page.BEGIN}old\n{trial_page.END}after\n"
     filled = trial_page.fill_page(page, results)
     assert filled.startswith("before\n")
@@ -43,8 +66,8 @@ def test_page_keeps_what_stands_around_the_table(results):
 def test_picture_names_the_trials_that_can_be_compared(results, tmp_path):
     trial_page.draw_results(results, tmp_path / "trials.svg")
     text = (tmp_path / "trials.svg").read_text()
-    assert "wide" in text
-    assert "long" not in text
+    assert "long_wide" in text
+    assert "longest" not in text
 
 
 def test_an_average_counts_for_its_trial_and_the_last_weights_are_kept_beside_it():
