@@ -30,6 +30,7 @@ class Trial:
         width: of that shape.
         standardized: whether it sees activations divided by their standard deviation per image.
         inward: whether the hard tanh passes gradients that would lead a clipped value back.
+        leak: share of the gradient that the hard tanh passes where it clips.
         optimizer: "sgd", "nesterov" or "adam".
         lr: highest learning rate.
         lr_shape: "cos" (once per epoch, as published), "cos_step" or "linear" (each step).
@@ -72,6 +73,7 @@ class Trial:
     width: float = 1.0
     standardized: bool = True
     inward: bool = False
+    leak: float = 0.0
     optimizer: str = "sgd"
     lr: float = 0.1
     lr_shape: str = "cos"

@@ -52,6 +52,7 @@ def _list_changes(base: Trial) -> list[Trial]:
     gradients = [
         change("box1.5", slope="box", width=1.5),
         change("inward", inward=True),
+        change("leak0.1", leak=0.1),
         change("box1", slope="box"),
         change("tent2", width=2.0),
         change("power", slope="power", width=1.5),

@@ -28,6 +28,26 @@ class InwardHardTanh(HardTanh):
         return clip(inputs)
 
 
+class LeakyHardTanh(HardTanh):
+    """A hard tanh that passes a share of the gradient where it clips."""
+
+    def __init__(self, leak: float, **kwargs):
+        super().__init__(**kwargs)
+        self.leak = leak
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Clips the inputs to [-1, 1]."""
+
+        @tf.custom_gradient
+        def clip(x):
+            def gradient(upstream):
+                return tf.where(tf.abs(x) < 1, upstream, self.leak * upstream)
+
+            return tf.clip_by_value(x, -1, 1), gradient
+
+        return clip(inputs)
+
+
 def build_network(
     trial: Trial, precision: str = "binary", size: int = 32, num_classes: int = 10
 ) -> tf.keras.Model:
@@ -44,6 +64,8 @@ def build_network(
         config = layer.get_config()
         if isinstance(layer, HardTanh) and trial.inward:
             return InwardHardTanh.from_config(config)
+        if isinstance(layer, HardTanh) and trial.leak:
+            return LeakyHardTanh(trial.leak, **config)
         if isinstance(layer, BinaryConv2D) and layer.input_quantizer is not None:
             copy = BinaryConv2D.from_config(config)
             copy.input_quantizer = SignWithSlope(trial.slope, trial.width, trial.standardized)
