@@ -1,13 +1,14 @@
-"""Models with something wrong, or odd, about them; the names say what. Paddings have a file."""
+"""Models with odd numbers, kernels or operators; the names say what is wrong or odd.
+
+Paddings, inputs and outputs, and the structure of models have files of their own.
+"""
 
 import larq as lq
 import numpy as np
 import tensorflow as tf
-from bad_parts import Apply, K, binary, classifier, normalised
+from bad_parts import SHAPE, Apply, K, binary, classifier
 
 from recu_tf.precision import use_precision
-
-SHAPE = (8, 8, 32)
 
 
 def _behind(layers):
@@ -131,26 +132,6 @@ def double_precision():
         tf.keras.backend.set_floatx("float32")
 
 
-def dynamic_size():
-    return classifier(binary("convolution"), (None, None, 32))
-
-
-def no_pixels():
-    inputs = tf.keras.Input((0, 16, 3))
-    return tf.keras.Model(inputs, Apply(lambda x: tf.reduce_sum(x, [1, 2]))(inputs))
-
-
-def input_with_a_name():
-    inputs = tf.keras.Input(SHAPE, name="image")
-    outputs = K.GlobalAveragePooling2D()(binary("convolution")(inputs))
-    return tf.keras.Model({"image": inputs}, outputs)
-
-
-def fixed_batch():
-    inputs = tf.keras.Input(batch_shape=(4, *SHAPE))
-    return tf.keras.Model(inputs, K.GlobalAveragePooling2D()(binary("convolution")(inputs)))
-
-
 def lambda_layer():
     return _behind(K.Lambda(lambda x: tf.minimum(x, 3.0), name="lambda"))
 
@@ -235,186 +216,6 @@ def max_pool_before_negative_batch_norm_factors_and_a_sum():
     return classifier(layers, SHAPE)
 
 
-def two_inputs():
-    inputs = [tf.keras.Input(SHAPE, name=name) for name in ("left", "right")]
-    x = K.Add()(list(map(binary("convolution"), inputs)))
-    return tf.keras.Model(inputs, K.GlobalAveragePooling2D()(x))
-
-
-def two_outputs():
-    inputs = tf.keras.Input(SHAPE)
-    x = K.GlobalAveragePooling2D()(binary("convolution")(inputs))
-    return tf.keras.Model(inputs, [K.Dense(10)(x), K.Dense(4)(x)])
-
-
-def outputs_with_names():
-    inputs = tf.keras.Input(SHAPE)
-    x = K.GlobalAveragePooling2D()(binary("convolution")(inputs))
-    return tf.keras.Model(inputs, {"classes": K.Dense(10)(x)})
-
-
-def one_size_of_two_is_dynamic():
-    inputs = [tf.keras.Input(SHAPE), tf.keras.Input((None, None, 32), name="large")]
-    x = [K.GlobalAveragePooling2D()(x) for x in map(binary("convolution"), inputs)]
-    return tf.keras.Model(inputs, K.Add()(x))
-
-
-def words_of_text():
-    image = tf.keras.Input(SHAPE)
-    text = tf.keras.Input((1,), dtype="string", name="text")
-    x = K.GlobalAveragePooling2D()(binary("convolution")(image))
-    return tf.keras.Model([image, text], x)
-
-
-def pixels_beside_features():
-    image = tf.keras.Input(SHAPE, dtype="uint8", name="image")
-    features = tf.keras.Input((32,))
-    x = K.GlobalAveragePooling2D()(binary("convolution")(K.Rescaling(1 / 128, -1)(image)))
-    return tf.keras.Model([image, features], K.Add()([x, features]))
-
-
-def outputs_of_no_batch():
-    inputs = tf.keras.Input(SHAPE)
-    x = K.GlobalAveragePooling2D()(binary("convolution")(inputs))
-    return tf.keras.Model(inputs, [x, Apply(tf.reduce_mean, name="mean")(x)])
-
-
-def outputs_of_another_batch():
-    inputs = tf.keras.Input(SHAPE)
-    x = K.GlobalAveragePooling2D()(binary("convolution")(inputs))
-    return tf.keras.Model(inputs, {"classes": x, "channels": tf.reduce_mean(x, axis=0)})
-
-
-def second_output_that_overflows():
-    inputs = tf.keras.Input(SHAPE)
-    x = K.GlobalAveragePooling2D()(binary("convolution")(inputs))
-    exponential = Apply(lambda x: tf.exp(100 * tf.abs(x) + 100), name="second")(x)
-    return tf.keras.Model(inputs, [x, exponential])
-
-
-def no_layers():
-    inputs = tf.keras.Input(SHAPE)
-    return tf.keras.Model(inputs, inputs)
-
-
-def no_binary_layer():
-    return classifier(lambda x: K.ReLU()(K.Conv2D(8, 3)(x)), (8, 8, 3))
-
-
 def ends_in_softmax():
     model = _behind(K.BatchNormalization())
     return tf.keras.Model(model.inputs, K.Softmax()(model.outputs[0]))
-
-
-def images_as_outputs():
-    inputs = tf.keras.Input(SHAPE)
-    return tf.keras.Model(inputs, K.UpSampling2D()(binary("convolution", strides=2)(inputs)))
-
-
-def vectors_as_inputs():
-    inputs = tf.keras.Input((32,))
-    return tf.keras.Model(inputs, K.Dense(10)(inputs))
-
-
-def whole_numbers_as_inputs():
-    inputs = tf.keras.Input(SHAPE, dtype="int32")
-    x = K.GlobalAveragePooling2D()(binary("convolution")(K.Rescaling(0.5, -3)(inputs)))
-    return tf.keras.Model(inputs, K.Dense(10)(x))
-
-
-def pixels_as_inputs():
-    inputs = tf.keras.Input(SHAPE, dtype="uint8")
-    x = K.Rescaling(1 / 128, -1)(inputs)
-    return tf.keras.Model(inputs, K.GlobalAveragePooling2D()(binary("convolution")(x)))
-
-
-def hard_tanh_with_two_readers():
-    def layers(x):
-        x = K.BatchNormalization()(binary("first")(x))
-        x = K.Activation(lq.activations.hard_tanh, name="hard_tanh")(x)
-        return K.Add()([x, K.BatchNormalization()(binary("second")(x))])
-
-    return classifier(layers, SHAPE)
-
-
-def convolution_called_twice():
-    def layers(x):
-        convolution = binary("convolution")
-        return convolution(K.BatchNormalization()(convolution(x)))
-
-    return classifier(layers, SHAPE)
-
-
-def _block(name):
-    inputs = tf.keras.Input(SHAPE)
-    x = K.Activation(lq.activations.hard_tanh, name="hard_tanh")(inputs)
-    x = K.BatchNormalization(name="norm")(binary("convolution")(x))
-    return tf.keras.Model(inputs, x, name=name)
-
-
-def nested_models_whose_layers_have_the_same_names():
-    first, second = _block("one"), _block("other")
-    return classifier(lambda x: second(first(x)), SHAPE)
-
-
-def nested_model_called_twice():
-    block = _block("block")
-    return classifier(lambda x: block(block(x)), SHAPE)
-
-
-def deep_and_narrow():
-    """Whatever sign turns in the first of its layers turns others in all behind it."""
-
-    def layers(x):
-        for number in range(12):
-            y = K.BatchNormalization()(binary(f"convolution{number}")(x))
-            x = K.Add()([x, y])
-        return x
-
-    return classifier(layers, SHAPE)
-
-
-class Subclassed(tf.keras.Model):
-    """A model that only its code knows."""
-
-    def __init__(self):
-        super().__init__()
-        self.convolution = binary("convolution")
-        self.norm = K.BatchNormalization()
-        self.pool = K.GlobalAveragePooling2D()
-
-    def call(self, inputs):
-        return self.pool(self.norm(self.convolution(inputs)))
-
-
-def subclassed_model():
-    model = Subclassed()
-    model(np.zeros((1, *SHAPE), np.float32))
-    return normalised(model)
-
-
-def subclassed_model_never_called():
-    return Subclassed()
-
-
-def subclassed_model_between_input_and_output():
-    inputs = tf.keras.Input(SHAPE)
-    return normalised(tf.keras.Model(inputs, Subclassed()(inputs)))
-
-
-def sequential_model():
-    return normalised(
-        tf.keras.Sequential(
-            [
-                tf.keras.Input(SHAPE),
-                binary("convolution"),
-                K.MaxPool2D(),
-                K.BatchNormalization(),
-                K.GlobalAveragePooling2D(),
-            ]
-        )
-    )
-
-
-def sequential_model_never_built():
-    return tf.keras.Sequential([binary("convolution"), K.GlobalAveragePooling2D()])

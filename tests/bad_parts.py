@@ -5,6 +5,8 @@ import numpy as np
 import tensorflow as tf
 
 K = tf.keras.layers
+# Of most inputs.
+SHAPE = (8, 8, 32)
 
 
 class Apply(K.Layer):

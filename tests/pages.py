@@ -1,5 +1,6 @@
 """Reads the HTML pages of the reports, and opens them in a real browser."""
 
+import html
 import json
 import re
 import subprocess
@@ -142,3 +143,8 @@ def contrast(colour, other):
 
     darker, lighter = sorted((luminance(colour), luminance(other)))
     return (lighter + 0.05) / (darker + 0.05)
+
+
+def charts_of(source):
+    """The numbers beside the drawings of a page or a chart."""
+    return [json.loads(html.unescape(text)) for text in re.findall('data-chart="(.*?)"', source)]

@@ -1,8 +1,10 @@
 import re
 from pathlib import Path
 
+import bad_inputs_and_outputs
 import bad_models
 import bad_paddings
+import bad_structures
 import larq_compute_engine as lce
 import numpy as np
 import pytest
@@ -133,7 +135,7 @@ def cases():
     """The functions of bad models, by name."""
     return {
         name: thing
-        for module in (bad_models, bad_paddings)
+        for module in (bad_models, bad_inputs_and_outputs, bad_structures, bad_paddings)
         for name, thing in vars(module).items()
         if getattr(thing, "__module__", "") == module.__name__
         and not isinstance(thing, type)

@@ -1,105 +1,32 @@
-import base64
-import html
 import json
-import math
 import os
 import re
-import shutil
-from dataclasses import replace
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from conftest import few_digits, tiny_resnet
-from pages import Page, contrast, measured, opened
+from pages import Page, charts_of
+from reported_runs import (
+    IMAGES,
+    LAYERS,
+    change_config,
+    copy_run,
+    line,
+    load_models_once,
+    write_lines,
+)
 
 from experiments import cli
-from experiments.report import charts, maps, report, tables
+from experiments.report import report, tables
 from experiments.report import run_data as report_contents
-from recu_tf import data, evaluation, larq_summary, metrics, networks, runs, training
-from recu_tf.runs import run as run_module
-from recu_tf.settings import Settings
-
-LAYERS = ["layer1.0.conv1", "layer1.0.conv2"]
-IMAGES = 10
-
-
-def line(epoch, **more):
-    """A line of metrics.jsonl, with diagnostics that depend on the epoch."""
-    values = dict.fromkeys(metrics.METRICS, 0.5 / (epoch + 1))
-    return {
-        "epoch": epoch,
-        "loss": 2 / (epoch + 1),
-        "val_loss": 2.2 / (epoch + 1),
-        "accuracy": 0.2 * epoch,
-        "val_accuracy": 0.19 * epoch,
-        "lr": 0.1,
-        "tau": 0.9,
-        "seconds": 1.5,
-        **values,
-        "layers": {
-            name: {metric: value / (at + 1) for metric, value in values.items()}
-            for at, name in enumerate(LAYERS)
-        },
-        **more,
-    }
-
-
-def write_lines(run, *lines):
-    texts = [text if isinstance(text, str) else json.dumps(text) for text in lines]
-    (run.path / "metrics.jsonl").write_text("\n".join(texts) + "\n")
-
-
-def change_config(run, **settings):
-    config = json.loads((run.path / "config.json").read_text())
-    config["settings"].update(settings)
-    (run.path / "config.json").write_text(json.dumps(config))
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A small network trained on a few digits."""
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        few_digits(monkeypatch, test=IMAGES, build=tiny_resnet)
-        settings = Settings(
-            model="resnet20_1w1a",
-            dataset="digits",
-            epochs=1,
-            batch_size=24,
-            batch_size_test=5,
-            lr=0.01,
-        )
-        return training.train(settings, tmp_path_factory.mktemp("trained") / "run").path
-
-
-@pytest.fixture(scope="module")
-def loaded():
-    return {}
+from recu_tf import data, evaluation, larq_summary, metrics, networks, runs
 
 
 @pytest.fixture
-def run(trained, loaded, monkeypatch, tmp_path):
-    """A copy of it, with diagnostics of five epochs."""
-    few_digits(monkeypatch, test=IMAGES, build=tiny_resnet)
-    load = run_module.load_keras
-
-    def load_once(path):
-        # What is loaded is never changed here, and loading takes most of a report's time.
-        content = path.read_bytes()
-        if content not in loaded:
-            loaded[content] = load(path)
-        return loaded[content]
-
-    monkeypatch.setattr(run_module, "load_keras", load_once)
-    return copy(trained, tmp_path / "run")
-
-
-def copy(trained, path):
-    shutil.copytree(trained, path)
-    run = runs.Run.open(path)
-    change_config(run, epochs=5)
-    write_lines(run, *(line(epoch) for epoch in range(5)))
-    return runs.Run.open(path)
+def run(finished_training, monkeypatch, tmp_path):
+    few_digits(monkeypatch, build=tiny_resnet)
+    load_models_once(monkeypatch)
+    return copy_run(finished_training.run, tmp_path / "run")
 
 
 def test_page_shows_all_there_is_of_a_run(run):
@@ -133,11 +60,6 @@ def test_page_needs_nothing_from_outside(run):
     assert all(link.startswith(("#", "data:")) for link in links)
     assert not re.findall(r"url\((?!#)|xlink:href=\"(?!#|data:)", page.source)
     assert "@import" not in page.source
-
-
-def charts_of(source):
-    """The numbers beside the drawings of a page or a chart."""
-    return [json.loads(html.unescape(text)) for text in re.findall('data-chart="(.*?)"', source)]
 
 
 def test_numbers_of_each_chart_stand_beside_its_drawing(run):
@@ -188,8 +110,10 @@ def test_weights_are_those_of_the_best_model(run):
 
 
 @pytest.mark.slow
-def test_several_runs_are_laid_over_each_other_and_their_differences_marked(run, trained, tmp_path):
-    other = copy(trained, tmp_path / "other")
+def test_several_runs_are_laid_over_each_other_and_their_differences_marked(
+    run, finished_training, tmp_path
+):
+    other = copy_run(finished_training.run, tmp_path / "other")
     change_config(other, lr=0.02)
     out = tmp_path / "both.html"
     assert report([run.path, other.path], out) == out
@@ -205,16 +129,16 @@ def test_several_runs_are_laid_over_each_other_and_their_differences_marked(run,
     assert page.text.count("Layers of run, other; those without weights are left out") == 1
 
 
-def test_runs_of_the_same_name_have_their_paths_for_names(run, trained, tmp_path):
-    other = copy(trained, tmp_path / "again" / "run")
+def test_runs_of_the_same_name_have_their_paths_for_names(run, finished_training, tmp_path):
+    other = copy_run(finished_training.run, tmp_path / "again" / "run")
     report([run.path, other.path], tmp_path / "page.html")
     header = re.search("Setting</th>(.*?)</tr>", (tmp_path / "page.html").read_text())[1]
     assert re.findall(">([^<]+)</th>", header) == [str(run.path), str(other.path)]
 
 
-def test_runs_of_several_seeds_are_one_line(run, trained, tmp_path):
+def test_runs_of_several_seeds_are_one_line(run, finished_training, tmp_path):
     for seed in (0, 1):
-        member = copy(trained, tmp_path / "seeds" / f"seed{seed}")
+        member = copy_run(finished_training.run, tmp_path / "seeds" / f"seed{seed}")
         change_config(member, seed=seed)
         write_lines(member, *(line(epoch, val_loss=1.0 + seed) for epoch in range(5)))
     page = Page(report([tmp_path / "seeds", run.path]))
@@ -231,112 +155,6 @@ def test_runs_of_several_seeds_are_one_line(run, trained, tmp_path):
     assert "deviation" not in loss["series"][3]
     assert "seeds (2 seeds)" in page.text
     assert f"of {2 * IMAGES} right" in page.text
-
-
-def remove_metrics(run, monkeypatch):
-    (run.path / "metrics.jsonl").unlink()
-
-
-def cut_the_last_line(run, monkeypatch):
-    write_lines(run, line(0), line(1), json.dumps(line(2))[:40])
-
-
-def write_no_diagnostics(run, monkeypatch):
-    plain = [
-        {k: v for k, v in line(e).items() if k not in ("layers", *metrics.METRICS)} for e in (0, 4)
-    ]
-    write_lines(run, *plain)
-
-
-def write_rubbish(run, monkeypatch):
-    write_lines(
-        run,
-        "[]",
-        '{"epoch": 1e300}',
-        line(0, val_loss="high", loss=math.nan, layers=[1], tau=None, seconds=True),
-        line(4, layers={LAYERS[0]: 3, LAYERS[1]: {"dead_weights": math.inf}}, lr=-math.inf),
-    )
-
-
-def damage_best(run, monkeypatch):
-    run.model_path("best").write_bytes(b"PK")
-
-
-def remove_models(run, monkeypatch):
-    for which in runs.WHICH:
-        run.model_path(which).unlink()
-
-
-def make_imported(run, monkeypatch):
-    remove_metrics(run, monkeypatch)
-    config = {**run.config, "imported": {"file": "model.pth.tar", "epoch": 7}}
-    (run.path / "config.json").write_text(json.dumps(config))
-
-
-def lose_the_images(run, monkeypatch):
-    def read(split, data_path):
-        raise FileNotFoundError("nothing lies in /data")
-
-    digits = replace(data.DATASETS["digits"], read=read)
-    monkeypatch.setitem(data.DATASETS, "digits", digits)
-
-
-def damage_settings(run, monkeypatch):
-    config = {**run.config, "settings": None}
-    (run.path / "config.json").write_text(json.dumps(config))
-
-
-ALL = {"curves", "layers", "weights", "memory", "confusion", "settings"}
-
-
-@pytest.mark.parametrize(
-    ("harm", "lost", "note"),
-    [
-        (remove_metrics, {"curves", "layers"}, "There is no metrics.jsonl"),
-        (
-            cut_the_last_line,
-            set(),
-            r"has 1 line that cannot be read[\s\S]*The training has not ended: 2 of 5 epochs\.",
-        ),
-        (write_no_diagnostics, {"layers"}, "There are no diagnostics of the layers"),
-        (write_rubbish, {"layers"}, "has 2 lines that cannot be read"),
-        pytest.param(
-            damage_best,
-            set(),
-            r"Shown of the last model instead of the best: .*best\.keras is damaged",
-            marks=pytest.mark.slow,
-        ),
-        (remove_models, {"weights", "memory", "confusion"}, "No weights, memory and confusion"),
-        (make_imported, {"curves", "layers"}, "Imported from a checkpoint: it has no training"),
-        pytest.param(
-            lose_the_images,
-            {"confusion"},
-            "the test images cannot be read: nothing lies in /data",
-            marks=pytest.mark.slow,
-        ),
-        (damage_settings, {"confusion"}, "cannot be read: `settings` in .*config.json"),
-    ],
-)
-def test_missing_files_are_noted_and_the_rest_is_shown(harm, lost, note, run, monkeypatch):
-    harm(run, monkeypatch)
-    page = Page(report([run.path]))
-    assert set(page.sections) == ALL - lost
-    assert re.search(note, page.text)
-    assert not re.search(r"\b(nan|inf)\b", re.sub('base64,[^"]*', "", page.source))
-
-
-def test_of_an_epoch_trained_twice_the_later_line_counts(run):
-    write_lines(run, line(0), line(1, lr=1.0), line(1, lr=0.5), line(2))
-    contents = report_contents.read(run, "run")
-    assert contents.values("lr") == [(1, 0.1), (2, 0.5), (3, 0.1)]
-
-
-def test_epochs_without_a_line_or_without_layers_are_left_blank(run):
-    write_lines(run, line(1), line(3), line(4, layers={}))
-    contents = report_contents.read(run, "run")
-    values = contents.layer_values("dead_weights")[LAYERS[0]]
-    np.testing.assert_array_equal(values, [0.25, np.nan, 0.125, np.nan])
-    assert "nan" not in Page(report([run.path])).text
 
 
 def test_names_from_files_cannot_become_html(run, tmp_path):
@@ -368,164 +186,11 @@ def test_many_classes_are_shown_as_the_pairs_most_often_confused():
     ]
 
 
-def texts_of(svg):
-    return re.findall(r"<text [^>]*>([^<]*)</text>", svg)
-
-
-def markers_of(svg):
-    """x, y and what the tooltip says of each marker of a chart's lines."""
-    found = re.findall(r'<use [^>]*x="([^"]*)" y="([^"]*)"[^>]*><title>([^<]*)</title>', svg)
-    return [(float(x), float(y), text) for x, y, text in found]
-
-
-def lines_of(svg):
-    """Run, offset (modulo the period) and dashes of each line of a run, from the bottom up."""
-    found = re.findall(
-        r'<path d="[^"]*" style="fill: none; ([^"]*stroke: var\(--run\d\)[^"]*)"', svg
-    )
-    lines = []
-    for style in found:
-        dashes = re.search(r"stroke-dasharray: ?([\d.]+), ?([\d.]+)", style)
-        offset = re.search(r"stroke-dashoffset: ?(-?[\d.]+)", style)
-        lines.append(
-            (
-                int(re.search(r"--run(\d)", style)[1]),
-                *((float(offset[1]), *map(float, dashes.groups())) if dashes else ()),
-            )
-        )
-    return lines
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "expected"),
-    [
-        (0, 1, ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]),
-        (-12, 12, ["-10", "-5", "0", "5", "10"]),
-        (0.99994, 1.0, ["0.99994", "0.99996", "0.99998", "1.00000"]),
-        (3, 2004, ["0", "500", "1000", "1500", "2000"]),
-        (0, 3e-5, ["0.00000", "0.00001", "0.00002", "0.00003"]),
-    ],
-)
-def test_ticks_are_round_and_written_as_exactly_as_needed(low, high, expected):
-    points = [(1, low), (2, high)]
-    chart = charts.draw_lines("Loss", "", [charts.Series("a", 1, points)])
-    texts = texts_of(chart)
-    assert texts[: texts.index("epoch")] == ["1", "2"]
-    assert texts[texts.index("epoch") + 1 : -1] == expected
-    assert texts[-1] == "Loss"
-
-
-def test_line_has_a_gap_where_a_number_is_missing():
-    points = [(1, 0.5), (2, None), (3, 0.7), (4, 0.8)]
-    chart = charts.draw_lines("Loss", "", [charts.Series("a", 1, points)])
-    path = re.search(r'<path d="([^"]*)" style="fill: none; stroke: var\(--run1\)', chart)[1]
-    assert path.count("L") == 1
-    assert [text for *_, text in markers_of(chart)] == [
-        "a, epoch 1: 0.5",
-        "a, epoch 3: 0.7",
-        "a, epoch 4: 0.8",
-    ]
-
-
-@pytest.mark.parametrize("values", [[3.0], [0.0], [2.0, 2.0], [-1.0, 1e9]])
-def test_any_numbers_make_a_chart_inside_its_frame(values):
-    points = [(at + 1, value) for at, value in enumerate(values)]
-    chart = charts.draw_lines("Loss", "", [charts.Series("a", 1, points)], zero=True)
-    assert len(markers_of(chart)) == len(values)
-    width, height = map(float, re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', chart).groups())
-    for x, y, _ in markers_of(chart):
-        assert 0.15 * width <= x <= 0.98 * width
-        assert 0.12 * height <= y <= 0.84 * height
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "expected"),
-    [
-        (0.99996, 0.99997, (0.99, 1.0)),
-        (0.5, 0.5, (0.495, 0.505)),
-        (0.001, 0.001, (0.0, 0.01)),
-        (0.2, 0.9, (0.2, 0.9)),
-    ],
-)
-def test_range_is_widened_within_its_bounds(low, high, expected):
-    assert charts.widen(low, high, least=0.01, bounds=(0, 1)) == pytest.approx(expected)
-
-
-def test_noise_does_not_fill_the_height_of_a_chart(run):
-    noise = {name: {"sign_entropy": 0.99997} for name in LAYERS}
-    values = [0.99996 + 1e-6 * epoch for epoch in range(5)]
-    write_lines(
-        run, *(line(at, sign_entropy=value, layers=noise) for at, value in enumerate(values))
-    )
-    source = Page(report([run.path])).source
-    chart = re.search(r'<svg [^>]*aria-label="Entropy of the signs \(.*?</svg>', source, re.DOTALL)[
-        0
-    ]
-    heights = [y for _, y, _ in markers_of(chart)]
-    assert len(heights) == 5
-    assert max(heights) - min(heights) < 1
-    assert "0.990" in texts_of(chart)
-    # The colours of the layers span the same.
-    assert "0.990<i></i>0.995" in source
-
-
-def test_lines_that_lie_on_each_other_alternate_their_colours():
-    points = [(epoch, 1 / epoch) for epoch in range(1, 6)]
-    others = [(epoch, 0.9 - 0.1 * epoch) for epoch in range(1, 6)]
-    series = [
-        charts.Series("first", 1, points[:4]),
-        charts.Series("longer", 2, points),
-        charts.Series("same", 3, points[:4]),
-        charts.Series("other", 4, others),
-        charts.Series("training of first", 1, others, dashed=True),
-        charts.Series("training of same", 3, others, dashed=True),
-    ]
-    chart = charts.draw_lines("Loss", "", series)
-    # Longest first, whole; of the others every third dash, each beside the one before.
-    assert lines_of(chart) == [
-        (2,),
-        (4,),
-        (1, 0, 4, 3),
-        (1, 16, 8, 16),
-        (3, 7, 4, 10),
-        (3, 8, 8, 16),
-    ]
-    # The markers lie on each other like rings.
-    radii = {}
-    for name, definition in re.findall(r'<path id="(\w+)" d="([^"]*)"', chart):
-        for text in re.findall(rf'"#{name}"[^>]*><title>([\w ]+), epoch 1:', chart):
-            radii[text] = max(map(float, re.findall(r"-?[\d.]+", definition)))
-    assert radii["longer"] > radii["first"] > radii["same"] == radii["other"]
-
-
-@pytest.mark.slow
-def test_histograms_of_the_same_weights_alternate_their_colours(run, trained, tmp_path):
-    other = copy(trained, tmp_path / "other")
-    source = Page(report([run.path, other.path])).source
-    drawn = re.findall(r'<svg [^>]*class="histogram".*?</svg>', source, re.DOTALL)
-    assert len(drawn) == len(LAYERS)
-    for histogram in drawn:
-        # The weights and both thresholds of each run.
-        first, second = [(1,), (1, 0, 3, 2), (1, 0, 3, 2)], [(2, 8, 8, 8), *[(2, 5, 3, 7)] * 2]
-        assert lines_of(histogram) == [*first, *second]
-
-
 def test_durations_are_in_units_that_suit_them(run):
     write_lines(run, line(0, seconds=70.2), line(1, seconds=68.0))
     text = Page(report([run.path])).text
     assert "1 min 9 s" in text
     assert "2 min 18 s" in text
-
-
-def test_heatmap_has_a_pixel_for_each_layer_and_epoch():
-    values = np.array([[0.0, 1.0, np.nan], [0.5, 0.25, 0.75]])
-    drawn = maps.draw_heatmap("Dead", ["a", "b"], values, first=1, low=0.0, high=1.0)
-    picture = tf.io.decode_png(base64.b64decode(re.search('base64,([^"]*)"', drawn)[1])).numpy()
-    assert picture.shape == (2, 3, 4)
-    assert picture[0, 0].tolist() == [68, 1, 84, 255]
-    assert picture[0, 1].tolist() == [253, 231, 36, 255]
-    assert picture[0, 2, 3] == 0
-    assert picture[1, 0].tolist() == [32, 144, 140, 255]
 
 
 @pytest.mark.parametrize(
@@ -565,48 +230,3 @@ def test_command_writes_the_page_and_says_where(run, tmp_path, capsys):
     assert cli.main(["report", str(run.path), "--out", str(out)]) == 0
     assert capsys.readouterr().out == f"Wrote {out}\n"
     assert "</html>" in out.read_text()
-
-
-# In a real browser.
-
-
-@pytest.fixture(scope="module")
-def page_of_two(trained, tmp_path_factory):
-    directory = tmp_path_factory.mktemp("two")
-    names = ("run", "a-run-with-a-rather-long-name-that-has-to-break-somewhere")
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        few_digits(monkeypatch, test=IMAGES, build=tiny_resnet)
-        paths = [copy(trained, directory / name).path for name in names]
-        return report(paths, directory / "both.html")
-
-
-def test_browser_finds_nothing_wrong_with_the_page(browser, page_of_two):
-    console, dom = opened(browser, page_of_two)
-    assert console == []
-    assert dom.count("<svg") == page_of_two.read_text("utf-8").count("<svg")
-    broken = page_of_two.with_name("broken.html")
-    broken.write_text(page_of_two.read_text("utf-8").replace("</body>", "<script>x()</script>"))
-    console, _ = opened(browser, broken)
-    assert console  # the page's own policy refuses the script
-
-
-@pytest.mark.parametrize(
-    ("width", "dark", "scripts"),
-    [(1280, False, True), (1280, True, True), (500, False, True), (1280, False, False)],
-)
-def test_page_fits_the_window_and_can_be_read(browser, page_of_two, width, dark, scripts):
-    found = measured(browser, page_of_two, scripts=scripts, width=width, dark=dark)
-    assert found["window"] == width
-    assert found["page"] <= width
-    charts = 8 + 2 * len(metrics.METRICS) + len(LAYERS)
-    assert found["plots"] == (charts if scripts else 0)
-    if scripts:
-        assert re.fullmatch(r"epoch 3(.*, (training|test)0\.(6667|7333)){4}", found["values"])
-    assert all(min(size) > 0 for size in found["sizes"])
-    assert found["outside"] == []
-    assert found["overlapping"] == []
-    assert contrast(found["ink"], found["paper"]) > 7
-    # WCAG asks for 3 where a shape has to be distinct from its background.
-    assert min(contrast(colour, found["paper"]) for colour in found["runs"]) > 3
-    lightness = int(re.search(r"\d+", found["paper"])[0])
-    assert (lightness < 60) if dark else (lightness > 200)

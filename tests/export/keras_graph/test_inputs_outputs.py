@@ -5,7 +5,7 @@ import larq_compute_engine as lce
 import numpy as np
 import pytest
 import tensorflow as tf
-from bad_models import two_inputs
+from bad_inputs_and_outputs import two_inputs
 from bad_parts import K
 from several_ends import assert_all_close, detection, given, image_and_features, segmentation
 
