@@ -23,16 +23,24 @@ def assert_same_bits(got, wanted, case):
 
 def check(case, backends=BACKENDS, num_threads=1, numbers=None):
     """Compares one operator with NumPy, and with the engine where that runs it."""
-    numbers = numbers or draw_numbers(case)
-    flatbuffer, wanted = build_file((case, numbers)), compute_rounded(case, numbers)
-    for backend in backends:
-        (got,) = run_delegate(
-            flatbuffer, numbers["images"], backend=backend, num_threads=num_threads
-        )
-        assert_same_bits(got, wanted, (backend, case))
-    if runs_in_engine(case):
-        (of_engine,) = run_engine(flatbuffer, numbers["images"])
-        assert_same_bits(wanted, of_engine, case)
+    drawn = numbers or draw_numbers(case)
+    check_in_one_file([(case, drawn)], backends, num_threads, with_engine=runs_in_engine(case))
+
+
+def check_in_one_file(cases, backends, num_threads, *, with_engine):
+    """Compares operators with NumPy and with the engine; `cases` are pairs of case and numbers."""
+    flatbuffer = build_file(*cases)
+    images = [numbers["images"] for _, numbers in cases]
+    wanted = [compute_rounded(*case) for case in cases]
+    found = {
+        backend: run_delegate(flatbuffer, *images, backend=backend, num_threads=num_threads)
+        for backend in backends
+    }
+    if with_engine:
+        found["the engine"] = run_engine(flatbuffer, *images)
+    for name, outputs in found.items():
+        for (case, _), got, expected in zip(cases, outputs, wanted, strict=True):
+            assert_same_bits(got, expected, (name, case))
 
 
 def runs_in_engine(case):
@@ -51,11 +59,28 @@ def test_operators_have_the_bits_of_numpy_and_of_the_engine(name):
         check(case, num_threads=1 + number % 2)
 
 
+# In a file, which takes less time than as many files of one operator.
+CASES_IN_A_FILE = 40
+
+
+def split_into_files(cases):
+    """Files of cases that the engine runs and of such that it does not, and which of the two."""
+    cases = sorted(cases, key=runs_in_engine)
+    for with_engine, group in itertools.groupby(cases, runs_in_engine):
+        while part := list(itertools.islice(group, CASES_IN_A_FILE)):
+            yield with_engine, part
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sweep.SWEEPS)
 def test_operators_have_the_bits_of_numpy_and_of_the_engine_in_all_sizes(name):
-    for number, case in enumerate(sample(name, 1)):
-        check(case, [BACKENDS[number % len(BACKENDS)]], 1 + number % 3)
+    # Every combination of a backend and a number of threads, of neighbouring cases different ones.
+    ways = list(itertools.product(BACKENDS, (1, 2, 3)))
+    for number, (backend, num_threads) in enumerate(ways):
+        cases = itertools.islice(sample(name, 1), number, None, len(ways))
+        for with_engine, part in split_into_files(cases):
+            drawn = [(case, draw_numbers(case)) for case in part]
+            check_in_one_file(drawn, [backend], num_threads, with_engine=with_engine)
 
 
 def test_signs_of_all_types_have_the_bits_of_the_engine():

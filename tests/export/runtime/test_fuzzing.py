@@ -14,7 +14,7 @@ from export.tflite import flatbuffer
 
 SANITIZERS = (
     # Threads share everything, however small.
-    *("-DRECU_LEAST_COST=0.001", "-O1", "-g", "-fno-omit-frame-pointer"),
+    *("-DRECU_LEAST_COST=0.001", "-O1", "-g1", "-fno-omit-frame-pointer"),
     *("-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-recover=all"),
 )
 
