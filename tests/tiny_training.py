@@ -1,4 +1,4 @@
-"""`recu` on a few digits and a small network, as a process that tests can kill.
+"""`recu` on a few digits and a tiny network, as a process that tests can kill.
 
 python tests/tiny_training.py [--die-in-checkpoint N] ARGUMENTS OF recu
 """
@@ -12,7 +12,7 @@ from experiments import cli
 from experiments.quiet import quiet_standard_error
 
 with quiet_standard_error():
-    from conftest import few_digits
+    from conftest import few_digits, tiny_resnet
 
     from recu_tf.runs import checkpoints
     from recu_tf.training import loop
@@ -55,7 +55,7 @@ def print_digest_of_weights() -> None:
 
 
 if __name__ == "__main__":
-    few_digits(_Table, train=50)
+    few_digits(_Table, train=50, build=tiny_resnet)
     print_digest_of_weights()
     arguments = sys.argv[1:]
     if arguments[0] == "--die-in-checkpoint":

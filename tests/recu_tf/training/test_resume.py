@@ -18,6 +18,8 @@ from recu_tf import runs
 from recu_tf.runs import checkpoints
 
 EPOCHS = 40
+# Of two processes that train together: each is killed three epochs after it has begun or resumed.
+EPOCHS_OF_TWO = 16
 ARGUMENTS = f"--model resnet20_1w1a --dataset digits --epochs {EPOCHS} -b 10 -bt 5 --lr 0.02 -p 1"
 SCRIPT = Path(__file__).parents[2] / "tiny_training.py"
 # Nothing but the project's own lines may reach standard error.
@@ -144,7 +146,7 @@ def start_two(directory):
     return [
         start(
             directory,
-            more=("--strategy", "multiworker"),
+            more=("--strategy", "multiworker", "--epochs", str(EPOCHS_OF_TWO)),
             environment={
                 "TF_CONFIG": json.dumps(
                     {"cluster": cluster, "task": {"type": "worker", "index": index}}
@@ -177,7 +179,8 @@ def test_when_a_process_is_killed_the_other_ends_and_both_resume_with_identical_
         assert epoch >= begun + 2
     outputs = [finish(process)[0] for process in start_two(tmp_path / "run")]
     assert find_digest(outputs[0]) == find_digest(outputs[1])
-    assert f"Epoch {epoch + 1}/{EPOCHS}" in outputs[0]
-    assert f"Epoch {epoch}/{EPOCHS}" not in outputs[0]
+    assert f"Epoch {epoch + 1}/{EPOCHS_OF_TWO}" in outputs[0]
+    assert f"Epoch {epoch}/{EPOCHS_OF_TWO}" not in outputs[0]
     assert "Epoch" not in outputs[1]  # only the chief prints and writes
-    assert [line["epoch"] for line in runs.Run.open(tmp_path / "run").metrics()] == [*range(EPOCHS)]
+    lines = runs.Run.open(tmp_path / "run").metrics()
+    assert [line["epoch"] for line in lines] == [*range(EPOCHS_OF_TWO)]
