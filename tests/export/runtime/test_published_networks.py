@@ -9,6 +9,7 @@ from networks import with_random_statistics
 
 import export
 from export import runtime
+from export.keras_graph.binary_layers import get_latent_kernel, is_binary_convolution
 from recu_tf import models
 
 need_delegate()
@@ -42,6 +43,17 @@ def test_int8_network_has_the_bits_of_the_engine():
     check_bits(flatbuffer)
 
 
+def check_size(flatbuffer, model):
+    """Fails unless a file has a bit for each binary weight, and four bytes for any other."""
+    audited = export.audit(flatbuffer, model)
+    convolutions = [layer for layer in model.submodules if is_binary_convolution(layer)]
+    assert audited.passed
+    assert audited.binary == len(audited.expected) == len(convolutions) > 0
+    bits = sum(get_latent_kernel(layer).size for layer in convolutions)
+    others = model.count_params() - bits
+    assert len(flatbuffer) <= 1.03 * (bits / 8 + 4 * others) + 20_000
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "dataset"),
@@ -50,13 +62,17 @@ def test_int8_network_has_the_bits_of_the_engine():
         *((name, "imagenet") for name in models.IMAGENET_NETWORKS),
     ],
 )
-def test_published_networks_have_the_bits_of_the_engine(name, dataset):
+def test_published_networks_are_binary_and_small_and_have_the_bits_of_the_engine(name, dataset):
     size = 32 if dataset == "cifar10" else 224
     model = with_random_statistics(
         models.build(name, dataset, num_classes=10, input_shape=(size, size, 3))
     )
-    rewritten, _ = export.rewrite(export.float32_model(model), draw(4, size, size, 3))
+    rewritten, steps = export.rewrite(export.float32_model(model), draw(4, size, size, 3))
+    assert all(step.kept for step in steps)
+    # The factors of their batch norms are small enough.
+    assert "keep large factors out of binary convolutions" not in {step.name for step in steps}
     flatbuffer = export.convert(rewritten)
+    check_size(flatbuffer, model)
     check_bits(flatbuffer)
     check_outputs(flatbuffer, model)
     assert count_parts(flatbuffer) == (1 if dataset == "cifar10" else PARTS[name])
