@@ -231,6 +231,19 @@ def finished_training(settings, tmp_path_factory):
 
 
 @pytest.fixture
+def few_measurements(monkeypatch):
+    """Has exports measure twice and int8 see two images, where neither number is looked at.
+
+    Networks of the size of ResNet-20 take seconds for more of them, in the slower backends.
+    """
+    from export import exporter
+    from export.conversion import baselines
+
+    monkeypatch.setattr(exporter, "REPEATS", 2)
+    monkeypatch.setattr(baselines, "MOST_IMAGES", 2)
+
+
+@pytest.fixture
 def finished_copy(finished_training, tmp_path):
     """A copy of its run, which a test may change."""
     shutil.copytree(finished_training.run.path, tmp_path / "run")

@@ -28,6 +28,7 @@ OWN_MODEL = (TREE / "recu_tf" / "YOUR_OWN_MODEL.md").read_text("utf-8")
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_measurements")
 def test_example_model_is_exported_as_good_as_it_was_trained(tmp_path, monkeypatch, capsys):
     """As a user sees it: by the program in the exported folder, given image files."""
     names = {"export": export}

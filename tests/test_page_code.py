@@ -82,6 +82,7 @@ def test_no_page_has_python_that_no_test_runs():
 @pytest.mark.parametrize(
     "page", [page if page in FAST else pytest.param(page, marks=pytest.mark.slow) for page in RUN]
 )
+@pytest.mark.usefixtures("few_measurements")
 def test_python_on_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     if RUN[page]:

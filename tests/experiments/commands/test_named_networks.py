@@ -45,6 +45,7 @@ def test_evaluation_takes_the_images_of_a_data_set(weights, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_measurements")
 def test_untrained_network_is_exported_into_the_working_directory(tmp_path, capsys):
     flags = ["--no-check_accuracy", "--dataset", "digits"]
     assert cli.main(["export", "resnet20_1w1a", *flags]) == 0
@@ -56,6 +57,7 @@ def test_untrained_network_is_exported_into_the_working_directory(tmp_path, caps
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_measurements")
 def test_name_is_measured_as_binary_file_and_baselines():
     files = benchmark_files.find_files(["resnet20_1w1a"])
     assert [file.name for file in files] == [

@@ -35,6 +35,7 @@ def test_summary_lists_the_layers(capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_measurements")
 def test_export_is_verified_and_can_be_verified_again(tmp_path, capsys):
     assert cli.main(["export", "--pretrained", NAME]) == 0
     folder = tmp_path / f"{NAME}_export"
@@ -48,6 +49,7 @@ def test_export_is_verified_and_can_be_verified_again(tmp_path, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_measurements")
 def test_benchmark_takes_it_beside_others():
     benchmark_files.check_paths([PATH])
     files = benchmark_files.find_files([PATH])

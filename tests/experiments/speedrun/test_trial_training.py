@@ -37,7 +37,6 @@ TAUGHT_BY_FIRST = {"first_starts": False, "first_teaches": True, "distill_weight
 @pytest.mark.parametrize(
     "changes",
     [
-        pytest.param({}, marks=pytest.mark.slow),
         pytest.param({"optimizer": "adam", "lr": 1e-3}, marks=pytest.mark.slow),
         pytest.param(
             {"first_stage": "binary_activations", "first_epochs": 1, "average_from": 1.0},

@@ -160,6 +160,7 @@ def test_models_within_are_taken_apart_with_several_ends():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_measurements")
 def test_network_of_several_ends_goes_through_the_command_line(tmp_path, capsys):
     path = tmp_path / "several.keras"
     image_and_features().save(path)

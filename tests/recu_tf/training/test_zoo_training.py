@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import larq as lq
 import pytest
 import tensorflow as tf
@@ -69,13 +71,15 @@ def test_network_of_larq_zoo_trains_and_resumes_under_its_name(monkeypatch, tmp_
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_measurements")
 def test_smallest_network_of_larq_zoo_trains_and_is_exported(monkeypatch, tmp_path):
     need("larq_zoo")
     few_digits(monkeypatch)
-    run = training.train(SETTINGS, tmp_path / "run")
-    kernels = [part for part in run.load_model().submodules if isinstance(part, ReCU)]
+    run = training.train(replace(SETTINGS, diagnostics=False), tmp_path / "run")
+    source = sources.load(run.path)
+    kernels = [part for part in source.model.submodules if isinstance(part, ReCU)]
     # Two steps teach it nothing.
     options = export.Options(check_accuracy=False)
-    report = export.export_bundle(sources.load(run.path), options=options)
+    report = export.export_bundle(source, options=options)
     assert report.audit.passed
     assert len(kernels) == len(report.audit.expected) == 16
