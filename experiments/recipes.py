@@ -57,6 +57,7 @@ FAST = {
     "lr": 0.1,
     "lr_type": "one_cycle",
     "nesterov": True,
+    "crop_padding": 2,
 }
 UNTUNED = "untuned: the settings of cifar10-resnet20-fast"
 IMAGENET = {"dataset": "imagenet", **DATASET_DEFAULTS["imagenet"], "warm_up": True}

@@ -32,6 +32,7 @@ __all__ = [
     "RESNET18C",
     "RESNET20",
     "RESNET34",
+    "SHIFTED_DATASETS",
     "STE_SIGN",
     "TINYIMAGENET",
     "TWO_STAGE_RESNET18",
@@ -108,6 +109,8 @@ IMAGENET = "imagenet"
 TINYIMAGENET = "tinyimagenet"
 FOLDER = "folder"
 DATASETS = (DIGITS, CIFAR10, CIFAR100, IMAGENET, TINYIMAGENET, FOLDER)
+# Those whose training images are shifted, not cropped to another size.
+SHIFTED_DATASETS = (DIGITS, CIFAR10, CIFAR100)
 
 # The name of a model, and of a data set, that the caller of `recu_tf.training.train` brings along.
 # No option of the command line takes it.

@@ -27,6 +27,7 @@ REQUIRED = ("model", "dataset")
 INTEGERS = (
     "epochs",
     "start_epoch",
+    "crop_padding",
     "batch_size",
     "batch_size_test",
     "steps_per_execution",
@@ -85,6 +86,12 @@ class Settings:
     )
     batch_size: int = _setting(256, "images per training step, over all devices", "-b")
     batch_size_test: int = _setting(128, "images per evaluation step", "-bt")
+    crop_padding: int = _setting(
+        4,
+        "for digits, cifar10 and cifar100: pixels by which a training image is shifted at most, "
+        "up, down, left and right; 0 shifts none",
+        metavar="PIXELS",
+    )
     optimizer: str = _setting("sgd", "SGD with momentum, or Adam")
     lr: float = _setting(0.1, "highest learning rate")
     momentum: float = _setting(0.9, "momentum of SGD, in [0, 1)")

@@ -4,7 +4,15 @@ import math
 from typing import Any
 
 from recu_tf import models, schedules
-from recu_tf.choices import APPROX_SIGN, BINARY, CHOICES, OWN, ZOO_MODELS, check_choice
+from recu_tf.choices import (
+    APPROX_SIGN,
+    BINARY,
+    CHOICES,
+    OWN,
+    SHIFTED_DATASETS,
+    ZOO_MODELS,
+    check_choice,
+)
 
 __all__ = ["OF_TEACHER", "check_settings"]
 
@@ -53,6 +61,14 @@ def check_settings(settings: Any) -> None:
         raise ValueError(
             f"`validation_split` must be a number in [0, 1), got {settings.validation_split}."
         )
+    if settings.crop_padding < 0:
+        raise ValueError(f"`crop_padding` must be at least 0, got {settings.crop_padding}.")
+    shifted = settings.dataset in SHIFTED_DATASETS
+    if not shifted and settings.crop_padding != _get_default(settings, "crop_padding"):
+        raise ValueError(
+            f"`crop_padding` is for {', '.join(SHIFTED_DATASETS)}, got {settings.crop_padding} "
+            f"for the data set {settings.dataset}."
+        )
     if settings.workers is not None and settings.workers < 1:
         raise ValueError(f"`workers` must be at least 1, got {settings.workers}.")
     if not 0 <= settings.start_epoch < settings.epochs:
@@ -86,9 +102,13 @@ def check_settings(settings: Any) -> None:
     schedules.learning_rate(0, settings.epochs, **settings.learning_rate_schedule)
 
 
+def _get_default(settings: Any, name: str) -> Any:
+    return type(settings).__dataclass_fields__[name].default
+
+
 def _check_distillation(settings: Any) -> None:
     for name in () if settings.teacher else OF_TEACHER:
-        if getattr(settings, name) != type(settings).__dataclass_fields__[name].default:
+        if getattr(settings, name) != _get_default(settings, name):
             raise ValueError(
                 f"`{name}` needs a `teacher`, got {getattr(settings, name)!r} without one."
             )

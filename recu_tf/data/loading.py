@@ -15,7 +15,7 @@ from recu_tf.data.disk.streams import (
     make_training_stream,
 )
 from recu_tf.data.held_out import choose_held_out
-from recu_tf.data.memory.batches import make_test_batches, make_training_batches
+from recu_tf.data.memory.batches import PADDING, make_test_batches, make_training_batches
 from recu_tf.data.normalization import Normalization
 from recu_tf.data.training_images import TrainingSet
 
@@ -126,6 +126,7 @@ def load_training_set(
     skip_broken: bool = False,
     num_classes: int | None = None,
     held_out: float = 0.0,
+    padding: int = PADDING,
 ) -> TrainingSet:
     """The training images of any data set, augmented as published.
 
@@ -140,6 +141,8 @@ def load_training_set(
             stderr.
         num_classes: of the network, to be compared with the data set; None compares nothing.
         held_out: the share of the images of each class to leave out, for `load_evaluation_set`.
+        padding: pixels by which images in memory are shifted at most; those on disk are cropped
+            in another way.
 
     Raises:
         ValueError: an unknown name, another number of classes, or a share that leaves out nothing.
@@ -152,7 +155,9 @@ def load_training_set(
         classes = len(dataset.class_names)
         _check_num_classes(name, data_path, classes, num_classes)
         images, labels = _read_part(dataset, data_path, held_out, kept=True)
-        make_batches = partial(make_training_batches, images, labels, normalization, dataset.flip)
+        make_batches = partial(
+            make_training_batches, images, labels, normalization, dataset.flip, padding=padding
+        )
         return TrainingSet(len(images), classes, dataset.class_names, make_batches)
     source = _open_part(dataset, data_path, held_out, kept=True)
     _check_num_classes(name, data_path, source.num_classes, num_classes)

@@ -61,6 +61,7 @@ def load_images(settings: Settings, own: OwnImages | None, num_classes: int | No
         skip_broken=settings.skip_broken,
         num_classes=num_classes,
         held_out=share,
+        padding=settings.crop_padding,
     )
 
     def load_evaluation_set(held_out: float) -> tuple[tf.data.Dataset, int]:

@@ -28,6 +28,11 @@ from recu_tf.settings import Settings
         ({"lr": 0.0}, "`lr` must be a finite number above 0, got 0.0"),
         ({"lr": float("inf")}, "`lr` must be a finite number above 0, got inf"),
         ({"momentum": 1.0}, r"`momentum` must be a number in \[0, 1\), got 1.0"),
+        ({"crop_padding": -1}, "`crop_padding` must be at least 0, got -1"),
+        (
+            {"dataset": "imagenet", "crop_padding": 2},
+            "`crop_padding` is for digits, cifar10, cifar100, got 2 for the data set imagenet",
+        ),
         ({"nesterov": True, "momentum": 0.0}, "`nesterov` needs .* above 0, got sgd and 0.0"),
         ({"nesterov": True, "optimizer": "adam"}, "`nesterov` needs .* sgd .*, got adam and 0.9"),
         ({"weight_decay": -1e-4}, "`weight_decay` must be a finite number from 0, got -0.0001"),

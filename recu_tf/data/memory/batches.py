@@ -52,9 +52,10 @@ def augment(
     seed: tf.Tensor,
     *,
     flip: bool,
+    padding: int = PADDING,
     rows: tf.Tensor | None = None,
 ) -> tf.Tensor:
-    """Picks images and shifts each at random: pad 4 with pixel 0, crop, flip half of them.
+    """Picks images and shifts each at random: pad with pixel 0, crop, flip half of them.
 
     A single operation does it for the whole batch: a crop that may reach over the edge, where it
     finds zeros, with its left and right exchanged for a flip. The operation measures positions in
@@ -67,6 +68,7 @@ def augment(
         indices: int32 (batch,), the images of the batch.
         seed: int32 (2,), decides the shifts and flips of the whole batch.
         flip: whether to mirror half of the images.
+        padding: pixels by which an image is shifted at most.
         rows: int (shard,), the rows of the batch to return; None means all of them.
 
     Returns:
@@ -76,7 +78,7 @@ def augment(
     side = padded_images.shape[1] - 1
     count = tf.shape(indices)[0]
     shift_seed, flip_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
-    shifts = tf.random.stateless_uniform([2, count], shift_seed, -PADDING, PADDING + 1, tf.int32)
+    shifts = tf.random.stateless_uniform([2, count], shift_seed, -padding, padding + 1, tf.int32)
     top, left = tf.unstack(tf.cast(shifts, tf.float32))
     bottom, right = top + (height - 1), left + (width - 1)
     if flip:
@@ -94,6 +96,8 @@ def make_training_batches(
     normalization: Normalization,
     flip: bool,
     sampler: Sampler,
+    *,
+    padding: int = PADDING,
 ) -> tf.data.Dataset:
     """Shuffled, augmented, normalised batches of all epochs, without a gap between epochs.
 
@@ -103,6 +107,7 @@ def make_training_batches(
         normalization: of the images.
         flip: whether images may be mirrored.
         sampler: of the images.
+        padding: pixels by which an image is shifted at most, see `augment`.
 
     Returns:
         A data set of (float32 images, int64 labels).
@@ -118,7 +123,7 @@ def make_training_batches(
     def make_batch(step, begin, end, indices):
         rows = tf.range(begin, begin + sampler.shard_size)
         rows = tf.minimum(tf.ensure_shape(rows, [sampler.shard_size]), sampler.batch_size - 1)
-        pixels = augment(padded, size, indices, sampler.derive_seed(step), flip=flip, rows=rows)
+        pixels = augment(padded, size, indices, sampler.derive_seed(step), flip=flip, padding=padding, rows=rows)
         targets = tf.gather(labels, tf.gather(indices, rows))
         return normalization(pixels)[: end - begin], targets[: end - begin]
 

@@ -19,11 +19,12 @@ def images(count, height=32, width=32):
     return rng.integers(1, 256, (count, height, width, 3), dtype=np.uint8)
 
 
-def crops(image, flip):
+def crops(image, flip, padding=4):
     """Every crop that the augmentation may give of one image."""
-    padded = np.pad(image, ((4, 4), (4, 4), (0, 0)))
+    padded = np.pad(image, ((padding, padding), (padding, padding), (0, 0)))
     height, width = image.shape[:2]
-    every = [padded[y : y + height, x : x + width] for y in range(9) for x in range(9)]
+    places = range(2 * padding + 1)
+    every = [padded[y : y + height, x : x + width] for y in places for x in places]
     return every + ([crop[:, ::-1] for crop in every] if flip else [])
 
 
@@ -50,6 +51,23 @@ def test_augmentation_gives_exact_crops_of_each_kind(flip, size, inside_data_pip
         assert seen <= allowed
         # 300 draws of 81 or 162 kinds: far more than half of them must turn up.
         assert len(seen) > len(allowed) / 2
+
+
+@pytest.mark.parametrize("padding", [0, 1, 6])
+def test_images_are_shifted_by_the_padding_at_most(padding):
+    source = images(1, 32, 32)
+    batches = make_training_batches(
+        np.repeat(source, 900, axis=0),
+        np.zeros(900),
+        IDENTITY,
+        False,
+        Sampler(900, 900, 1, 0),
+        padding=padding,
+    )
+    got, _ = next(iter(batches))
+    allowed = {crop.astype(np.float32).tobytes() for crop in crops(source[0], False, padding)}
+    # 900 draws of 169 kinds at most: 5 times each.
+    assert {image.tobytes() for image in got.numpy()} == allowed
 
 
 def pipeline(epochs=2, seed=0, batch_size=8, count=20, labels=None):
