@@ -1,13 +1,16 @@
 """`python -m experiments.benchmarks`: measures the parts and writes the page, see `make bench`."""
 
 import json
+import os
 from pathlib import Path
 
 from experiments.benchmarks.benchmark_networks import list_networks
 from experiments.benchmarks.benchmark_progress import BenchmarkOptions
 from experiments.benchmarks.parts import PARTS, measure_part
+from experiments.benchmarks.published_step import find_problem
 from experiments.benchmarks.result_plots import draw_pictures
 from experiments.benchmarks.results_page import write_page
+from experiments.machine import describe_machine
 from experiments.options import Parser, positive_integer
 from recu_tf.runs.atomic_write import write_aside
 
@@ -60,13 +63,20 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(
             f"--networks must be among zoo, {', '.join(list_networks())}, got {', '.join(unknown)}."
         )
-    if options.published is not None and not Path(options.published).is_dir():
-        parser.error(f"--published must be a directory, got {options.published!r}.")
+    problem = find_problem(options.published)
+    if options.published is not None and problem:
+        parser.error(f"--published cannot be measured: {problem}.")
     folder = Path(options.out or RESULTS)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"--out must be a directory, or one that can be made: {error}.")
+    if not os.access(folder, os.W_OK):
+        parser.error(f"--out must be a directory that one may write to, got {options.out!r}.")
+    machine = describe_machine()
     chosen = BenchmarkOptions(options.repeats, tuple(networks), options.published)
     for name in options.only or PARTS:
-        write_results(folder, {name: measure_part(name, chosen)})
+        write_results(folder, {name: measure_part(name, chosen, machine)})
     print(f"Written: {folder / PAGE}")
 
 

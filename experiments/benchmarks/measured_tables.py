@@ -31,8 +31,13 @@ class Row:
 
     @property
     def losses(self) -> list[str]:
-        """The sides that ours is worse than, in three quarters of the turns at least."""
-        return [side for side, (_, _, high) in self.ratios.items() if high < 1]
+        """The sides that ours is worse than, in half of the turns at least."""
+        return [side for side, (_, median, _) in self.ratios.items() if median < 1]
+
+    @property
+    def undecided(self) -> list[str]:
+        """The losses that are none in a quarter of the turns."""
+        return [side for side in self.losses if self.ratios[side][2] >= 1]
 
 
 @dataclass

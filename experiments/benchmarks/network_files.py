@@ -11,6 +11,7 @@ from experiments.benchmarks.other_runtimes import ONNX, convert_to_onnx, find_mi
 from experiments.benchmarks.turn_workers import run_alone
 from experiments.quiet import quiet_standard_error
 from export.conversion.baselines import convert_baselines
+from export.conversion.stripping import strip
 from export.keras_graph.inputs_outputs import draw_inputs
 from recu_tf import larq_summary
 
@@ -28,7 +29,7 @@ class NetworkFiles:
 
     Attributes:
         name: on the page.
-        binary: TFLite file for Larq Compute Engine.
+        binary: TFLite file for Larq Compute Engine, as `recu export` writes it.
         float32: TFLite file of the network without its quantizers.
         int8: the same, quantized.
         onnx: the float network for ONNX Runtime; None where it is not installed.
@@ -65,7 +66,7 @@ def make_files(network: str) -> NetworkFiles:
         counts = larq_summary.profile(loaded)
         model = export.float32_model(loaded)
         rewritten, _ = export.rewrite(model, draw_inputs(model, REWRITING_IMAGES))
-        binary, baselines = export.convert(rewritten), convert_baselines(model)
+        binary, baselines = strip(export.convert(rewritten)), convert_baselines(model)
         if ONNX not in missing:
             try:
                 onnx = convert_to_onnx(model)

@@ -2,7 +2,7 @@
 
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +14,6 @@ from experiments.benchmarks.input_pipeline import measure_input_pipelines
 from experiments.benchmarks.start_up import measure_start_up
 from experiments.benchmarks.step_growth import measure_growth
 from experiments.benchmarks.training_step import measure_training_steps
-from experiments.machine import describe_machine
 
 __all__ = ["PARTS", "Part", "measure_part"]
 
@@ -64,20 +63,22 @@ def _list_versions() -> dict[str, str]:
     return found
 
 
-def measure_part(name: str, options: BenchmarkOptions) -> dict[str, object]:
+def measure_part(
+    name: str, options: BenchmarkOptions, machine: Mapping[str, object]
+) -> dict[str, object]:
     """Measures a part, and whatever of it fails leaves out.
 
     Args:
         name: one of `PARTS`.
         options: what the user chose.
+        machine: from `describe_machine`, before the first part, so that its load is that of other
+            programs.
 
     Returns:
         Its tables, what it left out, the machine, the versions, the commit and the seconds that it
         took, as they are in the JSON file.
     """
-    # Described first, so that its load is that of other programs.
-    machine = describe_machine()
-    machine["versions"] |= _list_versions()
+    versions = {**machine["versions"], **_list_versions()}
     progress, start = Progress(), time.monotonic()
     with progress.attempt(PARTS[name].title):
         PARTS[name].measure(options, progress)
@@ -85,7 +86,7 @@ def measure_part(name: str, options: BenchmarkOptions) -> dict[str, object]:
         "tables": [table.as_json() for table in progress.tables if table.rows],
         "left_out": progress.left_out,
         "facts": progress.facts,
-        "machine": machine,
+        "machine": {**machine, "versions": versions},
         "commit": find_commit(),
         "seconds": round(time.monotonic() - start, 1),
     }

@@ -30,7 +30,10 @@ def find_problem(checkout: str | None) -> str | None:
     folder = Path(checkout) / FOLDER
     missing = [name for name in MODULES if not (folder / name / "__init__.py").is_file()]
     if missing:
-        return f"{folder} has no module {' and no '.join(missing)}"
+        return (
+            f"{checkout} is no checkout of the published implementation: {folder} has no package "
+            f"{' and no '.join(missing)}"
+        )
     if importlib.util.find_spec("torch") is None:
         return "torch is not installed"
     return None

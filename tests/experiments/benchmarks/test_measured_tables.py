@@ -27,10 +27,14 @@ def test_more_images_per_second_are_better():
     assert row.losses == []
 
 
-def test_loss_needs_three_quarters_of_the_turns():
-    ours = [2, 2, 2, 2]
-    assert compare_turns("A", {"ours": ours, "B": [1, 1, 1, 1]}, "ours").losses == ["B"]
-    assert compare_turns("A", {"ours": ours, "B": [1, 1, 3, 3]}, "ours").losses == []
+def test_loss_needs_half_of_the_turns_and_is_undecided_without_three_quarters():
+    def compare(other):
+        row = compare_turns("A", {"ours": [2, 2, 2, 2, 2], "B": other}, "ours")
+        return row.losses, row.undecided
+
+    assert compare([1, 1, 1, 1, 1]) == (["B"], [])
+    assert compare([1, 1, 1, 3, 3]) == (["B"], ["B"])
+    assert compare([1, 1, 3, 3, 3]) == ([], [])
 
 
 def test_numbers_of_one_turn_have_no_spread():

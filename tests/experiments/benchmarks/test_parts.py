@@ -7,6 +7,7 @@ from experiments.benchmarks import parts
 from experiments.benchmarks.benchmark_progress import BenchmarkOptions
 from experiments.benchmarks.measured_tables import Table, compare_numbers
 from experiments.benchmarks.parts import Part, find_commit, measure_part
+from experiments.machine import describe_machine
 
 
 def measure_a_little(options, progress):
@@ -20,7 +21,7 @@ def measure_a_little(options, progress):
 
 def test_part_that_breaks_off_keeps_what_it_has(monkeypatch):
     monkeypatch.setitem(parts.PARTS, "start", Part("Start", measure_a_little))
-    part = measure_part("start", BenchmarkOptions(repeats=1))
+    part = measure_part("start", BenchmarkOptions(repeats=1), describe_machine())
     assert [table["key"] for table in part["tables"]] == ["start_up"]
     assert part["left_out"] == {"Start": "failed: RuntimeError: broke off"}
     assert part["machine"]["versions"]["larq"]
@@ -50,7 +51,9 @@ def test_measured_parts_take_the_place_of_earlier_ones(tmp_path, monkeypatch):
     [
         (["--only", "nothing"], "invalid choice: 'nothing'"),
         (["--networks", "lenet"], "--networks must be among zoo, resnet20_1w1a"),
-        (["--published", "absent"], "--published must be a directory, got 'absent'"),
+        (["--published", "absent"], "absent is no checkout of the published implementation"),
+        (["--out", __file__], "--out must be a directory, or one that can be made"),
+        (["--out", f"{__file__}/in"], "--out must be a directory, or one that can be made"),
         (["--repeats", "0"], "must be a whole number from 1, got '0'"),
     ],
 )

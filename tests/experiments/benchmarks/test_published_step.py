@@ -34,7 +34,7 @@ def write_checkout(folder):
 
 def test_what_is_missing_is_said(tmp_path, monkeypatch):
     assert "--published DIR" in find_problem(None)
-    assert "no module modules and no models_cifar and no utils" in find_problem(str(tmp_path))
+    assert "no package modules and no models_cifar and no utils" in find_problem(str(tmp_path))
     checkout = write_checkout(tmp_path)
     monkeypatch.setattr(published_step.importlib.util, "find_spec", lambda name: None)
     assert find_problem(checkout) == "torch is not installed"

@@ -46,6 +46,14 @@ def test_page_says_what_was_left_out_and_that_the_machine_was_not_quiet():
     assert "load 1.5 on 2 cores before the measurement" in page
 
 
+def test_side_that_is_better_in_a_part_of_the_turns_is_in_italics():
+    row = compare_turns("A", {"ours": [2, 2, 2, 2, 2], "B": [1, 1, 1, 3, 3]}, "ours")
+    table = Table("key", "Times", "ms", "ours", [row])
+    page = write_page({"training": make_part(tables=[table.as_json()])}, {})
+    assert "| *1.00 ± 1.00 (0.50)* |" in page
+    assert "- Worse than B (A 0.50): why is not known." in page
+
+
 def test_parts_come_in_their_order():
     page = write_page({"inference": make_part(), "training": make_part()}, {})
     assert page.index("## Training") < page.index("## Exported networks")
