@@ -52,6 +52,14 @@ def _draw_clamp(panel: Axes) -> None:
     edges = np.linspace(-10, 10, 61)
     panel.hist(weights[np.abs(weights) <= limit], edges, color=ALIVE)
     panel.hist(weights[np.abs(weights) > limit], edges, color=DEAD)
+    panel.annotate(
+        "dead",
+        (-limit - 1, 120),
+        (-8.5, 700),
+        color=DEAD,
+        fontsize=8,
+        arrowprops={"arrowstyle": "-", "color": DEAD},
+    )
     panel.set(title="1. train: ReCU revives\nweights far from zero", xlabel="weight", yticks=[])
     panel.set_xticks([0])
     panel.grid(False)

@@ -32,6 +32,13 @@ def _check_writable(path: Path) -> None:
         raise PermissionError(f"{path.parent} cannot be written to; `--out` names another place.")
 
 
+def _refuse_twice(paths: Sequence[Path]) -> None:
+    places = [path.resolve() for path in paths]
+    for path, place in zip(paths, places, strict=True):
+        if places.count(place) > 1:
+            raise ValueError(f"`RUN` must name each run once, got {path} twice.")
+
+
 def _choose_title(contents: Sequence[run_data.Contents]) -> str:
     if len(contents) > 1:
         return f"{len(contents)} runs"
@@ -80,12 +87,13 @@ def report(
 
     Raises:
         FileNotFoundError, ValueError: a directory holds no run, or runs that differ in more than
-            their seeds, or `out` cannot be a file.
+            their seeds, or a run twice, or `out` cannot be a file.
         OSError: the page cannot be written.
     """
     groups = [group for directory in directories for group in find_groups(Path(directory))]
     if not 1 <= len(groups) <= MOST_RUNS:
         raise ValueError(f"`RUN` must be 1 to {MOST_RUNS} run directories, got {len(groups)}.")
+    _refuse_twice([run.path for group in groups for run in group.runs])
     path = groups[0].path / "report.html" if out is None else Path(out)
     _check_writable(path)
     contents = _read(groups, data_path)

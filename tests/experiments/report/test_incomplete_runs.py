@@ -127,3 +127,9 @@ def test_epochs_without_a_line_or_without_layers_are_left_blank(run):
     values = contents.layer_values("dead_weights")[LAYERS[0]]
     np.testing.assert_array_equal(values, [0.25, np.nan, 0.125, np.nan])
     assert "nan" not in Page(report([run.path])).text
+
+
+def test_run_that_is_named_twice_is_refused(run):
+    with pytest.raises(ValueError, match="`RUN` must name each run once, got .*run twice"):
+        report([run.path, run.path / ".." / run.path.name])
+    assert not (run.path / "report.html").exists()
