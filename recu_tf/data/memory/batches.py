@@ -123,7 +123,9 @@ def make_training_batches(
     def make_batch(step, begin, end, indices):
         rows = tf.range(begin, begin + sampler.shard_size)
         rows = tf.minimum(tf.ensure_shape(rows, [sampler.shard_size]), sampler.batch_size - 1)
-        pixels = augment(padded, size, indices, sampler.derive_seed(step), flip=flip, padding=padding, rows=rows)
+        pixels = augment(
+            padded, size, indices, sampler.derive_seed(step), flip=flip, padding=padding, rows=rows
+        )
         targets = tf.gather(labels, tf.gather(indices, rows))
         return normalization(pixels)[: end - begin], targets[: end - begin]
 

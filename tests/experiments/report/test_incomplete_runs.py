@@ -130,6 +130,6 @@ def test_epochs_without_a_line_or_without_layers_are_left_blank(run):
 
 
 def test_run_that_is_named_twice_is_refused(run):
-    with pytest.raises(ValueError, match="`RUN` must name each run once, got .*run twice"):
+    with pytest.raises(ValueError, match=r"`RUN` must name each run once, got .*run twice"):
         report([run.path, run.path / ".." / run.path.name])
     assert not (run.path / "report.html").exists()
