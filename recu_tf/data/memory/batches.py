@@ -7,12 +7,14 @@ from recu_tf.data.normalization import Normalization
 from recu_tf.data.sampling import Sampler
 
 __all__ = [
+    "PADDING",
     "augment",
     "make_test_batches",
     "make_training_batches",
     "pad_for_crops",
 ]
 
+# As published.
 PADDING = 4
 
 
