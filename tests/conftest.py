@@ -231,6 +231,16 @@ def finished_training(settings, tmp_path_factory):
 
 
 @pytest.fixture
+def reported_run(finished_training, monkeypatch, tmp_path):
+    """A copy of its run to report on, with diagnostics of five epochs; a test may change it."""
+    from reported_runs import copy_run, load_models_once
+
+    few_digits(monkeypatch, build=tiny_resnet)
+    load_models_once(monkeypatch)
+    return copy_run(finished_training.run, tmp_path / "run")
+
+
+@pytest.fixture
 def few_measurements(monkeypatch):
     """Has exports measure twice and int8 see two images, where neither number is looked at.
 

@@ -1,5 +1,7 @@
 """The network of a trial: the published one, with the gradients and the start that it asks for."""
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
@@ -11,29 +13,16 @@ from recu_tf.layers import BinaryConv2D, HardTanh
 __all__ = ["build_network", "whiten_stem"]
 
 
-class InwardHardTanh(HardTanh):
-    """A hard tanh that lets gradients pass that lead clipped values back into [-1, 1]."""
-
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Clips the inputs to [-1, 1]."""
-
-        @tf.custom_gradient
-        def clip(x):
-            def gradient(upstream):
-                inside = (tf.abs(x) < 1) | (upstream * x > 0)
-                return tf.where(inside, upstream, tf.zeros_like(upstream))
-
-            return tf.clip_by_value(x, -1, 1), gradient
-
-        return clip(inputs)
+# Of the inputs of a hard tanh and the gradient of its outputs: the gradient where it clips.
+ClippedGradient = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
-class LeakyHardTanh(HardTanh):
-    """A hard tanh that passes a share of the gradient where it clips."""
+class OpenHardTanh(HardTanh):
+    """A hard tanh that also lets gradients through where it clips."""
 
-    def __init__(self, leak: float, **kwargs):
+    def __init__(self, clipped_gradient: ClippedGradient, **kwargs):
         super().__init__(**kwargs)
-        self.leak = leak
+        self.clipped_gradient = clipped_gradient
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Clips the inputs to [-1, 1]."""
@@ -41,11 +30,16 @@ class LeakyHardTanh(HardTanh):
         @tf.custom_gradient
         def clip(x):
             def gradient(upstream):
-                return tf.where(tf.abs(x) < 1, upstream, self.leak * upstream)
+                return tf.where(tf.abs(x) < 1, upstream, self.clipped_gradient(x, upstream))
 
             return tf.clip_by_value(x, -1, 1), gradient
 
         return clip(inputs)
+
+
+def _let_inward(x: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
+    """What leads clipped values back into [-1, 1]."""
+    return tf.where(upstream * x > 0, upstream, tf.zeros_like(upstream))
 
 
 def build_network(
@@ -63,9 +57,9 @@ def build_network(
     def copy_layer(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
         config = layer.get_config()
         if isinstance(layer, HardTanh) and trial.inward:
-            return InwardHardTanh.from_config(config)
+            return OpenHardTanh(_let_inward, **config)
         if isinstance(layer, HardTanh) and trial.leak:
-            return LeakyHardTanh(trial.leak, **config)
+            return OpenHardTanh(lambda _, upstream: trial.leak * upstream, **config)
         if isinstance(layer, BinaryConv2D) and layer.input_quantizer is not None:
             copy = BinaryConv2D.from_config(config)
             copy.input_quantizer = SignWithSlope(trial.slope, trial.width, trial.standardized)

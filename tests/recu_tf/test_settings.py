@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from recu_tf import runs
+from recu_tf.data.memory import batches
 from recu_tf.settings import Settings
 
 
@@ -93,3 +94,8 @@ def test_values_that_mean_the_same_are_the_same_settings():
 
 def test_differences_are_named():
     assert Settings().differences(Settings(lr=0.2, seed=1)) == ["lr", "seed"]
+
+
+def test_images_are_shifted_as_far_as_by_default_in_batches():
+    # Settings import nothing but the standard library, so that the number stands twice.
+    assert Settings("resnet20_1w1a", "digits").crop_padding == batches.PADDING

@@ -4,18 +4,10 @@ import re
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import few_digits, tiny_resnet
 from pages import Page
-from reported_runs import LAYERS, copy_run, line, load_models_once, write_lines
+from reported_runs import LAYERS, copy_run, line, write_lines
 
 from experiments.report import charts, maps, report
-
-
-@pytest.fixture
-def run(finished_training, monkeypatch, tmp_path):
-    few_digits(monkeypatch, build=tiny_resnet)
-    load_models_once(monkeypatch)
-    return copy_run(finished_training.run, tmp_path / "run")
 
 
 def texts_of(svg):
@@ -101,13 +93,14 @@ def test_range_is_widened_within_its_bounds(low, high, expected):
     assert charts.widen(low, high, least=0.01, bounds=(0, 1)) == pytest.approx(expected)
 
 
-def test_noise_does_not_fill_the_height_of_a_chart(run):
+def test_noise_does_not_fill_the_height_of_a_chart(reported_run):
     noise = {name: {"sign_entropy": 0.99997} for name in LAYERS}
     values = [0.99996 + 1e-6 * epoch for epoch in range(5)]
     write_lines(
-        run, *(line(at, sign_entropy=value, layers=noise) for at, value in enumerate(values))
+        reported_run,
+        *(line(at, sign_entropy=value, layers=noise) for at, value in enumerate(values)),
     )
-    source = Page(report([run.path])).source
+    source = Page(report([reported_run.path])).source
     chart = re.search(r'<svg [^>]*aria-label="Entropy of the signs \(.*?</svg>', source, re.DOTALL)[
         0
     ]
@@ -149,9 +142,11 @@ def test_lines_that_lie_on_each_other_alternate_their_colours():
 
 
 @pytest.mark.slow
-def test_histograms_of_the_same_weights_alternate_their_colours(run, finished_training, tmp_path):
+def test_histograms_of_the_same_weights_alternate_their_colours(
+    reported_run, finished_training, tmp_path
+):
     other = copy_run(finished_training.run, tmp_path / "other")
-    source = Page(report([run.path, other.path])).source
+    source = Page(report([reported_run.path, other.path])).source
     drawn = re.findall(r'<svg [^>]*class="histogram".*?</svg>', source, re.DOTALL)
     assert len(drawn) == len(LAYERS)
     for histogram in drawn:

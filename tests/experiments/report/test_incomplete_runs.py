@@ -7,20 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import few_digits, tiny_resnet
 from pages import Page
-from reported_runs import LAYERS, copy_run, line, load_models_once, write_lines
+from reported_runs import LAYERS, line, write_lines
 
 from experiments.report import report
 from experiments.report import run_data as report_contents
 from recu_tf import data, metrics, runs
-
-
-@pytest.fixture
-def run(finished_training, monkeypatch, tmp_path):
-    few_digits(monkeypatch, build=tiny_resnet)
-    load_models_once(monkeypatch)
-    return copy_run(finished_training.run, tmp_path / "run")
 
 
 def remove_metrics(run, monkeypatch):
@@ -107,29 +99,29 @@ ALL = {"curves", "layers", "weights", "memory", "confusion", "settings"}
         (damage_settings, {"confusion"}, "cannot be read: `settings` in .*config.json"),
     ],
 )
-def test_missing_files_are_noted_and_the_rest_is_shown(harm, lost, note, run, monkeypatch):
-    harm(run, monkeypatch)
-    page = Page(report([run.path]))
+def test_missing_files_are_noted_and_the_rest_is_shown(harm, lost, note, reported_run, monkeypatch):
+    harm(reported_run, monkeypatch)
+    page = Page(report([reported_run.path]))
     assert set(page.sections) == ALL - lost
     assert re.search(note, page.text)
     assert not re.search(r"\b(nan|inf)\b", re.sub('base64,[^"]*', "", page.source))
 
 
-def test_of_an_epoch_trained_twice_the_later_line_counts(run):
-    write_lines(run, line(0), line(1, lr=1.0), line(1, lr=0.5), line(2))
-    contents = report_contents.read(run, "run")
+def test_of_an_epoch_trained_twice_the_later_line_counts(reported_run):
+    write_lines(reported_run, line(0), line(1, lr=1.0), line(1, lr=0.5), line(2))
+    contents = report_contents.read(reported_run, "run")
     assert contents.values("lr") == [(1, 0.1), (2, 0.5), (3, 0.1)]
 
 
-def test_epochs_without_a_line_or_without_layers_are_left_blank(run):
-    write_lines(run, line(1), line(3), line(4, layers={}))
-    contents = report_contents.read(run, "run")
+def test_epochs_without_a_line_or_without_layers_are_left_blank(reported_run):
+    write_lines(reported_run, line(1), line(3), line(4, layers={}))
+    contents = report_contents.read(reported_run, "run")
     values = contents.layer_values("dead_weights")[LAYERS[0]]
     np.testing.assert_array_equal(values, [0.25, np.nan, 0.125, np.nan])
-    assert "nan" not in Page(report([run.path])).text
+    assert "nan" not in Page(report([reported_run.path])).text
 
 
-def test_run_that_is_named_twice_is_refused(run):
+def test_run_that_is_named_twice_is_refused(reported_run):
     with pytest.raises(ValueError, match=r"`RUN` must name each run once, got .*run twice"):
-        report([run.path, run.path / ".." / run.path.name])
-    assert not (run.path / "report.html").exists()
+        report([reported_run.path, reported_run.path / ".." / reported_run.path.name])
+    assert not (reported_run.path / "report.html").exists()

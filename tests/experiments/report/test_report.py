@@ -4,7 +4,6 @@ import re
 
 import numpy as np
 import pytest
-from conftest import few_digits, tiny_resnet
 from pages import Page, charts_of
 from reported_runs import (
     IMAGES,
@@ -12,7 +11,6 @@ from reported_runs import (
     change_config,
     copy_run,
     line,
-    load_models_once,
     write_lines,
 )
 
@@ -22,16 +20,9 @@ from experiments.report import run_data as report_contents
 from recu_tf import data, evaluation, larq_summary, metrics, networks, runs
 
 
-@pytest.fixture
-def run(finished_training, monkeypatch, tmp_path):
-    few_digits(monkeypatch, build=tiny_resnet)
-    load_models_once(monkeypatch)
-    return copy_run(finished_training.run, tmp_path / "run")
-
-
-def test_page_shows_all_there_is_of_a_run(run):
-    path = report([run.path])
-    assert path == run.path / "report.html"
+def test_page_shows_all_there_is_of_a_run(reported_run):
+    path = report([reported_run.path])
+    assert path == reported_run.path / "report.html"
     page = Page(path)
     assert page.sections == ["curves", "layers", "weights", "memory", "confusion", "settings"]
     labels = [svg["aria-label"] for svg in page.all("svg", role="img")]
@@ -45,13 +36,13 @@ def test_page_shows_all_there_is_of_a_run(run):
     assert "76.00% (epoch 5)" in page.text
     assert "missing" not in {found.get("class") for _, found in page.elements}
 
-    profile = larq_summary.profile(run.load_model())
+    profile = larq_summary.profile(reported_run.load_model())
     assert f"{profile.memory / 8 / 1024:,.2f}" in page.text
     assert f"{profile.op_count('mac', 1):,}" in page.text
 
 
-def test_page_needs_nothing_from_outside(run):
-    page = Page(report([run.path]))
+def test_page_needs_nothing_from_outside(reported_run):
+    page = Page(report([reported_run.path]))
     (script,) = page.all("script")
     assert script == {}
     links = [
@@ -62,8 +53,8 @@ def test_page_needs_nothing_from_outside(run):
     assert "@import" not in page.source
 
 
-def test_numbers_of_each_chart_stand_beside_its_drawing(run):
-    page = Page(report([run.path]))
+def test_numbers_of_each_chart_stand_beside_its_drawing(reported_run):
+    page = Page(report([reported_run.path]))
     found = charts_of(page.source)
     kinds = [chart["kind"] for chart in found]
     assert kinds == ["lines"] * 8 + ["map"] * len(metrics.METRICS) + ["steps"] * len(LAYERS)
@@ -79,23 +70,23 @@ def test_numbers_of_each_chart_stand_beside_its_drawing(run):
     assert len(page.all("figure")) == len(found)
 
 
-def test_confusion_matrix_counts_every_test_image(run):
-    contents = report_contents.read(run, "run")
-    batches, _ = evaluation.load_evaluation_set(run)
-    predict = networks.make_keras_classifier(run.load_model("best")).predict
+def test_confusion_matrix_counts_every_test_image(reported_run):
+    contents = report_contents.read(reported_run, "run")
+    batches, _ = evaluation.load_evaluation_set(reported_run)
+    predict = networks.make_keras_classifier(reported_run.load_model("best")).predict
     values = evaluation.evaluate(predict, batches)
     assert contents.confusion.sum() == IMAGES
     assert np.trace(contents.confusion) == round(values["top_1"] * IMAGES)
     _, labels = data.load("digits", "test")
     assert contents.confusion.sum(axis=1).tolist() == np.bincount(labels, minlength=10).tolist()
-    page = Page(report([run.path]))
+    page = Page(report([reported_run.path]))
     assert f"{values['top_1']:.2%} of {IMAGES} right" in page.text
 
 
-def test_weights_are_those_of_the_best_model(run):
-    weights = report_contents.read(run, "run").weights
+def test_weights_are_those_of_the_best_model(reported_run):
+    weights = report_contents.read(reported_run, "run").weights
     assert list(weights) == LAYERS
-    layer = run.load_model("best").get_layer("layer1.0.conv1")
+    layer = reported_run.load_model("best").get_layer("layer1.0.conv1")
     kernel = layer.get_weights()[0].astype(np.float64).reshape(-1, 8)
     kernel = kernel - kernel.mean(axis=0)
     standardized = kernel * np.sqrt(8 / (kernel.var(axis=0, ddof=1) + 1e-5))
@@ -111,12 +102,12 @@ def test_weights_are_those_of_the_best_model(run):
 
 @pytest.mark.slow
 def test_several_runs_are_laid_over_each_other_and_their_differences_marked(
-    run, finished_training, tmp_path
+    reported_run, finished_training, tmp_path
 ):
     other = copy_run(finished_training.run, tmp_path / "other")
     change_config(other, lr=0.02)
     out = tmp_path / "both.html"
-    assert report([run.path, other.path], out) == out
+    assert report([reported_run.path, other.path], out) == out
     page = Page(out)
     assert "2 runs" in page.text
     labels = [svg["aria-label"] for svg in page.all("svg", role="img")]
@@ -129,19 +120,21 @@ def test_several_runs_are_laid_over_each_other_and_their_differences_marked(
     assert page.text.count("Layers of run, other; those without weights are left out") == 1
 
 
-def test_runs_of_the_same_name_have_their_paths_for_names(run, finished_training, tmp_path):
+def test_runs_of_the_same_name_have_their_paths_for_names(
+    reported_run, finished_training, tmp_path
+):
     other = copy_run(finished_training.run, tmp_path / "again" / "run")
-    report([run.path, other.path], tmp_path / "page.html")
+    report([reported_run.path, other.path], tmp_path / "page.html")
     header = re.search("Setting</th>(.*?)</tr>", (tmp_path / "page.html").read_text())[1]
-    assert re.findall(">([^<]+)</th>", header) == [str(run.path), str(other.path)]
+    assert re.findall(">([^<]+)</th>", header) == [str(reported_run.path), str(other.path)]
 
 
-def test_runs_of_several_seeds_are_one_line(run, finished_training, tmp_path):
+def test_runs_of_several_seeds_are_one_line(reported_run, finished_training, tmp_path):
     for seed in (0, 1):
         member = copy_run(finished_training.run, tmp_path / "seeds" / f"seed{seed}")
         change_config(member, seed=seed)
         write_lines(member, *(line(epoch, val_loss=1.0 + seed) for epoch in range(5)))
-    page = Page(report([tmp_path / "seeds", run.path]))
+    page = Page(report([tmp_path / "seeds", reported_run.path]))
     assert (tmp_path / "seeds" / "report.html").exists()
     loss = charts_of(page.source)[0]
     assert [line["label"] for line in loss["series"]] == [
@@ -157,9 +150,9 @@ def test_runs_of_several_seeds_are_one_line(run, finished_training, tmp_path):
     assert f"of {2 * IMAGES} right" in page.text
 
 
-def test_names_from_files_cannot_become_html(run, tmp_path):
+def test_names_from_files_cannot_become_html(reported_run, tmp_path):
     evil = '<img src=x onerror="alert(1)">&'
-    path = run.path.rename(tmp_path / '<b onclick="x">&amp;')
+    path = reported_run.path.rename(tmp_path / '<b onclick="x">&amp;')
     config = json.loads((path / "config.json").read_text())
     config["class_names"] = [f"{evil}{number}" for number in range(10)]
     config["settings"]["model"] = evil
@@ -186,9 +179,9 @@ def test_many_classes_are_shown_as_the_pairs_most_often_confused():
     ]
 
 
-def test_durations_are_in_units_that_suit_them(run):
-    write_lines(run, line(0, seconds=70.2), line(1, seconds=68.0))
-    text = Page(report([run.path])).text
+def test_durations_are_in_units_that_suit_them(reported_run):
+    write_lines(reported_run, line(0, seconds=70.2), line(1, seconds=68.0))
+    text = Page(report([reported_run.path])).text
     assert "1 min 9 s" in text
     assert "2 min 18 s" in text
 
@@ -207,26 +200,26 @@ def test_durations_are_in_units_that_suit_them(run):
     ],
 )
 def test_mistakes_are_one_line_and_leave_no_file(
-    arguments, message, run, tmp_path, capsys, monkeypatch
+    arguments, message, reported_run, tmp_path, capsys, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.rglob("*"))
-    assert cli.main(["report", *(text.format(run=run.path) for text in arguments)]) == 2
+    assert cli.main(["report", *(text.format(run=reported_run.path) for text in arguments)]) == 2
     captured = capsys.readouterr()
     assert captured.err.count("\n") == 1
     assert message in captured.err
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_place_that_cannot_be_written_to_is_refused_first(run, monkeypatch):
+def test_place_that_cannot_be_written_to_is_refused_first(reported_run, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     monkeypatch.setattr(report_contents, "read", lambda *_: pytest.fail("runs were read"))
     with pytest.raises(PermissionError, match="cannot be written to; `--out` names another"):
-        report([run.path])
+        report([reported_run.path])
 
 
-def test_command_writes_the_page_and_says_where(run, tmp_path, capsys):
+def test_command_writes_the_page_and_says_where(reported_run, tmp_path, capsys):
     out = tmp_path / "page.html"
-    assert cli.main(["report", str(run.path), "--out", str(out)]) == 0
+    assert cli.main(["report", str(reported_run.path), "--out", str(out)]) == 0
     assert capsys.readouterr().out == f"Wrote {out}\n"
     assert "</html>" in out.read_text()
