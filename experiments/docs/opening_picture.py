@@ -1,5 +1,6 @@
 """The picture of the first page: float weights become signs, which classify, small and fast."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,9 @@ from experiments.docs.figure_style import ALIVE, DEAD, SOFT, draw
 from experiments.pretrained.sample_photographs import read_photographs
 from recu_tf import data, models, quantizers
 
-__all__ = ["draw_opening_picture"]
+__all__ = ["draw_opening_picture", "read_costs"]
 
-# README has them, from the end of `make demo`: kilobytes, and milliseconds on one thread.
-SIZES, LATENCIES = (1090.5, 54.1), (0.41, 0.071)
+BENCHMARKS = Path(__file__).parents[1] / "results" / "benchmarks.json"
 LAYER = "layer1.0.conv1"
 SHOWN = 3
 
@@ -41,9 +41,32 @@ def draw_opening_picture(path: Path) -> None:
         right = np.flatnonzero(logits.argmax(axis=1) == labels)
         chosen = right[odds[right, labels[right]].argmax()]
         _draw_answer(answer, images[chosen], odds[chosen], names)
-        _draw_costs(costs)
+        _draw_costs(costs, read_costs())
 
     draw(path, 4, fill, height=2.5)
+
+
+def read_costs(path: Path = BENCHMARKS) -> list[tuple[str, str, float, float]]:
+    """What the network of the picture costs, as the benchmarks measured it.
+
+    Args:
+        path: of their numbers.
+
+    Returns:
+        File and time on one thread: name, how to write a number, and the numbers in float32 and of
+        one bit.
+    """
+    tables = json.loads(path.read_text("utf-8"))["inference"]["tables"]
+    costs = []
+    for name, key, shown in (
+        ("file", "file_size", "{:,.0f} kB"),
+        ("time", "latency_1", "{:.2g} ms"),
+    ):
+        (table,) = [table for table in tables if table["key"] == key]
+        (row,) = [row for row in table["rows"] if row["name"] == "ResNet-20"]
+        numbers = row["medians"]
+        costs.append((name, shown, numbers["float32"], numbers[table["ours"]]))
+    return costs
 
 
 def _draw_clamp(panel: Axes) -> None:
@@ -95,15 +118,14 @@ def _draw_answer(panel: Axes, image: np.ndarray, odds: np.ndarray, names: list[s
     panel.set_axis_off()
 
 
-def _draw_costs(panel: Axes) -> None:
-    rows = (("kB", SIZES), ("ms", LATENCIES))
-    for place, (unit, (real, binary)) in enumerate(rows):
+def _draw_costs(panel: Axes, costs: list[tuple[str, str, float, float]]) -> None:
+    for place, (_, shown, real, binary) in enumerate(costs):
         for offset, number, colour in ((0, real, SOFT), (0.42, binary, ALIVE)):
             height = 1.25 * place + offset
             panel.barh(height, number / real, 0.36, color=colour)
-            panel.text(number / real + 0.04, height, f"{number:,} {unit}", va="center", fontsize=8)
+            panel.text(number / real + 0.04, height, shown.format(number), va="center", fontsize=8)
     panel.set(title="4. run it: small and fast\n(grey: the same in float32)", xlim=(0, 1.75))
-    panel.set_yticks([0.21, 1.46], ["file", "time"])
+    panel.set_yticks([0.21, 1.46], [name for name, *_ in costs])
     panel.tick_params(length=0)
     panel.set_xticks([])
     panel.spines[:].set_visible(False)
