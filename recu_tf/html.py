@@ -95,6 +95,7 @@ def page(
         path.read_text("utf-8")
         for path in (
             library / "uPlot.iife.min.js",
+            files("recu_tf") / "templates" / "chart_kinds.js",
             files("recu_tf") / "templates" / "charts.js",
         )
     )
