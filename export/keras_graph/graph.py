@@ -232,13 +232,13 @@ def _read(model: tf.keras.Model, known: dict[int, Graph]) -> Graph:
         values |= {id(value.tensor): value for value in tf.nest.flatten(outputs)}
         steps.append(Step(layer, args, kwargs, outputs, within=within))
     return Graph(
-        inputs,
-        steps,
-        [values[id(tensor)] for tensor in model.outputs],
-        model.output,
-        [tensor._keras_history.layer.name for tensor in model.inputs],
-        list_output_names(model),
-        model.name,
+        inputs=inputs,
+        steps=steps,
+        outputs=[values[id(tensor)] for tensor in model.outputs],
+        structure=model.output,
+        input_names=[tensor._keras_history.layer.name for tensor in model.inputs],
+        output_names=list_output_names(model),
+        name=model.name,
     )
 
 

@@ -221,13 +221,13 @@ def load(
     stem = Path(path.name.removesuffix(".tar")).stem
     directory = path / "export" if network.format == "run" else path.with_name(f"{stem}_export")
     return Source(
-        network.model,
-        f"{path}, untrained" if network.format == "name" and weights is None else str(path),
+        model=network.model,
+        name=f"{path}, untrained" if network.format == "name" and weights is None else str(path),
         # A name is no place: its folder lies in the working directory.
-        Path(directory.name) if network.format in ("name", "pretrained") else directory,
-        network.run,
-        network.file,
-        network.normalization,
-        network.class_names,
-        network.dataset if network.format in ("checkpoint", "pretrained") else None,
+        directory=Path(directory.name) if network.format in ("name", "pretrained") else directory,
+        run=network.run,
+        file=network.file,
+        normalization=network.normalization,
+        class_names=network.class_names,
+        dataset=network.dataset if network.format in ("checkpoint", "pretrained") else None,
     )

@@ -65,15 +65,15 @@ def predict_expected(
     """Runs a model on images; for the arguments see `Expected` and `export.verify`."""
     outputs = _predict(model, images)
     return Expected(
-        images,
-        outputs,
-        outputs if rounded is None else _predict(rounded, images),
-        getattr(model, "output_names", None) or [f"output {i}" for i in range(len(outputs))],
-        _find_class_outputs(model, outputs, labels),
-        labels,
-        tolerance,
-        bounds,
-        source,
+        images=images,
+        outputs=outputs,
+        values=outputs if rounded is None else _predict(rounded, images),
+        names=getattr(model, "output_names", None) or [f"output {i}" for i in range(len(outputs))],
+        classes=_find_class_outputs(model, outputs, labels),
+        labels=labels,
+        tolerance=tolerance,
+        bounds=bounds,
+        source=source,
     )
 
 
