@@ -41,6 +41,10 @@ def _rows(settings: Settings) -> list[tuple[str, str]]:
     return [(name, str(value)) for name, value in asdict(settings).items()]
 
 
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def dry_run(
     settings: Settings,
     *,
@@ -83,10 +87,11 @@ def dry_run(
             report.getvalue().rstrip(),
             "",
             f"{prepared.images.training.count:,} training images in {prepared.steps:,} steps of "
-            f"{settings.batch_size}, on {strategy.num_replicas_in_sync} device(s); "
+            f"{settings.batch_size}, on {_count(strategy.num_replicas_in_sync, 'device')}; "
             f"{images:,} {chosen_on}",
             f"{format_duration(seconds)} a step (median of {STEPS}), {format_duration(epoch)} "
-            f"an epoch with its evaluation, {format_duration(epochs * epoch)} for {epochs} epochs",
+            f"an epoch with its evaluation, {format_duration(epochs * epoch)} for "
+            f"{_count(epochs, 'epoch')}",
             "Nothing was written.",
         ]
     )

@@ -47,6 +47,8 @@ Examples:
     ['binary', 'float', 'int8']
 """
 
+import numpy as np
+
 import recu_tf  # noqa: F401  (selects legacy Keras before the engine loads TensorFlow's Keras)
 
 try:
@@ -56,6 +58,13 @@ except ImportError as error:
         "The export needs larq-compute-engine, which is not installed: "
         "pip install 'recu_tf[export]'"
     ) from error
+
+if np.lib.NumpyVersion(np.__version__) >= "2.0.0":
+    # With it the engine's converter fails in the middle of its work.
+    raise ImportError(
+        f"The export needs NumPy below 2, as larq-compute-engine does, got {np.__version__}: "
+        "pip install 'recu_tf[export]'"
+    )
 
 from export.conversion.baselines import convert_float_baseline, convert_int8_baseline
 from export.conversion.converter import convert

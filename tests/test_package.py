@@ -154,3 +154,14 @@ def test_workflow_runs_what_has_to_pass_before_a_change_lands():
     (packages,) = [step["run"] for step in job["steps"] if "apt-get install" in step.get("run", "")]
     wanted = set(re.findall(r"missing\+=\((\S+)\)", script.read_text("utf-8")))
     assert wanted - set(packages.split()) == {"chromium"}
+
+
+def test_export_refuses_a_numpy_that_its_converter_fails_with():
+    pytest.importorskip("larq_compute_engine", reason="needs the extra export")
+    code = "import numpy, recu_tf; numpy.__version__ = '2.4.6'\nimport export"
+    result = run("-c", code, env=environment())
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1] == (
+        "ImportError: The export needs NumPy below 2, as larq-compute-engine does, got 2.4.6: "
+        "pip install 'recu_tf[export]'"
+    )

@@ -12,6 +12,7 @@ from experiments.benchmarks.result_plots import draw_pictures
 from experiments.benchmarks.results_page import write_page
 from experiments.machine import describe_machine
 from experiments.options import Parser, positive_integer
+from recu_tf import json_text
 from recu_tf.runs.atomic_write import write_aside
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -69,15 +70,35 @@ def main(arguments: list[str] | None = None) -> None:
     folder = Path(options.out or RESULTS)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        parser.error(f"--out must be a directory, or one that can be made: {error}.")
+    except OSError:
+        parser.error(f"--out must be a directory, or one that can be made, got {options.out!r}.")
     if not os.access(folder, os.W_OK):
         parser.error(f"--out must be a directory that one may write to, got {options.out!r}.")
+    try:
+        read_results(folder)
+    except ValueError as error:
+        parser.error(f"--out must be a directory without a damaged {NUMBERS}: {error}.")
     machine = describe_machine()
     chosen = BenchmarkOptions(options.repeats, tuple(networks), options.published)
     for name in options.only or PARTS:
         write_results(folder, {name: measure_part(name, chosen, machine)})
     print(f"Written: {folder / PAGE}")
+
+
+def read_results(folder: Path) -> dict[str, dict]:
+    """The measured parts of an earlier run, by their names; none where there was no run.
+
+    Args:
+        folder: of `benchmarks.json`.
+
+    Raises:
+        ValueError: the file does not hold them.
+    """
+    path = folder / NUMBERS
+    parts = json_text.parse(path.read_text("utf-8")) if path.exists() else {}
+    if not (isinstance(parts, dict) and all(isinstance(part, dict) for part in parts.values())):
+        raise ValueError("it must hold the numbers of each part")
+    return {name: part for name, part in parts.items() if name in PARTS}
 
 
 def write_results(folder: Path, measured: dict[str, dict]) -> None:
@@ -91,8 +112,7 @@ def write_results(folder: Path, measured: dict[str, dict]) -> None:
         OSError: a file cannot be written.
     """
     path = folder / NUMBERS
-    earlier = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    parts = {name: part for name, part in {**earlier, **measured}.items() if name in PARTS}
+    parts = {**read_results(folder), **measured}
     numbers = json.dumps(parts, indent=1) + "\n"
     # First, since it holds what took so long to measure.
     write_aside(path, lambda aside: aside.write_text(numbers, "utf-8"))

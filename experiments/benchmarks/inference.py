@@ -225,7 +225,7 @@ def measure_inference(options: BenchmarkOptions, progress: Progress) -> None:
     progress.tables += tables.values()
     facts = progress.facts["backends"] = {}
     networks = options.networks or (*CIFAR, *IMAGENET, *ZOO)
-    progress.say(f"files of {len(networks)} networks")
+    progress.say(f"files of the networks ({len(networks)})")
     # All of them first: making files would slow what is measured meanwhile.
     made = make_all_files(networks)
     for network in networks:

@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator
 from experiments.benchmarks.measured_tables import Table, table_from_json
 from experiments.docs.figure_style import ALIVE, DEAD, INK, OTHER, SOFT, draw
 
-__all__ = ["draw_pictures"]
+__all__ = ["draw_pictures", "draw_shares"]
 
 COLOURS = (ALIVE, DEAD, OTHER, INK, SOFT, "#1565c0")
 MARKERS = "osD^vP"
@@ -47,13 +47,13 @@ def draw_dots(axes: Axes, table: Table, *, names: bool = True) -> None:
 
 
 def draw_shares(axes: Axes, table: Table, *, names: bool = True) -> None:
-    """Bars of each side as a multiple of ours."""
+    """Bars of each side as a multiple of ours, with the ratios of the table."""
     count, sides = len(table.rows), table.sides
     for number, side in enumerate(sides):
         points = [
-            (row.medians[side] / row.medians[table.ours], place)
+            (1 if side == table.ours else row.ratios[side][1], place)
             for place, row in enumerate(table.rows)
-            if side in row.medians and table.ours in row.medians
+            if side == table.ours or side in row.ratios
         ]
         height = 0.8 / len(sides)
         places = [count - place + 0.4 - (number + 0.5) * height for _, place in points]

@@ -145,7 +145,9 @@ def run(options: argparse.Namespace) -> None:
     trainings = [(stage, *resolve(stage)) for stage in list_stages(options)]
     if options.dry_run:
         from experiments.dry_run import dry_run_stages
+        from recu_tf.training.tracking import check_log
 
+        check_log(options.log)
         dry_run_stages(trainings)
         return
     for _, _, directory in trainings:

@@ -8,6 +8,7 @@ missing; one that was begun without a log sends all its epochs.
 
 import importlib
 import re
+import textwrap
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ from recu_tf.training.trackers import TRACKERS, Ending
 __all__ = ["EpochLogger", "check_log", "track"]
 
 FILE = "tracking.json"
+MOST_SAID = 200  # characters of what a service says of an error
 
 
 def check_log(log: str | None) -> None:
@@ -46,7 +48,7 @@ def check_log(log: str | None) -> None:
         importlib.import_module(log)
     except ImportError as error:
         raise ImportError(
-            f"`log`: {log} cannot be imported ({error}); pip install {log}"
+            f"`log`: {log} cannot be imported ({error}): pip install 'recu_tf[{log}]'"
         ) from error
 
 
@@ -73,7 +75,7 @@ class EpochLogger(tf.keras.callbacks.Callback):
         try:
             self.tracker = TRACKERS[log](_choose_name(directory), kept.get("id"), settings)
         except Exception as error:  # of the service's own kinds
-            raise OSError(f"`log`: {log} does not take the run: {error}") from error
+            raise OSError(f"`log`: {log} does not take the run: {_shorten(error)}") from error
 
     def on_train_begin(self, logs=None):
         """Keeps the id of the run, and sends the epochs that another training has left."""
@@ -117,7 +119,7 @@ class EpochLogger(tf.keras.callbacks.Callback):
         try:
             send()
         except Exception as error:  # of the service's own kinds
-            warnings.warn(f"{self.log} could not be reached: {error}", stacklevel=2)
+            warnings.warn(f"{self.log} could not be reached: {_shorten(error)}", stacklevel=2)
             return False
         return True
 
@@ -125,6 +127,11 @@ class EpochLogger(tf.keras.callbacks.Callback):
         kept = _read(self.directory)
         kept[self.log] = {"id": self.tracker.run_id, "epochs": self.epochs}
         write_json(self.directory / FILE, kept)
+
+
+def _shorten(error: Exception) -> str:
+    """What a service says, which may be a page."""
+    return textwrap.shorten(str(error), MOST_SAID, placeholder=" ...")
 
 
 def _read(directory: Path) -> dict[str, dict]:

@@ -61,3 +61,14 @@ def test_wrong_options_are_refused_before_anything_is_measured(arguments, compla
     with pytest.raises(SystemExit, match="2"):
         command.main(arguments)
     assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["{broken", "[]", '{"start": 3}'])
+def test_damaged_numbers_of_an_earlier_run_are_refused_first(content, tmp_path, capsys):
+    (tmp_path / "benchmarks.json").write_text(content)
+    with pytest.raises(SystemExit, match="2"):
+        command.main(["--only", "start", "--out", str(tmp_path)])
+    assert (
+        "--out must be a directory without a damaged benchmarks.json: " in capsys.readouterr().err
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["benchmarks.json"]

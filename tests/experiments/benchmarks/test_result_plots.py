@@ -1,7 +1,9 @@
 import xml.etree.ElementTree as ElementTree
 
-from experiments.benchmarks.measured_tables import Table, compare_numbers
-from experiments.benchmarks.result_plots import draw_pictures
+from matplotlib.figure import Figure
+
+from experiments.benchmarks.measured_tables import Table, compare_numbers, compare_turns
+from experiments.benchmarks.result_plots import draw_pictures, draw_shares
 
 
 def make_part(key, *names):
@@ -23,6 +25,15 @@ def test_each_part_with_a_picture_gets_one(tmp_path):
     }
     for file in files.values():
         ElementTree.parse(tmp_path / file)
+
+
+def test_bars_have_the_ratios_of_the_table():
+    # The median of the ratios is not the ratio of the medians.
+    row = compare_turns("A", {"ours": [1.0, 2.0, 4.0], "other": [3.0, 3.0, 4.0]}, "ours")
+    assert row.ratios["other"][1] == 1.5
+    axes = Figure().subplots()
+    draw_shares(axes, Table("training_time", "Title", "ms", "ours", [row]))
+    assert [bar.get_width() for bar in axes.patches] == [1, 1.5]
 
 
 def test_growth_is_drawn_over_the_numbers_of_its_rows(tmp_path):

@@ -108,7 +108,7 @@ def test_dry_run_prints_everything_and_writes_nothing(monkeypatch, tmp_path, cap
     assert "\n--use_dali changes nothing: " in printed
     assert re.search(r"^batch_size +12$", printed, re.MULTILINE)
     assert "layer1.0.conv1" in printed
-    assert "24 training images in 2 steps of 12, on 1 device(s); 10 test images" in printed
+    assert "24 training images in 2 steps of 12, on 1 device; 10 test images" in printed
     assert "s a step (median of 5)" in printed
     assert printed.endswith("for 3 epochs\nNothing was written.\n")
     assert not (tmp_path / "results").exists()

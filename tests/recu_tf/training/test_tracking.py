@@ -117,11 +117,13 @@ def test_training_that_fails_before_its_run_exists_ends_as_failed(fake, tmp_path
 
 def test_service_that_takes_no_run_is_one_error(fake, tmp_path, monkeypatch):
     def refuse(*arguments):
-        raise RuntimeError("no key")
+        raise RuntimeError("no key\n" + "and so on " * 1000)
 
     monkeypatch.setitem(tracking.TRACKERS, "mlflow", refuse)
     with (
-        pytest.raises(OSError, match="`log`: mlflow does not take the run: no key"),
+        pytest.raises(
+            OSError, match=r"mlflow does not take the run: no key and so .{1,200} \.\.\.$"
+        ),
         tracking.track("mlflow", tmp_path / "run", {}),
     ):
         pytest.fail("the training began")
@@ -133,7 +135,9 @@ def test_log_that_is_not_installed_or_known_is_refused_first(tmp_path, monkeypat
     assert cli.main(["train", "--dataset", "digits", *place, "--log", "wandb"]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert "pip install wandb" in error
+    assert "pip install 'recu_tf[wandb]'" in error
+    assert cli.main(["train", "--dataset", "digits", "--dry_run", "--log", "wandb"]) == 2
+    assert capsys.readouterr().err == error
     assert not (tmp_path / "results").exists()
     with pytest.raises(ValueError, match="`log` must be one of mlflow, wandb, got 'disk'"):
         tracking.check_log("disk")
