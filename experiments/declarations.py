@@ -15,6 +15,7 @@ __all__ = [
     "FOLDER_OR_NETWORK",
     "LOGS",
     "MODELS",
+    "MOST_REPORTED",
     "NAMED_NETWORK",
     "NETWORK",
     "NETWORK_NAMES",
@@ -51,6 +52,7 @@ _pretrained = _load("pretrained")
 # The networks that come along, and what stands before their names where any network can be named.
 PRETRAINED: tuple[str, ...] = _pretrained.NAMES
 PRETRAINED_PREFIX: str = _pretrained.PREFIX
+MOST_REPORTED = 8  # runs in a report, each in a colour that can be told from the others
 SETTINGS: dict[str, dataclasses.Field] = {
     field.name: field for field in dataclasses.fields(_load("settings").Settings)
 }

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from experiments.declarations import CHOICES, MODELS, PRETRAINED, PRETRAINED_PREFIX
 from experiments.recipes import DATASET_DEFAULTS
 
-__all__ = ["Parser", "list_names", "positive_integer"]
+__all__ = ["Parser", "list_names", "non_empty", "positive_integer"]
 
 # More of them stand in the help text alone, not in the usage.
 MOST_CHOICES_IN_USAGE = 4
@@ -29,7 +29,7 @@ class Parser(argparse.ArgumentParser):
         """Adds an argument; text that it takes must not be empty."""
         takes_text = kwargs.get("action", "store") == "store"
         if takes_text and "type" not in kwargs and "choices" not in kwargs:
-            kwargs["type"] = _text
+            kwargs["type"] = non_empty
         return super().add_argument(*names, **kwargs)
 
     def option(
@@ -182,7 +182,8 @@ def _shown(value: object) -> str:
     return "none" if value is None else str(value)
 
 
-def _text(text: str) -> str:
+def non_empty(text: str) -> str:
+    """Takes any text but none."""
     if not text:
         raise argparse.ArgumentTypeError(f"must have at least one character, got {text!r}")
     return text

@@ -2,7 +2,8 @@
 
 import argparse
 
-from experiments.options import Parser
+from experiments.declarations import MOST_REPORTED
+from experiments.options import Parser, non_empty
 
 __all__ = ["DESCRIPTION", "HELP", "NAME", "add_arguments", "run"]
 
@@ -15,14 +16,27 @@ DESCRIPTION = (
 )
 
 
+class _Runs(argparse.Action):
+    """Refuses too many runs before anything slow is imported."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        if len(values) > MOST_REPORTED:
+            raise argparse.ArgumentError(
+                self, f"must be 1 to {MOST_REPORTED} run directories, got {len(values)}"
+            )
+        setattr(namespace, self.dest, values)
+
+
 def add_arguments(parser: Parser) -> None:
     """Adds the options of `recu report`."""
     parser.add_argument(
         "directories",
         metavar="RUN",
         nargs="+",
+        action=_Runs,
+        type=non_empty,
         help="a run directory, or RESULTS_DIR/SAVE of recu train --seeds, whose runs become one "
-        "line with their mean and standard deviation",
+        f"line with their mean and standard deviation; 1 to {MOST_REPORTED} lines",
     )
     parser.option(
         "--out", metavar="FILE", help="page to write", if_omitted="report.html in the first RUN"

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import recu_tf
+from experiments.declarations import MOST_REPORTED
 from experiments.report import run_data, tables
 from experiments.report.sections import make_sections
 from experiments.report.seed_groups import Group, find_groups, merge
@@ -17,8 +18,6 @@ from recu_tf.html import page
 from recu_tf.runs.atomic_write import write_aside
 
 __all__ = ["report"]
-
-MOST_RUNS = 8  # colours that can be distinguished
 
 
 def _check_writable(path: Path) -> None:
@@ -91,8 +90,8 @@ def report(
         OSError: the page cannot be written.
     """
     groups = [group for directory in directories for group in find_groups(Path(directory))]
-    if not 1 <= len(groups) <= MOST_RUNS:
-        raise ValueError(f"`RUN` must be 1 to {MOST_RUNS} run directories, got {len(groups)}.")
+    if not 1 <= len(groups) <= MOST_REPORTED:
+        raise ValueError(f"`RUN` must be 1 to {MOST_REPORTED} lines of runs, got {len(groups)}.")
     _refuse_twice([run.path for group in groups for run in group.runs])
     path = groups[0].path / "report.html" if out is None else Path(out)
     _check_writable(path)

@@ -112,7 +112,7 @@ def _read_epochs(contents: Contents) -> None:
         contents.notes.append(
             "Imported from a checkpoint: it has no training of its own, so no curves."
             if imported
-            else "There is no metrics.jsonl: the training stopped before its first epoch ended."
+            else "There is no metrics.jsonl, so there are no curves."
         )
         return
     epochs, unreadable = {}, 0
@@ -127,6 +127,8 @@ def _read_epochs(contents: Contents) -> None:
         else:
             unreadable += 1
     contents.epochs = [epochs[epoch] for epoch in sorted(epochs)]
+    if not epochs and not unreadable:
+        contents.notes.append("metrics.jsonl is empty: no epoch has ended.")
     if unreadable:
         contents.notes.append(
             f"metrics.jsonl has {format_count(unreadable, 'line')} that cannot be read, as "

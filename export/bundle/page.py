@@ -83,7 +83,7 @@ def _format_size(size: int, float_size: int | None) -> str:
     if float_size is None:
         return f"{size:,} bytes"
     times = float_size / size
-    return f"{size:,} bytes, {times:.1f} times smaller than in float32 ({float_size:,} bytes)"
+    return f"{size:,} bytes; float32 is {times:.1f} times as large ({float_size:,} bytes)"
 
 
 def _make_summary_table(bundle: Bundle) -> Table:
@@ -222,7 +222,7 @@ def _make_step_table(steps: Sequence[Rewriting]) -> Table | None:
         ]
         for step in steps
     ]
-    header = ("Step", "", "Images unchanged", "Layers")
+    header = ("Step", "Outcome", "Images unchanged", "Layers")
     return Table("Before the conversion, each verified on images", header, rows, is_text=True)
 
 

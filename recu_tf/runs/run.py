@@ -21,6 +21,7 @@ from recu_tf import inflation
 from recu_tf.choices import check_choice
 from recu_tf.data import Normalization
 from recu_tf.larq_warnings import silence_initializers
+from recu_tf.messages import format_count
 from recu_tf.runs import metrics_file
 from recu_tf.runs.atomic_write import write_aside, write_json
 from recu_tf.runs.directories import CONFIG, create_directory, has_run
@@ -181,14 +182,12 @@ class Run:
             which: of the two.
 
         Raises:
-            FileNotFoundError: the training stopped before its first epoch ended.
+            FileNotFoundError: there is no such file.
             ValueError: the file is damaged or holds a different network.
         """
         path = self.model_path(which)
         if not path.exists():
-            raise FileNotFoundError(
-                f"{path} does not exist: the training stopped before its first epoch ended."
-            )
+            raise FileNotFoundError(f"{path} does not exist{self._explain_no_model()}.")
         try:
             model = load_with_zoo(load_keras, path)
         except inflation.TooLarge:
@@ -202,6 +201,15 @@ class Run:
                 f"to {model.output_shape[1:]}, not {expected[0]} to {expected[1]}."
             )
         return model
+
+    def _explain_no_model(self) -> str:
+        """Why the run has no file of a model, if that can be told."""
+        epochs = len(self.metrics())
+        if epochs:
+            return f", though the run has {format_count(epochs, 'epoch')}"
+        if self.config.get("imported"):
+            return ""
+        return ": the training stopped before its first epoch ended"
 
     @property
     def metrics_path(self) -> Path:

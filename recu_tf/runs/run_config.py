@@ -42,6 +42,10 @@ def read_config(path: Path) -> dict:
     try:
         config = json_text.parse(path.read_text("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
+        if path.parent.is_file():
+            raise FileNotFoundError(
+                f"{path.parent} is a file, where a run directory is expected."
+            ) from None
         raise FileNotFoundError(
             f"{path.parent} is not a run directory: it has no config.json."
         ) from None

@@ -196,7 +196,7 @@ def test_durations_are_in_units_that_suit_them(reported_run):
             ["{run}", "--out", "page.txt"],
             "`--out` must be the name of an .html file, got 'page.txt'",
         ),
-        (["{run}"] * 9, "`RUN` must be 1 to 8 run directories, got 9"),
+        (["{run}/config.json"], "config.json is a file, where a run directory is expected"),
     ],
 )
 def test_mistakes_are_one_line_and_leave_no_file(
@@ -209,6 +209,20 @@ def test_mistakes_are_one_line_and_leave_no_file(
     assert captured.err.count("\n") == 1
     assert message in captured.err
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_too_many_runs_are_refused_before_any_is_looked_for(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["report", *(f"run{number}" for number in range(9))])
+    message = "argument RUN: must be 1 to 8 run directories, got 9\n"
+    assert capsys.readouterr().err == f"recu report: error: {message}"
+
+
+def test_stages_of_seeds_count_as_lines(reported_run, finished_training, tmp_path):
+    for stage in range(1, 10):
+        copy_run(finished_training.run, tmp_path / "seeds" / "seed0" / f"stage{stage}")
+    with pytest.raises(ValueError, match="`RUN` must be 1 to 8 lines of runs, got 9"):
+        report([tmp_path / "seeds"])
 
 
 def test_place_that_cannot_be_written_to_is_refused_first(reported_run, monkeypatch):

@@ -42,7 +42,7 @@ def test_page_shows_all_of_an_export(page):
     ]
     for text in (
         "Export of a small network",
-        f"{len(bundle.flatbuffer):,} bytes, {24_328 / len(bundle.flatbuffer):.1f} times smaller",
+        f"float32 is {24_328 / len(bundle.flatbuffer):.1f} times as large (24,328 bytes)",
         "4 of 4 layers that should be binary",
         "passed, on 16 random images",
         "exported in the engine 0.71 ms, float32 1.42 ms",
@@ -114,6 +114,13 @@ def test_step_that_was_not_done_and_signs_within_rounding_are_shown(tmp_path):
     steps = [Rewriting("drop hard tanh before a sign", ("act1", "act2"), 0.25)]
     page = written(tmp_path / "report.html", verification=found, steps=steps)
     assert "not done: it changed the outputs" in page.text
+    rewriting = page.source[page.source.index('id="rewriting"') :]
+    assert re.findall('scope="col">(.*?)<', rewriting)[:4] == [
+        "Step",
+        "Outcome",
+        "Images unchanged",
+        "Layers",
+    ]
     assert "act1, act2" in page.text
     assert "very layer is right by itself" in page.text
     assert "passed, layer by layer, on 16 random images" in page.text
@@ -145,7 +152,7 @@ def test_delegate_comes_first_and_the_speed_is_said(tmp_path):
 def test_network_without_a_float32_baseline_has_a_size(tmp_path):
     page = written(tmp_path / "report.html", float_size=None)
     assert "bytes" in page.text
-    assert "smaller than in float32" not in page.text
+    assert "times as large" not in page.text
 
 
 def test_what_is_not_known_is_left_out_or_said(tmp_path):

@@ -67,6 +67,13 @@ def test_directory_without_a_valid_config_is_refused(text, error, message, tmp_p
         Run.open(tmp_path)
 
 
+def test_file_in_the_place_of_a_directory_is_named_as_one(tmp_path):
+    run = Run.create(tmp_path / "run", CONFIG)
+    file = run.path / "config.json"
+    with pytest.raises(FileNotFoundError, match=r"config\.json is a file, where a run directory"):
+        Run.open(file)
+
+
 def make_model():
     return tf.keras.Sequential([tf.keras.Input((2,)), tf.keras.layers.Dense(1)])
 
@@ -86,6 +93,9 @@ def test_best_model_is_kept_when_the_last_is_saved(tmp_path):
 def test_missing_and_damaged_models_are_refused(tmp_path):
     run = Run.create(tmp_path / "run", CONFIG)
     with pytest.raises(FileNotFoundError, match="stopped before its first epoch ended"):
+        run.load_model("best")
+    run.append_metrics({"epoch": 0, "val_accuracy": 0.5})
+    with pytest.raises(FileNotFoundError, match=r"does not exist, though the run has 1 epoch\.$"):
         run.load_model("best")
     run.save_model(make_model(), "best")
     run.model_path("best").write_bytes(run.model_path("best").read_bytes()[:1000])
