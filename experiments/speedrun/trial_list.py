@@ -117,6 +117,8 @@ def _list_long(base: Trial) -> list[Trial]:
         change("lr0.2", lr=0.2),
         change("lr0.05", lr=0.05),
         change("padding2", padding=2),
+        change("padding2_lr0.2", padding=2, lr=0.2),
+        change("padding2_lr0.05", padding=2, lr=0.05),
         change("padding1", padding=1),
         change("box1.5", slope="box", width=1.5),
         change("label_smoothing", label_smoothing=0.1),
