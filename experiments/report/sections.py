@@ -170,7 +170,8 @@ def _show_confusion(runs: Sequence[Contents]) -> dict[str, object] | None:
         if run.confusion is None:
             continue
         right, images = int(np.trace(run.confusion)), int(run.confusion.sum())
-        heading = f"{run.name} ({run.which}): {right / max(images, 1):.2%} of {images:,} right"
+        saved = "saved models of all seeds" if run.members else f"{run.which} model"
+        heading = f"{run.name} ({saved}): {right / max(images, 1):.2%} of {images:,} right"
         card = {"heading": heading, "matrix": None, "table": None}
         if len(run.class_names) > MOST_CLASSES:
             card["table"] = tables.make_confused_pairs(run)

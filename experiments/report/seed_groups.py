@@ -10,6 +10,7 @@ import numpy as np
 
 from experiments.report.run_data import Contents, LayerWeights, parse_number
 from recu_tf import runs
+from recu_tf.messages import format_count
 from recu_tf.runs.directories import has_run
 from recu_tf.training.seed_summary import summarize_values
 
@@ -97,8 +98,9 @@ def merge(members: Sequence[Contents], path: Path, name: str) -> Contents:
         name: of the line.
 
     Returns:
-        What a report shows: the epochs that all of them have, the means of their weights, the sum
-        of their confusion matrices, and the memory of one.
+        What a report shows: the epochs that all of them have, of each member as well; and of the
+        saved models, whatever their epochs, the means of the weights, the sum of the confusion
+        matrices, and the memory of one.
     """
     lines = [{line["epoch"]: line for line in member.epochs} for member in members]
     common = sorted(set.intersection(*map(set, lines)))
@@ -117,7 +119,11 @@ def merge(members: Sequence[Contents], path: Path, name: str) -> Contents:
         epochs.append(merged)
     notes = [f"{member.name}: {note}" for member in members for note in member.notes]
     if any(len(of_member) > len(common) for of_member in lines):
-        notes.append(f"Shown are the {len(common)} epochs that all of the seeds have.")
+        notes.append(_describe_common(members, len(common)))
+    members = [
+        replace(member, epochs=[of_member[epoch] for epoch in common])
+        for member, of_member in zip(members, lines, strict=True)
+    ]
     confusions = [member.confusion for member in members]
     config = _join([member.run.config for member in members])
     return replace(
@@ -132,6 +138,19 @@ def merge(members: Sequence[Contents], path: Path, name: str) -> Contents:
         weights=_average_weights(members),
         confusion=None if any(counts is None for counts in confusions) else sum(confusions),
         notes=notes,
+    )
+
+
+def _describe_common(members: Sequence[Contents], count: int) -> str:
+    """Which epochs are shown of runs that do not have the same."""
+    fewest = min(len(member.epochs) for member in members)
+    names = ", ".join(member.name for member in members if len(member.epochs) == fewest)
+    shown = f"Shown are the {format_count(count, 'epoch')} that all of the seeds have"
+    if not count:
+        shown = "No epochs are shown, as none is in all of the seeds"
+    return (
+        f"{shown}; the fewest, {fewest}, has {names}. Weights, confusion matrix and tests are of "
+        "the saved models, which may be of other epochs."
     )
 
 

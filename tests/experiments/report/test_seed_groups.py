@@ -7,6 +7,7 @@ import pytest
 from experiments.report import charts, run_data, tables
 from experiments.report.seed_groups import find_groups, merge
 from recu_tf import runs
+from recu_tf.html import NOTHING
 
 
 def make_run(path, **settings):
@@ -88,13 +89,26 @@ def test_line_is_the_mean_of_the_epochs_that_all_seeds_have(seeds):
     assert merged.notes == [
         "seed1: note 1",
         "seed2: note 2",
-        "Shown are the 2 epochs that all of the seeds have.",
+        "Shown are the 2 epochs that all of the seeds have; the fewest, 2, has seed2. Weights, "
+        "confusion matrix and tests are of the saved models, which may be of other epochs.",
     ]
     (row,) = tables.make_summary([merged]).rows
     assert row[0] == "many (2 seeds)"
-    assert row[3:6] == ["2 of 3", "65.00% ± 21.21", "60.00% ± 14.14"]
+    # Best and last of the epochs shown, not of the third that one of the seeds has.
+    assert row[3:6] == ["2 of 3", "65.00% ± 21.21", "65.00% ± 21.21"]
     settings = dict(tables.make_settings_table([merged]).rows)
     assert settings["seed"] == "2, 10"
+
+
+def test_seed_without_epochs_is_named(seeds):
+    (group,) = find_groups(seeds)
+    first = make_contents(group.runs[0], 1, [0.2, 0.8, 0.7])
+    second = make_contents(group.runs[1], 2, [])
+    merged = merge([first, second], group.path, "many")
+    start = "No epochs are shown, as none is in all of the seeds; the fewest, 0, has seed2. "
+    assert merged.notes[-1].startswith(start)
+    (row,) = tables.make_summary([merged]).rows
+    assert row[3:6] == [NOTHING] * 3
 
 
 def test_band_is_drawn_and_fits_on_the_axis():
