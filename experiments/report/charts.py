@@ -13,7 +13,7 @@ from recu_tf import figures
 
 __all__ = ["CSS_PIXELS", "Series", "draw_lines", "widen"]
 
-SAME = 0.2  # of two lines' common epochs: lines that meet in more of them hide each other
+SAME = 0.5  # of the way that two lines have in common: lines that meet on more hide each other
 TRAINING_DASHES = (4, 3)  # dash and gap in points, as in the style of the page
 MOST_MARKERS = 40  # beyond that they would hide the line
 SIGNIFICANT = 4  # digits of the numbers in words
@@ -156,6 +156,7 @@ def draw_lines(
                 "width": style.width * CSS_PIXELS,
                 "dash": [length * CSS_PIXELS for length in style.dashes],
                 "offset": style.offset * CSS_PIXELS,
+                "layer": style.layer,
                 "y": figures.round_numbers(line.known.get(epoch) for epoch in x),
                 **_list_deviations(line, x),
             }

@@ -4,6 +4,7 @@ Own code, because matplotlib draws a line over another one and leaves nothing of
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 __all__ = ["alternate", "find_layers"]
 
@@ -15,8 +16,8 @@ def find_layers(lines: Sequence[Mapping[float, float]], share: float) -> list[tu
 
     Args:
         lines: each from x to y, in units of the drawing.
-        share: of the places that two lines have in common; where they meet in more of these, to
-            half a unit, they hide each other.
+        share: of the way from place to place that two lines have in common; where they meet, to
+            half a unit, on more of it, they hide each other.
 
     Returns:
         For each line its layer from 0, the longest line at the bottom, and how many layers there
@@ -39,9 +40,10 @@ def find_layers(lines: Sequence[Mapping[float, float]], share: float) -> list[tu
 
 
 def _hide(line: Mapping[float, float], other: Mapping[float, float], share: float) -> bool:
-    common = line.keys() & other.keys()
-    same = sum(abs(line[x] - other[x]) <= 0.5 for x in common)
-    return bool(common) and same > share * len(common)
+    meets = [abs(line[x] - other[x]) <= 0.5 for x in sorted(line.keys() & other.keys())]
+    # At a place alone, lines cross.
+    same = [all(ends) for ends in pairwise(meets)] if len(meets) > 1 else meets
+    return sum(same) > share * len(same)
 
 
 def alternate(

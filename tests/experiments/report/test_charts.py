@@ -141,6 +141,17 @@ def test_lines_that_lie_on_each_other_alternate_their_colours():
     assert radii["longer"] > radii["first"] > radii["same"] == radii["other"]
 
 
+def test_lines_that_cross_are_whole():
+    # They meet at one place of three, and lie on each other on less than half of their way.
+    series = [
+        charts.Series("a", 1, [(1, 0.5), (2, 0.6), (3, 0.7)]),
+        charts.Series("b", 2, [(1, 0.5), (2, 0.7), (3, 0.6)]),
+        charts.Series("c", 3, [(1, 0.9), (2, 0.8), (3, 0.8), (4, 0.8), (5, 0.8)]),
+        charts.Series("d", 4, [(1, 1.0), (2, 0.8), (3, 0.8), (4, 0.9), (5, 0.7)]),
+    ]
+    assert lines_of(charts.draw_lines("Loss", "", series)) == [(1,), (2,), (3,), (4,)]
+
+
 @pytest.mark.slow
 def test_histograms_of_the_same_weights_alternate_their_colours(
     reported_run, finished_training, tmp_path
