@@ -20,6 +20,8 @@ from markupsafe import Markup
 
 __all__ = ["NOTHING", "Section", "Table", "page"]
 
+# Of a page, each after those that it needs.
+SCRIPTS = ("chart_kinds", "chart_ranges", "chart_names", "chart_tips", "charts")
 NOTHING = "\N{EN DASH}"  # in a table, in the place of a number
 
 
@@ -95,8 +97,7 @@ def page(
         path.read_text("utf-8")
         for path in (
             library / "uPlot.iife.min.js",
-            files("recu_tf") / "templates" / "chart_kinds.js",
-            files("recu_tf") / "templates" / "charts.js",
+            *(files("recu_tf") / "templates" / f"{name}.js" for name in SCRIPTS),
         )
     )
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -133,6 +133,22 @@ def measured(browser, path, scripts=True, **how):
     return json.loads(text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
 
 
+def answer(browser, path, script, **how):
+    """What JavaScript in a copy of the page returns: the body of an asynchronous function."""
+    probe = path.with_name("probe.html")
+    source = path.read_text("utf-8").replace("Content-Security-Policy", "x-not-enforced")
+    asked = f"""<script>addEventListener("load", async () => {{
+      const answer = document.createElement("pre");
+      answer.id = "answer";
+      try {{ answer.textContent = JSON.stringify(await (async () => {{ {script} }})()); }}
+      catch (error) {{ answer.textContent = JSON.stringify(String(error)); }}
+      document.body.append(answer);
+    }});</script></body>"""
+    probe.write_text(source.replace("</body>", asked), "utf-8")
+    _, dom = opened(browser, probe, **how)
+    return json.loads(html.unescape(re.search(r'<pre id="answer">(.*?)</pre>', dom, re.DOTALL)[1]))
+
+
 def contrast(colour, other):
     """The contrast ratio of WCAG 2 between two colours as CSS computes them."""
 

@@ -86,7 +86,7 @@ def draw_heatmap(
         "x": list(range(first, first + count)),
         "pad": 0.5,
         "rows": list(rows),
-        "names": names,
+        "names": list(rows),
         "left": left,
         "values": [figures.round_numbers(line) for line in values],
     }

@@ -1,5 +1,6 @@
 """Charts of an export: what each operator costs, and how long the files take."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
@@ -16,15 +17,15 @@ __all__ = ["COLOURS", "draw_latencies", "draw_operators"]
 # Numbers of the colours of the bars.
 COLOURS = {"operators with bits": 1, "others": 2}
 WIDTH, HEIGHT = 420, 236  # of the charts of operators, in CSS pixels
-ROW, LETTER = 26, 7  # height of a latency, and width of a letter
-MOST_LETTERS = 44
+ROW, LETTER = 32, 7  # height of a latency, and width of a letter
+MOST_LETTERS, MOST_LINES = 28, 2  # of what is drawn of a name; under the pointer it is whole
 
 
 def draw_operators(rows: Sequence[OperatorSummary]) -> list[Markup]:
     """Draws the multiply-accumulates and the bytes of each operator, in their order."""
     if not rows:
         return []
-    names = [f"{number}: {row.layer or row.operator}" for number, row in enumerate(rows, 1)]
+    names = [f"{number}: {_name_operator(row)}" for number, row in enumerate(rows, 1)]
     computes_with_bits = [row.binary_macs > 0 for row in rows]
     return [
         _draw_bars(title, names, _split(counts, computes_with_bits))
@@ -33,6 +34,10 @@ def draw_operators(rows: Sequence[OperatorSummary]) -> list[Markup]:
             ("Bytes", [row.constant_bytes for row in rows]),
         )
     ]
+
+
+def _name_operator(row: OperatorSummary) -> str:
+    return f"{row.layer} ({row.operator})" if row.layer else row.operator
 
 
 def _split(counts: Sequence[int], has_bits: Sequence[bool]) -> dict[str, list[int | None]]:
@@ -99,8 +104,12 @@ def draw_latencies(latencies: Sequence[Latency]) -> Markup:
     Args:
         latencies: one or more, from the top down.
     """
-    labels = [_name(latency) for latency in latencies]
-    left, above, below = 16 + LETTER * max(map(len, labels)), 34, 30
+    names = [_name(latency) for latency in latencies]
+    labels = [
+        textwrap.wrap(name, MOST_LETTERS, max_lines=MOST_LINES, placeholder="…") for name in names
+    ]
+    longest = max(len(line) for lines in labels for line in lines)
+    left, above, below = 16 + LETTER * longest, 34, 30
     width, height = left + 330, above + ROW * len(labels) + below
     with figures.use_figure_style():
         figure = Figure(figsize=(width / figures.INCH, height / figures.INCH))
@@ -109,7 +118,7 @@ def draw_latencies(latencies: Sequence[Latency]) -> Markup:
         )
         axes.set_ylim(len(labels) - 0.5, -0.5)
         axes.grid(axis="x")
-        axes.set_yticks(range(len(labels)), labels)
+        axes.set_yticks(range(len(labels)), ["\n".join(lines) for lines in labels])
         figures.draw_ticks(axes.xaxis, 5)
         figure.text(8 / width, 1 - 20 / height, "Latency", fontsize=9.75, weight="bold")
         axes.set_xlabel("milliseconds", loc="right", labelpad=1)
@@ -120,7 +129,7 @@ def draw_latencies(latencies: Sequence[Latency]) -> Markup:
             (bar,) = axes.barh([row], [latency.median_ms], height=0.6, color=colour)
             bar.set_gid(gid)
             axes.plot([latency.min_ms, latency.p95_ms], [row, row], color=figures.INK, linewidth=1)
-            tooltips[gid] = f"{labels[row]}: {_describe(latency)}"
+            tooltips[gid] = f"{names[row]}: {_describe(latency)}"
         axes.set_xlim(0, None)
         drawing = figures.to_svg(
             figure,
@@ -134,9 +143,9 @@ def draw_latencies(latencies: Sequence[Latency]) -> Markup:
         "title": "Latency",
         "unit": "milliseconds",
         "axis": "file",
-        "x": list(range(len(labels))),
+        "x": list(range(len(names))),
         "pad": 0.5,
-        "names": labels,
+        "names": names,
         "left": left,
         "range": [0, 1.04 * max(latency.p95_ms for latency in latencies)],
         "zero": True,
@@ -163,8 +172,7 @@ def _choose_colour(row: int) -> int:
 
 
 def _name(latency: Latency) -> str:
-    text = f"{latency.name}, {latency.backend}, {format_count(latency.threads, 'thread')}"
-    return figures.shorten(text, MOST_LETTERS)
+    return f"{latency.name}, {latency.backend}, {format_count(latency.threads, 'thread')}"
 
 
 def _describe(latency: Latency) -> str:

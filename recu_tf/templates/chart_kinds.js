@@ -14,7 +14,8 @@ const chartKinds = (() => {
   const prepareLines = chart => {
     const data = [chart.x], series = [{}], bands = [];
     const isSteps = chart.kind === "steps";
-    for (const line of chart.series) {
+    // Those that lie on others come last, and leave gaps in which one sees the others.
+    for (const line of [...chart.series].sort((a, b) => (a.layer ?? 0) - (b.layer ?? 0))) {
       line.at = data.length;
       data.push(line.y);
       series.push({
@@ -94,14 +95,18 @@ const chartKinds = (() => {
     describe: index => ({
       heading: chart.names[index],
       entries: chart.texts ? [{ label: chart.texts[index], value: "" }]
-        : chart.series.filter(line => line.y[index] != null).map(line => ({
-          colour: line.colour, label: line.label, value: line.y[index].toLocaleString("en"),
-        })),
+        : describeBars(chart.series.filter(line => line.y[index] != null), index),
     }),
   });
+  const describeBars = (known, index) => known.length ? known.map(line => ({
+    colour: line.colour, label: line.label, value: line.y[index].toLocaleString("en"),
+  })) : [{ label: "none", value: "" }];
   const drawRanges = (plot, chart) => {
-    const { ctx } = plot;
+    const { ctx, bbox } = plot;
     ctx.save();
+    ctx.beginPath();
+    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+    ctx.clip();
     ctx.strokeStyle = colour("ink");
     ctx.lineWidth = uPlot.pxRatio;
     (chart.ends ?? []).forEach((ends, row) => {

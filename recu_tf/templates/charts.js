@@ -3,10 +3,12 @@
 (() => {
   "use strict";
   const { colour, prepare } = chartKinds;
-  const FONT = '11.5px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
+  const { findHorizontal, findVertical, isZoomed, zoomOut } = chartRanges;
+  const SIZE = 11.5, FAMILY = 'system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
+  const FONT = `${SIZE}px ${FAMILY}`;
   const HEIGHT = { lines: 205, steps: 140, bars: 205 };
   const WHOLE = [1, 10, 100, 1000, 10000].flatMap(power => [power, 2 * power, 5 * power]);
-  const ROW = 14, BAR = 26, TIP_DISTANCE = 14;
+  const ROW = 14, BAR = 32;
 
   const axis = (more = {}) => ({
     stroke: () => colour("ink"), font: FONT, gap: 4,
@@ -15,59 +17,10 @@
     ...more,
   });
 
-  /* The vertical range: that of the whole drawing, or of what is left in it after a zoom. */
-  const rangeOf = chart => (_, low, high) => {
-    if (low == null || !chart.zoomed) return chart.range;
-    const margin = 0.05 * (high - low || Math.abs(high) || 1);
-    return [chart.zero && low >= 0 ? 0 : low - margin, high + margin];
-  };
-  /* The horizontal range, which is asked for before the vertical one. */
-  const zoom = chart => (_, low, high) => {
-    const first = chart.x[0], last = chart.x[chart.x.length - 1];
-    chart.zoomed = low > first + 1e-9 || high < last - 1e-9;
-    return chart.zoomed ? [low, high] : [first - chart.pad, last + chart.pad];
-  };
-
-  /* What stands under the pointer, beside it. */
-  const addTip = (plot, describe) => {
-    const tip = document.createElement("div");
-    tip.className = "tip";
-    tip.hidden = true;
-    plot.over.append(tip);
-    const show = () => {
-      const { left, top, idx, event } = plot.cursor;
-      // The pointer is over another chart, which moves the cursor of this one.
-      const isHere = event != null && left >= 0 && idx != null && plot.over.matches(":hover");
-      const { heading, entries } = isHere ? describe(idx, plot) : { entries: [] };
-      tip.hidden = heading === undefined;
-      if (tip.hidden) return;
-      const title = document.createElement("b");
-      title.textContent = heading;
-      tip.replaceChildren(title, ...entries.map(entry => {
-        const line = document.createElement("div");
-        if (entry.colour) {
-          const mark = document.createElement("i");
-          mark.style.borderTop = `2px ${entry.dashed ? "dashed" : "solid"} var(--${entry.colour})`;
-          line.append(mark);
-        }
-        const value = document.createElement("span");
-        value.textContent = entry.value;
-        line.append(entry.label, value);
-        return line;
-      }));
-      const isRight = left > plot.over.clientWidth / 2;
-      tip.style.left = isRight ? "" : `${left + TIP_DISTANCE}px`;
-      tip.style.right = isRight ? `${plot.over.clientWidth - left + TIP_DISTANCE}px` : "";
-      tip.style.top = `${Math.max(0, Math.min(top, plot.over.clientHeight - tip.offsetHeight))}px`;
-    };
-    plot.over.addEventListener("mouseleave", () => { tip.hidden = true; });
-    return show;
-  };
-
-  const listAxes = (chart, width) => {
-    const names = more => axis({ splits: () => chart.names.map((_, row) => row),
-      values: (_, rows) => rows.map(row => chart.names[row]), grid: { show: false },
-      ticks: { show: false }, size: Math.min(chart.left, width / 2), ...more });
+  const listAxes = chart => {
+    // The space of the names, which are drawn into it afterwards.
+    const names = more => axis({ splits: () => [], values: () => [], grid: { show: false },
+      ticks: { show: false }, size: plot => Math.min(chart.left, plot.width / 2), ...more });
     const numbers = axis({ size: 26, space: 48, grid: { show: false },
       ...(chart.axis === "weight" ? {}
         : { label: chart.axis, labelSize: 14, labelGap: -2, labelFont: FONT }),
@@ -87,13 +40,18 @@
     const drawing = element.querySelector("svg");
     const heading = document.createElement("div");
     heading.className = "plot-heading";
-    const [title, unit] = [document.createElement("b"), document.createElement("span")];
+    const title = document.createElement("b");
     title.textContent = chart.title;
-    unit.textContent = chart.unit ?? "";
     const reset = document.createElement("button");
     reset.textContent = "Zoom out";
     reset.hidden = true;
-    heading.append(title, reset, unit);
+    heading.append(title, reset);
+    // Of the charts over epochs all have the line, so that those side by side are as high.
+    if (chart.unit || chart.kind === "lines") {
+      const unit = document.createElement("span");
+      unit.textContent = chart.unit ?? "";
+      heading.append(unit);
+    }
     const frame = document.createElement("div");
     frame.className = "plot";
     // The drawing is hidden, and what it is called with it.
@@ -111,7 +69,7 @@
       width: width(), height, bands, padding: [6, 8, 0, 0],
       legend: { show: false },
       cursor: {
-        x: !isRows, y: false, points: { size: 6 }, drag: { x: !isRows, y: false, dist: 5 },
+        x: !isRows, y: false, points: { size: 6 }, drag: { x: !isRows, y: isRows, dist: 5 },
         // A band has lines that nobody sees, which are not to be the nearest.
         focus: chart.kind === "lines" && !bands.length ? { prox: 24 } : undefined,
         sync: ["epoch", "operator"].includes(chart.axis)
@@ -119,20 +77,23 @@
       },
       focus: { alpha: 0.35 },
       scales: {
-        x: { time: false, ...(isRows ? { ori: 1, dir: -1 } : {}), range: zoom(chart) },
+        x: { time: false, ...(isRows ? { ori: 1, dir: -1 } : {}), range: findHorizontal(chart) },
         y: isMap ? { range: [-0.5, chart.rows.length - 0.5], dir: -1 }
-          : { range: rangeOf(chart), ori: isRows ? 0 : 1 },
+          : { range: findVertical(chart), ori: isRows ? 0 : 1 },
       },
-      axes: listAxes(chart, width()),
+      axes: listAxes(chart),
       series,
       hooks: {
         ...hooks,
         setCursor: [() => show()],
-        setScale: [() => { reset.hidden = !chart.zoomed; }],
+        drawAxes: [...hooks.drawAxes ?? [], plot => {
+          if (chart.left) chartNames.drawNames(plot, chart, { size: SIZE, family: FAMILY, ink: colour("ink") });
+        }],
+        setScale: [plot => { reset.hidden = !isZoomed(chart, plot); }],
       },
     }, data, frame);
-    show = addTip(plot, describe);
-    reset.addEventListener("click", () => plot.setScale("x", { min: chart.x[0], max: chart.x[chart.x.length - 1] }));
+    show = chartTips.addTip(plot, describe);
+    reset.addEventListener("click", () => zoomOut(chart, plot));
     const watch = new ResizeObserver(() => {
       if (frame.clientWidth) plot.setSize({ width: width(), height });
     });
