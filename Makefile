@@ -37,11 +37,8 @@ check: lint test-all
 test: $(VENV)/installed
 	$(PYTEST) -m "not slow"
 
-# Those of trainings in processes of their own: they raise signals, and a process in which many of the
-# others had run before ended with a segmentation fault when it got one.
 test-slow: $(VENV)/installed
-	$(PYTEST) -m slow tests/recu_tf
-	$(PYTEST) -m slow --ignore=tests/recu_tf
+	$(PYTEST) -m slow
 
 test-all: test test-slow
 

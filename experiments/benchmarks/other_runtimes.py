@@ -3,6 +3,7 @@
 import importlib.util
 import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -72,10 +73,20 @@ def make_onnx_runner(file: bytes, threads: int) -> Callable[[], list[np.ndarray]
     return lambda: session.run(None, {entry.name: image})
 
 
-def _compile(flatbuffer: bytes, threads: int):
+@cache
+def _load_openvino():
+    """OpenVINO's plugins, once for the process.
+
+    Each set of them moves the stack for signals into memory of its own. With two sets, it ends in
+    memory that the first has freed, and the next signal is a segmentation fault.
+    """
     import openvino
 
-    core = openvino.Core()
+    return openvino.Core()
+
+
+def _compile(flatbuffer: bytes, threads: int):
+    core = _load_openvino()
     with tempfile.TemporaryDirectory() as folder:  # it reads TFLite from files alone
         path = Path(folder) / "model.tflite"
         path.write_bytes(flatbuffer)

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from conftest import tiny_resnet
@@ -54,3 +57,26 @@ def test_openvino_computes_what_the_float_network_does(threads):
     found = make_openvino_runner(export.convert_float_baseline(model), threads)()
     # Perhaps in bfloat16, which has 8 bits.
     np.testing.assert_allclose(found, expected, atol=0.05 * np.abs(expected).max())
+
+
+@pytest.mark.slow  # a conversion
+def test_signals_arrive_after_openvino_has_run_several_files(tmp_path):
+    need(OPENVINO)
+    path = tmp_path / "model.tflite"
+    path.write_bytes(export.convert_float_baseline(tiny_resnet((8, 8, 3), 4)))
+    code = f"""
+import faulthandler, signal
+from pathlib import Path
+from experiments.benchmarks.other_runtimes import make_openvino_runner
+faulthandler.enable()  # gives the process a stack for signals
+signal.signal(signal.SIGTERM, lambda *_: print("caught"))
+flatbuffer = Path({str(path)!r}).read_bytes()
+first, second = (make_openvino_runner(flatbuffer, threads) for threads in (1, 2))
+del first
+third = make_openvino_runner(flatbuffer, 1)
+del second, third
+signal.raise_signal(signal.SIGTERM)
+"""
+    command = [sys.executable, "-c", code]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout) == (0, "caught\n")
