@@ -159,8 +159,9 @@ def measure_network(files: NetworkFiles, turns: int) -> NetworkRows:
             )
             for threads in THREADS
         }
+        alone = rows[_latency_key(1)]
         for threads in THREADS:
-            _explain_losses(rows[_latency_key(threads)], threads, files)
+            _explain_losses(rows[_latency_key(threads)], threads, alone, files)
     rows["throughput"] = compare_turns(
         files.name, found["burst"], _ours(), more_is_better=True, missing=missing
     )
@@ -181,9 +182,29 @@ def _latency_key(threads: int) -> str:
     return f"latency_{threads}"
 
 
-def _explain_losses(row: Row, threads: int, files: NetworkFiles) -> None:
+def explain_threads(threads: int, several: float, alone: float) -> str:
+    """Why several threads take longer than one, if they do.
+
+    Args:
+        threads: their number.
+        several: what they take.
+        alone: what one takes.
+    """
+    if several <= alone:
+        return ""
+    return (
+        f"{threads} threads take {several / alone:.1f} times as long as one, because those of the "
+        "interpreter, for what is not binary, are sometimes woken on the core that waits for them "
+        "([the delegate](../../export/runtime/DELEGATE.md#how-fast-it-is))"
+    )
+
+
+def _explain_losses(row: Row, threads: int, alone: Row, files: NetworkFiles) -> None:
     """Says what the delegate's time goes into, where another side is faster."""
     if DELEGATE not in row.medians or not row.losses:
+        return
+    row.because = explain_threads(threads, row.medians[DELEGATE], alone.medians[DELEGATE])
+    if row.because:
         return
     profile = profile_delegate(row.name, files.binary, threads=threads, repeats=PROFILE_RUNS)
     fastest = min(row.losses, key=lambda side: row.medians[side])

@@ -46,6 +46,11 @@ def test_network_that_fails_does_not_lose_the_others(monkeypatch):
     assert not any(table.rows for table in progress.tables)
 
 
+def test_threads_that_take_longer_than_one_are_the_reason():
+    assert inference.explain_threads(2, 0.3, 0.4) == ""
+    assert inference.explain_threads(2, 4.4, 0.4).startswith("2 threads take 11.0 times as long as")
+
+
 @pytest.mark.slow  # several conversions
 def test_network_is_measured_in_all_runtimes_that_are_installed(monkeypatch):
     monkeypatch.setattr(network_files, "build_network", lambda name: tiny_resnet((8, 8, 3), 4))
