@@ -15,6 +15,7 @@ from tabulate import tabulate
 from experiments.recipes import RECIPES
 from recu_tf import larq_summary
 from recu_tf.durations import format_duration
+from recu_tf.messages import format_count
 from recu_tf.settings import Settings
 from recu_tf.settings_checks import OF_TEACHER
 from recu_tf.training.errors import explain_errors
@@ -39,10 +40,6 @@ def _median_seconds(process: Callable[[object], object], batches: Iterable[objec
 
 def _rows(settings: Settings) -> list[tuple[str, str]]:
     return [(name, str(value)) for name, value in asdict(settings).items()]
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def dry_run(
@@ -87,11 +84,11 @@ def dry_run(
             report.getvalue().rstrip(),
             "",
             f"{prepared.images.training.count:,} training images in {prepared.steps:,} steps of "
-            f"{settings.batch_size}, on {_count(strategy.num_replicas_in_sync, 'device')}; "
+            f"{settings.batch_size}, on {format_count(strategy.num_replicas_in_sync, 'device')}; "
             f"{images:,} {chosen_on}",
             f"{format_duration(seconds)} a step (median of {STEPS}), {format_duration(epoch)} "
             f"an epoch with its evaluation, {format_duration(epochs * epoch)} for "
-            f"{_count(epochs, 'epoch')}",
+            f"{format_count(epochs, 'epoch')}",
             "Nothing was written.",
         ]
     )
