@@ -3,12 +3,13 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import need
+from conftest import few_digits, need, tiny_resnet
 from test_docs import PAGES, TREE
 
 import recu_tf
@@ -90,6 +91,27 @@ def test_python_on_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch):
     names = {}
     for code in find_blocks(page, "python"):
         exec(compile(code, page, "exec"), names)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("few_measurements")
+def test_commands_of_the_quick_start_run_one_after_the_other(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    few_digits(monkeypatch, build=tiny_resnet)
+    shell = "".join(find_blocks(f"{OWN}/quick_start.md", "sh"))
+    commands = [shlex.split(line) for line in shell.splitlines() if line.startswith("recu ")]
+    assert [name for _, name, *_ in commands] == [
+        "train",
+        "evaluate",
+        "export",
+        "benchmark",
+        "report",
+    ]
+    for _, *arguments in commands:
+        assert main(arguments) == 0
+    run = tmp_path / "results" / "resnet20_1w1a_digits"
+    assert len((run / "metrics.jsonl").read_text().splitlines()) == 30
+    assert {"report.html", "best.keras"} <= {path.name for path in run.iterdir()}
 
 
 def test_every_language_of_a_block_is_tested():
