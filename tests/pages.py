@@ -123,20 +123,14 @@ def opened(browser, path, width=1280, dark=False):
 
 def measured(browser, path, scripts=True, **how):
     """The measures that a script takes of a copy of the page, with or without its own scripts."""
-    probe = path.with_name("probe.html")
-    source = path.read_text("utf-8").replace("Content-Security-Policy", "x-not-enforced")
+    source = path.read_text("utf-8")
     if not scripts:
         source = re.sub("<script>.*?</script>", "", source, flags=re.DOTALL)
-    probe.write_text(source.replace("</body>", MEASURE), "utf-8")
-    _, dom = opened(browser, probe, **how)
-    text = re.search(r'<pre id="measured">(.*?)</pre>', dom, re.DOTALL)[1]
-    return json.loads(text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
+    return probed(browser, path, source, MEASURE, "measured", **how)
 
 
 def answer(browser, path, script, **how):
     """What JavaScript in a copy of the page returns: the body of an asynchronous function."""
-    probe = path.with_name("probe.html")
-    source = path.read_text("utf-8").replace("Content-Security-Policy", "x-not-enforced")
     asked = f"""<script>addEventListener("load", async () => {{
       const answer = document.createElement("pre");
       answer.id = "answer";
@@ -144,9 +138,17 @@ def answer(browser, path, script, **how):
       catch (error) {{ answer.textContent = JSON.stringify(String(error)); }}
       document.body.append(answer);
     }});</script></body>"""
-    probe.write_text(source.replace("</body>", asked), "utf-8")
+    return probed(browser, path, path.read_text("utf-8"), asked, "answer", **how)
+
+
+def probed(browser, path, source, script, name, **how):
+    """The JSON that a script leaves in the element of a name, at the end of a copy of the page."""
+    probe = path.with_name("probe.html")
+    source = source.replace("Content-Security-Policy", "x-not-enforced")
+    probe.write_text(source.replace("</body>", script), "utf-8")
     _, dom = opened(browser, probe, **how)
-    return json.loads(html.unescape(re.search(r'<pre id="answer">(.*?)</pre>', dom, re.DOTALL)[1]))
+    text = re.search(rf'<pre id="{name}">(.*?)</pre>', dom, re.DOTALL)[1]
+    return json.loads(html.unescape(text))
 
 
 def contrast(colour, other):
