@@ -13,7 +13,6 @@ from recu_tf.runs.atomic_write import write_json
 from recu_tf.runs.directories import has_run
 from recu_tf.settings import Settings
 from recu_tf.training.seed_summary import summarize_runs
-from recu_tf.training.tracking import check_log
 
 __all__ = ["train_seeds"]
 
@@ -37,14 +36,12 @@ def train_seeds(
 
     Raises:
         FileExistsError, ValueError: see `_find_root`; or settings are invalid.
-        ImportError: the log's package is not installed.
     """
     root = _find_root(options)
     trainings = [
         [(stage, *resolve(stage)) for stage in list_stages(seed)]
         for seed in _list_seeds(options, root)
     ]
-    check_log(options.log)
     trained = []
     for number, stages in enumerate(trainings, 1):
         seed = stages[0][1].seed

@@ -135,7 +135,9 @@ def run(options: argparse.Namespace) -> None:
     from experiments.stages import list_stages
     from experiments.training_settings import resolve
     from recu_tf.runs import Run
+    from recu_tf.training.tracking import check_log
 
+    check_log(options.log)
     if options.seeds is not None and not options.dry_run:
         from experiments.seeds import train_seeds
 
@@ -145,9 +147,7 @@ def run(options: argparse.Namespace) -> None:
     trainings = [(stage, *resolve(stage)) for stage in list_stages(options)]
     if options.dry_run:
         from experiments.dry_run import dry_run_stages
-        from recu_tf.training.tracking import check_log
 
-        check_log(options.log)
         dry_run_stages(trainings)
         return
     for _, _, directory in trainings:
