@@ -1,13 +1,14 @@
 """Where the time of a file goes that runs with the delegate: numbers and tables."""
 
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from tabulate import tabulate
 
 from recu_tf.messages import format_count
 
-__all__ = ["DelegateProfile", "Part"]
+__all__ = ["DelegateProfile", "Groups", "Part"]
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Part:
         macs: multiply-accumulates, binary ones in the delegate, in float32 outside of it.
         bytes: that it reads and writes; 0 where that is not known.
         is_binary: whether it is binary convolutions, with what is fused into them.
+        channels: of a binary convolution's input; 0 for other parts.
     """
 
     name: str
@@ -27,11 +29,23 @@ class Part:
     macs: int = 0
     bytes: int = 0
     is_binary: bool = False
+    channels: int = 0
 
-    @property
-    def channels(self) -> int:
-        """Of a binary convolution, the channels of its input."""
-        return int(re.search(r"x(\d+) to ", self.name)[1])
+
+class Groups(NamedTuple):
+    """A whole run in four parts.
+
+    Attributes:
+        binary: the binary convolutions, with what is fused into them.
+        others: the delegate's other steps.
+        outside: what the interpreter runs.
+        copies: of inputs and outputs.
+    """
+
+    binary: Part
+    others: Part
+    outside: Part
+    copies: Part
 
 
 @dataclass(frozen=True)
@@ -69,11 +83,11 @@ class DelegateProfile:
     memory_rate: float
 
     @property
-    def groups(self) -> list[Part]:
+    def groups(self) -> Groups:
         """The whole run in four parts."""
         binary = [step for step in self.steps if step.is_binary]
         others = [step for step in self.steps if not step.is_binary]
-        return [
+        return Groups(
             replace(
                 _add_up(format_count(len(binary), "binary convolution"), binary), is_binary=True
             ),
@@ -84,7 +98,7 @@ class DelegateProfile:
                 sum(operator.macs for operator in self.operators),
             ),
             Part("copies of inputs and outputs", self.copies_us),
-        ]
+        )
 
     @property
     def microseconds(self) -> float:
@@ -115,10 +129,11 @@ class DelegateProfile:
         return "\n".join([self._describe_run(), *self._tabulate(self.groups)])
 
     def __str__(self) -> str:
+        *_, outside, copies = self.groups
         whole = _add_up("whole run", self.groups)
         lines = [
             self._describe_run(),
-            *self._tabulate([*self.steps, *self.groups[2:], replace(whole, bytes=0)]),
+            *self._tabulate([*self.steps, outside, copies, replace(whole, bytes=0)]),
         ]
         if self.operators:
             lines.append("Outside of the delegate, each operator run alone:")
@@ -145,7 +160,7 @@ class DelegateProfile:
             f"{self.memory_rate:.0f} GB/s in memory, read and written."
         ]
 
-    def _tabulate(self, parts: list[Part]) -> list[str]:
+    def _tabulate(self, parts: Sequence[Part]) -> list[str]:
         header = ("us", "share", "million MAC", f"MAC/{self.unit}", "of limit", "kB", "GB/s", "")
         rows = [self._row(part) for part in parts]
         table = tabulate(
@@ -171,7 +186,7 @@ class DelegateProfile:
         )
 
 
-def _add_up(name: str, parts: list[Part]) -> Part:
+def _add_up(name: str, parts: Sequence[Part]) -> Part:
     return Part(
         name,
         sum(part.microseconds for part in parts),

@@ -102,7 +102,7 @@ def _measure_runs(interpreter, created, repeats: int) -> tuple[list[Part], float
         times.append([*in_steps, 1e6 * (ran - copied) - sum(in_steps), copies])
     *medians, outside, copies = np.median(times[WARM_UP:], axis=0).tolist()
     steps = [
-        Part(step.name, median, step.macs, step.bytes, step.macs > 0)
+        Part(step.name, median, step.macs, step.bytes, step.channels > 0, step.channels)
         for step, median in zip(found, medians, strict=True)
     ]
     return steps, max(outside, 0.0), copies

@@ -72,8 +72,8 @@ def explain_by_profile(profile: DelegateProfile, other: SubgraphLatency) -> list
 
 
 def _describe_group(profile: DelegateProfile, group: Part, other: SubgraphLatency) -> str:
-    binary, others, outside, _ = profile.groups
-    if group == binary:
+    groups = profile.groups
+    if group == groups.binary:
         cycles = profile.clock or 1
         limit = profile.share_of_limit(group)
         of_limit = "" if limit is None else f", {limit:.0%} of what {profile.backend} could do"
@@ -81,10 +81,10 @@ def _describe_group(profile: DelegateProfile, group: Part, other: SubgraphLatenc
             f", which do {profile.rate(group):.1f} multiply-accumulates a {profile.unit}{of_limit}"
             f"{_describe_widths(profile)}, where {other.name} does {other.rate / cycles:.1f}"
         )
-    if group == others:
+    if group == groups.others:
         steps = [step for step in profile.steps if not step.is_binary]
         return _name_longest(profile, steps)
-    return _name_longest(profile, profile.operators) if group == outside else ""
+    return _name_longest(profile, profile.operators) if group == groups.outside else ""
 
 
 def _name_longest(profile: DelegateProfile, parts: Sequence[Part]) -> str:

@@ -20,13 +20,9 @@ __all__ = [
 
 OTHER = "other operators"
 # The engine packs the signs of 32 channels into a word; on 64-bit ARM it takes 128 bits at a time.
-WIDTHS = (32, 64, 128, 256)
-FEW_WORDS = {
-    "binary convolutions of 1 to 32 channels": "the engine packs the signs of 32 channels into a "
-    "word of 32 bits, and a pixel of these has one word",
-    "binary convolutions of 33 to 64 channels": "the engine packs the signs of 32 channels into a "
-    "word of 32 bits, and a pixel of these has two words",
-}
+WIDTHS = (32, 64, 128, 256, math.inf)
+PACKED = "the engine packs the signs of 32 channels into a word of 32 bits, and a pixel of these "
+FEW_WORDS = {32: PACKED + "has one word", 64: PACKED + "has two words"}
 
 
 @dataclass(frozen=True)
@@ -60,15 +56,20 @@ def count_multiply_accumulates(flatbuffer: bytes | File) -> int:
     return sum(map(count_macs, read(flatbuffer).operators))
 
 
-def _name_group(operator: Operator) -> str:
+def _find_width(operator: Operator) -> float | None:
+    """The least of `WIDTHS` that the channels of a binary convolution fit into; of others None."""
     if operator.name != BINARY_CONVOLUTION:
+        return None
+    return next(width for width in WIDTHS if operator.options["channels_in"] <= width)
+
+
+def _name_group(width: float | None) -> str:
+    if width is None:
         return OTHER
-    lower = 0
-    for upper in WIDTHS:
-        if operator.options["channels_in"] <= upper:
-            return f"binary convolutions of {lower + 1} to {upper} channels"
-        lower = upper
-    return f"binary convolutions of more than {WIDTHS[-1]} channels"
+    narrower = max((other for other in WIDTHS if other < width), default=0)
+    if width == math.inf:
+        return f"binary convolutions of more than {narrower} channels"
+    return f"binary convolutions of {narrower + 1} to {width} channels"
 
 
 def keep_operators(file: File, chosen: list[int]) -> File:
@@ -113,17 +114,15 @@ def extract_subgraphs(flatbuffer: bytes | File) -> list[Subgraph]:
     operators = [operator for operator in file.operators if operator.graph == 0]
     chosen = defaultdict(list)
     for index, operator in enumerate(operators):
-        chosen[operator.options.get("channels_in", math.inf), _name_group(operator)].append(index)
-    merged = defaultdict(list)
-    for (_, name), indices in sorted(chosen.items(), key=lambda item: item[0][0]):
-        merged[name] += indices
+        chosen[_find_width(operator)].append(index)
     return [
         Subgraph(
-            name,
-            dict(Counter(operators[index].name for index in indices).most_common()),
-            sum(count_macs(operators[index]) for index in indices),
-            FEW_WORDS.get(name, ""),
-            keep_operators(file, sorted(indices)),
+            _name_group(width),
+            dict(Counter(operators[index].name for index in chosen[width]).most_common()),
+            sum(count_macs(operators[index]) for index in chosen[width]),
+            FEW_WORDS.get(width, ""),
+            keep_operators(file, chosen[width]),
         )
-        for name, indices in merged.items()
+        for width in (*WIDTHS, None)
+        if width in chosen
     ]

@@ -31,6 +31,7 @@ class StepTime(NamedTuple):
         last_microseconds: of the last run.
         macs: binary multiply-accumulates of a run.
         bytes: that a run reads and writes: inputs, outputs and the weights as the file stores them.
+        channels: of the input of a binary convolution; 0 for other steps.
     """
 
     name: str
@@ -38,6 +39,7 @@ class StepTime(NamedTuple):
     last_microseconds: float
     macs: int
     bytes: int
+    channels: int
 
 
 def _has_litert() -> bool:
@@ -204,6 +206,6 @@ def profile(measured) -> list[StepTime]:
         )
     steps = (line.split("\t") for line in lines.splitlines())
     return [
-        StepTime(name, float(mean), float(last), int(macs), int(moved))
-        for name, mean, last, macs, moved in steps
+        StepTime(name, float(mean), float(last), int(macs), int(moved), int(channels))
+        for name, mean, last, macs, moved, channels in steps
     ]

@@ -130,12 +130,12 @@ void Program::run(const TfLiteContext& context, Threads& threads) {
 std::string Program::profile() const {
   std::string lines;
   for (const Step& step : steps_) {
-    const double macs =
-        step.convolution ? step.first.images * step.convolution->macs_of_image() : 0;
+    const Convolution* convolution = step.convolution.get();
+    const double macs = convolution ? step.first.images * convolution->macs_of_image() : 0;
     char numbers[128];
-    std::snprintf(numbers, sizeof numbers, "\t%.3f\t%.3f\t%.0f\t%.0f\n",
+    std::snprintf(numbers, sizeof numbers, "\t%.3f\t%.3f\t%.0f\t%.0f\t%d\n",
                   runs_ == 0 ? 0 : step.nanoseconds / runs_ / 1e3, step.last_nanoseconds / 1e3,
-                  macs, step.bytes);
+                  macs, step.bytes, convolution ? convolution->options().channels : 0);
     lines += step.name + numbers;
   }
   return lines;

@@ -34,8 +34,8 @@ const char* recu_backend(TfLiteDelegate* delegate);
 const char* recu_nodes(TfLiteDelegate* delegate);
 
 // A line for each step, if the delegate measures them: its name, the mean microseconds of a run,
-// those of the last run, binary multiply-accumulates and bytes of a run, between tabs. Valid until
-// the next call.
+// those of the last run, binary multiply-accumulates and bytes of a run, and the channels of a
+// binary convolution's input (0 for other steps), between tabs. Valid until the next call.
 const char* recu_profile(TfLiteDelegate* delegate);
 
 // Cycles per nanosecond of the processor, now. It takes 3 milliseconds.

@@ -9,7 +9,7 @@ PROFILE = DelegateProfile(
     threads=1,
     steps=[
         Part("quantize", 10.0, 0, 40_000),
-        Part("binary convolution 3x3/1 of 8x8x64 to 64 + add", 20.0, 4_000_000, 60_000, True),
+        Part("binary convolution 3x3/1 of 8x8x64 to 64 + add", 20.0, 4_000_000, 60_000, True, 64),
     ],
     outside_us=15.0,
     copies_us=5.0,

@@ -15,8 +15,8 @@ from export.measurement.speed_sentence import (
 BINARY = Latency("mine.tflite", "delegate", 1, median_ms=0.5, p95_ms=9, min_ms=0.1)
 FLOAT = Latency("float32", "TFLite with XNNPACK", 1, median_ms=2.0, p95_ms=9, min_ms=0.1)
 WHOLE_FLOAT = SubgraphLatency("float32", {}, 40_000_000, 2.0)
-NARROW = Part("binary convolution 3x3/1 of 8x8x16 to 16", 60.0, 2_400_000, 1, True)
-WIDE = Part("binary convolution 3x3/1 of 8x8x64 to 64", 10.0, 2_400_000, 1, True)
+NARROW = Part("binary convolution 3x3/1 of 8x8x16 to 16", 60.0, 2_400_000, 1, True, 16)
+WIDE = Part("binary convolution 3x3/1 of 8x8x64 to 64", 10.0, 2_400_000, 1, True, 64)
 PROFILE = DelegateProfile(
     name="mine.tflite",
     runtime="delegate (AVX2) in LiteRT 2.3",
