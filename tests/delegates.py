@@ -1,6 +1,5 @@
 """Runs files with the delegate, with the engine and with TensorFlow Lite alone."""
 
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ needs_delegate = pytest.mark.skipif(
 
 
 def need_delegate():
-    """Skips a module's tests where the delegate was not compiled."""
+    """Skips a test, or all of a module that calls it, where the delegate was not compiled."""
     if not COMPILED:
         pytest.skip("needs the delegate, which was not compiled", allow_module_level=True)
 
@@ -57,13 +56,11 @@ def run_images(interpreter, *arrays):
 
 def load_without_xnnpack(flatbuffer):
     """An interpreter with the delegate, and with the float kernels that the engine has as well."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "(?s).*tf.lite.Interpreter is deprecated")
-        interpreter = tf.lite.Interpreter(
-            model_content=flatbuffer,
-            experimental_delegates=[runtime.delegate()],
-            experimental_op_resolver_type=RESOLVERS["TFLite"],
-        )
+    interpreter = tf.lite.Interpreter(
+        model_content=flatbuffer,
+        experimental_delegates=[runtime.delegate()],
+        experimental_op_resolver_type=RESOLVERS["TFLite"],
+    )
     interpreter.allocate_tensors()
     return interpreter
 

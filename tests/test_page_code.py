@@ -10,11 +10,11 @@ from types import SimpleNamespace
 
 import pytest
 from conftest import few_digits, need, tiny_resnet
+from delegates import need_delegate
 from test_docs import PAGES, TREE
 
 import recu_tf
 from experiments.cli import main
-from export import runtime
 
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 OWN = "experiments/docs/pages"
@@ -38,8 +38,7 @@ def need_file(monkeypatch):
     for name in ("model.tflite", "digits_export/model.tflite"):
         Path(name).parent.mkdir(exist_ok=True)
         Path(name).write_bytes(binary_file())
-    if runtime.find_problem():
-        pytest.skip("needs the delegate, which was not compiled")
+    need_delegate()
 
 
 def need_checkpoint(monkeypatch):

@@ -2,11 +2,11 @@ import json
 from pathlib import Path
 
 import pytest
+from delegates import need_delegate
 from published_weights import CHECKPOINT, shared
 
 from experiments.docs import run_notebooks
 from experiments.docs.run_notebooks import FOLDER, NOTEBOOKS, run_notebook
-from export import runtime
 
 
 def read_code(notebook):
@@ -16,8 +16,7 @@ def read_code(notebook):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_notebook_runs_from_top_to_bottom(name, tmp_path, monkeypatch):
-    if runtime.find_problem():
-        pytest.skip("needs the delegate, which was not compiled")
+    need_delegate()
     monkeypatch.chdir(tmp_path)
     if "checkpoint" in name:
         Path("model_best.pth.tar").symlink_to(shared(*CHECKPOINT))

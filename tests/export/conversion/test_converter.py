@@ -1,5 +1,3 @@
-import warnings
-
 import larq_compute_engine as lce
 import numpy as np
 import pytest
@@ -33,9 +31,7 @@ def test_network_is_converted_whole_and_right(network):
 def test_float_baseline_is_the_network_without_quantizers(network):
     model, _, flatbuffer = network
     baseline = export.convert_float_baseline(model)
-    with warnings.catch_warnings():  # TensorFlow 2.19 announces that it will go
-        warnings.filterwarnings("ignore", "(?s).*tf.lite.Interpreter is deprecated")
-        interpreter = tf.lite.Interpreter(model_content=baseline)
+    interpreter = tf.lite.Interpreter(model_content=baseline)
     interpreter.allocate_tensors()
     assert interpreter.get_input_details()[0]["shape"].tolist() == [1, 32, 32, 3]
     assert not {"SIGN", "LceBconv2d"} & {op["op_name"] for op in interpreter._get_ops_details()}

@@ -1,5 +1,3 @@
-import warnings
-
 import flatbuffers
 import larq as lq
 import numpy as np
@@ -40,9 +38,7 @@ def binary():
 
 def test_everything_agrees_with_the_interpreter(plain):
     _, content = plain
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "(?s).*tf.lite.Interpreter is deprecated")
-        interpreter = tf.lite.Interpreter(model_content=content)
+    interpreter = tf.lite.Interpreter(model_content=content)
     file = flatbuffer.read(content)
     # TensorFlow Lite may add a delegate of its own behind the operators of the file.
     expected = interpreter._get_ops_details()[: len(file.operators)]
