@@ -9,9 +9,7 @@ import functools
 import io
 import os
 import shutil
-import subprocess
 import sys
-import zipfile
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +22,7 @@ import larq as lq
 import numpy as np
 import pytest
 import tensorflow as tf
+from programs import download_tensorflow_lite_c, find_browser
 
 from recu_tf import data, models, runs, training
 from recu_tf.models import resnet
@@ -90,33 +89,17 @@ def compile_classifier(model, optimizer):
 @pytest.fixture(scope="session")
 def browser():
     """The path of a browser; skips the test where none is installed."""
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None:
-        pytest.skip(f"needs a browser, none of {', '.join(names)} is installed")
-    return found
+    return find_browser()
 
 
 @pytest.fixture(scope="session")
 def tensorflow_lite_c(tmp_path_factory):
-    """A function: the path of TensorFlow Lite's C library for a processor.
-
-    The wheels of pymicro-wakeword have one, of TensorFlow Lite 2.17, for x86_64 and aarch64. The
-    wheels of TensorFlow and LiteRT export no C interface. Skips the test where it cannot be had.
-    """
+    """A function: the path of TensorFlow Lite's C library for a processor, downloaded once."""
 
     @functools.cache
     def find(processor):
         folder = tmp_path_factory.mktemp(f"tensorflow_lite_{processor}")
-        wanted = ["--platform", f"manylinux_2_35_{processor}", "pymicro-wakeword==2.5.0"]
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--dest", folder]
-        command += ["--no-deps", "--only-binary=:all:", *wanted]
-        if subprocess.run(command, capture_output=True, check=False).returncode:
-            pytest.skip(f"needs pymicro-wakeword for {processor}, which pip cannot download here")
-        (wheel,) = folder.glob("*.whl")
-        with zipfile.ZipFile(wheel) as archive:
-            (name,) = [name for name in archive.namelist() if name.endswith("tensorflowlite_c.so")]
-            return Path(archive.extract(name, folder))
+        return download_tensorflow_lite_c(processor, folder)
 
     return find
 
@@ -146,6 +129,35 @@ def written_formats(tmp_path_factory):
     from network_formats import write_formats
 
     return write_formats(tmp_path_factory.mktemp("formats"))
+
+
+@pytest.fixture(scope="session")
+def converted_network():
+    """A network with batch norms as training leaves them, 16 images for it and its file."""
+    from rewritten import images_for, with_uneven_norms
+
+    import export
+
+    tf.keras.utils.set_random_seed(0)
+    model = with_uneven_norms(tiny_resnet((16, 16, 3), 10))
+    return model, images_for(model, 16), export.convert(model)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The exported folder of the small network of `bundles`; a test may change it."""
+    from bundles import small_bundle
+
+    from export.bundle.writer import write
+
+    write(tmp_path / "export", small_bundle())
+    return tmp_path / "export"
+
+
+@pytest.fixture
+def without_litert(monkeypatch):
+    """Hides LiteRT, which `predict.py` prefers to the engine."""
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
 
 
 @pytest.fixture(autouse=True)

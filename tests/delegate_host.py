@@ -16,20 +16,6 @@ PROGRAMS = {
 }
 
 
-def can_sanitize(flags):
-    """Whether this machine compiles and runs programs with the sanitizers of such flags."""
-    with tempfile.TemporaryDirectory() as directory:
-        program = Path(directory) / "empty"
-        program.with_suffix(".cc").write_text("int main() {}\n")
-        try:
-            command = [*compile_delegate.find_compiler(), *flags, f"{program}.cc", "-o", program]
-            subprocess.run(command, check=True, capture_output=True)
-            subprocess.run([program], check=True, capture_output=True)
-        except (FileNotFoundError, subprocess.CalledProcessError):
-            return False
-    return True
-
-
 def compile_program(name, path, flags=(), compiler=None):
     """Compiles one of `PROGRAMS` together with the delegate.
 

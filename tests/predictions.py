@@ -9,6 +9,10 @@ from bundles import NAMES, NORMALIZATION, small_network
 from PIL import Image
 
 FOLLOWED_BY_NAME = re.compile(r"^ +([\d.]+)%  (.*)$", re.MULTILINE)
+# What it calls the interpreters, and what it says before all else where it has the engine alone.
+DELEGATE = "LiteRT with the delegate"
+ENGINE = "Larq Compute Engine"
+RUNS = f"predict.py: {ENGINE} runs the network\n"
 
 
 def program(folder):

@@ -15,12 +15,6 @@ from export.runtime import predict
 from export.tflite.backends import BACKENDS
 
 
-@pytest.fixture
-def folder(tmp_path):
-    write(tmp_path / "export", small_bundle())
-    return tmp_path / "export"
-
-
 def read_description(folder):
     return json.loads((folder / "model.json").read_text("utf-8"))
 

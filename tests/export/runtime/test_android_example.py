@@ -7,6 +7,7 @@ from pathlib import Path
 import phone_page
 import pytest
 from delegates import need_delegate
+from programs import need_programs
 
 from export import runtime
 
@@ -69,8 +70,7 @@ def run(*command):
 @pytest.fixture(scope="module")
 def home():
     """The folder of the installed Java."""
-    if missing := [name for name in ("cmake", "cc", "c++", "javac") if not shutil.which(name)]:
-        pytest.skip(f"needs {', '.join(missing)}, not installed here")
+    need_programs("cmake", "cc", "c++", "javac")
     return Path(shutil.which("javac")).resolve().parents[1]
 
 
@@ -115,8 +115,7 @@ def test_class_creates_the_delegate(home, classes, libraries):
 
 def test_library_has_the_native_methods_and_nothing_else(libraries):
     assert (libraries / "librecu_delegate.so").exists()
-    if not shutil.which("nm"):
-        pytest.skip("needs nm, not installed here")
+    need_programs("nm")
     lines = run("nm", "-D", "--defined-only", libraries / "librecu_delegate_jni.so").splitlines()
     names = {line.split()[-1] for line in lines}
     methods = ("create", "backend", "destroy")

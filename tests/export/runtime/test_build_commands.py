@@ -1,18 +1,16 @@
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tarfile
-from pathlib import Path
 
 import pytest
+from runtime_clone import TREE, copy_runtime
 
 import recu_tf
 from export import runtime
 
 pytest.importorskip("setuptools")
-TREE = Path(__file__).parents[3]
 # Without what only builds it, and the script of an exported folder.
 MODULES = {path.name for path in (TREE / "export/runtime").glob("*.py")} - {
     "build_commands.py",
@@ -23,11 +21,8 @@ MODULES = {path.name for path in (TREE / "export/runtime").glob("*.py")} - {
 
 @pytest.fixture
 def clone(tmp_path):
-    """The runtime's folder as git has it, at its place in a clone."""
-    built = shutil.ignore_patterns("build", "*.egg-info", "*.so", "__pycache__")
-    shutil.copytree(TREE / "export/runtime", tmp_path / "clone/export/runtime", ignore=built)
-    shutil.copy(TREE / "LICENSE", tmp_path / "clone")
-    return tmp_path / "clone/export/runtime"
+    """The runtime's folder in a clone."""
+    return copy_runtime(tmp_path / "clone")
 
 
 def run(*arguments, cwd, **variables):

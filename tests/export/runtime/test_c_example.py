@@ -12,11 +12,11 @@ import pytest
 import tensorflow as tf
 from bundles import small_bundle
 from delegates import need_delegate
+from programs import EMULATOR, need_cross_compiler, need_programs
 from several_ends import given, image_and_features
 
 import export
 from export import runtime
-from export.bundle.writer import write
 from export.proof import golden
 from export.proof.verification import TOLERANCE
 from export.tflite.flatbuffer import read
@@ -24,17 +24,7 @@ from export.tflite.flatbuffer import read
 need_delegate()
 pytestmark = pytest.mark.slow
 
-EMULATOR = ("qemu-aarch64", "-L", "/usr/aarch64-linux-gnu")
 TOOLCHAIN = r"-DCMAKE_TOOLCHAIN_FILE=\S+"
-
-
-def need(*programs):
-    if missing := [name for name in programs if not shutil.which(name)]:
-        pytest.skip(f"needs {', '.join(missing)}, not installed here")
-
-
-def need_cross_compiler():
-    need("cmake", "aarch64-linux-gnu-gcc", "aarch64-linux-gnu-g++", "qemu-aarch64")
 
 
 @pytest.fixture(scope="module", params=["this machine", "64-bit ARM"])
@@ -45,7 +35,7 @@ def self_test(request, tensorflow_lite_c, tmp_path_factory):
     if emulated:
         need_cross_compiler()
     else:
-        need("cmake", "cc", "c++")
+        need_programs("cmake", "cc", "c++")
     library = tensorflow_lite_c("aarch64" if emulated else platform.machine())
     shutil.copy(library, place / "libtensorflowlite_c.so")
     folder = phone_page.build("build-pi", place, without="" if emulated else TOOLCHAIN)
@@ -56,12 +46,6 @@ def self_test(request, tensorflow_lite_c, tmp_path_factory):
 
     run.backend = "NEON" if emulated else runtime.backends()[0]
     return run
-
-
-@pytest.fixture
-def folder(tmp_path):
-    write(tmp_path / "export", small_bundle())
-    return tmp_path / "export"
 
 
 def change_outputs(folder, runs):

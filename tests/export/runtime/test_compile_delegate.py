@@ -1,9 +1,9 @@
 import json
 import shlex
-import shutil
 import subprocess
 
 import pytest
+from programs import need_programs
 
 from export.runtime import compile_delegate
 
@@ -41,8 +41,7 @@ def test_backends_are_compiled_for_their_processors_only():
     ],
 )
 def test_cmake_compiles_the_same_files_with_the_same_flags(tmp_path, compiler, option):
-    if not shutil.which("cmake") or not shutil.which(compiler):
-        pytest.skip(f"needs cmake and {compiler}")
+    need_programs("cmake", compiler)
     machine = subprocess.run([compiler, "-dumpmachine"], capture_output=True, text=True, check=True)
     listed = compile_delegate.list_sources(machine.stdout.split("-")[0])
     command = ["cmake", "-S", RUNTIME, "-B", tmp_path, "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON", option]

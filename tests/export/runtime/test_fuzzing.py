@@ -7,7 +7,8 @@ import network_dump
 import numpy as np
 import pytest
 import tiny_files
-from delegate_host import can_sanitize, compile_program
+from delegate_host import compile_program
+from programs import need_sanitizers
 from small_graphs import SMALL_GRAPHS
 
 from export.tflite import flatbuffer
@@ -30,8 +31,7 @@ def networks():
 def fuzz(tmp_path_factory):
     """Runs the delegate on dumps and on mutations of them; returns the counts that it prints."""
     folder = tmp_path_factory.mktemp("fuzz")
-    if not can_sanitize(SANITIZERS):
-        pytest.skip("needs a C++ compiler with its sanitizers")
+    need_sanitizers(SANITIZERS)
     program = compile_program("fuzz_delegate", folder / "fuzz_delegate", SANITIZERS)
 
     def run(dumps, mutations=0):

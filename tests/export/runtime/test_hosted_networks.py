@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from delegate_host import compile_program
 from delegates import need_delegate, run_delegate, run_engine
+from programs import need_compiler
 from small_graphs import SMALL_GRAPHS
 
 from export.tflite.flatbuffer import read
@@ -38,10 +39,7 @@ def test_small_networks_have_the_bits_of_the_engine(build):
 def run_network(tmp_path_factory):
     """Runs a file in the C++ host, as the interpreter would."""
     folder = tmp_path_factory.mktemp("host")
-    try:
-        program = compile_program("run_network", folder / "run_network", ("-O1",))
-    except FileNotFoundError as error:
-        pytest.skip(str(error))
+    program = compile_program("run_network", folder / "run_network", ("-O1",), need_compiler())
 
     def run(content, inputs, *options, limit="unlimited"):
         (folder / "network").write_bytes(network_dump.dump(content))

@@ -1,18 +1,13 @@
-"""Which interpreter `predict.py` runs the network in, and what it needs."""
+"""Which interpreter `predict.py` runs the network in."""
 
 import json
-import re
-import shutil
-import subprocess
 import sys
-import venv
-from pathlib import Path
 
-import numpy as np
 import pytest
-from bundles import small_bundle
 from delegates import needs_delegate
 from predictions import (
+    DELEGATE,
+    ENGINE,
     keras_probabilities,
     printed_probabilities,
     program,
@@ -21,18 +16,7 @@ from predictions import (
 )
 
 from export import runtime
-from export.bundle.writer import write
-from export.runtime import compile_delegate, external_delegate, predict
-
-TREE = Path(__file__).parents[3]
-DELEGATE = "LiteRT with the delegate"
-ENGINE = "Larq Compute Engine"
-
-
-@pytest.fixture
-def folder(tmp_path):
-    write(tmp_path / "export", small_bundle())
-    return tmp_path / "export"
+from export.runtime import external_delegate, predict
 
 
 def hide(monkeypatch, *names):
@@ -154,116 +138,3 @@ def test_missing_interpreters_are_reported_with_the_remedy(arguments, folder, ca
     assert error.count("\n") == 1
     commands = (predict.WITH_DELEGATE, *(() if arguments else (predict.WITH_ENGINE,)))
     assert [command for command in commands if f"): {command}" not in error] == []
-
-
-@pytest.mark.parametrize("package", ["numpy", "PIL"])
-def test_missing_package_is_reported_with_the_command(package, folder):
-    code = (
-        f"import runpy, sys; sys.modules[{package!r}] = None; sys.argv = ['predict.py', 'x.png']; "
-        f"runpy.run_path({str(folder / 'predict.py')!r}, run_name='__main__')"
-    )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert result.returncode == 2
-    assert result.stderr == f"predict.py: error: {package} is missing: {predict.INSTALL}\n"
-
-
-@pytest.mark.parametrize("command", [predict.WITH_DELEGATE, predict.WITH_ENGINE])
-def test_commands_stand_in_the_first_lines(command):
-    assert f"\n    {command}\n" in predict.__doc__
-    assert command in predict.INSTALL
-
-
-OTHERS = ("tensorflow", "tf_keras", "keras", "larq", "recu_tf")
-
-
-def test_tensorflow_and_this_project_are_not_loaded(folder, tmp_path):
-    (path,) = save_pictures(tmp_path, 1)
-    code = (
-        f"import runpy, sys; sys.argv = ['predict.py', {str(path)!r}, '--interpreter', 'engine']\n"
-        "try:\n"
-        f"    runpy.run_path({str(folder / 'predict.py')!r}, run_name='__main__')\n"
-        "except SystemExit as end:\n"
-        "    code = end.code\n"
-        "print(code, *sorted({name.split('.')[0] for name in sys.modules}))"
-    )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    code, *loaded = result.stdout.splitlines()[-1].split()
-    assert code == "0", result.stderr
-    assert "larq_compute_engine" in loaded
-    assert not {*OTHERS, "export"} & set(loaded)
-
-
-def test_delegate_of_the_whole_project_is_loaded_without_the_rest(folder):
-    code = (
-        "import runpy, sys\n"
-        f"predict = runpy.run_path({str(folder / 'predict.py')!r})\n"
-        "print(predict['import_alone']('export.runtime').load.__module__, *sys.modules)"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", code], cwd=TREE, capture_output=True, text=True, check=False
-    )
-    module, *loaded = result.stdout.split()
-    assert module == "export.runtime.external_delegate", result.stderr
-    assert not {*OTHERS, "larq_compute_engine"} & set(loaded)
-
-
-def build_wheel(directory):
-    """The runtime's wheel, built as `make wheel` builds it."""
-    try:
-        compile_delegate.find_compiler()
-    except FileNotFoundError:
-        pytest.skip("needs a C++ compiler")
-    built = shutil.ignore_patterns("build", "*.egg-info", "*.so", "__pycache__")
-    shutil.copytree(TREE / "export/runtime", directory / "export/runtime", ignore=built)
-    shutil.copy(TREE / "LICENSE", directory)
-    pip("wheel", "--no-deps", f"--wheel-dir={directory}", directory / "export/runtime")
-    (wheel,) = directory.glob("*.whl")
-    assert re.fullmatch(r"recu_runtime-[\d.]+-py3-none-linux_\w+\.whl", wheel.name)
-    return wheel
-
-
-def pip(*arguments, python=sys.executable):
-    """Runs pip, and skips the test where it has no index."""
-    command = [python, "-m", "pip", *map(str, arguments), "--disable-pip-version-check"]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=600)
-    if "Temporary failure in name resolution" in result.stderr:
-        pytest.skip("needs pip's index")
-    assert result.returncode == 0, result.stderr
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("command", "title"), [(predict.WITH_DELEGATE, DELEGATE), (predict.WITH_ENGINE, ENGINE)]
-)
-def test_fresh_environment_with_the_stated_packages_is_enough(
-    command, title, folder, tmp_path, capsys
-):
-    """What the first lines of the script say, from pip; no TensorFlow and not this project."""
-    packages = re.findall(r'[^\s"]+', command.removeprefix("pip install"))
-    if title == DELEGATE:
-        packages[0] = build_wheel(tmp_path / "clone")
-    venv.create(tmp_path / "fresh", with_pip=True)
-    python = str(tmp_path / "fresh" / "bin" / "python")
-    pip("install", "--quiet", *packages, python=python)
-
-    def fresh(*arguments):
-        # Not what the shell's own settings would add.
-        environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
-        return subprocess.run(
-            [python, *arguments], cwd="/", env=environment, capture_output=True, text=True
-        )
-
-    paths = [str(path) for path in save_pictures(tmp_path, 8)]
-    result = fresh(str(folder / "predict.py"), *paths, "--top", "10")
-    assert result.returncode == 0, result.stderr
-    assert f"predict.py: {title} runs the network" in result.stderr.splitlines()
-    got, expected = printed_probabilities(result.stdout), keras_probabilities(paths)
-    assert share_alike(got, expected) >= 0.75
-    assert program(folder).main([*paths, "--top", "10", "--interpreter", "engine"]) == 0
-    by_engine = printed_probabilities(capsys.readouterr().out)
-    assert np.mean(got.argmax(axis=1) == by_engine.argmax(axis=1)) >= 0.75
-    tested = fresh(str(folder / "predict.py"), "--self-test")
-    assert tested.returncode == 0, tested.stderr
-    assert tested.stdout.endswith(f", {title}\n")
-    for name in (*OTHERS, "export", "ai_edge_litert" if title == ENGINE else "larq_compute_engine"):
-        assert f"No module named '{name}'" in fresh("-c", f"import {name}").stderr

@@ -1,7 +1,6 @@
 """Runs the delegate on processors that are not here, in an emulator: the same bits everywhere."""
 
 import platform
-import shutil
 import subprocess
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ from delegate_host import compile_program
 from delegates import need_delegate, run_delegate
 from networks import with_random_statistics
 from operator_cases import SIGNS, ZERO_PADDED, sample
+from programs import EMULATOR, need_programs
 from random_graphs import RandomGraph
 
 import export
@@ -41,7 +41,7 @@ class Processor(NamedTuple):
 PROCESSORS = {
     "64-bit ARM": Processor(
         "aarch64-linux-gnu-g++",
-        ("qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"),
+        EMULATOR,
         ("NEON", "portable"),
     ),
     "x86-64 with AVX2": Processor("g++", ("qemu-x86_64", "-cpu", "Haswell"), ("AVX2", "portable")),
@@ -68,9 +68,7 @@ def programs(tmp_path_factory):
 def emulate(request, programs, tmp_path):
     """Runs a file on a processor, with the options of the delegate."""
     processor = PROCESSORS[request.param]
-    for command in (processor.compiler, processor.emulator[0]):
-        if not shutil.which(command):
-            pytest.skip(f"needs {command}, which is not installed")
+    need_programs(processor.compiler, processor.emulator[0])
     if processor.compiler == "g++" and platform.machine() != "x86_64":
         pytest.skip("needs a compiler for x86-64 by the name of g++")
     program = programs(processor.compiler)

@@ -4,7 +4,8 @@ import subprocess
 import sys
 
 import pytest
-from delegate_host import HOST, can_sanitize
+from delegate_host import HOST
+from programs import need_sanitizers
 
 from export.runtime import compile_delegate
 
@@ -13,8 +14,7 @@ RACES = ("-O1", "-g", "-std=c++17", "-pthread", "-fsanitize=thread")
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux, which tells a thread's processor")
 def test_threads_share_work_without_races(tmp_path):
-    if not can_sanitize(RACES):
-        pytest.skip("needs a C++ compiler with the thread sanitizer")
+    need_sanitizers(RACES)
     sources = [HOST / "check_threads.cc", compile_delegate.SOURCES / "threads.cc"]
     include = f"-I{compile_delegate.SOURCES}"
     command = [*compile_delegate.find_compiler(), *RACES, include, *map(str, sources)]
