@@ -3,6 +3,7 @@
 import larq as lq
 import numpy as np
 import tensorflow as tf
+from rewritten import SIGNS
 
 K = tf.keras.layers
 # Of most inputs.
@@ -22,8 +23,7 @@ class Apply(K.Layer):
 
 def binary(name, channels=32, kernel=3, **options):
     """A binary convolution."""
-    signs = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign"}
-    options = {"padding": "same", "use_bias": False, **signs, **options}
+    options = {"padding": "same", "use_bias": False, **SIGNS, **options}
     if options["input_quantizer"] is None:
         # What comes is said to be signs already.
         options["input_quantizer"] = lq.quantizers.NoOp(precision=1)

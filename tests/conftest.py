@@ -23,6 +23,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from programs import download_tensorflow_lite_c, find_browser
+from tiny_networks import make_images
 
 from recu_tf import data, models, runs, training
 from recu_tf.models import resnet
@@ -56,16 +57,6 @@ def need(package):
     """A package of an extra; skips the test where it is not installed."""
     extra = {"larq_zoo": "zoo"}.get(package, package)
     return pytest.importorskip(package, reason=f"needs {package}, of the extra {extra}")
-
-
-def keras_layout(array):
-    """A kernel from PyTorch's OIHW to Keras' HWIO."""
-    return np.transpose(array, (2, 3, 1, 0))
-
-
-def nhwc(array):
-    """Images from PyTorch's NCHW to Keras' NHWC."""
-    return np.transpose(array, (0, 2, 3, 1))
 
 
 def assert_close(got, expected, relative=1e-5):
@@ -129,6 +120,12 @@ def written_formats(tmp_path_factory):
     from network_formats import write_formats
 
     return write_formats(tmp_path_factory.mktemp("formats"))
+
+
+@pytest.fixture
+def images():
+    """Five for the networks of `tiny_networks`."""
+    return make_images(5)
 
 
 @pytest.fixture(scope="session")

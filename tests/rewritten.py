@@ -13,6 +13,7 @@ from export.proof.verification import AGREEMENT, TOLERANCE
 from export.tflite.interpreter import run_all
 
 L = tf.keras.layers
+SIGNS = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign"}
 
 
 def images_for(model, count=8):
@@ -24,9 +25,8 @@ def images_for(model, count=8):
 
 
 def binary(filters=32, **options):
-    signs = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign"}
     padding = {"padding": "same", "pad_values": 0}
-    return lq.layers.QuantConv2D(filters, 3, use_bias=False, **{**signs, **padding, **options})
+    return lq.layers.QuantConv2D(filters, 3, use_bias=False, **{**SIGNS, **padding, **options})
 
 
 def with_uneven_norms(model):

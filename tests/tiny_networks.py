@@ -1,6 +1,13 @@
-"""Networks of a layer or two."""
+"""Networks of a layer or two, and images."""
 
+import numpy as np
 import tensorflow as tf
+
+
+def make_images(count, size=8):
+    """Normally distributed numbers, (count, size, size, 3)."""
+    shape = (count, size, size, 3)
+    return np.random.default_rng(0).normal(size=shape).astype("float32")
 
 
 def dense(batch_size=None, dtype="float32"):

@@ -1,14 +1,14 @@
 import sys
-from pathlib import Path
 
 import larq as lq
 import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import assert_close, few_digits
+from model_sources import source
 
 import export
-from export import ExportError, Options, Source, export_network, runtime
+from export import ExportError, Options, export_network, runtime
 from export.conversion.stripping import strip
 from export.tflite.backends import DELEGATE
 from export.tflite.interpreter import choose_backend, run
@@ -46,10 +46,6 @@ def network(sign=None, strided=False, head=None):
     )(y)
     y = L.GlobalAveragePooling2D()(L.BatchNormalization()(y))
     return tf.keras.Model(image, L.Dense(10, head, name="head")(y))
-
-
-def source(model):
-    return Source(model, "a network", Path("nowhere"))
 
 
 def digits():

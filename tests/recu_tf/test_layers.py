@@ -2,7 +2,8 @@ import larq as lq
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import assert_close, keras_layout, nhwc, shared
+from conftest import assert_close, shared
+from layouts import keras_layout, nhwc
 
 from recu_tf.layers import (
     BinaryConv2D,

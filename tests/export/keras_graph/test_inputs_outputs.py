@@ -1,5 +1,4 @@
 import json
-from pathlib import Path
 
 import larq_compute_engine as lce
 import numpy as np
@@ -7,6 +6,7 @@ import pytest
 import tensorflow as tf
 from bad_inputs_and_outputs import two_inputs
 from bad_parts import K
+from model_sources import source
 from several_ends import assert_all_close, detection, given, image_and_features, segmentation
 
 import export
@@ -20,10 +20,6 @@ from export.keras_graph.inputs_outputs import as_inputs, list_input_names, list_
 from export.tflite.backends import load_in_tensorflow_lite
 from export.tflite.interpreter import run_all
 from recu_tf.data import Normalization
-
-
-def source(model, directory="nowhere"):
-    return export.Source(model, "a network", Path(directory))
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from network_formats import FORMATS, skip_without_torch, use_small_network
+from tiny_networks import make_images
 
 import export
 from export import convert, verify
@@ -16,16 +17,12 @@ def _small_network(monkeypatch):
     use_small_network(monkeypatch)
 
 
-def images(count=3, shape=(8, 8, 3)):
-    return np.random.default_rng(0).normal(size=(count, *shape)).astype("float32")
-
-
 @pytest.mark.parametrize("format", [name for name in FORMATS if name != "saved_model"])
 def test_source_says_what_its_format_knows(format, written_formats):
     skip_without_torch(format)
     model, paths = written_formats
     source = export.load(paths[format])
-    pixels = images(shape=(32, 32, 3))
+    pixels = make_images(3, 32)
     # The same sums, in another order where a graph was optimised.
     np.testing.assert_allclose(source.model(pixels), model(pixels), rtol=1e-4)
     assert source.name == str(paths[format])
@@ -71,10 +68,10 @@ def test_graph_of_several_outputs_is_converted(tmp_path):
     assert (source.file, source.directory) == (None, tmp_path / "saved_export")
     model = source.model
     flatbuffer = convert(model)
-    assert verify(flatbuffer, model, images(1)).alike
-    doubled, same = run_all(flatbuffer, images(1))
-    np.testing.assert_array_equal(doubled, 2 * images(1).reshape(1, 192))
-    np.testing.assert_array_equal(same, images(1))
+    assert verify(flatbuffer, model, make_images(1)).alike
+    doubled, same = run_all(flatbuffer, make_images(1))
+    np.testing.assert_array_equal(doubled, 2 * make_images(1).reshape(1, 192))
+    np.testing.assert_array_equal(same, make_images(1))
 
 
 class Joined(tf.Module):
@@ -94,7 +91,7 @@ class Joined(tf.Module):
 def test_graph_of_several_inputs_takes_them_in_the_order_of_their_names(tmp_path):
     model = export.load(Joined().save(tmp_path / "saved")).model
     assert model.input_names == ["first", "second"]
-    first, second = images(2)[:1], images(2)[1:]
+    first, second = make_images(2)[:1], make_images(2)[1:]
     (got,) = run_all(convert(model), [first, second])
     # One rounding of float32 in each of two operations.
     np.testing.assert_allclose(got, second - 3 * first, rtol=1e-6)

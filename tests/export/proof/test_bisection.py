@@ -2,6 +2,7 @@ import larq as lq
 import numpy as np
 import pytest
 import tensorflow as tf
+from rewritten import images_for
 
 import export
 from export.keras_graph.differences import compute_share_within
@@ -12,11 +13,6 @@ from recu_tf.quantizers import ReCU, StandardizedApproxSign
 
 L = tf.keras.layers
 TOLERANCE = 1e-3
-
-
-def images_for(model, count=8):
-    shape = (count, *model.input_shape[1:])
-    return np.random.default_rng(0).normal(size=shape).astype("float32")
 
 
 def engine(part, images):

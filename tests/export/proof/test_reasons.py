@@ -4,22 +4,13 @@ import larq as lq
 import numpy as np
 import pytest
 import tensorflow as tf
+from bad_parts import Apply
+from rewritten import SIGNS
 
 import export
 from export.keras_graph import kernel_faults
 
 K = tf.keras.layers
-
-
-class Apply(tf.keras.layers.Layer):
-    """A function as a layer."""
-
-    def __init__(self, function, **kwargs):
-        super().__init__(**kwargs)
-        self.function = function
-
-    def call(self, inputs):
-        return self.function(inputs)
 
 
 def quantizer(function):
@@ -117,9 +108,6 @@ def depthwise(x, name):
 def separable(x, name):
     signs = {f"{name}_quantizer": "ste_sign" for name in ("input", "depthwise", "pointwise")}
     return lq.layers.QuantSeparableConv2D(16, 3, name=name, **signs)(x)
-
-
-SIGNS = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign"}
 
 
 def transposed(x, name):

@@ -12,11 +12,6 @@ from export.tflite.classifier import load_tflite_classifier
 from recu_tf import networks
 
 
-@pytest.fixture
-def images():
-    return np.random.default_rng(0).normal(size=(5, 8, 8, 3)).astype("float32")
-
-
 @pytest.fixture(scope="module")
 def plain():
     """A float network, and its file for TensorFlow Lite with three images at a time."""

@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 from conftest import assert_close
 from delegates import hide_delegate, needs_delegate
@@ -7,11 +6,6 @@ from tiny_files import binary_file, binary_model
 import export
 from export.tflite import interpreter
 from export.tflite.interpreter import run_all
-
-
-@pytest.fixture
-def images():
-    return np.random.default_rng(0).normal(size=(5, 8, 8, 3)).astype("float32")
 
 
 @needs_delegate

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import assert_same_arrays, compile_classifier
+from networks import with_random_statistics
 from small_networks import KINDS, SMALL_NETWORKS, SMALL_STAGES
 
 from recu_tf import larq_summary, models, optimizers
@@ -81,18 +82,11 @@ def test_default_is_binary():
     assert models.get_precision(models.build("vgg_small_1w1a")) == "binary"
 
 
-def randomize_gammas(model):
-    """As after some training: the tiny gammas of a fresh network hide almost all of its kernels."""
-    for layer in model.layers:
-        if isinstance(layer, tf.keras.layers.BatchNormalization):
-            layer.gamma.assign(tf.random.uniform(layer.gamma.shape, 0.5, 1.5))
-
-
 @pytest.mark.parametrize("precision", ["binary_activations", "float"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_step_changes_every_kernel_and_the_file_keeps_the_precision(kind, precision, tmp_path):
-    model = SMALL_NETWORKS[kind](SHAPE, 4, precision=precision)
-    randomize_gammas(model)
+    # The tiny gammas of a fresh network hide almost all of its kernels.
+    model = with_random_statistics(SMALL_NETWORKS[kind](SHAPE, 4, precision=precision))
     compile_classifier(model, optimizers.SGD(0.01))
     model.run_eagerly = True  # tracing takes longer than the step
     images, labels = tf.random.normal((4, *SHAPE)), tf.range(4)

@@ -3,14 +3,11 @@ import pytest
 import tensorflow as tf
 from conftest import assert_same_arrays, few_digits, tiny_resnet
 from network_formats import NAME, skip_without_torch, use_small_network
+from tiny_networks import make_images
 
 import recu_tf
 from recu_tf import evaluation, models, pretrained
 from recu_tf.models.zoo import PUBLISHED_SHAPE
-
-
-def images(count=2):
-    return np.random.default_rng(0).normal(size=(count, 32, 32, 3)).astype("float32")
 
 
 def test_weights_that_come_along_are_as_accurate_as_the_index_says():
@@ -45,7 +42,8 @@ def test_weights_may_lie_at_a_path_in_any_format(monkeypatch, format, written_fo
     model, paths = written_formats
     for path in (paths[format], str(paths[format])):
         network = models.build(NAME, weights=path)
-        np.testing.assert_array_equal(network(images()), model(images()))
+        images = make_images(2, 32)
+        np.testing.assert_array_equal(network(images), model(images))
     assert models.get_variant(network) == models.get_variant(model)
 
 
@@ -106,4 +104,5 @@ def test_damaged_weights_are_refused_in_one_line(monkeypatch):
 def test_weights_of_larq_zoo_are_taken_too(small_quicknet):
     expected, path = small_quicknet
     network = models.build("zoo/QuickNetSmall", "digits", weights=path)
-    np.testing.assert_array_equal(network(images()), expected(images()))
+    images = make_images(2, 32)
+    np.testing.assert_array_equal(network(images), expected(images))

@@ -6,11 +6,6 @@ from tiny_networks import dense
 from recu_tf import networks
 
 
-@pytest.fixture
-def images():
-    return np.random.default_rng(0).normal(size=(5, 8, 8, 3)).astype("float32")
-
-
 def test_keras_classifier_takes_any_number_of_images(images):
     model = dense()
     classifier = networks.make_keras_classifier(model)

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 from conftest import need
 from network_formats import FORMATS, NAME, skip_without_torch, use_small_network, write_run
+from tiny_networks import make_images
 
 from recu_tf import data, networks
 from recu_tf.choices import NETWORK_FORMATS
@@ -20,10 +21,6 @@ L = tf.keras.layers
 @pytest.fixture(autouse=True)
 def _small_network(monkeypatch):
     use_small_network(monkeypatch)
-
-
-def images(count=3):
-    return np.random.default_rng(0).normal(size=(count, 32, 32, 3)).astype("float32")
 
 
 def other_network(*layers):
@@ -44,7 +41,8 @@ def test_network_is_the_same_from_every_format(format, written_formats):
     assert network.path == paths[format]
     assert network.has_layers
     # The same sums, in another order where a graph was optimised.
-    np.testing.assert_allclose(network.model(images()), model(images()), rtol=1e-4)
+    images = make_images(3, 32)
+    np.testing.assert_allclose(network.model(images), model(images), rtol=1e-4)
     files = {"run": paths["run"] / "best.keras", "saved_model": None}
     assert network.file == files.get(format, paths[format])
     assert (network.run is not None) == (format == "run")

@@ -14,11 +14,6 @@ from recu_tf import inflation
 from recu_tf.networks.model_files import load_h5_file, load_keras_file
 
 
-@pytest.fixture
-def images():
-    return np.random.default_rng(0).normal(size=(5, 8, 8, 3)).astype("float32")
-
-
 def dense():
     """A network whose output depends on every pixel."""
     inputs = tf.keras.Input((8, 8, 3))

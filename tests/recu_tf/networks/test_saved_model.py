@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tf_keras.protobuf import saved_metadata_pb2
+from tiny_networks import make_images
 
 from recu_tf import networks
 from recu_tf.layers import BinaryConv2D, binary_conv2d
@@ -28,13 +29,9 @@ def saved(tmp_path_factory):
     return model, path
 
 
-def images(count=3):
-    return np.random.default_rng(0).normal(size=(count, 8, 8, 3)).astype("float32")
-
-
 def assert_same(got, expected):
     # The same sums, in another order where a graph was optimised.
-    np.testing.assert_allclose(got(images()), expected(images()), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(got(make_images(3)), expected(make_images(3)), rtol=0, atol=1e-5)
 
 
 def is_graph_only(network):
@@ -94,12 +91,12 @@ def test_code_in_a_saved_model_is_not_executed(tmp_path):
     metadata = saved_metadata_pb2.SavedMetadata()
     metadata.ParseFromString((tmp_path / "saved" / "keras_metadata.pb").read_bytes())
     assert any('"Lambda"' in node.metadata for node in metadata.nodes)
-    expected = model(images()).numpy()
+    expected = model(make_images(3)).numpy()
     marker.unlink()
     loaded = networks.load(tmp_path / "saved")
     assert is_graph_only(loaded)
     # A sum of 192 products, in another order.
-    np.testing.assert_allclose(loaded.model(images()), expected, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(loaded.model(make_images(3)), expected, rtol=0, atol=1e-5)
     assert not marker.exists()
 
 
@@ -124,14 +121,18 @@ def test_saved_model_of_a_module_is_one_layer(tmp_path):
     loaded = networks.load(Doubles().save(tmp_path / "saved"))
     assert is_graph_only(loaded)
     assert loaded.model.input_shape == (1, 8, 8, 3)
-    np.testing.assert_array_equal(loaded.model(images(1)).numpy(), 2 * images(1).reshape(1, 192))
+    np.testing.assert_array_equal(
+        loaded.model(make_images(1)).numpy(), 2 * make_images(1).reshape(1, 192)
+    )
 
 
 def test_module_that_takes_any_shape_is_evaluated(tmp_path):
     loaded = networks.load(Doubles().save(tmp_path / "saved", shape=None))
     classifier = networks.make_keras_classifier(loaded.model)
     assert classifier.input_shape == (None, None, None)
-    np.testing.assert_array_equal(classifier.predict(images()), 2 * images().reshape(3, 192))
+    np.testing.assert_array_equal(
+        classifier.predict(make_images(3)), 2 * make_images(3).reshape(3, 192)
+    )
 
 
 def test_saved_model_of_several_outputs_gives_them_by_name(tmp_path):

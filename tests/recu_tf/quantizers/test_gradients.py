@@ -4,7 +4,8 @@ import numpy as np
 import oracles
 import pytest
 import tensorflow as tf
-from conftest import assert_close, keras_layout, nhwc, shared
+from conftest import assert_close, shared
+from layouts import keras_layout, nhwc
 
 from recu_tf.quantizers import (
     ReCU,

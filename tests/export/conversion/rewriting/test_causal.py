@@ -2,11 +2,9 @@ import larq as lq
 import numpy as np
 import pytest
 import tensorflow as tf
-from rewritten import converted, images_for, rewritten, right
+from rewritten import SIGNS, converted, images_for, rewritten, right
 
 from export.conversion.rewriting.causal import PaddedInFront, count_front
-
-SIGNS = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign"}
 
 
 def causal(filters=32, kernel=3, **options):

@@ -1,10 +1,10 @@
-from pathlib import Path
-
 import larq as lq
 import numpy as np
 import pytest
 import tensorflow as tf
-from rewritten import converted, images_for, rewritten, with_uneven_norms
+from delegates import run_images
+from model_sources import source
+from rewritten import SIGNS, converted, images_for, rewritten, with_uneven_norms
 
 import export
 from export import runtime
@@ -14,7 +14,6 @@ from export.tflite.interpreter import run_all
 L = tf.keras.layers
 Q = lq.layers
 MADE = "make binary layers convolutions of images"
-SIGNS = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign"}
 RECU = {"input_quantizer": "standardized_approx_sign", "kernel_quantizer": "recu"}
 SCALED = {"input_quantizer": "ste_sign", "kernel_quantizer": "magnitude_aware_sign"}
 NORM = L.BatchNormalization
@@ -64,17 +63,6 @@ def separable_layers():
     return tf.keras.Model(image, L.Flatten()(Q.QuantDense(7, name="pixelwise", **SIGNS)(x)))
 
 
-def run_with_delegate(file, images):
-    interpreter = runtime.load(file)
-    (source,), (target,) = interpreter.get_input_details(), interpreter.get_output_details()
-    outputs = []
-    for image in images:
-        interpreter.set_tensor(source["index"], image[None])
-        interpreter.invoke()
-        outputs.append(interpreter.get_tensor(target["index"])[0])
-    return np.stack(outputs)
-
-
 @pytest.mark.parametrize(
     ("make", "names"),
     [
@@ -99,7 +87,7 @@ def test_layers_become_binary_convolutions_that_compute_the_same(make, names):
     assert export.verify(file, model, images, converted=new).passed
     if PATH.exists():
         (expected,) = run_all(file, images)
-        got = run_with_delegate(file, images)
+        (got,) = run_images(runtime.load(file), images)
         # Sums of bits are exact; the float layers add up in another order.
         np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
@@ -231,7 +219,8 @@ def test_layers_of_models_within_are_replaced():
 @pytest.mark.slow
 def test_export_counts_dense_layers_among_those_that_should_be_binary():
     tf.keras.utils.set_random_seed(0)
-    source = export.Source(with_uneven_norms(dense_layers()), "a network", Path("nowhere"))
-    exported = export.export_network(source, export.Options(strict=True))
+    exported = export.export_network(
+        source(with_uneven_norms(dense_layers())), export.Options(strict=True)
+    )
     assert "Binary convolutions: 4 of 4" in str(exported.audit)
     assert exported.verification.passed

@@ -4,6 +4,7 @@ import larq as lq
 import numpy as np
 import pytest
 import tensorflow as tf
+from rewritten import SIGNS
 
 from export.conversion.rewriting import equivalents
 from export.conversion.rewriting.equivalents import (
@@ -13,7 +14,6 @@ from export.conversion.rewriting.equivalents import (
 )
 
 Q = lq.layers
-SIGNS = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign"}
 SEPARABLE = {
     "input_quantizer": "ste_sign",
     "depthwise_quantizer": "ste_sign",

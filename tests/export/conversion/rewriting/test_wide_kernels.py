@@ -1,10 +1,10 @@
-from pathlib import Path
-
 import larq as lq
 import numpy as np
 import pytest
 import tensorflow as tf
+from model_sources import source
 from rewritten import (
+    SIGNS,
     binary,
     converted,
     images_for,
@@ -16,12 +16,11 @@ from rewritten import (
 )
 
 import export
-from export import ExportError, Source, export_network
+from export import ExportError, export_network
 from export.conversion.rewriting.wide_kernels import PaddedWithOnes, is_wide
 from export.proof.engine_faults import find_wide_kernels
 
 L = tf.keras.layers
-SIGNS = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign"}
 WIDE = "pad kernels wider than their map with ones"
 
 
@@ -147,10 +146,6 @@ def test_verification_finds_wide_kernels_that_no_image_wakes(branch, named):
     assert not verification.passed
     (wide,) = verification.wide
     assert wide == named or "3x3 on a map of 2x2" in wide
-
-
-def source(model):
-    return Source(model, "a network", Path("nowhere"))
 
 
 @pytest.mark.slow
