@@ -3,7 +3,7 @@
 import larq as lq
 import numpy as np
 import tensorflow as tf
-from rewritten import SIGNS
+from larq_models import SIGNS
 
 K = tf.keras.layers
 # Of most inputs.

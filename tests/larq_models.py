@@ -3,12 +3,13 @@
 import larq as lq
 import numpy as np
 import tensorflow as tf
+from tiny_networks import make_images
 
 from recu_tf.quantizers import ReCU
 
-STE_SIGN = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign"}
-CLIPPED = {**STE_SIGN, "kernel_constraint": "weight_clip"}
-IMAGES = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype("float32")
+SIGNS = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign"}
+CLIPPED = {**SIGNS, "kernel_constraint": "weight_clip"}
+IMAGES = make_images(2)
 
 
 def outputs_with(model, layer):

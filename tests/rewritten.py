@@ -5,6 +5,7 @@ import functools
 import larq as lq
 import numpy as np
 import tensorflow as tf
+from larq_models import SIGNS
 
 import export
 from export.proof.expected_outputs import KEPT_OF_A_CLASS
@@ -13,7 +14,6 @@ from export.proof.verification import AGREEMENT, TOLERANCE
 from export.tflite.interpreter import run_all
 
 L = tf.keras.layers
-SIGNS = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign"}
 
 
 def images_for(model, count=8):

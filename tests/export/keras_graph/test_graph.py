@@ -2,12 +2,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import assert_same_arrays
+from tiny_networks import make_images
 
 from export.keras_graph.building import build_model
 from export.keras_graph.graph import check_listed, read_graph
 
 L = tf.keras.layers
-IMAGES = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype("float32")
+IMAGES = make_images(2)
 
 
 def chain():

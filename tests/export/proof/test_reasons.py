@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from bad_parts import Apply
-from rewritten import SIGNS
+from larq_models import SIGNS
 
 import export
 from export.keras_graph import kernel_faults

@@ -8,7 +8,7 @@ from conftest import assert_same_arrays
 from larq_models import (
     CLIPPED,
     IMAGES,
-    STE_SIGN,
+    SIGNS,
     assert_recu,
     assert_same_weights,
     outputs_with,
@@ -191,7 +191,7 @@ class BinaryBlock(lq.layers.QuantConv2D):
     """Chooses its quantizers itself."""
 
     def __init__(self, filters, **kwargs):
-        super().__init__(filters, 3, **STE_SIGN, **kwargs)
+        super().__init__(filters, 3, **SIGNS, **kwargs)
 
     def get_config(self):
         return {"filters": self.filters, "name": self.name}

@@ -2,7 +2,8 @@ import larq as lq
 import numpy as np
 import pytest
 import tensorflow as tf
-from rewritten import SIGNS, converted, images_for, rewritten, right
+from larq_models import SIGNS
+from rewritten import converted, images_for, rewritten, right
 
 from export.conversion.rewriting.causal import PaddedInFront, count_front
 

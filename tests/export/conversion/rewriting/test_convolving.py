@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from delegates import run_images
+from larq_models import SIGNS
 from model_sources import source
-from rewritten import SIGNS, converted, images_for, rewritten, with_uneven_norms
+from rewritten import converted, images_for, rewritten, with_uneven_norms
 
 import export
 from export import runtime

@@ -4,7 +4,7 @@ import larq as lq
 import numpy as np
 import pytest
 import tensorflow as tf
-from rewritten import SIGNS
+from larq_models import SIGNS
 
 from export.conversion.rewriting import equivalents
 from export.conversion.rewriting.equivalents import (

@@ -2,9 +2,9 @@ import larq as lq
 import numpy as np
 import pytest
 import tensorflow as tf
+from larq_models import SIGNS
 from model_sources import source
 from rewritten import (
-    SIGNS,
     binary,
     converted,
     images_for,
