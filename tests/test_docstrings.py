@@ -27,31 +27,31 @@ UNIT = re.compile(
 SOURCE = re.compile(
     r"https?://|\b(published|PyTorch|larq-zoo)\b|\b(Keras'|Larq's|PyTorch's)|\b(ReCU|Net), section"
 )
-# The modules of what comes from papers and of what stands in for a function of PyTorch or Keras.
-SOURCED = ("batch_norm", "layers", "optimizers", "quantizers", "schedules")
-# In other modules: the metrics, the networks, and what is done with them as published.
-MORE_SOURCED = (
-    "recu_tf.metrics.Diagnostics",
-    "recu_tf.metrics.dead_weights",
-    "recu_tf.metrics.flipped_signs",
-    "recu_tf.metrics.quantization_error",
-    "recu_tf.metrics.sign_entropy",
-    "recu_tf.models.binarize",
-    "recu_tf.models.build",
-    "recu_tf.models.imagenet_resnet18",
-    "recu_tf.models.imagenet_resnet34",
-    "recu_tf.models.resnet18",
-    "recu_tf.models.resnet20",
-    "recu_tf.models.select_l2_variables",
-    "recu_tf.models.two_stage_resnet18",
-    "recu_tf.models.two_stage_resnet34",
-    "recu_tf.models.vgg_small",
-    "recu_tf.models.zoo.build",
-    "recu_tf.pytorch.from_state_dict",
-    "recu_tf.settings.Settings",
+# What comes from papers, stands in for a function of PyTorch or Keras, or does as published.
+SOURCED = (
+    "batch_norm",
+    "layers",
+    "metrics",
+    "models",
+    "optimizers",
+    "pytorch",
+    "quantizers",
+    "schedules",
+    "settings",
+)
+# But for what only this project has.
+WITHOUT_SOURCE = (
+    "recu_tf.metrics.find_quantized_kernels",
+    "recu_tf.models.build_like",
+    "recu_tf.models.build_second_stage",
+    "recu_tf.models.check_name",
+    "recu_tf.models.get_input_shape",
+    "recu_tf.models.get_variant",
+    "recu_tf.models.select_kernels",
+    "recu_tf.models.with_recu",
 )
 NEED_SOURCE = [
-    name for name in NAMES if name.path in MORE_SOURCED or name.path.split(".")[1] in SOURCED
+    name for name in NAMES if name.path.split(".")[1] in SOURCED and name.path not in WITHOUT_SOURCE
 ]
 
 

@@ -101,6 +101,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 FORMULA = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
 
+# No browser without a font for mathematics makes an accent as wide as what it stands over.
+OVERLINE = re.compile(r'<mover>(.*?)<mo accent="true">&#x02015;</mo></mover>')
+
 
 def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Turns formulas into MathML, which browsers show without a library."""
@@ -108,8 +111,7 @@ def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files
     def write_formula(match: re.Match) -> str:
         display = "block" if match[1] == "div" else "inline"
         mathml = convert(html.unescape(match[2]).strip(), display=display)
-        # Its line over several signs would be as short as over one of them.
-        return mathml.replace('<mo accent="true">&#x02015;', '<mo stretchy="true">&#x000AF;')
+        return OVERLINE.sub(r'<mrow class="overline">\1</mrow>', mathml)
 
     return FORMULA.sub(write_formula, content)
 
