@@ -45,6 +45,7 @@ def list_environments(oldest: str, newest: str) -> list[Environment]:
     return [
         Environment("newest-tensorflow", "wheel", newest),
         Environment("oldest-tensorflow", "wheel", oldest),
+        Environment("compiled-there", "sdist", oldest),
         Environment("no-compiler", "sdist", newest, ("", "[export]"), has_compiler=False),
     ]
 

@@ -10,12 +10,15 @@ from experiments.release import release_check
 TREE = Path(recu_tf.__file__).parents[1]
 
 
-def test_environments_have_both_versions_and_one_has_no_compiler():
+def test_each_package_meets_both_versions_and_the_sdist_also_no_compiler():
     environments = release_check.list_environments("2.16", "2.21")
-    assert {environment.tensorflow for environment in environments} == {"2.16", "2.21"}
-    assert [environment.has_compiler for environment in environments] == [True, True, False]
-    # A wheel that was built elsewhere would have the delegate.
-    assert environments[-1].package == "sdist"
+    # A wheel that was built elsewhere has the delegate, with a compiler and without.
+    assert {environment[1:3] + environment[4:] for environment in environments} == {
+        ("wheel", "2.21", True),
+        ("wheel", "2.16", True),
+        ("sdist", "2.16", True),
+        ("sdist", "2.21", False),
+    }
     assert len({environment.name for environment in environments}) == len(environments)
 
 
@@ -42,7 +45,7 @@ def test_everything_is_built_installed_and_tried(record, tmp_path, capsys):
     assert release_check.main(["2.16", "2.21"]) == 0
     tried = [command for command, _ in record if "experiments.release.smoke_test" in command]
     # Without a compiler, before and after the export's packages are installed.
-    assert [command[-1] for command in tried] == ["compiled", "compiled", "missing", "missing"]
+    assert [command[-1] for command in tried] == [*["compiled"] * 3, "missing", "missing"]
     without = next(variables for command, variables in record if "missing" in command)
     assert without["PATH"] == str(tmp_path / "release-check/no-compiler/bin")
     assert "CXX" not in without
