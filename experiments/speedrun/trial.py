@@ -12,7 +12,7 @@ CHOICES = {
     "lr_shape": ("cos", "cos_step", "linear"),
     "l2_on": ("all", "not_binary", "kernels", "binary"),
     "tau_shape": ("exponential", "linear", "constant"),
-    "first_stage": (None, "float", "binary_activations"),
+    "first_stage": (None, "float", "float_relu", "binary_activations"),
 }
 
 
@@ -52,7 +52,8 @@ class Trial:
         whitened_stem: whether the first convolution starts with the main axes of 3x3 patches.
         gamma: what the batch norms behind binary convolutions start with.
         average_from: share of the steps from which on weights are averaged; 1 averages nothing.
-        first_stage: None, "float" or "binary_activations".
+        first_stage: None, "float", "float_relu", whose hard tanhs are ReLUs, or
+            "binary_activations".
         first_epochs: epochs of the first stage.
         first_lr: highest learning rate of the first stage; None is that of the second.
         first_starts: whether the second stage starts with the weights of the first.

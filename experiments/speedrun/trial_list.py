@@ -107,6 +107,14 @@ def _list_long(base: Trial) -> list[Trial]:
     """For 20 epochs: the rates anew, with Nesterov's momentum, and one change of the best each."""
     long = replace(base, name="long", epochs=20, optimizer="nesterov", lr=0.1, warm_up=2.0)
     taught = {**TAUGHT_BY_FIRST, "first_epochs": 5, "first_lr": 0.1}
+    by_relus = {
+        **TAUGHT_BY_FIRST,
+        "first_stage": "float_relu",
+        "first_lr": 0.1,
+        "lr": 0.2,
+        "warm_up": 1.0,
+        "padding": 2,
+    }
 
     def change(name: str, **changes: object) -> Trial:
         return replace(long, name=f"long_{name}", **changes)
@@ -123,6 +131,8 @@ def _list_long(base: Trial) -> list[Trial]:
         change("box1.5", slope="box", width=1.5),
         change("label_smoothing", label_smoothing=0.1),
         change("taught", **taught),
+        change("taught_by_relus4", **by_relus, first_epochs=4),
+        change("taught_by_relus6", **by_relus, first_epochs=6),
     ]
 
 

@@ -10,9 +10,10 @@ from experiments.speedrun.trial import Trial
 from recu_tf import models
 from recu_tf.layers import BinaryConv2D, HardTanh
 
-__all__ = ["build_network", "whiten_stem"]
+__all__ = ["FLOAT_RELU", "build_network", "whiten_stem"]
 
 
+FLOAT_RELU = "float_relu"
 # Of the inputs of a hard tanh and the gradient of its outputs: the gradient where it clips.
 ClippedGradient = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
@@ -45,17 +46,27 @@ def _let_inward(x: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
 def build_network(
     trial: Trial, precision: str = "binary", size: int = 32, num_classes: int = 10
 ) -> tf.keras.Model:
-    """Builds the network; its layers and weights are those of the published one."""
+    """Builds the network; its layers and weights are those of the published one.
+
+    Args:
+        trial: that it is for.
+        precision: see `recu_tf.models.build`, or `FLOAT_RELU`: a float network with ReLUs in the
+            place of hard tanhs.
+        size: side length of the images.
+        num_classes: number of logits.
+    """
     network = models.build(
         trial.model,
         "cifar10",
         input_shape=(size, size, 3),
-        precision=precision,
+        precision="float" if precision == FLOAT_RELU else precision,
         num_classes=num_classes,
     )
 
     def copy_layer(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
         config = layer.get_config()
+        if isinstance(layer, HardTanh) and precision == FLOAT_RELU:
+            return tf.keras.layers.ReLU(name=layer.name)
         if isinstance(layer, HardTanh) and trial.inward:
             return OpenHardTanh(_let_inward, **config)
         if isinstance(layer, HardTanh) and trial.leak:

@@ -24,12 +24,13 @@ class Learning:
 
     Args:
         trial: what is trained, and how.
-        precision: of the network, see `recu_tf.models.build`.
+        precision: of the network, see `build_network`.
         size: side length of the images.
         teacher: from the same images to logits; None for labels alone.
 
     Attributes:
         network: the network.
+        precision: of it.
         variables: its trainable ones, in the order of `slots`.
         slots: the optimizer's state, a list for each of its slots.
         count: steps so far.
@@ -46,6 +47,7 @@ class Learning:
     ):
         self.trial = trial
         self.teacher = teacher
+        self.precision = precision
         self.network = build_network(trial, precision, size)
         self.variables = self.network.trainable_variables
         self.slots = [

@@ -123,7 +123,7 @@ def _begin(
     learning = Learning(trial, epoch.precision, epoch.size, teacher)
     if before is None:
         return learning
-    if models.get_precision(before.network) == epoch.precision:
+    if before.precision == epoch.precision:
         learning.take_over(before)
         return learning
     if trial.first_starts:

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from experiments.speedrun.trial import Trial
-from experiments.speedrun.trial_network import build_network, whiten_stem
+from experiments.speedrun.trial_network import FLOAT_RELU, build_network, whiten_stem
 from recu_tf.layers import HardTanh
 
 PLAIN = Trial("plain")
@@ -54,3 +54,12 @@ def test_whitened_stem_gives_channels_of_equal_variance_and_both_signs():
     outputs = tf.nn.conv2d(images, kernel, 1, "VALID").numpy()
     # White noise is nearly white before; the axes come from a quarter of its patches.
     np.testing.assert_allclose(outputs.std((0, 1, 2)), 1, atol=0.1)
+
+
+def test_teacher_has_relus_for_hard_tanhs_and_is_otherwise_the_float_twin():
+    twin, teacher = (build_network(PLAIN, precision) for precision in ("float", FLOAT_RELU))
+    pairs = list(zip(twin.layers, teacher.layers, strict=True))
+    assert sum(isinstance(layer, HardTanh) for layer, _ in pairs) == 19
+    for layer, other in pairs:
+        expected = tf.keras.layers.ReLU if isinstance(layer, HardTanh) else type(layer)
+        assert type(other) is expected

@@ -42,7 +42,7 @@ TAUGHT_BY_FIRST = {"first_starts": False, "first_teaches": True, "distill_weight
             {"first_stage": "binary_activations", "first_epochs": 1, "average_from": 1.0},
             marks=pytest.mark.slow,
         ),
-        {"first_stage": "float", "first_epochs": 1, "average_from": 1.0, **TAUGHT_BY_FIRST},
+        {"first_stage": "float_relu", "first_epochs": 1, "average_from": 1.0, **TAUGHT_BY_FIRST},
         pytest.param({"small_epochs": 1, "average_from": 1.0}, marks=pytest.mark.slow),
     ],
 )
