@@ -18,6 +18,7 @@ from experiments.benchmarks.training_step import measure_training_steps
 __all__ = ["PARTS", "Part", "measure_part"]
 
 TREE = Path(__file__).parents[2]
+RESULTS = "experiments/results"
 # Whose versions are kept where they are installed, beside those that every measurement keeps.
 PACKAGES = ("larq", "larq-zoo", "torch", "onnxruntime", "openvino", "tf2onnx", "ai-edge-litert")
 
@@ -46,11 +47,16 @@ PARTS = {
 
 def find_commit() -> str | None:
     """The commit that is measured, with "-dirty" where files differ from it; None without Git."""
-    command = ["git", "-C", str(TREE), "describe", "--always", "--dirty", "--exclude=*"]
+    git = ["git", "-C", str(TREE)]
     try:
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+        commit = subprocess.run(
+            [*git, "rev-parse", "--short", "HEAD"], check=True, capture_output=True, text=True
+        ).stdout.strip()
+        # What another part wrote there changes nothing of what is measured.
+        changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", ".", f":!{RESULTS}"])
     except (OSError, subprocess.CalledProcessError):
         return None
+    return f"{commit}-dirty" if changed.returncode else commit
 
 
 def _list_versions() -> dict[str, str]:

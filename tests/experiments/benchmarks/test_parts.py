@@ -1,4 +1,6 @@
 import json
+import re
+import subprocess
 
 import pytest
 
@@ -32,6 +34,23 @@ def test_part_that_breaks_off_keeps_what_it_has(monkeypatch):
 def test_folder_without_git_has_no_commit(tmp_path, monkeypatch):
     monkeypatch.setattr(parts, "TREE", tmp_path)
     assert find_commit() is None
+
+
+def test_commit_is_dirty_where_files_but_results_differ(tmp_path, monkeypatch):
+    monkeypatch.setattr(parts, "TREE", tmp_path)
+    code, results = tmp_path / "code.py", tmp_path / parts.RESULTS / "benchmarks.md"
+    results.parent.mkdir(parents=True)
+    for file in (code, results):
+        file.write_text("1")
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=A", "-c", "user.email=a@example.org"]
+    for words in (["init"], ["add", "."], ["commit", "-m", "First"]):
+        subprocess.run([*git, *words], check=True, capture_output=True)
+    commit = find_commit()
+    assert re.fullmatch(r"[0-9a-f]{7,}", commit)
+    results.write_text("2")
+    assert find_commit() == commit
+    code.write_text("2")
+    assert find_commit() == f"{commit}-dirty"
 
 
 def test_measured_parts_take_the_place_of_earlier_ones(tmp_path, monkeypatch):
