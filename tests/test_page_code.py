@@ -3,22 +3,17 @@
 import json
 import os
 import re
-import shlex
 import subprocess
-import sys
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import few_digits, need, tiny_resnet
+from conftest import need
 from delegates import need_delegate
-from PIL import Image
 from test_docs import PAGES, TREE
 
 import recu_tf
 from experiments.cli import main
-from recu_tf.models import imagenet_resnet18
 
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 OWN = "experiments/docs/pages"
@@ -94,71 +89,6 @@ def test_python_on_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch):
     names = {}
     for code in find_blocks(page, "python"):
         exec(compile(code, page, "exec"), names)
-
-
-def run_commands(page, **replaced):
-    """Runs the commands of a page, one after the other, and returns their names.
-
-    Args:
-        page: by its path in the project.
-        replaced: options that get another value than on the page.
-    """
-    shell = "".join(find_blocks(page, "sh")).replace("\\\n", "")
-    for option, value in replaced.items():
-        shell = re.sub(rf"--{option} \S+", f"--{option} {value}", shell)
-    commands = [shlex.split(line) for line in shell.splitlines() if line.startswith("recu ")]
-    for _, *arguments in commands:
-        assert main(arguments) == 0, arguments
-    return [name for _, name, *_ in commands]
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("few_measurements")
-def test_commands_of_the_quick_start_run_one_after_the_other(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    few_digits(monkeypatch, build=tiny_resnet)
-    names = run_commands(f"{OWN}/quick_start.md")
-    assert names == ["train", "evaluate", "export", "benchmark", "report"]
-    run = tmp_path / "results" / "resnet20_1w1a_digits"
-    assert len((run / "metrics.jsonl").read_text().splitlines()) == 30
-    assert {"report.html", "best.keras"} <= {path.name for path in run.iterdir()}
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("few_measurements")
-def test_commands_from_a_folder_of_images_to_a_phone_run_one_after_the_other(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    small = replace(imagenet_resnet18, stages=((1, 8),))
-    monkeypatch.setitem(recu_tf.models.IMAGENET_NETWORKS, "resnet18_1w1a", small)
-    for split, count in (("train", 10), ("val", 2)):
-        for name, gray in (("cat", 40), ("dog", 200)):
-            Path(f"photos/{split}/{name}").mkdir(parents=True)
-            for number in range(count):
-                image = Image.new("RGB", (80, 60), (gray + number, gray, gray))
-                image.save(f"photos/{split}/{name}/{number}.jpg")
-    # The two networks that the page leaves to the reader.
-    first = [
-        "train",
-        "--dataset",
-        "folder",
-        "--data_path",
-        "photos",
-        "--model",
-        "resnet18_1w1a",
-        "--epochs",
-        "1",
-    ]
-    for options in (["--network_precision", "float", "--save", "TEACHER"], ["--save", "IMPORTED"]):
-        assert main([*first, "--epochs", "1", "--results_dir", ".", *options]) == 0
-    names = run_commands(f"{OWN}/own_images.md", epochs=2)
-    assert names == ["train"] * 4 + ["evaluate", "export", "verify", "benchmark"]
-    (predict,) = (
-        code for code in find_blocks(f"{OWN}/own_images.md", "sh") if code.startswith("python ")
-    )
-    command = predict.replace("photo.jpg", "photos/val/dog/0.jpg").split()[1:]
-    done = subprocess.run([sys.executable, *command], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert {"cat", "dog"} == set(re.findall("cat|dog", done.stdout.split(":")[-1]))
 
 
 def test_every_language_of_a_block_is_tested():

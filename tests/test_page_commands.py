@@ -1,0 +1,108 @@
+"""The commands of pages run one after the other, on little data."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from conftest import few_digits, tiny_resnet
+from PIL import Image
+from test_page_code import OWN, find_blocks
+
+import recu_tf
+from experiments.cli import main
+from experiments.pretrained.sample_photographs import read_photographs
+from recu_tf import data
+from recu_tf.models import imagenet_resnet18
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_measurements")]
+
+
+def list_commands(page, program):
+    """The words of each command of a page that runs a program."""
+    shell = "".join(find_blocks(page, "sh")).replace("\\\n", "")
+    lines = [line for line in shell.splitlines() if line.startswith(f"{program} ")]
+    return [shlex.split(line, comments=True)[1:] for line in lines]
+
+
+def run_commands(page, **replaced):
+    """Runs the commands of `recu` on a page, and returns their names.
+
+    Args:
+        page: by its path in the project.
+        replaced: options that get another value than on the page.
+    """
+    commands = list_commands(page, "recu")
+    for words in commands:
+        for option, value in replaced.items():
+            if f"--{option}" in words:
+                words[words.index(f"--{option}") + 1] = value
+        assert main(words) == 0, words
+    return [name for name, *_ in commands]
+
+
+def run_python(words):
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_quick_start(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    few_digits(monkeypatch, build=tiny_resnet)
+    names = run_commands(f"{OWN}/quick_start.md")
+    assert names == ["train", "evaluate", "export", "benchmark", "report"]
+    run = tmp_path / "results" / "resnet20_1w1a_digits"
+    assert len((run / "metrics.jsonl").read_text().splitlines()) == 30
+    assert {"report.html", "best.keras"} <= {path.name for path in run.iterdir()}
+
+
+def test_from_a_folder_of_images_to_a_phone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    small = replace(imagenet_resnet18, stages=((1, 8),))
+    monkeypatch.setitem(recu_tf.models.IMAGENET_NETWORKS, "resnet18_1w1a", small)
+    for split, count in (("train", 10), ("val", 2)):
+        for name, gray in (("cat", 40), ("dog", 200)):
+            Path(f"photos/{split}/{name}").mkdir(parents=True)
+            for number in range(count):
+                image = Image.new("RGB", (80, 60), (gray + number, gray, gray))
+                image.save(f"photos/{split}/{name}/{number}.jpg")
+    # The two networks that the page leaves to the reader.
+    first = ["train", "--dataset", "folder", "--data_path", "photos", "--model", "resnet18_1w1a"]
+    for options in (["--network_precision", "float", "--save", "TEACHER"], ["--save", "IMPORTED"]):
+        assert main([*first, "--epochs", "1", "--results_dir", ".", *options]) == 0
+    names = run_commands(f"{OWN}/own_images.md", epochs="2")
+    assert names == ["train"] * 4 + ["evaluate", "export", "verify", "benchmark"]
+    (predict,) = list_commands(f"{OWN}/own_images.md", "python")
+    assert predict.pop() == "photo.jpg"
+    printed = run_python([*predict, "photos/val/dog/0.jpg"])
+    assert {"cat", "dog"} == set(re.findall("cat|dog", printed.split(":")[-1]))
+
+
+def test_pretrained_networks(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    few_digits(monkeypatch, build=recu_tf.models.CIFAR_NETWORKS["resnet20_1w1a"])
+    cifar10 = data.DATASETS["cifar10"]
+    few = replace(cifar10, read=lambda split, data_path: read_photographs())
+    monkeypatch.setitem(data.DATASETS, "cifar10", few)
+    names = run_commands("recu_tf/PRETRAINED.md")
+    assert names == ["evaluate", "evaluate", "export", "benchmark", "summary", "train", "verify"]
+    assert Path("cifar10-resnet20_export/report.html").exists()
+
+
+def test_export(trained_run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    few_digits(monkeypatch, build=tiny_resnet)
+    shutil.copytree(trained_run, "results/resnet20_1w1a_digits")
+    recu_tf.models.build("resnet20_1w1a", "digits").save("my_model.keras")
+    names = run_commands("export/EXPORT.md")
+    assert names == ["export", "export", "verify"]
+    Path("photos").mkdir()
+    for path in ("photo.png", "photos/a.png"):
+        Image.new("RGB", (32, 32)).save(path)
+    for words in list_commands("export/EXPORT.md", "python"):
+        assert run_python(words)
