@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,10 +12,9 @@ from conftest import few_digits, tiny_resnet
 from PIL import Image
 from test_page_code import OWN, find_blocks
 
-import recu_tf
 from experiments.cli import main
 from experiments.pretrained.sample_photographs import read_photographs
-from recu_tf import data
+from recu_tf import data, models
 from recu_tf.models import imagenet_resnet18
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_measurements")]
@@ -45,6 +43,13 @@ def run_commands(page, **replaced):
     return [name for name, *_ in commands]
 
 
+def few_photographs(monkeypatch):
+    """Replaces CIFAR-10 by a photograph of each class."""
+    cifar10 = data.DATASETS["cifar10"]
+    few = replace(cifar10, read=lambda split, data_path: read_photographs())
+    monkeypatch.setitem(data.DATASETS, "cifar10", few)
+
+
 def run_python(words):
     done = subprocess.run([sys.executable, *words], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -64,7 +69,7 @@ def test_quick_start(tmp_path, monkeypatch):
 def test_from_a_folder_of_images_to_a_phone(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     small = replace(imagenet_resnet18, stages=((1, 8),))
-    monkeypatch.setitem(recu_tf.models.IMAGENET_NETWORKS, "resnet18_1w1a", small)
+    monkeypatch.setitem(models.IMAGENET_NETWORKS, "resnet18_1w1a", small)
     for split, count in (("train", 10), ("val", 2)):
         for name, gray in (("cat", 40), ("dog", 200)):
             Path(f"photos/{split}/{name}").mkdir(parents=True)
@@ -85,20 +90,20 @@ def test_from_a_folder_of_images_to_a_phone(tmp_path, monkeypatch):
 
 def test_pretrained_networks(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    few_digits(monkeypatch, build=recu_tf.models.CIFAR_NETWORKS["resnet20_1w1a"])
-    cifar10 = data.DATASETS["cifar10"]
-    few = replace(cifar10, read=lambda split, data_path: read_photographs())
-    monkeypatch.setitem(data.DATASETS, "cifar10", few)
+    few_digits(monkeypatch, build=models.CIFAR_NETWORKS["resnet20_1w1a"])
+    few_photographs(monkeypatch)
     names = run_commands("recu_tf/PRETRAINED.md")
     assert names == ["evaluate", "evaluate", "export", "benchmark", "summary", "train", "verify"]
     assert Path("cifar10-resnet20_export/report.html").exists()
 
 
-def test_export(trained_run, tmp_path, monkeypatch):
+def test_export(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    few_photographs(monkeypatch)
+    models.build("resnet20_1w1a", weights="cifar10").save("my_model.keras")
     few_digits(monkeypatch, build=tiny_resnet)
-    shutil.copytree(trained_run, "results/resnet20_1w1a_digits")
-    recu_tf.models.build("resnet20_1w1a", "digits").save("my_model.keras")
+    train, *_ = list_commands(f"{OWN}/quick_start.md", "recu")
+    assert main(train) == 0
     names = run_commands("export/EXPORT.md")
     assert names == ["export", "export", "verify"]
     Path("photos").mkdir()
