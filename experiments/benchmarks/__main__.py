@@ -6,7 +6,7 @@ from pathlib import Path
 
 from experiments.benchmarks.benchmark_networks import list_networks
 from experiments.benchmarks.benchmark_progress import BenchmarkOptions
-from experiments.benchmarks.parts import PARTS, measure_part
+from experiments.benchmarks.parts import PARTS, RESULTS, TREE, measure_part
 from experiments.benchmarks.published_step import find_problem
 from experiments.benchmarks.result_plots import draw_pictures
 from experiments.benchmarks.results_page import write_page
@@ -15,7 +15,6 @@ from experiments.options import Parser, positive_integer
 from recu_tf import json_text
 from recu_tf.runs.atomic_write import write_aside
 
-RESULTS = Path(__file__).parents[1] / "results"
 NUMBERS, PAGE = "benchmarks.json", "benchmarks.md"
 ZOO_GROUP = "zoo"
 ALL_OF_ZOO = [name for name in list_networks() if name.startswith(f"{ZOO_GROUP}/")]
@@ -67,7 +66,7 @@ def main(arguments: list[str] | None = None) -> None:
     problem = find_problem(options.published)
     if options.published is not None and problem:
         parser.error(f"--published cannot be measured: {problem}.")
-    folder = Path(options.out or RESULTS)
+    folder = Path(options.out or TREE / RESULTS)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:

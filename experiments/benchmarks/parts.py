@@ -15,10 +15,10 @@ from experiments.benchmarks.start_up import measure_start_up
 from experiments.benchmarks.step_growth import measure_growth
 from experiments.benchmarks.training_step import measure_training_steps
 
-__all__ = ["PARTS", "Part", "measure_part"]
+__all__ = ["PARTS", "RESULTS", "TREE", "Part", "measure_part"]
 
 TREE = Path(__file__).parents[2]
-RESULTS = "experiments/results"
+RESULTS = "experiments/results"  # in the tree, where results go unless told otherwise
 # Whose versions are kept where they are installed, beside those that every measurement keeps.
 PACKAGES = ("larq", "larq-zoo", "torch", "onnxruntime", "openvino", "tf2onnx", "ai-edge-litert")
 

@@ -4,7 +4,9 @@ from dataclasses import asdict, dataclass, fields
 
 from recu_tf.choices import check_choice
 
-__all__ = ["Trial"]
+__all__ = ["FLOAT_RELU", "Trial"]
+
+FLOAT_RELU = "float_relu"
 
 CHOICES = {
     "slope": ("tent", "box", "all", "power", "bell", "trapezoid"),
@@ -12,7 +14,7 @@ CHOICES = {
     "lr_shape": ("cos", "cos_step", "linear"),
     "l2_on": ("all", "not_binary", "kernels", "binary"),
     "tau_shape": ("exponential", "linear", "constant"),
-    "first_stage": (None, "float", "float_relu", "binary_activations"),
+    "first_stage": (None, "float", FLOAT_RELU, "binary_activations"),
 }
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from experiments.speedrun.trial import Trial
+from experiments.speedrun.trial import FLOAT_RELU, Trial
 
 __all__ = ["TRIALS"]
 
@@ -109,7 +109,7 @@ def _list_long(base: Trial) -> list[Trial]:
     taught = {**TAUGHT_BY_FIRST, "first_epochs": 5, "first_lr": 0.1}
     by_relus = {
         **TAUGHT_BY_FIRST,
-        "first_stage": "float_relu",
+        "first_stage": FLOAT_RELU,
         "first_lr": 0.1,
         "lr": 0.2,
         "warm_up": 1.0,

@@ -6,14 +6,12 @@ import numpy as np
 import tensorflow as tf
 
 from experiments.speedrun.activation_gradients import SignWithSlope
-from experiments.speedrun.trial import Trial
+from experiments.speedrun.trial import FLOAT_RELU, Trial
 from recu_tf import models
 from recu_tf.layers import BinaryConv2D, HardTanh
 
-__all__ = ["FLOAT_RELU", "build_network", "whiten_stem"]
+__all__ = ["build_network", "whiten_stem"]
 
-
-FLOAT_RELU = "float_relu"
 # Of the inputs of a hard tanh and the gradient of its outputs: the gradient where it clips.
 ClippedGradient = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 

@@ -129,11 +129,11 @@ class DelegateProfile:
         return "\n".join([self._describe_run(), *self._tabulate(self.groups)])
 
     def __str__(self) -> str:
-        *_, outside, copies = self.groups
-        whole = _add_up("whole run", self.groups)
+        groups = self.groups
+        whole = replace(_add_up("whole run", groups), bytes=0)
         lines = [
             self._describe_run(),
-            *self._tabulate([*self.steps, outside, copies, replace(whole, bytes=0)]),
+            *self._tabulate([*self.steps, groups.outside, groups.copies, whole]),
         ]
         if self.operators:
             lines.append("Outside of the delegate, each operator run alone:")

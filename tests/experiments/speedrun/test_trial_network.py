@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from experiments.speedrun.trial import Trial
-from experiments.speedrun.trial_network import FLOAT_RELU, build_network, whiten_stem
+from experiments.speedrun.trial import FLOAT_RELU, Trial
+from experiments.speedrun.trial_network import build_network, whiten_stem
 from recu_tf.layers import HardTanh
 
 PLAIN = Trial("plain")
