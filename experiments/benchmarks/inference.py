@@ -229,6 +229,11 @@ def make_tables() -> dict[str, Table]:
     named[
         "throughput"
     ].note = f"One interpreter of one thread on each of {cores} cores, one image at a time."
+    named[_latency_key(2)].note = (
+        "A second thread does not make the delegate faster where a convolution takes a few "
+        "microseconds, as in ResNet-20 and the narrow ResNet-18s: to share it takes as long "
+        "([the delegate](../../export/runtime/DELEGATE.md#how-fast-it-is))."
+    )
     named["file_size"].note = (
         "The information content is a bit for each binary weight and four bytes for each other "
         "parameter."
