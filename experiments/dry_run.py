@@ -12,12 +12,10 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from experiments.recipes import RECIPES
 from recu_tf import larq_summary
 from recu_tf.durations import format_duration
 from recu_tf.messages import format_count
 from recu_tf.settings import Settings
-from recu_tf.settings_checks import OF_TEACHER
 from recu_tf.training.errors import explain_errors
 from recu_tf.training.setup import prepare
 
@@ -106,11 +104,6 @@ def dry_run_stages(trainings: list[tuple[argparse.Namespace, Settings, Path]]) -
     for number, (options, settings, _) in enumerate(trainings, 1):
         stage1 = options.stage1
         if number > 1:
-            taken = RECIPES[options.recipe].takes
-            print(f"\nStage {number}, without its {taken}, which is not trained yet:\n")
+            print(f"\nStage {number}, without its stage1, which is not trained yet:\n")
             stage1 = None
-            if taken == "teacher":
-                defaults = Settings()
-                nobody = {name: getattr(defaults, name) for name in ("teacher", *OF_TEACHER)}
-                settings = replace(settings, **nobody)
         print(dry_run(settings, init_from=options.init_from, stage1=stage1))

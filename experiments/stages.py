@@ -1,4 +1,4 @@
-"""Recipes of several stages: one training after the other, each with the network of the last."""
+"""Recipes of several stages: one training after the other, each from the weights of the last."""
 
 import argparse
 from pathlib import Path
@@ -20,15 +20,12 @@ def list_stages(options: argparse.Namespace) -> list[argparse.Namespace]:
         Those of each stage, in the order of training; of other commands, the options alone.
 
     Raises:
-        ValueError: a start is given to a recipe whose first stage starts anew, or a teacher to one
-            that trains its own.
+        ValueError: a start or a precision is given to a recipe whose stages have their own.
     """
     stages = RECIPES[options.recipe].stages if options.recipe else ()
     if not stages:
         return [options]
-    # What a stage before leads to, and what no first stage has.
-    own = {RECIPES[stage].takes for stage in stages[1:]} | {"init_from", "stage1"}
-    for name in sorted(own):
+    for name in ("init_from", "stage1"):
         if getattr(options, name, None) is not None:
             raise ValueError(
                 f"--{name} is not for --recipe {options.recipe}, which trains both stages; the "
@@ -43,7 +40,7 @@ def list_stages(options: argparse.Namespace) -> list[argparse.Namespace]:
     for number, recipe in enumerate(stages, 1):
         own = {"recipe": recipe, "save": str(save / f"stage{number}")}
         if before is not None:
-            own[RECIPES[recipe].takes] = before
+            own["stage1"] = before
         found.append(argparse.Namespace(**{**vars(options), **own}))
         before = str(Path(options.results_dir) / own["save"])
     return found

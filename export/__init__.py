@@ -30,8 +30,9 @@ Examples:
     >>> images = np.random.default_rng(0).normal(size=(40, 12, 12, 3)).astype("float32")
     >>> rewritten, rewritings = export.rewrite(export.float32_model(model), images)
     >>> file = export.convert(rewritten)
-    >>> export.audit(file, rewritten).lost
-    {}
+    >>> audit = export.audit(file, rewritten)
+    >>> audit.lost, audit.as_dict()["binary"]
+    ({}, 1)
     >>> export.make_tflite_classifier(file).predict(images).shape
     (40, 32)
     >>> export.verify(file, model, images, converted=rewritten).passed
@@ -45,6 +46,8 @@ Examples:
     >>> measured = export.benchmark(files, repeats=5)
     >>> sorted({latency.name for latency in measured.latencies})
     ['binary', 'float', 'int8']
+    >>> {*export.BACKENDS} <= {latency.backend for latency in measured.latencies}  # the engine's
+    True
 """
 
 import numpy as np

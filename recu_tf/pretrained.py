@@ -11,6 +11,10 @@ Examples:
     True
     >>> entry.num_classes, entry.test_images
     (10, 360)
+    >>> (recu_tf.pretrained.FOLDER / recu_tf.pretrained.INDEX).exists()
+    True
+    >>> recu_tf.pretrained.PREFIX + entry.name  # where a command or a function takes a network
+    'pretrained/digits-resnet20'
     >>> for name, entry in recu_tf.pretrained.list_all().items():
     ...     assert entry.top_1 > 0.7
     ...     assert len(recu_tf.pretrained.read(entry)) < 100_000  # bytes

@@ -8,6 +8,16 @@ Examples:
     (0.1, 'cos')
     >>> settings.differences(recu_tf.settings.Settings("resnet20_1w1a", "digits", epochs=60))
     ['epochs', 'warm_up']
+
+    Those of a run, or of its `config.json`:
+
+    >>> kept = {"model": "resnet20_1w1a", "dataset": "digits", "epochs": 30, "warm_up": True}
+    >>> recu_tf.settings.Settings.of_config(kept) == settings
+    True
+    >>> shape = {"num_classes": 10, "class_names": None, "input_shape": [32, 32, 3]}
+    >>> run = recu_tf.runs.Run.create("my_run", {"settings": kept, "normalization": None, **shape})
+    >>> recu_tf.settings.Settings.of_run(run).epochs
+    30
 """
 
 # Only the standard library here; what needs the library is imported where it is used. The command
@@ -97,7 +107,12 @@ class Settings:
     momentum: float = _setting(0.9, "momentum of SGD, in [0, 1)")
     nesterov: bool = _setting(False, "take Nesterov's momentum, which looks a step ahead")
     weight_decay: float = _setting(5e-4, "factor of the L2 term that is added to the gradients")
-    lr_type: str = _setting("cos", "how the learning rate falls")
+    lr_type: str = _setting(
+        "cos",
+        "how the learning rate falls: cos along half a cosine, from epoch to epoch; step at each "
+        "--lr_decay_step; linear to 0, from epoch to epoch; one_cycle rises first and changes in "
+        "each step, without --warm_up",
+    )
     lr_decay_step: tuple[int, ...] = _setting(
         (),
         "for --lr_type step: the epochs at which the learning rate is divided by 10, as in "
@@ -152,7 +167,7 @@ class Settings:
         "computes its own",
     )
     workers: int | None = _setting(
-        None, "threads of the input pipeline; none or 0 lets tf.data choose their number"
+        None, "threads of the input pipeline; 0, like no number, lets tf.data choose it"
     )
     skip_broken: bool = _setting(
         False, "leave out training images that cannot be read and count them, instead of stopping"

@@ -35,6 +35,13 @@ def is_ours(member: object) -> bool:
     return (getattr(member, "__module__", None) or "").split(".")[0] in PACKAGES
 
 
+def list_others(module: ModuleType) -> list[str]:
+    """The paths of its public names that are neither functions nor classes, such as tables."""
+    called = {name.path for name in list_names(module)}
+    paths = [f"{module.__name__}.{name}" for name in module.__all__]
+    return [path for path in paths if path not in called]
+
+
 def list_names(module: ModuleType) -> list[PublicName]:
     members = {name: getattr(module, name) for name in module.__all__}
     return [

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from delegates import need_delegate
-from public_names import MODULES, PublicName, is_ours, list_methods, list_names
+from public_names import MODULES, PublicName, is_ours, list_methods, list_names, list_others
 
 import export
 import recu_tf
@@ -66,6 +66,11 @@ def test_every_public_name_is_in_an_example(module):
         given = set(list_given(name))
         shown += [other for other in names if other.member in given and other not in shown]
     assert [name.path for name in names if name not in shown] == []
+    others = list_others(module)
+    assert [path for path in others if not re.search(rf"\b{re.escape(path)}\b", code)] == []
+    methods = [method.path for name in names for method in list_methods(name)]
+    called = {*re.findall(r"\.(\w+)\(", code)}
+    assert [path for path in methods if path.rpartition(".")[2] not in called] == []
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,8 @@ def test_python_on_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch):
 
 def test_every_language_of_a_block_is_tested():
     found = {language for path in PAGES for language, _ in BLOCK.findall(path.read_text("utf-8"))}
-    # java and groovy: tests/export/runtime/test_android_example.py. Without a language: outputs.
+    # java and groovy: tests/export/runtime/test_android_example.py and below. Without a language:
+    # outputs.
     assert found == {"", "bash", "groovy", "java", "json", "python", "sh", "yaml"}
 
 
@@ -155,7 +156,7 @@ def test_job_of_slurm_starts_a_worker_that_is_understood(tmp_path):
     worker, job = find_blocks(MACHINES, "bash")
     (tmp_path / "start_worker.sh").write_text(worker)
     # What a cluster has: one prints the names of its machines, the other runs a command.
-    stand_ins = "scontrol() { printf 'a1\\na2\\n'; }\nsrun() { shift; \"$@\"; }\n"
+    stand_ins = "scontrol() { printf 'a1\\na2\\n'; }\nsrun() { shift 2; \"$@\"; }\n"
     cluster, options = run_script(stand_ins + job, tmp_path, SLURM_PROCID="1")
     assert cluster["cluster"] == {"worker": ["a1:2222", "a2:2222"]}
     assert cluster["task"] == {"type": "worker", "index": 1}
@@ -177,3 +178,11 @@ def test_job_of_kubernetes_starts_a_worker_that_is_understood(tmp_path):
     cluster, _ = run_script(script, tmp_path, JOB_COMPLETION_INDEX="1", **hosts)
     assert cluster["cluster"] == {"worker": ["recu-0.recu:2222", "recu-1.recu:2222"]}
     assert cluster["task"]["index"] == 1
+
+
+def test_build_file_of_an_android_app_names_what_is_there():
+    (code,) = find_blocks("export/FROM_CHECKPOINT_TO_PHONE.md", "groovy")
+    assert code.count("{") == code.count("}")
+    paths = re.findall(r'"RECU_TF/(export/[^"]+)"', code)
+    assert [Path(path).name for path in paths] == ["CMakeLists.txt", "java"]
+    assert all((TREE / path).exists() for path in paths)

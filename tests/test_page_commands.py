@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 from conftest import few_digits, tiny_resnet
 from PIL import Image
+from published_weights import CHECKPOINT, shared
 from test_page_code import OWN, find_blocks
+from tiny_files import binary_file
 
 from experiments.cli import main
 from experiments.pretrained.sample_photographs import read_photographs
 from recu_tf import data, models
-from recu_tf.models import imagenet_resnet18
+from recu_tf.models import imagenet_resnet18, resnet
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_measurements")]
 
@@ -27,14 +29,15 @@ def list_commands(page, program):
     return [shlex.split(line, comments=True)[1:] for line in lines]
 
 
-def run_commands(page, **replaced):
+def run_commands(page, *, having=(), **replaced):
     """Runs the commands of `recu` on a page, and returns their names.
 
     Args:
         page: by its path in the project.
+        having: words that a command must have; others are not run.
         replaced: options that get another value than on the page.
     """
-    commands = list_commands(page, "recu")
+    commands = [words for words in list_commands(page, "recu") if {*having} <= {*words}]
     for words in commands:
         for option, value in replaced.items():
             if f"--{option}" in words:
@@ -59,10 +62,10 @@ def run_python(words):
 def test_quick_start(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     few_digits(monkeypatch, build=tiny_resnet)
-    names = run_commands(f"{OWN}/quick_start.md")
+    names = run_commands(f"{OWN}/quick_start.md", epochs="2")
     assert names == ["train", "evaluate", "export", "benchmark", "report"]
     run = tmp_path / "results" / "resnet20_1w1a_digits"
-    assert len((run / "metrics.jsonl").read_text().splitlines()) == 30
+    assert len((run / "metrics.jsonl").read_text().splitlines()) == 2
     assert {"report.html", "best.keras"} <= {path.name for path in run.iterdir()}
 
 
@@ -76,16 +79,30 @@ def test_from_a_folder_of_images_to_a_phone(tmp_path, monkeypatch):
             for number in range(count):
                 image = Image.new("RGB", (80, 60), (gray + number, gray, gray))
                 image.save(f"photos/{split}/{name}/{number}.jpg")
-    # The two networks that the page leaves to the reader.
-    first = ["train", "--dataset", "folder", "--data_path", "photos", "--model", "resnet18_1w1a"]
-    for options in (["--network_precision", "float", "--save", "TEACHER"], ["--save", "IMPORTED"]):
-        assert main([*first, "--epochs", "1", "--results_dir", ".", *options]) == 0
-    names = run_commands(f"{OWN}/own_images.md", epochs="2")
-    assert names == ["train"] * 4 + ["evaluate", "export", "verify", "benchmark"]
+    names = run_commands(f"{OWN}/own_images.md", epochs="1")
+    assert names == ["train"] * 5 + ["evaluate", "export", "verify", "benchmark"]
     (predict,) = list_commands(f"{OWN}/own_images.md", "python")
     assert predict.pop() == "photo.jpg"
     printed = run_python([*predict, "photos/val/dog/0.jpg"])
     assert {"cat", "dog"} == set(re.findall("cat|dog", printed.split(":")[-1]))
+
+
+def test_training_on_digits(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    few_digits(monkeypatch, build=replace(resnet.resnet20, stages=((1, 8),) * 3))
+    names = run_commands("recu_tf/TRAINING.md", having=["digits"], epochs="1")
+    assert names == ["train"] * 4
+
+
+def test_from_a_published_checkpoint_to_a_phone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    few_photographs(monkeypatch)
+    Path("model_best.pth.tar").symlink_to(shared(*CHECKPOINT))
+    for name in ("model.tflite", "other.tflite"):
+        Path(name).write_bytes(binary_file())
+    page = "export/FROM_CHECKPOINT_TO_PHONE.md"
+    names = run_commands(page, data_path=".", epochs="1", repeats="2")
+    assert names == ["import", "evaluate", "summary", "export", "benchmark", "benchmark", "train"]
 
 
 def test_pretrained_networks(tmp_path, monkeypatch):

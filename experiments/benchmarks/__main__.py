@@ -33,8 +33,8 @@ def make_parser() -> Parser:
         metavar="NAME",
         nargs="+",
         default=[],
-        help="networks of the parts training, conversion and inference, such as resnet20_1w1a, "
-        "imagenet/resnet18_1w1a or zoo/QuickNet; zoo means all of larq-zoo",
+        help="networks of the parts training (those for CIFAR), conversion and inference, such as "
+        "resnet20_1w1a, imagenet/resnet18_1w1a or zoo/QuickNet; zoo means all of larq-zoo",
         if_omitted="those of each part",
     )
     parser.option(
@@ -63,6 +63,13 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(
             f"--networks must be among zoo, {', '.join(list_networks())}, got {', '.join(unknown)}."
         )
+    for name in options.only or PARTS:
+        known = PARTS[name].networks
+        if networks and known and not {*networks} & {*known}:
+            parser.error(
+                f"--networks must have one of {', '.join(known)} for the part {name}, got "
+                f"{', '.join(options.networks)}. --only chooses other parts."
+            )
     problem = find_problem(options.published)
     if options.published is not None and problem:
         parser.error(f"--published cannot be measured: {problem}.")

@@ -18,7 +18,8 @@ class BenchmarkOptions:
 
     Attributes:
         repeats: number of turns; None means each part's own.
-        networks: names of networks for the part `inference`; empty means its own.
+        networks: their names, for the parts training, conversion and inference; empty means each
+            part's own.
         published: directory of the published implementation, or None.
     """
 

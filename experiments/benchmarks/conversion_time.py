@@ -54,8 +54,6 @@ def measure_conversion_times(options: BenchmarkOptions, progress: Progress) -> N
         "TensorFlow's converter on the network without its quantizers."
     )
     progress.tables.append(table)
-    for network in NETWORKS:
-        if options.networks and network not in options.networks:
-            continue
+    for network in options.networks or NETWORKS:
         with progress.attempt(f"conversion of {name_network(network)}"):
             table.rows.append(run_alone(time_conversions, network, options.repeats or TURNS))

@@ -193,8 +193,9 @@ def explain_threads(threads: int, several: float, alone: float) -> str:
     if several <= alone:
         return ""
     return (
-        f"{threads} threads take {several / alone:.1f} times as long as one, because those of the "
-        "interpreter, for what is not binary, are sometimes woken on the core that waits for them "
+        f"{threads} threads take {several / alone:.1f} times as long as one, probably because "
+        "those of the interpreter, for what is not binary, are at times woken on the core that "
+        "waits for them "
         "([the delegate](../../export/runtime/DELEGATE.md#how-fast-it-is))"
     )
 
@@ -230,13 +231,14 @@ def make_tables() -> dict[str, Table]:
         "throughput"
     ].note = f"One interpreter of one thread on each of {cores} cores, one image at a time."
     named[_latency_key(2)].note = (
-        "A second thread does not make the delegate faster where a convolution takes a few "
-        "microseconds, as in ResNet-20 and the narrow ResNet-18s: to share it takes as long "
+        "In the networks for CIFAR a convolution takes microseconds: a second thread gains little "
+        "there, and nothing on a machine that is slow to wake it "
         "([the delegate](../../export/runtime/DELEGATE.md#how-fast-it-is))."
     )
     named["file_size"].note = (
         "The information content is a bit for each binary weight and four bytes for each other "
-        "parameter."
+        "parameter. A file can be smaller: the four numbers that a batch norm has for each channel "
+        "become two in it, or a threshold."
     )
     return named
 

@@ -22,7 +22,6 @@ REASONS = {
         "it has no signs: each quantizer keeps what it needs for its gradient beside its output."
     ),
     **{(f"growth_{axis}", FLOAT): FLOOR for axis in ("batch", "width", "image_size")},
-    ("input_rates", input_pipeline.PILLOW): UNKNOWN,
     ("input_share", input_pipeline.WITHOUT): (
         "the pipeline works on the same cores as the step, beside it."
     ),

@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
+from experiments.benchmarks.benchmark_networks import CIFAR, list_networks
 from experiments.benchmarks.benchmark_progress import BenchmarkOptions, Progress
 from experiments.benchmarks.conversion_time import measure_conversion_times
 from experiments.benchmarks.inference import measure_inference
@@ -29,19 +30,22 @@ class Part(NamedTuple):
     Attributes:
         title: its heading on the page.
         measure: adds its tables to a `Progress`.
+        networks: the names that `BenchmarkOptions.networks` may have for it; none where it measures
+            none by name.
     """
 
     title: str
     measure: Callable[[BenchmarkOptions, Progress], None]
+    networks: tuple[str, ...] = ()
 
 
 PARTS = {
-    "training": Part("Training", measure_training_steps),
+    "training": Part("Training", measure_training_steps, tuple(CIFAR)),
     "growth": Part("Growth of the training step", measure_growth),
     "input": Part("Input pipelines", measure_input_pipelines),
     "start": Part("Start", measure_start_up),
-    "conversion": Part("Conversion", measure_conversion_times),
-    "inference": Part("Exported networks", measure_inference),
+    "conversion": Part("Conversion", measure_conversion_times, tuple(list_networks())),
+    "inference": Part("Exported networks", measure_inference, tuple(list_networks())),
 }
 
 

@@ -11,18 +11,19 @@ __all__ = ["make_photograph", "write_photographs"]
 # photographs, whose spectra fall with the frequency.
 FIELDS = ((4, 60), (8, 35), (16, 22), (32, 14), (64, 9), (128, 6))
 NOISE = 8
+HEIGHT, WIDTH = 375, 500
 
 
-def make_photograph(rng: np.random.Generator, height: int = 375, width: int = 500) -> np.ndarray:
+def make_photograph(rng: np.random.Generator) -> np.ndarray:
     """Makes an image of smooth random fields of many sizes and sensor noise.
 
     Returns:
-        uint8 (height, width, 3).
+        uint8 (375, 500, 3).
     """
-    pixels = 128 + rng.normal(0, NOISE, (height, width, 3))
+    pixels = 128 + rng.normal(0, NOISE, (HEIGHT, WIDTH, 3))
     for cells, strength in FIELDS:
-        field = rng.standard_normal((cells * height // width + 2, cells + 2, 3))
-        pixels += strength * tf.image.resize(field, (height, width), "bicubic").numpy()
+        field = rng.standard_normal((cells * HEIGHT // WIDTH + 2, cells + 2, 3))
+        pixels += strength * tf.image.resize(field, (HEIGHT, WIDTH), "bicubic").numpy()
     return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
 
 

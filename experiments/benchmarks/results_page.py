@@ -16,11 +16,10 @@ INTRODUCTION = """# Benchmarks
 `make bench` measured this on one machine and wrote this page
 ([how it measures, and how to run it](../benchmarks/README.md)); all numbers are in
 [benchmarks.json](benchmarks.json). What is compared took turns in one run. A number is the median
-of the turns, ± half the distance between their quartiles. In brackets is how many times as good as
-that the first column is, the median over the turns: above 1 it is better, below 1 worse. **Bold**
-is where it is worse in three quarters of the turns or more, *italic* where it is worse in half of
-them or more, so that the turns vary more than the two differ; the lines below the table say why,
-where that is known.
+of the turns, ± half the distance between their quartiles. In brackets: how many times better the
+first column is, the median over the turns; below 1 it is worse. **Bold** is where it is worse in
+three quarters of the turns or more, *italic* where it is worse in half of them or more, so that the
+turns vary more than the two differ; the lines below the table say why, where that is known.
 """
 NOTHING = "\N{EN DASH}"
 # Of the processors; more running programs than that before the measurement make it unreliable.

@@ -35,6 +35,7 @@ __all__ = [
 OURS, LARQ, FLOAT, PUBLISHED = "ReCU", "Larq's quantizers", "float twin", "published, PyTorch"
 # From the networks to the number of turns; each takes about as long as the others.
 NETWORKS = {choices.RESNET20: 13, choices.RESNET18: 5, choices.VGG_SMALL: 5}
+TURNS = 5  # of a network that the user names
 BATCH_SIZE = 128
 
 
@@ -109,16 +110,16 @@ def measure_training_steps(options: BenchmarkOptions, progress: Progress) -> Non
     problem = published_step.find_problem(options.published)
     if problem:
         progress.leave_out(PUBLISHED, problem)
-    for network, turns in NETWORKS.items():
-        if options.networks and network not in options.networks:
-            continue
+    for network in [name for name in options.networks if name in CIFAR] or NETWORKS:
         with progress.attempt(f"training step of {CIFAR[network]}"):
             build = partial(build_network, network)
             sides = {side: (make_step, (side, build, BATCH_SIZE)) for side in (OURS, LARQ, FLOAT)}
             if problem is None:
                 arguments = (options.published, network, BATCH_SIZE)
                 sides[PUBLISHED] = (published_step.make_published_step, arguments)
-            turns, found = measure_in_workers(sides, options.repeats or turns)
+            turns, found = measure_in_workers(
+                sides, options.repeats or NETWORKS.get(network, TURNS)
+            )
             times.rows.append(compare_turns(name_network(network), turns, OURS))
             if None not in found.values():
                 sizes = {side: size / 2**20 for side, size in found.items()}

@@ -4,6 +4,8 @@ import numpy as np
 
 __all__ = ["compute_laplace_error", "sample_laplace_error"]
 
+SAMPLED = 1_000_000
+
 
 def compute_laplace_error(tau: float | np.ndarray, scale: float = 1.0) -> np.ndarray:
     r"""The quantisation error of clamped Laplace weights, in closed form.
@@ -34,18 +36,14 @@ def compute_laplace_error(tau: float | np.ndarray, scale: float = 1.0) -> np.nda
     return scale**2 * (1 - dead**2 + 2 * dead * logarithm)
 
 
-def sample_laplace_error(
-    tau: float, scale: float = 1.0, *, count: int = 1_000_000, seed: int = 0
-) -> float:
-    """The same error, measured on weights that are drawn at random.
+def sample_laplace_error(tau: float, scale: float = 1.0) -> float:
+    """The same error, measured on a million weights that are drawn at random.
 
     Args:
         tau: temperature in (0.5, 1).
         scale: of the Laplace distribution, above 0.
-        count: number of weights.
-        seed: of the random numbers.
     """
-    weights = np.random.default_rng(seed).laplace(0, scale, count)
+    weights = np.random.default_rng(0).laplace(0, scale, SAMPLED)
     limit = -scale * np.log(2 - 2 * tau)
     magnitudes = np.minimum(np.abs(weights), limit)
     return float(np.mean((magnitudes - magnitudes.mean()) ** 2))

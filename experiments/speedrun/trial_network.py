@@ -41,9 +41,7 @@ def _let_inward(x: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
     return tf.where(upstream * x > 0, upstream, tf.zeros_like(upstream))
 
 
-def build_network(
-    trial: Trial, precision: str = "binary", size: int = 32, num_classes: int = 10
-) -> tf.keras.Model:
+def build_network(trial: Trial, precision: str = "binary", size: int = 32) -> tf.keras.Model:
     """Builds the network; its layers and weights are those of the published one.
 
     Args:
@@ -51,14 +49,12 @@ def build_network(
         precision: see `recu_tf.models.build`, or `FLOAT_RELU`: a float network with ReLUs in the
             place of hard tanhs.
         size: side length of the images.
-        num_classes: number of logits.
     """
     network = models.build(
         trial.model,
         "cifar10",
         input_shape=(size, size, 3),
         precision="float" if precision == FLOAT_RELU else precision,
-        num_classes=num_classes,
     )
 
     def copy_layer(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:

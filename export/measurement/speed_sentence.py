@@ -11,7 +11,7 @@ from export.measurement.comparison import (
     format_number,
 )
 from export.measurement.delegate_profile import DelegateProfile, Part
-from export.measurement.latency import REPEATS, Latency
+from export.measurement.latency import Latency
 from export.measurement.profiling import profile_delegate
 from export.measurement.subgraphs import count_multiply_accumulates
 from export.tflite.backends import split_delegate
@@ -133,8 +133,6 @@ def compare_with_float(
     file: bytes | File,
     baseline: Latency,
     baseline_file: bytes | File,
-    *,
-    repeats: int = REPEATS,
 ) -> str:
     """Says how many times as fast as float32 a file is; where it is slower, measures why.
 
@@ -143,7 +141,6 @@ def compare_with_float(
         file: the file.
         baseline: likewise of its float32 baseline.
         baseline_file: the baseline.
-        repeats: how often each part is timed.
 
     Returns:
         One sentence, see `write_sentence`.
@@ -156,10 +153,10 @@ def compare_with_float(
         try:
             in_delegate, backend = split_delegate(binary.backend)
             if in_delegate:
-                measured = profile_delegate(binary.name, file, backend=backend, repeats=repeats)
+                measured = profile_delegate(binary.name, file, backend=backend)
             else:
                 others = {baseline.name: (baseline_file, baseline.backend)}
-                measured = break_down(binary.name, file, binary.backend, others, repeats=repeats)
+                measured = break_down(binary.name, file, binary.backend, others)
                 whole = measured.others[0]
         except (RuntimeError, ValueError):
             pass  # A part that cannot be run alone; the file itself runs.

@@ -58,12 +58,11 @@ def list_sources(processor: str) -> dict[Path, list[str]]:
     return sources
 
 
-def compile_delegate(path: str | os.PathLike, flags: tuple[str, ...] = ()) -> Path:
+def compile_delegate(path: str | os.PathLike) -> Path:
     """Compiles the delegate for the compiler's processor.
 
     Args:
         path: of the shared library to write.
-        flags: more of them for the compiler, such as ("-fsanitize=address",).
 
     Returns:
         `path`.
@@ -82,11 +81,11 @@ def compile_delegate(path: str | os.PathLike, flags: tuple[str, ...] = ()) -> Pa
         commands, objects = [], []
         for source, own in list_sources(machine).items():
             objects.append(f"{directory}/{source.stem}.o")
-            commands.append([*compiler, *own, *flags, "-c", str(source), "-o", objects[-1]])
+            commands.append([*compiler, *own, "-c", str(source), "-o", objects[-1]])
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(_run, commands))
         library = f"{directory}/{LIBRARY}"
-        _run([*compiler, "-shared", "-pthread", *flags, "-o", library, *objects])
+        _run([*compiler, "-shared", "-pthread", "-o", library, *objects])
         path.parent.mkdir(parents=True, exist_ok=True)
         # A program that has the old library open keeps it.
         aside = path.with_name(f".{path.name}.partial")

@@ -10,6 +10,8 @@ Examples:
     >>> entry: recu_tf.data.Dataset = recu_tf.data.DATASETS["digits"]
     >>> bool(np.allclose(entry.normalization(pixels), images))
     True
+    >>> bool(np.allclose(entry.normalization.invert(images), pixels, atol=1e-3))
+    True
     >>> normalization = recu_tf.data.Normalization(mean=(0.5,) * 3, std=(0.5,) * 3)
     >>> batches = recu_tf.data.make_test_batches(pixels, labels, normalization, batch_size=128)
     >>> [len(images) for images, labels in batches]
@@ -29,6 +31,11 @@ Examples:
     >>> own = recu_tf.data.read_own_images(parts)
     >>> own.image_shape, own.num_classes
     ((32, 32, 3), 10)
+    >>> own = own.hold_out(0.1)  # what was for validation is for the test now
+    >>> own.make_training_set().count, own.make_evaluation_set("test", batch_size=20)[1]
+    (270, 60)
+    >>> sorted(own.describe())
+    ['test', 'training', 'validation']
 
     The lines for people in errors of TensorFlow:
 

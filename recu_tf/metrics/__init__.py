@@ -20,6 +20,9 @@ Examples:
     ...     print(name, kernel.shape, f"{quantizer.tau.numpy():.2f}")
     d (8, 2) 0.85
     >>> callback = recu_tf.metrics.Diagnostics(log_dir="logs")  # for `fit`
+    >>> model.compile("sgd", "mse")
+    >>> history = model.fit(np.ones((4, 8)), np.ones((4, 2)), callbacks=[callback], verbose=0)
+    >>> callback.set_state(callback.get_state())  # in a training that goes on
     >>> recu_tf.metrics.METRICS  # the names in its logs
     ('dead_weights', 'flipped_signs', 'quantization_error', 'sign_entropy')
 """

@@ -14,6 +14,19 @@ Examples:
     (224, 224, 3)
     >>> copy = recu_tf.models.build_like(network, name, "cifar10")  # in today's precision policy
 
+    All names, of these networks and with those of larq-zoo; who builds which, and for what:
+
+    >>> {*recu_tf.models.MODELS} <= {*recu_tf.models.NETWORK_NAMES}
+    True
+    >>> name in recu_tf.models.CIFAR_NETWORKS, name in recu_tf.models.IMAGENET_NETWORKS
+    (True, False)
+    >>> recu_tf.models.DATASET_CLASSES["cifar100"]
+    100
+    >>> "QuickNet" in recu_tf.models.zoo.ZOO_NETWORKS
+    True
+    >>> "zoo/QuickNet" in recu_tf.models.NETWORK_NAMES
+    True
+
     In two stages, of which the first has real kernels:
 
     >>> first = recu_tf.models.build(name, "cifar10", precision="binary_activations")

@@ -7,7 +7,15 @@ Examples:
     >>> len(recu_tf.metrics.find_quantized_kernels(network))
     8
 
-    `recu_tf.models.zoo.build("QuickNet", weights="imagenet")` is larq-zoo's own network.
+    `recu_tf.models.zoo.build("QuickNet", weights="imagenet")` is larq-zoo's own network. What there
+    is, for which images and classes it was published, and the smallest images of three of them:
+
+    >>> len(recu_tf.models.zoo.ZOO_NETWORKS)
+    14
+    >>> recu_tf.models.zoo.PUBLISHED_SHAPE, recu_tf.models.zoo.PUBLISHED_CLASSES
+    ((224, 224, 3), 1000)
+    >>> recu_tf.models.zoo.SMALLEST_SIZES["BinaryAlexNet"]  # pixels
+    57
 """
 
 import contextlib

@@ -11,7 +11,8 @@ Examples:
     >>> network = recu_tf.networks.load("my_model.keras")
     >>> network.format, network.model.output_shape, network.normalization
     ('keras', (None, 2), None)
-    >>> recu_tf.networks.find_format("pretrained/digits-resnet20")
+    >>> found: recu_tf.networks.Format = recu_tf.networks.find_format("pretrained/digits-resnet20")
+    >>> found
     'pretrained'
 
     A function from any number of images to outputs, from a model or from whatever else computes:

@@ -25,6 +25,7 @@ Examples:
     ... )
     >>> type(layer.kernel_quantizer).__name__
     'ReCU'
+    >>> layer.kernel_quantizer.attach_to(layer)  # as layers do, to find the filters' axis
 
     A kernel of two filters with four weights each, its signs, and its dead weights:
 

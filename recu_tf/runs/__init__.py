@@ -10,10 +10,15 @@ Examples:
     ...     "input_shape": [8, 8, 3],
     ...     "normalization": {"mean": [0.5] * 3, "std": [0.5] * 3},  # of pixels from 0 to 1
     ... }
-    >>> run = recu_tf.runs.Run.create("my_run", config)
+    >>> path = recu_tf.runs.Run.check_free("my_run")  # raises an error if it is not
+    >>> run = recu_tf.runs.Run.create(path, config)
     >>> layers = [tf.keras.layers.Flatten(input_shape=(8, 8, 3)), tf.keras.layers.Dense(2)]
     >>> run.save_model(tf.keras.Sequential(layers), "best")
     >>> run.append_metrics({"epoch": 0, "val_accuracy": 0.5})
+    >>> run.append_metrics({"epoch": 1, "val_accuracy": 0.25})
+    >>> run.remove_metrics_from(epoch=1)  # to train it again
+    >>> run.config["note"] = "by hand"
+    >>> run.write_config()
 
     What anyone can read of it later:
 
@@ -22,6 +27,12 @@ Examples:
     (None, 2)
     >>> run.find_best_epoch()
     {'epoch': 0, 'val_accuracy': 0.5}
+    >>> len(run.metrics()), run.chosen_on == recu_tf.runs.TEST_IMAGES
+    (1, True)
+    >>> [run.model_path(which).name for which in recu_tf.runs.WHICH]
+    ['best.keras', 'last.keras']
+    >>> recu_tf.runs.Run.find_around("my_run/best.keras").config["note"]
+    'by hand'
     >>> run.config["versions"] == recu_tf.runs.list_versions()
     True
 """

@@ -7,7 +7,6 @@ from conftest import few_digits, tiny_resnet
 
 from experiments import cli
 from experiments.commands.parser import command_parser
-from experiments.recipes import RECIPES, Recipe
 from experiments.stages import list_stages
 from experiments.training_settings import resolve
 from recu_tf import models, runs
@@ -42,36 +41,6 @@ def test_recipe_of_two_stages_is_two_trainings():
     assert {stage.batch_size for stage in settings} == {64}
     assert {stage.teacher for stage in settings} == {"T"}
     assert [stage.epochs for stage in settings] == [200, 400]
-
-
-@pytest.fixture
-def taught(monkeypatch):
-    """A recipe whose first stage trains the teacher of the second."""
-    tiny = {"model": "resnet20_1w1a", "dataset": "digits", "epochs": 1, "batch_size": 8}
-    stages = "taught-stage1", "taught-stage2"
-    for recipe in (
-        ("taught", Recipe(None, tiny, stages=stages)),
-        (stages[0], Recipe(None, {**tiny, "network_precision": "float"})),
-        (stages[1], Recipe(None, tiny, needs=("teacher",), takes="teacher")),
-    ):
-        monkeypatch.setitem(RECIPES, *recipe)
-
-
-@pytest.mark.slow
-def test_first_stage_may_be_the_teacher_of_the_second(taught, monkeypatch, tmp_path, capsys):
-    few_digits(monkeypatch, build=tiny_resnet)
-    command = ["train", "--recipe", "taught", "--results_dir", str(tmp_path)]
-    assert cli.main([*command, "--dry_run"]) == 0
-    assert "Stage 2, without its teacher, which is not trained yet:" in capsys.readouterr().out
-    assert cli.main(command) == 0
-    first, second = (runs.Run.open(tmp_path / "taught" / f"stage{number}") for number in (1, 2))
-    assert models.get_precision(first.load_model("last")) == "float"
-    assert models.get_precision(second.load_model("last")) == "binary"
-    assert second.config["settings"]["teacher"] == str(first.path)
-    assert second.config["stage1"] is None
-    assert cli.main([*command, "--teacher", "T", "--save", "other"]) == 2
-    message = "--teacher is not for --recipe taught, which trains both stages; the second alone is"
-    assert message in capsys.readouterr().err
 
 
 def test_other_commands_are_a_single_training():

@@ -70,6 +70,11 @@ def test_measured_parts_take_the_place_of_earlier_ones(tmp_path, monkeypatch):
     [
         (["--only", "nothing"], "invalid choice: 'nothing'"),
         (["--networks", "lenet"], "--networks must be among zoo, resnet20_1w1a"),
+        (
+            ["--networks", "zoo/QuickNet"],
+            "--networks must have one of resnet20_1w1a, resnet18A_1w1a, resnet18B_1w1a, "
+            "resnet18C_1w1a, resnet18_1w1a, vgg_small_1w1a for the part training, got zoo/QuickNet",
+        ),
         (["--published", "absent"], "absent is no checkout of the published implementation"),
         (["--out", __file__], "--out must be a directory, or one that can be made"),
         (["--out", f"{__file__}/in"], "--out must be a directory, or one that can be made"),

@@ -21,8 +21,6 @@ def test_notebook_runs_from_top_to_bottom(name, tmp_path, monkeypatch):
     if "checkpoint" in name:
         Path("model_best.pth.tar").symlink_to(shared(*CHECKPOINT))
     notebook = run_notebook(name)
-    kept = json.loads((FOLDER / f"{name}.ipynb").read_text("utf-8"))
-    assert read_code(notebook) == read_code(kept)
     printed = "".join(
         line
         for cell in notebook["cells"]
