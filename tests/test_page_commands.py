@@ -109,7 +109,7 @@ def test_pretrained_networks(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     few_digits(monkeypatch, build=models.CIFAR_NETWORKS["resnet20_1w1a"])
     few_photographs(monkeypatch)
-    names = run_commands("recu_tf/PRETRAINED.md")
+    names = run_commands("recu_tf/PRETRAINED.md", epochs="1")
     assert names == ["evaluate", "evaluate", "export", "benchmark", "summary", "train", "verify"]
     assert Path("cifar10-resnet20_export/report.html").exists()
 

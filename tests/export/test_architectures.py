@@ -23,8 +23,9 @@ USUAL_SIZES = {"cifar10": 32, "imagenet": 64}
 # The others take longer.
 EVERYDAY = ("resnet20_1w1a",)
 # runtime/test_published_networks.py checks of the published networks what is checked of the others
-# here; QuickNetLarge has the layers of QuickNet, more of them.
-LEARNING_ALONE = {*models.CIFAR_NETWORKS, *models.IMAGENET_NETWORKS, "zoo/QuickNetLarge"}
+# here. Of larq-zoo, these have the layers of QuickNet and of BinaryDenseNet28, more of them.
+LARGER = {"zoo/QuickNetLarge", "zoo/BinaryDenseNet37", "zoo/BinaryDenseNet45"}
+LEARNING_ALONE = {*models.CIFAR_NETWORKS, *models.IMAGENET_NETWORKS, *LARGER}
 LEARNING_ALONE -= {*EVERYDAY}
 
 

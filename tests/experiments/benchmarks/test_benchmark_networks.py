@@ -12,8 +12,8 @@ from recu_tf import models
 
 
 def test_the_ten_published_networks_and_three_of_larq_zoo_can_be_measured():
-    assert [*CIFAR] == [*models.CIFAR_NETWORKS]
-    assert [name.removeprefix("imagenet/") for name in IMAGENET] == [*models.IMAGENET_NETWORKS]
+    assert {*CIFAR} == {*models.CIFAR_NETWORKS}
+    assert {name.removeprefix("imagenet/") for name in IMAGENET} == {*models.IMAGENET_NETWORKS}
     assert len(ZOO) == 3
     assert {*CIFAR, *IMAGENET, *ZOO} <= {*list_networks()}
 
