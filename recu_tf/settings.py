@@ -109,9 +109,8 @@ class Settings:
     weight_decay: float = _setting(5e-4, "factor of the L2 term that is added to the gradients")
     lr_type: str = _setting(
         "cos",
-        "how the learning rate falls: cos along half a cosine, from epoch to epoch; step at each "
-        "--lr_decay_step; linear to 0, from epoch to epoch; one_cycle rises first and changes in "
-        "each step, without --warm_up",
+        "how the learning rate falls: cos and linear from epoch to epoch, step at the epochs of "
+        "--lr_decay_step; one_cycle rises first and changes in every step, without --warm_up",
     )
     lr_decay_step: tuple[int, ...] = _setting(
         (),
