@@ -1,5 +1,6 @@
 """The commands of pages run one after the other, on little data."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -16,7 +17,8 @@ from tiny_files import binary_file
 
 from experiments.cli import main
 from experiments.pretrained.sample_photographs import read_photographs
-from recu_tf import data, models
+from experiments.recipes import RECIPES
+from recu_tf import data, models, pretrained
 from recu_tf.models import imagenet_resnet18, resnet
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_measurements")]
@@ -29,15 +31,17 @@ def list_commands(page, program):
     return [shlex.split(line, comments=True)[1:] for line in lines]
 
 
-def run_commands(page, *, having=(), **replaced):
+def run_commands(page, *, without=None, **replaced):
     """Runs the commands of `recu` on a page, and returns their names.
 
     Args:
         page: by its path in the project.
-        having: words that a command must have; others are not run.
+        without: what is in a word of the commands that are not run.
         replaced: options that get another value than on the page.
     """
-    commands = [words for words in list_commands(page, "recu") if {*having} <= {*words}]
+    commands = list_commands(page, "recu")
+    if without:
+        commands = [words for words in commands if not any(without in word for word in words)]
     for words in commands:
         for option, value in replaced.items():
             if f"--{option}" in words:
@@ -87,11 +91,20 @@ def test_from_a_folder_of_images_to_a_phone(tmp_path, monkeypatch):
     assert {"cat", "dog"} == set(re.findall("cat|dog", printed.split(":")[-1]))
 
 
-def test_training_on_digits(tmp_path, monkeypatch):
+def test_training(tmp_path, monkeypatch):
+    """All but ImageNet's, whose images are not here."""
     monkeypatch.chdir(tmp_path)
-    few_digits(monkeypatch, build=replace(resnet.resnet20, stages=((1, 8),) * 3))
-    names = run_commands("recu_tf/TRAINING.md", having=["digits"], epochs="1")
-    assert names == ["train"] * 4
+    small = replace(resnet.resnet20, stages=((1, 8),) * 3)
+    few_digits(monkeypatch, build=small)
+    monkeypatch.setitem(models.CIFAR_NETWORKS, "resnet18_1w1a", small)
+    few_photographs(monkeypatch)
+    for recipe in [name for name in RECIPES if name.startswith("cifar10-")]:
+        short = {**RECIPES[recipe].settings, "epochs": 1}
+        monkeypatch.setitem(RECIPES, recipe, replace(RECIPES[recipe], settings=short))
+    names = run_commands("recu_tf/TRAINING.md", without="imagenet", epochs="1")
+    assert names == ["train"] * 12
+    page = "experiments/results/cifar10-resnet20-20-epochs/README.md"
+    assert run_commands(page, epochs="1") == ["train"]
 
 
 def test_from_a_published_checkpoint_to_a_phone(tmp_path, monkeypatch):
@@ -105,13 +118,19 @@ def test_from_a_published_checkpoint_to_a_phone(tmp_path, monkeypatch):
     assert names == ["import", "evaluate", "summary", "export", "benchmark", "benchmark", "train"]
 
 
-def test_pretrained_networks(tmp_path, monkeypatch):
+def test_pretrained_networks(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     few_digits(monkeypatch, build=models.CIFAR_NETWORKS["resnet20_1w1a"])
     few_photographs(monkeypatch)
     names = run_commands("recu_tf/PRETRAINED.md", epochs="1")
     assert names == ["evaluate", "evaluate", "export", "benchmark", "summary", "train", "verify"]
-    assert Path("cifar10-resnet20_export/report.html").exists()
+    printed = capsys.readouterr().out
+    name = "pretrained/cifar10-resnet20"
+    for line in ("Binary convolutions: 18 of 18", f"{name}, the one exported", f"{name} (int8)"):
+        assert line in printed
+    description = json.loads(Path("cifar10-resnet20_export/model.json").read_text())
+    assert description["source"] == pretrained.find("cifar10-resnet20").sha256
+    assert description["class_names"][:2] == ["airplane", "automobile"]
 
 
 def test_export(tmp_path, monkeypatch):

@@ -1,4 +1,7 @@
-"""--pretrained, and `pretrained/NAME` where a command takes a network."""
+"""--pretrained, and `pretrained/NAME` where a command takes a network.
+
+tests/test_page_commands.py exports, verifies and benchmarks one.
+"""
 
 import json
 
@@ -7,7 +10,6 @@ from complaints import complaint
 
 from experiments import cli
 from experiments.commands.parser import command_parser
-from experiments.tflite_benchmark import benchmark_files
 from experiments.training_settings import resolve
 from recu_tf import pretrained
 
@@ -32,28 +34,6 @@ def test_evaluation_is_on_the_data_set_of_the_training(capsys):
 def test_summary_lists_the_layers(capsys):
     assert cli.main(["summary", "--pretrained", NAME]) == 0
     assert "layer3.2.conv2" in capsys.readouterr().out
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("few_measurements")
-def test_export_is_verified_and_can_be_verified_again(tmp_path, capsys):
-    assert cli.main(["export", "--pretrained", NAME]) == 0
-    folder = tmp_path / f"{NAME}_export"
-    printed = capsys.readouterr().out
-    assert "Binary convolutions: 18 of 18" in printed
-    description = json.loads((folder / "model.json").read_text())
-    assert description["source"] == pretrained.find(NAME).sha256
-    assert description["class_names"] == list("0123456789")
-    assert cli.main(["verify", str(folder), "--network", PATH]) == 0
-    assert f"{PATH}, the one exported" in capsys.readouterr().out
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("few_measurements")
-def test_benchmark_takes_it_beside_others():
-    benchmark_files.check_paths([PATH])
-    files = benchmark_files.find_files([PATH])
-    assert [file.name for file in files] == [PATH, f"{PATH} (float32)", f"{PATH} (int8)"]
 
 
 def test_training_that_begins_with_it_has_its_network_and_data_set():
