@@ -128,6 +128,7 @@ def test_pretrained_networks(tmp_path, monkeypatch, capsys):
     name = "pretrained/cifar10-resnet20"
     for line in ("Binary convolutions: 18 of 18", f"{name}, the one exported", f"{name} (int8)"):
         assert line in printed
+    assert Path("cifar10-resnet20_export/report.html").exists()
     description = json.loads(Path("cifar10-resnet20_export/model.json").read_text())
     assert description["source"] == pretrained.find("cifar10-resnet20").sha256
     assert description["class_names"][:2] == ["airplane", "automobile"]
