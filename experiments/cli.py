@@ -4,28 +4,19 @@ A mistake of the user is one line on standard error; `main` lists the exit codes
 neither TensorFlow nor the library, which take seconds to load.
 """
 
-import logging
-import os
 import sys
 import warnings
 
 from experiments.commands import list_recipes
 from experiments.commands.parser import COMMANDS, command_parser
-from experiments.quiet import quiet_standard_error
+from experiments.tensorflow_start import load_tensorflow
 
 
 def _prepare_tensorflow() -> None:
-    # TensorFlow switches oneDNN on by itself only for some processors; convolutions on the others
-    # gain as well (a training step takes 0.6 times as long on an EPYC with AVX2).
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    # Errors that matter arrive as Python exceptions; the rest is about GPUs that are not there.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     # Keras', for initializers that are functions, as larq-zoo has them: nothing users can change.
     warnings.filterwarnings("ignore", r"The `keras.initializers.serialize\(\)` API")
     warnings.formatwarning = lambda message, *_, **__: f"recu: warning: {message}\n"
-    with quiet_standard_error():
-        import recu_tf  # noqa: F401
+    load_tensorflow()
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,3 +1,5 @@
 """The search for a training that needs fewer epochs; see README.md beside this file."""
 
-import recu_tf  # noqa: F401  before TensorFlow, for legacy Keras
+from experiments.tensorflow_start import load_tensorflow
+
+load_tensorflow()
