@@ -61,10 +61,14 @@ class Trial:
         first_starts: whether the second stage starts with the weights of the first.
         first_teaches: whether the first stage's network is the teacher of the second.
         distill_weight: weight of a teacher's softmax against the labels; 0 needs no teacher.
+        mean_teacher: the teacher is the running mean of the weights, of which each step keeps this
+            share (Tarvainen and Valpola: Mean teachers are better role models, NeurIPS 2017);
+            None for no such teacher.
         held_out: share of the training images that is held out; 0 tests on the test images.
 
     Raises:
-        ValueError: a word is none of those that its attribute can have.
+        ValueError: a word is none of those that its attribute can have, or `mean_teacher` is not
+            above 0 and below 1, or is given together with a first stage.
     """
 
     name: str
@@ -103,16 +107,28 @@ class Trial:
     first_starts: bool = True
     first_teaches: bool = False
     distill_weight: float = 0.0
+    mean_teacher: float | None = None
     held_out: float = 0.1
 
     def __post_init__(self):
         for name, allowed in CHOICES.items():
             check_choice(name, getattr(self, name), allowed)
+        if self.mean_teacher is None:
+            return
+        if not 0 < self.mean_teacher < 1:
+            raise ValueError(
+                f"`mean_teacher` must be above 0 and below 1, got {self.mean_teacher}."
+            )
+        if self.first_stage:
+            raise ValueError(
+                f"`mean_teacher` must be None with a first stage, got {self.mean_teacher} and "
+                f"`first_stage` {self.first_stage!r}."
+            )
 
     @property
     def needs_teacher(self) -> bool:
         """Whether it learns from a network that somebody else trained."""
-        return self.distill_weight > 0 and not self.first_teaches
+        return self.distill_weight > 0 and not (self.first_teaches or self.mean_teacher)
 
     def changes(self) -> dict:
         """What differs from the published recipe, by name; without the name and the seed."""

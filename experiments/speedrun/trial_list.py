@@ -22,6 +22,8 @@ TAUGHT_BY_FIRST = {
     "first_teaches": True,
     "distill_weight": 0.9,
 }
+# A teacher that costs no epochs.
+MEAN_TEACHER = {"mean_teacher": 0.98, "distill_weight": 0.5}
 
 
 def _list_rates() -> list[Trial]:
@@ -99,6 +101,7 @@ def _list_changes(base: Trial) -> list[Trial]:
         change("taught_from_first", **{**taught, "first_starts": True}),
         change("taught_alone", **{**taught, "distill_weight": 1.0}),
         change("taught_nesterov", **taught, optimizer="nesterov"),
+        change("mean_teacher", **MEAN_TEACHER, optimizer="nesterov"),
     ]
     return [*gradients, *optimization, *regularization, *temperatures, *starts]
 
@@ -133,6 +136,8 @@ def _list_long(base: Trial) -> list[Trial]:
         change("taught", **taught),
         change("taught_by_relus4", **by_relus, first_epochs=4),
         change("taught_by_relus6", **by_relus, first_epochs=6),
+        change("bell", slope="bell", padding=2, lr=0.2),
+        change("mean_teacher", **MEAN_TEACHER, padding=2, lr=0.2),
     ]
 
 

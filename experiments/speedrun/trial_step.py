@@ -30,6 +30,7 @@ class Learning:
 
     Attributes:
         network: the network.
+        mean_network: the network of a trial's `mean_teacher`, or None.
         precision: of it.
         variables: its trainable ones, in the order of `slots`.
         slots: the optimizer's state, a list for each of its slots.
@@ -49,6 +50,10 @@ class Learning:
         self.teacher = teacher
         self.precision = precision
         self.network = build_network(trial, precision, size)
+        self.mean_network = None
+        if trial.mean_teacher:
+            self.mean_network = build_network(trial, precision, size)
+            self.mean_network.set_weights(self.network.get_weights())
         self.variables = self.network.trainable_variables
         self.slots = [
             [tf.Variable(tf.zeros_like(variable)) for variable in self.variables]
@@ -67,6 +72,9 @@ class Learning:
         labels, rate = tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.float32)
         self.step = tf.function(self._step, [images, labels, rate])
         self._predict = tf.function(lambda batch: self.network(batch, training=False), [images])
+        self._predict_mean = tf.function(
+            lambda batch: self.mean_network(batch, training=False), [images]
+        )
         self._see = tf.function(lambda batch: self.network(batch, training=True), [images])
 
     def set_temperature(self, tau: float) -> None:
@@ -77,17 +85,26 @@ class Learning:
     def take_over(self, other: "Learning") -> None:
         """Takes the weights and the optimizer's state of the same network for another size."""
         self.network.set_weights(other.network.get_weights())
+        if self.mean_network is not None:
+            self.mean_network.set_weights(other.mean_network.get_weights())
         for mine, theirs in zip(self.slots, other.slots, strict=True):
             for variable, value in zip(mine, theirs, strict=True):
                 variable.assign(value)
         self.count.assign(other.count)
 
-    def evaluate(self, pixels: np.ndarray, labels: np.ndarray) -> float:
-        """The top-1 on uint8 images (count, height, width, channels), from 0 to 1."""
+    def evaluate(self, pixels: np.ndarray, labels: np.ndarray, mean: bool = False) -> float:
+        """The top-1 on uint8 images (count, height, width, channels), from 0 to 1.
+
+        Args:
+            pixels: of the images.
+            labels: (count,).
+            mean: whether it is that of the mean network.
+        """
+        predict = self._predict_mean if mean else self._predict
         right = 0
         for start in range(0, len(pixels), EVALUATED_AT_ONCE):
             chosen = slice(start, start + EVALUATED_AT_ONCE)
-            logits = self._predict(NORMALIZATION(pixels[chosen]))
+            logits = predict(NORMALIZATION(pixels[chosen]))
             right += int((np.argmax(logits, 1) == labels[chosen]).sum())
         return right / len(pixels)
 
@@ -124,8 +141,9 @@ class Learning:
         trial = self.trial
         targets = tf.one_hot(labels, CLASSES)
         targets = targets * (1 - trial.label_smoothing) + trial.label_smoothing / CLASSES
-        if self.teacher is not None:
-            soft = tf.nn.softmax(self.teacher(images, training=False))
+        taught = self._teach(images)
+        if taught is not None:
+            soft = tf.nn.softmax(taught)
             targets = trial.distill_weight * soft + (1 - trial.distill_weight) * targets
         with tf.GradientTape() as tape:
             logits = self.network(images, training=True)
@@ -138,8 +156,19 @@ class Learning:
             gradient += self._l2[index] * variable
             move = self._adam(gradient, *slots) if len(slots) == 2 else self._sgd(gradient, *slots)
             variable.assign_sub(rate * self._factors[index] * move)
+        if self.mean_network is not None:
+            means = self.mean_network.trainable_variables
+            for mean, variable in zip(means, self.variables, strict=True):
+                mean.assign_sub((1 - trial.mean_teacher) * (mean - variable))
         right = tf.reduce_mean(tf.cast(tf.argmax(logits, 1) == labels, tf.float32))
         return loss, right
+
+    def _teach(self, images: tf.Tensor) -> tf.Tensor | None:
+        """The logits of the teacher, if there is one."""
+        if self.mean_network is not None:
+            # With the batch's own statistics: the running ones lag behind weights that change.
+            return self.mean_network(images, training=True)
+        return None if self.teacher is None else self.teacher(images, training=False)
 
     def _sgd(self, gradient: tf.Tensor, buffer: tf.Variable) -> tf.Tensor:
         momentum = self.trial.momentum

@@ -73,7 +73,8 @@ def train_trial(
 
     Returns:
         For each epoch its `epoch`, `loss`, `training_top_1`, `top_1` (in percent) and `seconds`;
-        for the last also `averaged_top_1`, if weights are averaged.
+        with a mean teacher its `mean_top_1`; for the last also `averaged_top_1`, if weights are
+        averaged.
     """
     directory.mkdir(parents=True, exist_ok=True)
     tf.keras.utils.set_random_seed(trial.seed)
@@ -98,6 +99,8 @@ def train_trial(
             "top_1": round(100 * full.evaluate(*evaluated_on), 2),
             "seconds": round(seconds, 1),
         }
+        if learning.mean_network is not None:
+            line["mean_top_1"] = round(100 * full.evaluate(*evaluated_on, mean=True), 2)
         if average.count and number == trial.epochs - 1:
             line["averaged_top_1"] = _evaluate_average(learning, average, pixels, evaluated_on)
         lines.append(line)
@@ -183,6 +186,8 @@ def _save(path: Path, learning: Learning, lines: list[dict], average: Average) -
     arrays = {"lines": json.dumps(lines), "count": learning.count.numpy()}
     arrays |= {"averaged": average.count}
     lists = {"weight": learning.network.get_weights(), "average": average.values}
+    if learning.mean_network is not None:
+        lists["mean"] = learning.mean_network.get_weights()
     if learning.trial.first_teaches and learning.teacher is not None:
         lists["teacher"] = learning.teacher.get_weights()
     lists |= {f"slot{number}": slot for number, slot in enumerate(learning.slots)}
@@ -215,6 +220,8 @@ def _restore(
     if "teacher/0" in arrays:
         learning.teacher = build_network(trial, trial.first_stage)
         learning.teacher.set_weights(read("teacher", len(learning.teacher.weights)))
+    if learning.mean_network is not None:
+        learning.mean_network.set_weights(read("mean", len(learning.mean_network.weights)))
     learning.count.assign(arrays["count"])
     for number, slot in enumerate(learning.slots):
         for variable, value in zip(slot, read(f"slot{number}", len(slot)), strict=True):

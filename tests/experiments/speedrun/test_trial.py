@@ -10,6 +10,24 @@ def test_unknown_word_is_refused(name):
         Trial("wrong", **{name: "one_cycle"})
 
 
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_mean_teacher_that_would_never_or_always_stand_still_is_refused(share):
+    with pytest.raises(
+        ValueError, match=f"`mean_teacher` must be above 0 and below 1, got {share}"
+    ):
+        Trial("wrong", mean_teacher=share)
+
+
+def test_mean_teacher_has_no_first_stage():
+    with pytest.raises(ValueError, match="`mean_teacher` must be None with a first stage"):
+        Trial("wrong", mean_teacher=0.9, first_stage="float")
+
+
+def test_teachers_of_the_training_itself_need_no_other():
+    assert Trial("taught", distill_weight=0.5).needs_teacher
+    assert not Trial("mean", distill_weight=0.5, mean_teacher=0.9).needs_teacher
+
+
 def test_every_slope_can_be_tried():
     assert set(SLOPES) == set(CHOICES["slope"])
 

@@ -26,7 +26,7 @@ def train(trial, directory):
 
 def read_weights(directory):
     with np.load(directory / CHECKPOINT) as file:
-        kinds = "weight", "slot", "average", "teacher"
+        kinds = "weight", "slot", "average", "teacher", "mean"
         return {name: file[name] for name in file if name.startswith(kinds)}
 
 
@@ -44,6 +44,10 @@ TAUGHT_BY_FIRST = {"first_starts": False, "first_teaches": True, "distill_weight
         ),
         {"first_stage": "float_relu", "first_epochs": 1, "average_from": 1.0, **TAUGHT_BY_FIRST},
         pytest.param({"small_epochs": 1, "average_from": 1.0}, marks=pytest.mark.slow),
+        pytest.param(
+            {"small_epochs": 1, "average_from": 1.0, "mean_teacher": 0.9, "distill_weight": 0.5},
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_interrupted_trial_resumes_bit_for_bit(changes, tmp_path):
@@ -101,6 +105,28 @@ def test_second_stage_learns_from_the_first_and_starts_with_it_if_asked(tmp_path
     assert abs(weights[0] - weights[1]).max() > 0.1
     assert "teacher/0" not in stems[False, False]
     np.testing.assert_allclose(stems[False, True]["teacher/0"], weights[0], atol=1e-6)
+
+
+@pytest.mark.slow
+def test_mean_teacher_holds_the_running_mean_and_changes_what_is_learned(tmp_path):
+    step = replace(TRIAL, epochs=1, batch_size=60, average_from=1.0, mean_teacher=0.75)
+    # The same first step at another rate, from the same weights: two points of a line.
+    weights = {}
+    for name, changes in {
+        "still": {"lr": 0.0},
+        "alone": {},
+        "taught": {"distill_weight": 0.5},
+    }.items():
+        train(replace(step, **changes), tmp_path / name)
+        weights[name] = read_weights(tmp_path / name)
+    stem = "weight/0"
+    start, end = weights["still"][stem], weights["alone"][stem]
+    assert abs(end - start).max() > 1e-3
+    # One step: three quarters of what there was, a quarter of what there is. float32
+    np.testing.assert_allclose(
+        weights["alone"]["mean/0"], 0.75 * start + 0.25 * end, rtol=1e-5, atol=1e-6
+    )
+    assert abs(weights["taught"][stem] - end).max() > 1e-6
 
 
 @pytest.mark.slow
