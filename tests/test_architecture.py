@@ -23,8 +23,8 @@ COMPONENTS = {
         export_options refusals pipeline bundle exporter reverification
     """,
     "experiments": """
-        quiet machine prediction_picture recipes declarations options published_flags report
-        speedrun stages release
+        quiet tensorflow_start machine prediction_picture recipes declarations options
+        published_flags report speedrun stages release
         network_evaluation tflite_benchmark pretrained docs benchmarks training_settings seeds
         visible_gpus
         dry_run commands cli
