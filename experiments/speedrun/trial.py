@@ -113,16 +113,13 @@ class Trial:
     def __post_init__(self):
         for name, allowed in CHOICES.items():
             check_choice(name, getattr(self, name), allowed)
-        if self.mean_teacher is None:
-            return
-        if not 0 < self.mean_teacher < 1:
+        share = self.mean_teacher
+        if share is not None and not 0 < share < 1:
+            raise ValueError(f"`mean_teacher` must be above 0 and below 1, got {share}.")
+        if share is not None and self.first_stage:
             raise ValueError(
-                f"`mean_teacher` must be above 0 and below 1, got {self.mean_teacher}."
-            )
-        if self.first_stage:
-            raise ValueError(
-                f"`mean_teacher` must be None with a first stage, got {self.mean_teacher} and "
-                f"`first_stage` {self.first_stage!r}."
+                f"`mean_teacher` must be None with a first stage, got {share} and `first_stage` "
+                f"{self.first_stage!r}."
             )
 
     @property
