@@ -90,6 +90,7 @@ def _list_changes(base: Trial) -> list[Trial]:
         change("tau_linear", tau_shape="linear"),
     ]
     taught = {**TAUGHT_BY_FIRST, "first_epochs": 1}
+    by_mean = {**MEAN_TEACHER, "optimizer": "nesterov"}
     starts = [
         change("whitened_stem", whitened_stem=True),
         change("gamma0.5", gamma=0.5),
@@ -101,7 +102,9 @@ def _list_changes(base: Trial) -> list[Trial]:
         change("taught_from_first", **{**taught, "first_starts": True}),
         change("taught_alone", **{**taught, "distill_weight": 1.0}),
         change("taught_nesterov", **taught, optimizer="nesterov"),
-        change("mean_teacher", **MEAN_TEACHER, optimizer="nesterov"),
+        change("mean_teacher", **by_mean),
+        change("mean_teacher0.99", **{**by_mean, "mean_teacher": 0.99}),
+        change("mean_teacher_weight0.8", **{**by_mean, "distill_weight": 0.8}),
     ]
     return [*gradients, *optimization, *regularization, *temperatures, *starts]
 
