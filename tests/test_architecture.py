@@ -24,7 +24,7 @@ COMPONENTS = {
     """,
     "experiments": """
         quiet tensorflow_start machine prediction_picture recipes declarations options
-        published_flags report speedrun stages release
+        published_flags report speedrun stages release jax_training
         network_evaluation tflite_benchmark pretrained docs benchmarks training_settings seeds
         visible_gpus
         dry_run commands cli
@@ -34,6 +34,7 @@ PACKAGES = ("recu_tf", "export", "experiments")
 # What takes seconds to load, or is not installed everywhere, and what imports it.
 EXCLUSIVE = {
     "larq_compute_engine": ("export",),
+    "jax": ("experiments.jax_training.run_jobs",),
     "torch": ("recu_tf.pytorch", "experiments.benchmarks.published_step"),
 }
 # Installed by itself as well, under another name, and so the one that has relative imports.

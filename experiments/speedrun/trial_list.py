@@ -141,6 +141,15 @@ def _list_long(base: Trial) -> list[Trial]:
         change("taught_by_relus6", **by_relus, first_epochs=6),
         change("bell", slope="bell", padding=2, lr=0.2),
         change("mean_teacher", **MEAN_TEACHER, padding=2, lr=0.2),
+        change("mean_teacher0.95", **{**MEAN_TEACHER, "mean_teacher": 0.95}, padding=2, lr=0.2),
+        change("mean_teacher_lr0.1", **MEAN_TEACHER, padding=2),
+        change("padding2_batch32", padding=2, batch_size=32),
+        change("padding2_kernel_lr4", padding=2, kernel_lr=4.0),
+        change("padding2_l2_2e-4", padding=2, l2=2e-4),
+        change("padding2_l2_1e-3", padding=2, l2=1e-3),
+        change("padding2_linear", padding=2, lr_shape="linear"),
+        change("padding2_raw", padding=2, standardized=False),
+        change("padding2_tau0.99", padding=2, tau_shape="constant", tau_min=0.99),
     ]
 
 

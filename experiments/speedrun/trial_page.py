@@ -74,8 +74,13 @@ def _describe_row(result: Mapping, base: Mapping | None) -> tuple:
         f"{result['top_1']:.1f} %",
         *against,
         f"{result['training_top_1']:.1f} %",
-        round(result["seconds"] / 60),
+        _describe_minutes(result),
     )
+
+
+def _describe_minutes(result: Mapping) -> str:
+    minutes = f"{result['seconds'] / 60:.0f}"
+    return f"{minutes} ({result['device']})" if "device" in result else minutes
 
 
 def draw_results(results: Mapping[str, Mapping], path: Path) -> None:

@@ -1,0 +1,4 @@
+"""The training step of a network, compiled here and run by JAX where there is no TensorFlow.
+
+See README.md beside this file.
+"""

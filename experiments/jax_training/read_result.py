@@ -1,0 +1,97 @@
+"""Makes a run directory of a recipe's job that `run_jobs.py` has trained.
+
+    python -m experiments.jax_training.read_result FOLDER JOB OUT RUN
+
+The run can be evaluated, exported and packed as that of any training. Its best network is that of
+the last epoch, which `run_jobs.py` keeps.
+"""
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from recu_tf import data, models
+from recu_tf.runs import TEST_IMAGES, WHICH, Run
+from recu_tf.settings import Settings
+
+__all__ = ["read_result"]
+
+
+def read_result(folder: Path, name: str, out: Path, directory: Path) -> Run:
+    """Writes a run directory with the network and the metrics of a job.
+
+    Args:
+        folder: of the jobs.
+        name: of the job.
+        out: where `run_jobs.py` wrote its results.
+        directory: of the run, which must not exist.
+
+    Raises:
+        FileNotFoundError: there is no such job, or no result of it.
+        FileExistsError: there is something at `directory`.
+        ValueError: the job is not that of a recipe, its training has not ended, or another epoch
+            than the last is the best.
+    """
+    job = json.loads((folder / name / "job.json").read_text())
+    if not job["settings"]:
+        raise ValueError(f"`name` must be the job of a recipe, got {name}, a trial of the search.")
+    # JSON has lists only.
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in job["settings"].items()}
+    settings = Settings(**values)
+    lines = [json.loads(line) for line in (out / f"{name}.jsonl").read_text().splitlines()]
+    if len(lines) != settings.epochs:
+        raise ValueError(f"{name} has trained {len(lines)} of {settings.epochs} epochs.")
+    best = max(lines, key=lambda line: line["top_1"])
+    if best["top_1"] != lines[-1]["top_1"]:
+        raise ValueError(f"{name}: the best epoch is {best['epoch']}, and the last was kept.")
+    known = data.DATASETS[settings.dataset]
+    network = models.build(settings.model, settings.dataset)
+    with np.load(out / f"{name}.npz") as file:
+        network.set_weights([file[key].astype(np.float32) for key in job["weights"]])
+    with np.load(folder / name / "arrays.npz") as file:
+        rates, taus, images = file["rates"], file["taus"], len(file["training"])
+    config = {
+        "settings": asdict(settings),
+        "num_classes": network.output_shape[-1],
+        "class_names": list(known.class_names),
+        "training_images": images,
+        "chosen_on": TEST_IMAGES,
+        "input_shape": network.input_shape[1:],
+        "normalization": asdict(known.normalization),
+        "replicas": 1,
+    }
+    run = Run.create(directory, config)
+    for line, rate, tau in zip(lines, rates, taus, strict=True):
+        run.append_metrics(
+            {
+                "epoch": line["epoch"],
+                "loss": line["loss"],
+                "accuracy": line["training_top_1"] / 100,
+                "val_accuracy": line["top_1"] / 100,
+                "lr": float(rate[0]),
+                "tau": float(tau),
+                "seconds": line["seconds"],
+            }
+        )
+    for which in WHICH:
+        run.save_model(network, which)
+    return run
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Makes a run of a result."""
+    parser = argparse.ArgumentParser(prog="python -m experiments.jax_training.read_result")
+    parser.add_argument("folder", type=Path, help="of the jobs")
+    parser.add_argument("job", help="its name")
+    parser.add_argument("out", type=Path, help="where run_jobs.py wrote its results")
+    parser.add_argument("run", type=Path, help="the run directory to make")
+    options = parser.parse_args(arguments)
+    run = read_result(options.folder, options.job, options.out, options.run)
+    print(f"{run.path}: top-1 {run.metrics()[-1]['val_accuracy']:.2%} on {TEST_IMAGES}")
+
+
+if __name__ == "__main__":
+    main()
