@@ -17,7 +17,7 @@ Examples:
     'pretrained/digits-resnet20'
     >>> for name, entry in recu_tf.pretrained.list_all().items():
     ...     assert entry.top_1 > 0.7
-    ...     assert len(recu_tf.pretrained.read(entry)) < 100_000  # bytes
+    ...     assert len(recu_tf.pretrained.read(entry)) < 1_000_000  # bytes
 """
 
 import hashlib

@@ -15,6 +15,7 @@ import numpy as np
 
 from recu_tf import data, models
 from recu_tf.runs import TEST_IMAGES, WHICH, Run
+from recu_tf.runs.run_config import list_versions
 from recu_tf.settings import Settings
 
 __all__ = ["read_result"]
@@ -62,6 +63,7 @@ def read_result(folder: Path, name: str, out: Path, directory: Path) -> Run:
         "input_shape": network.input_shape[1:],
         "normalization": asdict(known.normalization),
         "replicas": 1,
+        "versions": {**list_versions(), "jax": lines[-1]["jax"]},
     }
     run = Run.create(directory, config)
     for line, rate, tau in zip(lines, rates, taus, strict=True):

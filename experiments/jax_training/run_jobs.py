@@ -192,6 +192,8 @@ class Trainer:
                 "training_top_1": round(100 * float(top_1[-1]), 2),
                 "top_1": round(100 * float(evaluate(state, evaluated, right)), 2),
                 "seconds": round(seconds, 2),
+                "device": jax.devices()[0].device_kind,
+                "jax": jax.__version__,
             }
             lines.append(json.dumps(line))
             print(name, lines[-1], flush=True)

@@ -8,7 +8,7 @@ import pytest
 
 from recu_tf import choices, data, pretrained
 
-NAMES = {"cifar10-resnet20", "digits-resnet20"}
+NAMES = {"cifar10-resnet20", "cifar10-vgg-small", "digits-resnet20"}
 
 
 @pytest.fixture

@@ -37,7 +37,14 @@ def finished(tmp_path_factory) -> tuple[Path, list[np.ndarray]]:
 
 def write_lines(folder: Path, top_1: list[float]) -> None:
     lines = [
-        {"epoch": epoch, "loss": 1.0, "training_top_1": 70.0, "top_1": value, "seconds": 2.0}
+        {
+            "epoch": epoch,
+            "loss": 1.0,
+            "training_top_1": 70.0,
+            "top_1": value,
+            "seconds": 2.0,
+            "jax": "0.11.2",
+        }
         for epoch, value in enumerate(top_1)
     ]
     text = "".join(f"{json.dumps(line)}\n" for line in lines)
@@ -53,6 +60,7 @@ def test_a_result_becomes_a_run_with_its_network_and_metrics(finished, tmp_path)
     assert run.find_best_epoch()["epoch"] == 1
     assert [line["val_accuracy"] for line in run.metrics()] == [0.5, 0.6]
     assert Settings.of_run(run).epochs == 2
+    assert run.config["versions"]["jax"] == "0.11.2"
 
 
 @pytest.mark.parametrize(
