@@ -2,3 +2,7 @@
 
 See README.md beside this file.
 """
+
+from experiments.tensorflow_start import load_tensorflow
+
+load_tensorflow()

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from recu_tf import data, models
+from recu_tf.messages import in_one_line
 from recu_tf.runs import TEST_IMAGES, WHICH, Run
 from recu_tf.runs.run_config import list_versions
 from recu_tf.settings import Settings
@@ -84,14 +85,17 @@ def read_result(folder: Path, name: str, out: Path, directory: Path) -> Run:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Makes a run of a result."""
+    """Makes a run of a result; a mistake is one line and exit code 2."""
     parser = argparse.ArgumentParser(prog="python -m experiments.jax_training.read_result")
     parser.add_argument("folder", type=Path, help="of the jobs")
     parser.add_argument("job", help="its name")
     parser.add_argument("out", type=Path, help="where run_jobs.py wrote its results")
     parser.add_argument("run", type=Path, help="the run directory to make")
     options = parser.parse_args(arguments)
-    run = read_result(options.folder, options.job, options.out, options.run)
+    try:
+        run = read_result(options.folder, options.job, options.out, options.run)
+    except (ValueError, OSError) as error:
+        parser.exit(2, f"read_result: error: {in_one_line(error)}\n")
     print(f"{run.path}: top-1 {run.metrics()[-1]['val_accuracy']:.2%} on {TEST_IMAGES}")
 
 

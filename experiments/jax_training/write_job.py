@@ -21,6 +21,7 @@ from experiments.speedrun.trial_schedules import learning_rate, temperature
 from experiments.speedrun.trial_step import NORMALIZATION, Learning
 from recu_tf import data, schedules
 from recu_tf.data.held_out import choose_held_out
+from recu_tf.messages import in_one_line
 from recu_tf.settings import Settings
 from recu_tf.training.setup import prepare
 
@@ -124,7 +125,7 @@ def make_trial_job(trial: Trial, labels: np.ndarray) -> Job:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Writes a job; its name is that of the recipe or the trial, or what --save says."""
+    """Writes a job, named after its recipe or trial or as --save says; a mistake is one line."""
     parser = argparse.ArgumentParser(prog="python -m experiments.jax_training.write_job")
     parser.add_argument("folder", type=Path, help="of the jobs, which share its images")
     chosen = parser.add_mutually_exclusive_group(required=True)
@@ -140,24 +141,35 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of a recipe")
     parser.add_argument("--save", metavar="NAME", help="of the job")
     options = parser.parse_args(arguments)
+    directory = options.folder / (options.save or options.recipe or options.trial)
+    if directory.exists():
+        parser.exit(2, f"write_job: error: {directory} exists; choose another name with --save.\n")
+    try:
+        job = _write(directory, options)
+    except (ValueError, OSError, ImportError) as error:
+        parser.exit(2, f"write_job: error: {in_one_line(error)}\n")
+    print(f"{directory}: {len(job.taus)} epochs of {job.rates.shape[1]} steps")
+
+
+def _write(directory: Path, options: argparse.Namespace) -> Job:
+    """Writes the job and, if it is the first of its folder, the images."""
     splits = [
         data.load("cifar10", split, options.data_path, normalized=False)
         for split in ("train", "test")
     ]
     if options.trial:
-        job = make_trial_job(TRIALS[options.trial], splits[0][1])
+        job = replace(make_trial_job(TRIALS[options.trial], splits[0][1]), name=directory.name)
     else:
-        own = {"epochs": options.epochs} if options.epochs else {}
+        own = {} if options.epochs is None else {"epochs": options.epochs}
         settings = {**RECIPES[options.recipe].settings, **own, "seed": options.seed}
-        name = options.save or options.recipe
         counts = tuple(len(labels) for _, labels in splits)
-        job = make_recipe_job(name, Settings(**settings, data_path=options.data_path), counts)
-    if (options.folder / job.name).exists():
-        parser.error(f"{options.folder / job.name} exists; choose another name with --save.")
+        job = make_recipe_job(
+            directory.name, Settings(**settings, data_path=options.data_path), counts
+        )
     write_job(options.folder, job)
     if not (options.folder / IMAGES).exists():
         write_images(options.folder / IMAGES, splits)
-    print(f"{options.folder / job.name}: {len(job.taus)} epochs of {job.rates.shape[1]} steps")
+    return job
 
 
 if __name__ == "__main__":
