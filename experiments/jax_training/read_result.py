@@ -40,9 +40,7 @@ def read_result(folder: Path, name: str, out: Path, directory: Path) -> Run:
     job = json.loads((folder / name / "job.json").read_text())
     if not job["settings"]:
         raise ValueError(f"`name` must be the job of a recipe, got {name}, a trial of the search.")
-    # JSON has lists only.
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in job["settings"].items()}
-    settings = Settings(**values)
+    settings = Settings.of_config(job["settings"])
     lines = [json.loads(line) for line in (out / f"{name}.jsonl").read_text().splitlines()]
     if len(lines) != settings.epochs:
         raise ValueError(f"{name} has trained {len(lines)} of {settings.epochs} epochs.")

@@ -85,8 +85,14 @@ def make_trial_job(trial: Trial, labels: np.ndarray) -> Job:
     Raises:
         ValueError: the trial needs more than its own training step.
     """
-    alone = replace(trial, first_stage=None, average_from=1.0, alternating_flips=False)
-    alone = replace(alone, small_epochs=0, whitened_stem=False)
+    alone = replace(
+        trial,
+        first_stage=None,
+        average_from=1.0,
+        alternating_flips=False,
+        small_epochs=0,
+        whitened_stem=False,
+    )
     if alone != trial or trial.needs_teacher:
         raise ValueError(f"`trial` must need its training step alone, got {trial.name}.")
     tf.keras.utils.set_random_seed(trial.seed)
