@@ -190,7 +190,8 @@ def _build_loaded(
     try:
         loaded = load(path, dataset=None if dataset == choices.OWN else dataset)
     except FileNotFoundError as error:
-        have = ", ".join(entry.dataset for entry in pretrained.list_all().values())
+        # A data set that several networks were trained on is named once.
+        have = ", ".join(dict.fromkeys(entry.dataset for entry in pretrained.list_all().values()))
         raise FileNotFoundError(
             f"`weights` must be one of {have}, whose weights come along, or a path: {error}"
         ) from error
