@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ from experiments.jax_training.compiled_function import compile_function
 from recu_tf.data import Normalization
 from recu_tf.latent_weights import get_latent
 from recu_tf.quantizers import ReCU
+from recu_tf.runs.atomic_write import write_aside
 
 __all__ = ["Job", "write_images", "write_job"]
 
@@ -66,15 +69,19 @@ def write_images(path: Path, splits: Sequence[tuple[np.ndarray, np.ndarray]]) ->
         splits: uint8 pixels (count, height, width, channels) and labels (count,) of each.
     """
     pixels, labels = (np.concatenate(arrays) for arrays in zip(*splits, strict=True))
-    np.savez(path, pixels=pixels, labels=labels.astype(np.int64))
+    arrays = {"pixels": pixels, "labels": labels.astype(np.int64)}
+    write_aside(path, lambda aside: np.savez(aside, **arrays))
 
 
 def write_job(folder: Path, job: Job) -> None:
-    """Writes a job into a directory of its own in a folder.
+    """Writes a job into a directory of its own in a folder, whole or not at all.
 
     Args:
         folder: of all jobs; the directory has the job's name.
         job: to write.
+
+    Raises:
+        OSError: it cannot be written, or there is a job of that name.
     """
     shape = job.network.input_shape[1:]
     evaluated_at_once = math.gcd(len(job.evaluated), EVALUATED_AT_ONCE)
@@ -89,14 +96,8 @@ def write_job(folder: Path, job: Job) -> None:
     def find(variables: Sequence[tf.Variable]) -> list[str]:
         return [names[id(get_latent(variable).handle)][0] for variable in variables]
 
-    directory = folder / job.name
-    directory.mkdir(parents=True)
-    train.write(directory / "train", find(train.variables))
-    predict.write(directory / "predict", find(predict.variables))
     values = {name: variable.numpy() for name, variable in names.values()}
-    np.savez(directory / "state.npz", **values)
     arrays = {name: getattr(job, name) for name in ("rates", "taus", "training", "evaluated")}
-    np.savez(directory / "arrays.npz", **arrays)
     used = {id(variable.handle) for variable in train.variables}
     taus = [part.tau for part in job.network.submodules if isinstance(part, ReCU)]
     described = {
@@ -110,7 +111,16 @@ def write_job(folder: Path, job: Job) -> None:
         "weights": find(job.network.weights),
         "settings": job.settings,
     }
-    (directory / "job.json").write_text(json.dumps(described))
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished") as aside:
+        directory = Path(aside) / job.name
+        directory.mkdir()
+        train.write(directory / "train", find(train.variables))
+        predict.write(directory / "predict", find(predict.variables))
+        np.savez(directory / "state.npz", **values)
+        np.savez(directory / "arrays.npz", **arrays)
+        (directory / "job.json").write_text(json.dumps(described))
+        os.replace(directory, folder / job.name)
 
 
 def _name_variables(variables: Sequence[tf.Variable]) -> dict[int, tuple[str, tf.Variable]]:

@@ -15,7 +15,8 @@ import numpy as np
 
 from recu_tf import data, models
 from recu_tf.messages import in_one_line
-from recu_tf.runs import TEST_IMAGES, WHICH, Run
+from recu_tf.runs import TEST_IMAGES, Run
+from recu_tf.runs.finished_run import write_finished_run
 from recu_tf.runs.run_config import list_versions
 from recu_tf.settings import Settings
 
@@ -23,7 +24,7 @@ __all__ = ["read_result"]
 
 
 def read_result(folder: Path, name: str, out: Path, directory: Path) -> Run:
-    """Writes a run directory with the network and the metrics of a job.
+    """Writes a run directory with the network and the metrics of a job, whole or not at all.
 
     Args:
         folder: of the jobs.
@@ -34,6 +35,7 @@ def read_result(folder: Path, name: str, out: Path, directory: Path) -> Run:
     Raises:
         FileNotFoundError: there is no such job, or no result of it.
         FileExistsError: there is something at `directory`.
+        OSError: it cannot be written.
         ValueError: the job is not that of a recipe, its training has not ended, or another epoch
             than the last is the best.
     """
@@ -64,22 +66,19 @@ def read_result(folder: Path, name: str, out: Path, directory: Path) -> Run:
         "replicas": 1,
         "versions": {**list_versions(), "jax": lines[-1]["jax"]},
     }
-    run = Run.create(directory, config)
-    for line, rate, tau in zip(lines, rates, taus, strict=True):
-        run.append_metrics(
-            {
-                "epoch": line["epoch"],
-                "loss": line["loss"],
-                "accuracy": line["training_top_1"] / 100,
-                "val_accuracy": line["top_1"] / 100,
-                "lr": float(rate[0]),
-                "tau": float(tau),
-                "seconds": line["seconds"],
-            }
-        )
-    for which in WHICH:
-        run.save_model(network, which)
-    return run
+    metrics = (
+        {
+            "epoch": line["epoch"],
+            "loss": line["loss"],
+            "accuracy": line["training_top_1"] / 100,
+            "val_accuracy": line["top_1"] / 100,
+            "lr": float(rate[0]),
+            "tau": float(tau),
+            "seconds": line["seconds"],
+        }
+        for line, rate, tau in zip(lines, rates, taus, strict=True)
+    )
+    return write_finished_run(directory, config, network, metrics)
 
 
 def main(arguments: list[str] | None = None) -> None:

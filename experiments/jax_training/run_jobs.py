@@ -83,6 +83,12 @@ def read_module(serialized: bytes) -> bytes:
         return _jax.mlir.serialize_portable_artifact(module, hlo.get_current_version())
 
 
+def normalize(pixels: jax.Array, job: dict) -> jax.Array:
+    """The images of a job as its network takes them, from uint8 pixels."""
+    mean, std = (np.asarray(job[name], np.float32) for name in ("mean", "std"))
+    return (pixels.astype(jnp.float32) / 255 - mean) / std
+
+
 def make_epoch(job: dict, function: Function, size: tuple[int, int]) -> Callable:
     """A compiled function that trains an epoch.
 
@@ -91,7 +97,6 @@ def make_epoch(job: dict, function: Function, size: tuple[int, int]) -> Callable
         step the images of its batch, their shifts and flips and the learning rate, to the state,
         the losses, and the top-1 after each step.
     """
-    mean, std = (np.asarray(job[name], np.float32) for name in ("mean", "std"))
 
     def train_epoch(state, padded, labels, tau, orders, shifts, flips, rates):
         state = {**state, **dict.fromkeys(job["taus"], tau)}
@@ -104,9 +109,8 @@ def make_epoch(job: dict, function: Function, size: tuple[int, int]) -> Callable
 
         def step(state, batch):
             order, shift, flip, rate = batch
-            images = jax.vmap(crop)(order, shift, flip).astype(jnp.float32)
-            state = {**state, job["rate"]: rate}
-            (loss, top_1), state = function(state, (images / 255 - mean) / std, labels[order])
+            images = normalize(jax.vmap(crop)(order, shift, flip), job)
+            (loss, top_1), state = function({**state, job["rate"]: rate}, images, labels[order])
             return state, (loss, top_1)
 
         state, (losses, top_1) = jax.lax.scan(step, state, (orders, shifts, flips, rates))
@@ -117,12 +121,11 @@ def make_epoch(job: dict, function: Function, size: tuple[int, int]) -> Callable
 
 def make_evaluation(job: dict, function: Function, at_once: int) -> Callable:
     """A compiled function from the state, pixels and labels to the top-1, from 0 to 1."""
-    mean, std = (np.asarray(job[name], np.float32) for name in ("mean", "std"))
 
     def evaluate(state, pixels, labels):
         def share_right(batch):
             images, right = batch
-            (logits,), _ = function(state, (images.astype(jnp.float32) / 255 - mean) / std)
+            (logits,), _ = function(state, normalize(images, job))
             return (logits.argmax(1) == right).mean()
 
         batches = [array.reshape(-1, at_once, *array.shape[1:]) for array in (pixels, labels)]

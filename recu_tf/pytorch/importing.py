@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,10 +9,8 @@ from recu_tf import data
 from recu_tf.pytorch.checkpoint_file import read_checkpoint
 from recu_tf.pytorch.identification import resolve_network
 from recu_tf.pytorch.state_dict import from_state_dict
-from recu_tf.runs import WHICH, Run
-from recu_tf.runs.directories import create_directory
-from recu_tf.runs.locking import lock_directory
-from recu_tf.runs.run import LEFTOVERS
+from recu_tf.runs import Run
+from recu_tf.runs.finished_run import write_finished_run
 from recu_tf.settings import Settings
 
 __all__ = ["import_checkpoint"]
@@ -69,14 +66,4 @@ def import_checkpoint(
         "input_shape": network.input_shape[1:],
         "normalization": asdict(description.normalization),
     }
-    create_directory(directory.parent, directory)
-    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".import") as aside:
-        run = Run.create(Path(aside) / "run", config)
-        for which in WHICH:
-            run.save_model(network, which)
-        # Locked, so that no training that has just begun there loses its lock.
-        with lock_directory(directory):
-            for name in LEFTOVERS:
-                (directory / name).unlink(missing_ok=True)
-            os.replace(run.path, directory)
-    return Run.open(directory)
+    return write_finished_run(directory, config, network)

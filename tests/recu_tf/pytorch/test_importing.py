@@ -19,8 +19,6 @@ from recu_tf.models import resnet
 from recu_tf.pytorch import importing
 from recu_tf.pytorch.importing import import_checkpoint
 from recu_tf.runs import Run
-from recu_tf.runs.locking import lock_directory
-from recu_tf.runs.run import LEFTOVERS
 
 torch = need("torch")
 
@@ -242,23 +240,6 @@ def test_run_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch, capsys
     monkeypatch.setattr(Run, "save_model", full)
     assert "No space left" in complaint(capsys, "import", checkpoint, "--out", tmp_path / "run")
     assert [path.name for path in tmp_path.iterdir()] == ["a.pth"]
-
-
-@pytest.mark.usefixtures("ready_network")
-def test_what_a_killed_training_left_makes_room_for_a_run(tmp_path):
-    checkpoint = save_checkpoint(tmp_path / "a.pth", published_weights("cifar_resnet18a"))
-    with (
-        lock_directory(tmp_path / "run"),
-        pytest.raises(OSError, match="run is being trained by another process"),
-    ):
-        import_checkpoint(checkpoint, tmp_path / "run")
-    (tmp_path / "run").mkdir()
-    for name in LEFTOVERS:
-        (tmp_path / "run" / name).touch()
-    run = import_checkpoint(checkpoint, tmp_path / "run")
-    expected = ["best.keras", "config.json", "last.keras"]
-    assert sorted(path.name for path in run.path.iterdir()) == expected
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.pth", "run"]
 
 
 def test_existing_run_is_not_overwritten(tmp_path, capsys):
