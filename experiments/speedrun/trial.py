@@ -11,7 +11,7 @@ FLOAT_RELU = "float_relu"
 CHOICES = {
     "slope": ("tent", "box", "all", "power", "bell", "trapezoid"),
     "optimizer": ("sgd", "nesterov", "adam"),
-    "lr_shape": ("cos", "cos_step", "linear"),
+    "lr_shape": ("cos", "cos_step", "linear", "quadratic"),
     "l2_on": ("all", "not_binary", "kernels", "binary"),
     "tau_shape": ("exponential", "linear", "constant"),
     "first_stage": (None, "float", FLOAT_RELU, "binary_activations"),
@@ -35,7 +35,8 @@ class Trial:
         leak: share of the gradient that the hard tanh passes where it clips.
         optimizer: "sgd", "nesterov" or "adam".
         lr: highest learning rate.
-        lr_shape: "cos" (once per epoch, as published), "cos_step" or "linear" (each step).
+        lr_shape: "cos" (once per epoch, as published), "cos_step", "linear" or "quadratic" (each
+            step). All fall to 0; the quadratic one is a quarter half-way, and low for longest.
         warm_up: epochs in which the learning rate rises.
         momentum: of SGD.
         l2: factor of the L2 term.

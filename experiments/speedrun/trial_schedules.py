@@ -28,6 +28,8 @@ def learning_rate(trial: Trial, epoch: float, epochs: int) -> float:
     fraction = (epoch - trial.warm_up) / (epochs - trial.warm_up)
     if trial.lr_shape == "linear":
         return trial.lr * (1 - fraction)
+    if trial.lr_shape == "quadratic":
+        return trial.lr * (1 - fraction) ** 2
     return trial.lr * (1 + math.cos(math.pi * fraction)) / 2
 
 

@@ -14,7 +14,7 @@ def test_published_rate_and_temperature_are_those_of_the_library():
         assert temperature(trial, epoch, 20) == schedules.exponential_tau(epoch, 20)
 
 
-@pytest.mark.parametrize("shape", ["cos_step", "linear"])
+@pytest.mark.parametrize("shape", ["cos_step", "linear", "quadratic"])
 def test_rate_rises_over_the_warm_up_and_falls_to_0_in_every_step(shape):
     trial = Trial("shape", lr=0.4, lr_shape=shape, warm_up=2.0)
     rates = [learning_rate(trial, step / 10, 5) for step in range(51)]
@@ -28,3 +28,8 @@ def test_temperature_is_constant_or_linear_where_asked():
     assert temperature(Trial("constant", tau_shape="constant", tau_min=0.9), 3, 5) == 0.9
     linear = Trial("linear", tau_shape="linear", tau_min=0.8, tau_max=0.9)
     assert temperature(linear, 1, 4) == pytest.approx(0.825, rel=1e-12)
+
+
+def test_quadratic_rate_is_low_for_longest():
+    trial = Trial("quadratic", lr=0.4, lr_shape="quadratic", warm_up=1.0)
+    assert learning_rate(trial, 3, 5) == pytest.approx(0.1, rel=1e-12)
