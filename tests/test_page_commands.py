@@ -103,8 +103,9 @@ def test_training(tmp_path, monkeypatch):
         monkeypatch.setitem(RECIPES, recipe, replace(RECIPES[recipe], settings=short))
     names = run_commands("recu_tf/TRAINING.md", without="imagenet", epochs="1")
     assert names == ["train"] * 12
-    page = "experiments/results/cifar10-resnet20-20-epochs/README.md"
-    assert run_commands(page, epochs="1") == ["train"]
+    for epochs in (20, 60):
+        page = f"experiments/results/cifar10-resnet20-{epochs}-epochs/README.md"
+        assert run_commands(page, epochs="1") == ["train"]
 
 
 def test_from_a_published_checkpoint_to_a_phone(tmp_path, monkeypatch):
