@@ -148,8 +148,6 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--save", metavar="NAME", help="of the job")
     options = parser.parse_args(arguments)
     directory = options.folder / (options.save or options.recipe or options.trial)
-    if directory.exists():
-        parser.exit(2, f"write_job: error: {directory} exists; choose another name with --save.\n")
     try:
         job = _write(directory, options)
     except (ValueError, OSError, ImportError) as error:
@@ -159,6 +157,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _write(directory: Path, options: argparse.Namespace) -> Job:
     """Writes the job and, if it is the first of its folder, the images."""
+    if directory.exists():
+        raise FileExistsError(f"{directory} exists; choose another name with --save.")
     splits = [
         data.load("cifar10", split, options.data_path, normalized=False)
         for split in ("train", "test")

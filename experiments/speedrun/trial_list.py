@@ -149,13 +149,15 @@ def _list_long(base: Trial) -> list[Trial]:
         change("padding2_l2_1e-3", padding=2, l2=1e-3),
         change("padding2_l2_2e-3", padding=2, l2=2e-3),
         change("padding2_l2_1e-3_lr0.2", padding=2, l2=1e-3, lr=0.2),
-        change("padding2_quadratic_lr0.2", padding=2, lr_shape="quadratic", lr=0.2),
         change("padding2_l2_1e-3_batch32", padding=2, l2=1e-3, batch_size=32),
         change("padding2_l2_1e-3_kernel_lr4", padding=2, l2=1e-3, kernel_lr=4.0),
         change("padding2_l2_1e-3_raw", padding=2, l2=1e-3, standardized=False),
         change("padding2_l2_1e-3_tau0.99", padding=2, l2=1e-3, tau_shape="constant", tau_min=0.99),
-        change("padding2_l2_1e-3_quadratic", padding=2, l2=1e-3, lr_shape="quadratic", lr=0.2),
         change("padding2_linear", padding=2, lr_shape="linear"),
+        change("padding2_quadratic_lr0.2", padding=2, lr_shape="quadratic", lr=0.2),
+        change(
+            "padding2_l2_1e-3_quadratic_lr0.2", padding=2, l2=1e-3, lr_shape="quadratic", lr=0.2
+        ),
         change("padding2_raw", padding=2, standardized=False),
         change("padding2_tau0.99", padding=2, tau_shape="constant", tau_min=0.99),
     ]

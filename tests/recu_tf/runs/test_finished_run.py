@@ -50,9 +50,9 @@ def test_what_a_killed_training_left_makes_room_for_a_run(tmp_path, network):
 
 def test_interrupted_writing_leaves_nothing(tmp_path, network, monkeypatch):
     def interrupt(self, model, which):
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt("while the network is saved")
 
     monkeypatch.setattr(Run, "save_model", interrupt)
-    with pytest.raises(KeyboardInterrupt):  # it has no message to match
+    with pytest.raises(KeyboardInterrupt, match="while the network is saved"):
         write_finished_run(tmp_path / "run", CONFIG, network, METRICS)
     assert not list(tmp_path.iterdir())
