@@ -164,7 +164,8 @@ class Trainer:
         state_path, lines_path = self.out / f"{name}.npz", self.out / f"{name}.jsonl"
         lines = lines_path.read_text().splitlines() if lines_path.exists() else []
         with np.load(state_path if lines else directory / "state.npz") as file:
-            state = {key: jnp.asarray(file[key]) for key in file}
+            # On a device, as what an epoch returns is, so that the second epoch need not compile.
+            state = {key: jax.device_put(file[key], jax.devices()[0]) for key in file}
         with np.load(directory / "arrays.npz") as file:
             arrays = dict(file)
         if len(lines) == len(arrays["taus"]):
