@@ -53,26 +53,39 @@ SLOPES: dict[str, Callable] = {
 
 
 class SignWithSlope(lq.quantizers.Quantizer):
-    """The sign of activations, whose gradient has one of `SLOPES`."""
+    """The sign of activations, whose gradient has one of `SLOPES`.
+
+    Args:
+        slope: name of one.
+        width: of it, or what returns the width when it is called.
+        standardized: whether it sees activations divided by their standard deviation per image.
+    """
 
     precision = 1
 
-    def __init__(self, slope: str, width: float, standardized: bool, **kwargs):
+    def __init__(
+        self,
+        slope: str,
+        width: float | Callable[[], tf.Tensor],
+        standardized: bool,
+        **kwargs,
+    ):
         super().__init__(autocast=False, **kwargs)
         self.slope, self.width, self.standardized = slope, width, standardized
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Binarises activations of shape (batch, height, width, channels)."""
         shape = SLOPES[self.slope]
+        width = self.width() if callable(self.width) else self.width
         if self.standardized:
             return standardized_sign(
-                inputs, lambda values, scale, _: shape(values * scale, self.width) * scale
+                inputs, lambda values, scale, _: shape(values * scale, width) * scale
             )
 
         @tf.custom_gradient
         def binarize(activations):
             def gradient(upstream):
-                return upstream * shape(activations, self.width)
+                return upstream * shape(activations, width)
 
             return lq.math.sign(activations), gradient
 

@@ -11,6 +11,7 @@ FLOAT_RELU = "float_relu"
 CHOICES = {
     "slope": ("tent", "box", "all", "power", "bell", "trapezoid"),
     "optimizer": ("sgd", "nesterov", "adam"),
+    "kernel_optimizer": (None, "turn", "adam", "muon"),
     "lr_shape": ("cos", "cos_step", "linear", "quadratic"),
     "l2_on": ("all", "not_binary", "kernels", "binary"),
     "tau_shape": ("exponential", "linear", "constant"),
@@ -30,6 +31,7 @@ class Trial:
         batch_size: images per step.
         slope: shape of the activation gradient, see `activation_gradients.SLOPES`.
         width: of that shape.
+        last_width: if given, the width falls with the learning rate from `width` to this one.
         standardized: whether it sees activations divided by their standard deviation per image.
         inward: whether the hard tanh passes gradients that would lead a clipped value back.
         leak: share of the gradient that the hard tanh passes where it clips.
@@ -40,10 +42,13 @@ class Trial:
         warm_up: epochs in which the learning rate rises.
         momentum: of SGD.
         l2: factor of the L2 term.
+        l2_falls: whether it falls with the learning rate.
         l2_on: "all" trainable tensors, all but binary kernels ("not_binary"), "kernels" of
             convolutions and the classifier, or "binary" kernels alone.
         bias_lr: factor on the learning rate of the batch norms' biases.
         kernel_lr: factor on the learning rate of binary kernels.
+        kernel_optimizer: of binary kernels, if it is another; see `kernel_optimizers.py`.
+        norm_l2: factor on the L2 term of batch norms.
         label_smoothing: share of the label that goes to all classes.
         padding: pixels by which a crop may reach over the edge.
         alternating_flips: whether an image is flipped every other epoch, not at random.
@@ -79,6 +84,7 @@ class Trial:
     batch_size: int = 256
     slope: str = "tent"
     width: float = 1.0
+    last_width: float | None = None
     standardized: bool = True
     inward: bool = False
     leak: float = 0.0
@@ -88,9 +94,12 @@ class Trial:
     warm_up: float = 5.0
     momentum: float = 0.9
     l2: float = 5e-4
+    l2_falls: bool = False
     l2_on: str = "all"
     bias_lr: float = 1.0
     kernel_lr: float = 1.0
+    kernel_optimizer: str | None = None
+    norm_l2: float = 1.0
     label_smoothing: float = 0.0
     padding: int = 4
     alternating_flips: bool = False

@@ -113,6 +113,7 @@ def _list_long(base: Trial) -> list[Trial]:
     """For 20 epochs: the rates anew, with Nesterov's momentum, and one change of the best each."""
     long = replace(base, name="long", epochs=20, optimizer="nesterov", lr=0.1, warm_up=2.0)
     taught = {**TAUGHT_BY_FIRST, "first_epochs": 5, "first_lr": 0.1}
+    mean_teacher = {**MEAN_TEACHER, "mean_teacher": 0.95}
     by_relus = {
         **TAUGHT_BY_FIRST,
         "first_stage": FLOAT_RELU,
@@ -141,7 +142,7 @@ def _list_long(base: Trial) -> list[Trial]:
         change("taught_by_relus6", **by_relus, first_epochs=6),
         change("bell", slope="bell", padding=2, lr=0.2),
         change("mean_teacher", **MEAN_TEACHER, padding=2, lr=0.2),
-        change("mean_teacher0.95", **{**MEAN_TEACHER, "mean_teacher": 0.95}, padding=2, lr=0.2),
+        change("mean_teacher0.95", **mean_teacher, padding=2, lr=0.2),
         change("mean_teacher_lr0.1", **MEAN_TEACHER, padding=2),
         change("padding2_batch32", padding=2, batch_size=32),
         change("padding2_kernel_lr4", padding=2, kernel_lr=4.0),
@@ -160,6 +161,55 @@ def _list_long(base: Trial) -> list[Trial]:
         ),
         change("padding2_raw", padding=2, standardized=False),
         change("padding2_tau0.99", padding=2, tau_shape="constant", tau_min=0.99),
+        change("padding2_seed1", padding=2, seed=1),
+        change("padding2_seed2", padding=2, seed=2),
+        *_list_more_l2(replace(long, padding=2, l2=1e-3)),
+        *_list_turns(replace(long, padding=2)),
+    ]
+
+
+def _list_more_l2(base: Trial) -> list[Trial]:
+    """One change each of the trial of 20 epochs with twice as much L2."""
+
+    def change(name: str, **changes: object) -> Trial:
+        return replace(base, name=f"long_l2_1e-3_{name}", **changes)
+
+    late = {"tau_shape": "constant", "tau_min": 0.99}
+    return [
+        change("seed1", seed=1),
+        change("seed2", seed=2),
+        change("tau0.99_seed1", **late, seed=1),
+        change("tau0.99_seed2", **late, seed=2),
+        change("quadratic", lr_shape="quadratic"),
+        change("momentum0.95", momentum=0.95, lr=0.05),
+        change("mean_teacher0.95", mean_teacher=0.95, distill_weight=0.5),
+        change("leak0.1", leak=0.1),
+        change("power", slope="power", width=1.5),
+        change("box0.7", slope="box", width=0.7),
+        change("tent0.7", width=0.7),
+        change("tent0.5", width=0.5),
+        change("tent1.6_to_1", width=1.6, last_width=1.0),
+        change("tent1.6_to_0.7", width=1.6, last_width=0.7),
+        change("tent1_to_0.5", last_width=0.5),
+        change("norms_5e-4", norm_l2=0.5),
+        change("norms_4e-3_falls", norm_l2=4.0, l2_falls=True),
+    ]
+
+
+def _list_turns(base: Trial) -> list[Trial]:
+    """Steps of binary kernels that change a share of them, and other amounts of L2."""
+
+    def turn(optimizer: str, share: float) -> Trial:
+        name, factor = f"long_{optimizer}{share}", round(share / base.lr, 6)
+        return replace(base, name=name, kernel_optimizer=optimizer, kernel_lr=factor)
+
+    return [
+        replace(base, name="long_norms_l2_2e-3", norm_l2=4.0),
+        replace(base, name="long_l2_2e-3_falls", l2=2e-3, l2_falls=True),
+        *(turn("turn", share) for share in (0.01, 0.03, 0.06)),
+        *(turn("adam", share) for share in (0.01, 0.03, 0.1, 0.3)),
+        *(turn("muon", share) for share in (0.003, 0.01, 0.03)),
+        replace(turn("muon", 0.03), name="long_muon0.03_quadratic", lr_shape="quadratic"),
     ]
 
 

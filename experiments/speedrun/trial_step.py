@@ -3,6 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
+from experiments.speedrun.activation_gradients import SignWithSlope
+from experiments.speedrun.kernel_optimizers import orthogonalize, rescale_filters
 from experiments.speedrun.trial import Trial
 from experiments.speedrun.trial_network import build_network
 from recu_tf import data
@@ -55,19 +57,31 @@ class Learning:
             self.mean_network = build_network(trial, precision, size)
             self.mean_network.set_weights(self.network.get_weights())
         self.variables = self.network.trainable_variables
+        adam = "adam" in (trial.optimizer, trial.kernel_optimizer)
         self.slots = [
             [tf.Variable(tf.zeros_like(variable)) for variable in self.variables]
-            for _ in range(2 if trial.optimizer == "adam" else 1)
+            for _ in range(2 if adam else 1)
         ]
         self.count = tf.Variable(0.0)
+        self.width = tf.Variable(trial.width, trainable=False)
+        if trial.last_width is not None:
+            for part in self.network.submodules:
+                if isinstance(part, SignWithSlope):
+                    part.width = self.width.read_value
         self._recus = [part for part in self.network.submodules if isinstance(part, ReCU)]
         binary = {
             layer.kernel.ref()
             for layer in self.network.layers
             if isinstance(layer, BinaryConv2D) and layer.kernel_quantizer is not None
         }
-        self._l2 = [trial.l2 * self._has_l2(v, v.ref() in binary) for v in self.variables]
-        self._factors = [self._find_factor(v, v.ref() in binary) for v in self.variables]
+        self._binary = [variable.ref() in binary for variable in self.variables]
+        parts = list(zip(self.variables, self._binary, strict=True))
+        self._l2 = [trial.l2 * self._find_l2_factor(*part) for part in parts]
+        self._factors = [self._find_factor(*part) for part in parts]
+        if trial.kernel_optimizer:
+            for variable, is_binary in parts:
+                if is_binary:
+                    variable.assign(rescale_filters(variable))
         images = tf.TensorSpec([None, size, size, 3], tf.float32)
         labels, rate = tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.float32)
         self.step = tf.function(self._step, [images, labels, rate])
@@ -124,13 +138,15 @@ class Learning:
         for variable, total in zip(statistics, sums, strict=True):
             variable.assign(total / share)
 
-    def _has_l2(self, variable: tf.Variable, binary: bool) -> bool:
-        return {
+    def _find_l2_factor(self, variable: tf.Variable, binary: bool) -> float:
+        has_l2 = {
             "all": True,
             "not_binary": not binary,
             "kernels": "kernel" in variable.name,
             "binary": binary,
         }[self.trial.l2_on]
+        of_norm = "/beta" in variable.name or "/gamma" in variable.name
+        return has_l2 * (self.trial.norm_l2 if of_norm else 1.0)
 
     def _find_factor(self, variable: tf.Variable, binary: bool) -> float:
         if binary:
@@ -145,6 +161,8 @@ class Learning:
         if taught is not None:
             soft = tf.nn.softmax(taught)
             targets = trial.distill_weight * soft + (1 - trial.distill_weight) * targets
+        if trial.last_width is not None:
+            self.width.assign(trial.last_width + (trial.width - trial.last_width) * rate / trial.lr)
         with tf.GradientTape() as tape:
             logits = self.network(images, training=True)
             losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
@@ -153,9 +171,18 @@ class Learning:
         self.count.assign_add(1.0)
         for index, gradient in enumerate(gradients):
             variable, slots = self.variables[index], [slot[index] for slot in self.slots]
-            gradient += self._l2[index] * variable
-            move = self._adam(gradient, *slots) if len(slots) == 2 else self._sgd(gradient, *slots)
-            variable.assign_sub(rate * self._factors[index] * move)
+            own = trial.kernel_optimizer if self._binary[index] else None
+            if own is None:
+                l2 = self._l2[index] * (rate / trial.lr if trial.l2_falls else 1.0)
+                gradient += l2 * variable
+            adam = (own or trial.optimizer) == "adam"
+            move = self._adam(gradient, *slots) if adam else self._sgd(gradient, slots[0])
+            if own == "muon":
+                move = orthogonalize(move)
+            if own in ("muon", "turn"):
+                move = rescale_filters(move)
+            moved = variable - rate * self._factors[index] * move
+            variable.assign(moved if own is None else rescale_filters(moved))
         if self.mean_network is not None:
             means = self.mean_network.trainable_variables
             for mean, variable in zip(means, self.variables, strict=True):

@@ -78,7 +78,11 @@ def test_average_has_its_own_top_1_and_statistics(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "moved"),
-    [({"l2": 0.5}, True), ({"l2": 0.5, "l2_on": "not_binary"}, False), ({"kernel_lr": 2.0}, True)],
+    [
+        ({"l2": 0.5}, True),
+        ({"l2": 0.5, "l2_on": "not_binary"}, False),
+        ({"kernel_lr": 2.0}, True),
+    ],
 )
 def test_change_reaches_the_binary_kernels_or_leaves_them(changes, moved, tmp_path):
     first = replace(TRIAL, epochs=1, batch_size=64, average_from=1.0, l2=0.0)
@@ -88,6 +92,45 @@ def test_change_reaches_the_binary_kernels_or_leaves_them(changes, moved, tmp_pa
         found = read_weights(tmp_path / str(len(kernels)))
         kernels.append(max(found.values(), key=np.size))
     assert np.array_equal(*kernels) != moved
+
+
+def test_width_that_falls_with_the_rate_reaches_the_first_kernel(tmp_path):
+    trial = replace(TRIAL, epochs=1, batch_size=64, average_from=1.0)
+    first = []
+    # In the first epoch of the warm-up the rate is a fifth of the highest.
+    for changes in ({}, {"last_width": 0.5}, {"width": 0.5 + 0.5 / 5}):
+        train(replace(trial, **changes), tmp_path / str(len(first)))
+        first.append(read_weights(tmp_path / str(len(first)))["weight/0"])
+    assert not np.array_equal(first[0], first[1])
+    np.testing.assert_allclose(first[1], first[2], atol=1e-6)  # float32
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("optimizer", ["turn", "muon", "adam"])
+def test_optimizer_of_kernels_keeps_the_size_of_filters_and_turns_them(optimizer, tmp_path):
+    trial = replace(TRIAL, epochs=2, average_from=1.0, kernel_optimizer=optimizer, kernel_lr=0.1)
+    kernels = []
+    for lr in (0.0, 0.1):
+        train(replace(trial, lr=lr), tmp_path / str(lr))
+        weights = read_weights(tmp_path / str(lr))
+        largest = [value for name, value in weights.items() if name.startswith("weight")]
+        kernels.append(max(largest, key=np.size))
+        squares = np.mean(kernels[-1] ** 2, axis=(0, 1, 2))
+        np.testing.assert_allclose(squares, 1, rtol=1e-5)  # float32
+    assert not np.array_equal(*kernels)
+
+
+@pytest.mark.slow
+def test_l2_of_norms_and_l2_that_falls_change_what_they_say(tmp_path):
+    still = replace(TRIAL, epochs=1, average_from=1.0, l2=0.5)
+    weights = {}
+    for name, changes in {"": {}, "norms": {"norm_l2": 2.0}, "falls": {"l2_falls": True}}.items():
+        train(replace(still, **changes), tmp_path / name)
+        weights[name] = read_weights(tmp_path / name)
+    # At the beginning of a warm-up the rate is low, and L2 that falls with it as well.
+    scale = next(name for name, value in weights[""].items() if value.shape == (16,))
+    assert weights["norms"][scale].mean() < weights[""][scale].mean()
+    assert weights[""][scale].mean() < weights["falls"][scale].mean()
 
 
 @pytest.mark.slow
