@@ -54,6 +54,7 @@ FAST = {
     "lr": 0.1,
     "lr_type": "one_cycle",
     "nesterov": True,
+    "weight_decay": 1e-3,
     "crop_padding": 2,
 }
 UNTUNED = "untuned: the settings of cifar10-resnet20-fast"
