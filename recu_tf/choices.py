@@ -22,6 +22,7 @@ __all__ = [
     "LOGS",
     "LR_TYPES",
     "MODELS",
+    "MUON",
     "NETWORK_FORMATS",
     "NETWORK_NAMES",
     "NETWORK_PRECISIONS",
@@ -33,6 +34,7 @@ __all__ = [
     "RESNET20",
     "RESNET34",
     "SHIFTED_DATASETS",
+    "STEPWISE_LR_TYPES",
     "STE_SIGN",
     "TINYIMAGENET",
     "TWO_STAGE_RESNET18",
@@ -116,7 +118,11 @@ SHIFTED_DATASETS = (DIGITS, CIFAR10, CIFAR100)
 # No option of the command line takes it.
 OWN = "own"
 
-LR_TYPES = ("cos", "step", "linear", "one_cycle")
+MUON = "muon"
+
+# Of these, the rate changes in every step, after it rose in the first of them.
+STEPWISE_LR_TYPES = ("one_cycle", "one_cycle_quadratic")
+LR_TYPES = ("cos", "step", "linear", *STEPWISE_LR_TYPES)
 
 # Where a training can be logged beside TensorBoard, by the names of the packages.
 LOGS = ("mlflow", "wandb")
@@ -133,7 +139,7 @@ CHOICES = {
     "dataset": DATASETS,
     "network_precision": NETWORK_PRECISIONS,
     "input_quantizer": INPUT_QUANTIZERS,
-    "optimizer": ("sgd", "adam"),
+    "optimizer": ("sgd", "adam", MUON),
     "lr_type": LR_TYPES,
     "precision": ("float32", "mixed_float16", "mixed_bfloat16", "float64"),
     "strategy": ("auto", "single", "mirrored", "multiworker"),

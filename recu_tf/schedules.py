@@ -31,14 +31,14 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from recu_tf.choices import LR_TYPES, check_choice
+from recu_tf.choices import LR_TYPES, STEPWISE_LR_TYPES, check_choice
 from recu_tf.kernel_axes import find_kernel_quantizers
 from recu_tf.quantizers import ReCU
 
 __all__ = ["LearningRateScheduler", "TauScheduler", "exponential_tau", "learning_rate"]
 
 WARM_UP_EPOCHS = 5
-# Of one_cycle: the share of the training in which the rate rises, and what it rises from.
+# Of the stepwise ones: the share of the training in which the rate rises, and what it rises from.
 RISE = 0.1
 FIRST_RATE = 0.05
 
@@ -90,7 +90,7 @@ def learning_rate(
     warm_up: bool = False,
     lr_decay_step: Sequence[int] = (),
 ) -> float:
-    r"""The learning rate of an epoch, or with `one_cycle` at any point of it.
+    r"""The learning rate of an epoch, or with a stepwise schedule at any point of it.
 
     With warm-up, \(lr\,(e+1)/5\) in epochs 0 to 4. Otherwise, with \(s = 4\) with warm-up and 0
     without, \(t = e - s\) and \(T = E - s\):
@@ -99,32 +99,33 @@ def learning_rate(
     - `step`: \(lr\) times 0.1 for each milestone that \(t\) has reached
     - `linear`: \(lr\,(1 - t / T)\). (The published code overshoots \(lr\) here with warm-up.)
 
-    `one_cycle` (Smith and Topin, 2017, https://arxiv.org/abs/1708.07120) changes in every step: it
-    rises linearly from \(lr / 20\) to \(lr\) in the first tenth of the epochs and falls to 0 along
-    half a cosine in the others.
+    Two are stepwise, and change in every step: `one_cycle` (Smith and Topin, 2017,
+    https://arxiv.org/abs/1708.07120) rises linearly from \(lr / 20\) to \(lr\) in the first tenth
+    of the epochs and falls to 0 along half a cosine in the others; `one_cycle_quadratic` rises like
+    it and falls with the square of the share that is left, so that low rates last longer.
 
     Args:
-        epoch: the epoch, from 0; with `one_cycle`, the epochs that have passed, which need not be
-            whole.
+        epoch: the epoch, from 0; with a stepwise schedule, the epochs that have passed, which need
+            not be whole.
         epochs: the number of epochs E.
         lr: the initial learning rate; with warm-up, the rate it rises to.
-        lr_type: `cos`, `step`, `linear` or `one_cycle`.
+        lr_type: `cos`, `step`, `linear`, `one_cycle` or `one_cycle_quadratic`.
         warm_up: whether the learning rate rises to `lr` over the first five epochs; not with
-            `one_cycle`, which rises of itself.
+            stepwise schedules, which rise of themselves.
         lr_decay_step: the milestones of `step`, in epochs.
 
     Raises:
-        ValueError: an unknown `lr_type`, `step` without milestones, `one_cycle` with a warm-up, or
-            an epoch outside the schedule.
+        ValueError: an unknown `lr_type`, `step` without milestones, a stepwise schedule with a
+            warm-up, or an epoch outside the schedule.
     """
     _check_epoch(epoch, epochs)
     check_choice("lr_type", lr_type, LR_TYPES)
     if lr_type == "step" and not lr_decay_step:
         raise ValueError("`lr_decay_step` must name at least one epoch for the step schedule.")
-    if lr_type == "one_cycle":
+    if lr_type in STEPWISE_LR_TYPES:
         if warm_up:
-            raise ValueError("`warm_up` must be False for one_cycle, whose rate rises of itself.")
-        return lr * _compute_one_cycle(epoch / epochs)
+            raise ValueError(f"`warm_up` must be False for {lr_type}, whose rate rises of itself.")
+        return lr * _compute_one_cycle(epoch / epochs, lr_type)
     if warm_up and epoch < WARM_UP_EPOCHS:
         return lr * (epoch + 1) / WARM_UP_EPOCHS
     start = WARM_UP_EPOCHS - 1 if warm_up else 0
@@ -135,11 +136,14 @@ def learning_rate(
     return lr * (1 + math.cos(math.pi * fraction)) / 2 if lr_type == "cos" else lr * (1 - fraction)
 
 
-def _compute_one_cycle(passed: float) -> float:
+def _compute_one_cycle(passed: float, lr_type: str) -> float:
     """The rate as a share of the highest, after a share of the training."""
     if passed < RISE:
         return FIRST_RATE + (1 - FIRST_RATE) * passed / RISE
-    return (1 + math.cos(math.pi * (passed - RISE) / (1 - RISE))) / 2
+    fallen = (passed - RISE) / (1 - RISE)
+    if lr_type == "one_cycle":
+        return (1 + math.cos(math.pi * fallen)) / 2
+    return (1 - fallen) ** 2
 
 
 class _EpochScheduler(tf.keras.callbacks.Callback):
@@ -161,14 +165,14 @@ class _EpochScheduler(tf.keras.callbacks.Callback):
 class LearningRateScheduler(_EpochScheduler):
     """Sets the learning rate at the start of each epoch, and logs it as `lr` at its end.
 
-    With `one_cycle` it sets the rate at the start of each step too, or of each
+    With a stepwise schedule it sets the rate at the start of each step too, or of each
     `steps_per_execution` of them, and logs that of the epoch's first.
 
     Args:
         epochs: the number of epochs of the whole training.
-        steps_per_epoch: needed where `fit` is called for the rest of an epoch, and by `one_cycle`
-            with a data set of unknown length; None means that the first step of `fit` is the first
-            of an epoch.
+        steps_per_epoch: needed where `fit` is called for the rest of an epoch, and by a stepwise
+            schedule with a data set of unknown length; None means that the first step of `fit` is
+            the first of an epoch.
         **schedule: `lr`, `lr_type`, `warm_up` and `lr_decay_step` of `learning_rate`.
 
     Raises:
@@ -187,9 +191,10 @@ class LearningRateScheduler(_EpochScheduler):
         """Checks that the lengths of the training and of its epochs are known."""
         super().on_train_begin(logs)
         is_known = self.params.get("steps") or self.steps_per_epoch
-        if self.schedule.get("lr_type") == "one_cycle" and not is_known:
+        lr_type = self.schedule.get("lr_type")
+        if lr_type in STEPWISE_LR_TYPES and not is_known:
             raise ValueError(
-                "`steps_per_epoch` must be given for one_cycle with a data set of unknown length."
+                f"`steps_per_epoch` must be given for {lr_type} with a data set of unknown length."
             )
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -199,7 +204,7 @@ class LearningRateScheduler(_EpochScheduler):
 
     def on_train_batch_begin(self, batch, logs=None):
         """Sets the learning rate of a step, where each has its own."""
-        if self.schedule.get("lr_type") == "one_cycle":
+        if self.schedule.get("lr_type") in STEPWISE_LR_TYPES:
             length = self.params["steps"] or self.steps_per_epoch
             steps = self.steps_per_epoch or length
             self._set_rate(self._epoch + (steps - length + batch) / steps)

@@ -102,15 +102,26 @@ class Settings:
         "up, down, left and right; 0 shifts none",
         metavar="PIXELS",
     )
-    optimizer: str = _setting("sgd", "SGD with momentum, or Adam")
+    optimizer: str = _setting(
+        "sgd",
+        "SGD with momentum, Adam, or Muon, which makes the steps of binary kernels orthogonal and "
+        "is SGD for all else",
+    )
     lr: float = _setting(0.1, "highest learning rate")
-    momentum: float = _setting(0.9, "momentum of SGD, in [0, 1)")
+    momentum: float = _setting(0.9, "momentum of SGD and Muon, in [0, 1)")
     nesterov: bool = _setting(False, "take Nesterov's momentum, which looks a step ahead")
+    kernel_lr_factor: float = _setting(
+        0.3,
+        "for --optimizer muon: the learning rate of binary kernels, which is the share of a filter "
+        "that a step changes, as a factor of --lr",
+        metavar="FACTOR",
+    )
     weight_decay: float = _setting(5e-4, "factor of the L2 term that is added to the gradients")
     lr_type: str = _setting(
         "cos",
         "how the learning rate falls: cos and linear from epoch to epoch, step at the epochs of "
-        "--lr_decay_step; one_cycle rises first and changes in every step, without --warm_up",
+        "--lr_decay_step; one_cycle rises first and changes in every step, without --warm_up, and "
+        "one_cycle_quadratic falls with the square of the steps that are left",
     )
     lr_decay_step: tuple[int, ...] = _setting(
         (),

@@ -8,6 +8,7 @@ from recu_tf.choices import (
     APPROX_SIGN,
     BINARY,
     CHOICES,
+    MUON,
     OWN,
     SHIFTED_DATASETS,
     ZOO_MODELS,
@@ -90,11 +91,12 @@ def check_settings(settings: Any) -> None:
         )
     if not 0 <= settings.momentum < 1:
         raise ValueError(f"`momentum` must be a number in [0, 1), got {settings.momentum}.")
-    if settings.nesterov and not (settings.optimizer == "sgd" and settings.momentum):
+    if settings.nesterov and not (settings.optimizer != "adam" and settings.momentum):
         raise ValueError(
-            "`nesterov` needs the `optimizer` sgd and a `momentum` above 0, got "
+            "`nesterov` needs the `optimizer` sgd or muon and a `momentum` above 0, got "
             f"{settings.optimizer} and {settings.momentum}."
         )
+    _check_muon(settings)
     if not 0 <= settings.seed < 2**31:
         raise ValueError(f"`seed` must lie in 0 ... 2^31 - 1, got {settings.seed}.")
     _check_distillation(settings)
@@ -104,6 +106,22 @@ def check_settings(settings: Any) -> None:
 
 def _get_default(settings: Any, name: str) -> Any:
     return type(settings).__dataclass_fields__[name].default
+
+
+def _check_muon(settings: Any) -> None:
+    factor = settings.kernel_lr_factor
+    if not (math.isfinite(factor) and factor > 0):
+        raise ValueError(f"`kernel_lr_factor` must be a finite number above 0, got {factor}.")
+    if settings.optimizer != MUON and factor != _get_default(settings, "kernel_lr_factor"):
+        raise ValueError(
+            f"`kernel_lr_factor` needs the `optimizer` {MUON}, got {factor} for "
+            f"{settings.optimizer}."
+        )
+    if settings.optimizer == MUON and settings.network_precision != BINARY:
+        raise ValueError(
+            f"`optimizer` {MUON} is for binary kernels, got `network_precision` "
+            f"{settings.network_precision!r}."
+        )
 
 
 def _check_distillation(settings: Any) -> None:

@@ -48,6 +48,7 @@ WITHOUT_SOURCE = (
     "recu_tf.models.get_input_shape",
     "recu_tf.models.get_variant",
     "recu_tf.models.select_kernels",
+    "recu_tf.models.select_recu_kernels",
     "recu_tf.models.with_recu",
 )
 NEED_SOURCE = [

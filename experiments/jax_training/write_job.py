@@ -20,6 +20,7 @@ from experiments.speedrun.trial_list import TRIALS
 from experiments.speedrun.trial_schedules import learning_rate, temperature
 from experiments.speedrun.trial_step import NORMALIZATION, Learning
 from recu_tf import data, schedules
+from recu_tf.choices import STEPWISE_LR_TYPES
 from recu_tf.data.held_out import choose_held_out
 from recu_tf.messages import in_one_line
 from recu_tf.settings import Settings
@@ -41,8 +42,8 @@ def make_recipe_job(name: str, settings: Settings, counts: tuple[int, int]) -> J
     learner = prepare(settings).learner
     epochs, steps = range(settings.epochs), counts[0] // settings.batch_size
     schedule = settings.learning_rate_schedule
-    # Of the rates, that of one_cycle alone changes within an epoch.
-    share = float(settings.lr_type == "one_cycle") / steps
+    # All other rates change from epoch to epoch alone.
+    share = float(settings.lr_type in STEPWISE_LR_TYPES) / steps
     rates = [
         [
             schedules.learning_rate(epoch + share * step, settings.epochs, **schedule)

@@ -47,7 +47,10 @@ class Trial:
             convolutions and the classifier, or "binary" kernels alone.
         bias_lr: factor on the learning rate of the batch norms' biases.
         kernel_lr: factor on the learning rate of binary kernels.
-        kernel_optimizer: of binary kernels, if it is another; see `kernel_optimizers.py`.
+        kernel_optimizer: of binary kernels, if it is another: "turn", which takes the direction of
+            SGD's step filter by filter, "adam" (Kingma and Ba: Adam, ICLR 2015), or "muon", see
+            `recu_tf.optimizers.Muon`. With each, the mean square of a filter stays 1, and the
+            learning rate is the share of a filter that a step changes.
         norm_l2: factor on the L2 term of batch norms.
         label_smoothing: share of the label that goes to all classes.
         padding: pixels by which a crop may reach over the edge.

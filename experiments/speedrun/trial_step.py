@@ -4,11 +4,11 @@ import numpy as np
 import tensorflow as tf
 
 from experiments.speedrun.activation_gradients import SignWithSlope
-from experiments.speedrun.kernel_optimizers import orthogonalize, rescale_filters
 from experiments.speedrun.trial import Trial
 from experiments.speedrun.trial_network import build_network
 from recu_tf import data
 from recu_tf.layers import BinaryConv2D
+from recu_tf.optimizers.muon import orthogonalize, rescale_filters
 from recu_tf.quantizers import ReCU
 
 __all__ = ["NORMALIZATION", "SIZE", "Learning"]

@@ -39,6 +39,11 @@ Examples:
     >>> len(recu_tf.models.select_kernels(network))
     7
 
+    What `recu_tf.optimizers.Muon` trains in its own way:
+
+    >>> len(recu_tf.models.select_recu_kernels(network))
+    5
+
     The tables of the networks, which build them by other sizes:
 
     >>> recu_tf.models.resnet20.stages  # blocks and channels
@@ -86,7 +91,11 @@ from recu_tf.models.registry import (
     get_networks,
     get_variant,
 )
-from recu_tf.models.regularization import select_kernels, select_l2_variables
+from recu_tf.models.regularization import (
+    select_kernels,
+    select_l2_variables,
+    select_recu_kernels,
+)
 from recu_tf.models.residual import ResidualNetwork
 from recu_tf.models.resnet import imagenet_resnet18, imagenet_resnet34, resnet18, resnet20
 from recu_tf.models.retrofit import with_recu
@@ -117,6 +126,7 @@ __all__ = [
     "resnet20",
     "select_kernels",
     "select_l2_variables",
+    "select_recu_kernels",
     "two_stage_resnet18",
     "two_stage_resnet34",
     "vgg_small",

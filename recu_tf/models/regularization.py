@@ -1,13 +1,15 @@
-"""Which tensors of a published network are L2-regularised."""
+"""Which tensors of a network are L2-regularised, and which are those that Muon trains."""
 
 import tensorflow as tf
 
 from recu_tf.choices import BINARY_ACTIVATIONS
+from recu_tf.kernel_axes import KERNELS, find_filter_axis, find_kernel_quantizers
 from recu_tf.layers import BinaryConv2D, ChannelScale
 from recu_tf.models.network_options import get_precision
 from recu_tf.models.registry import is_large
+from recu_tf.quantizers import ReCU
 
-__all__ = ["select_kernels", "select_l2_variables"]
+__all__ = ["select_kernels", "select_l2_variables", "select_recu_kernels"]
 
 
 def select_l2_variables(network: tf.keras.Model, dataset: str) -> list[tf.Variable]:
@@ -54,4 +56,20 @@ def select_kernels(network: tf.keras.Model) -> list[tf.Variable]:
         variable
         for variable in network.trainable_variables
         if variable.name.split("/")[-1].split(":")[0].endswith("kernel")
+    ]
+
+
+def select_recu_kernels(network: tf.keras.Model) -> list[tf.Variable]:
+    """The kernels with ReCU whose filters lie on the last axis, for `recu_tf.optimizers.Muon`.
+
+    Those are all but kernels of depthwise and transposed convolutions.
+
+    Args:
+        network: a built Keras model; kernels in nested models and wrapped layers are found as well.
+    """
+    return [
+        getattr(layer, KERNELS[argument])
+        for layer in network.submodules
+        for argument, quantizer in find_kernel_quantizers(layer).items()
+        if isinstance(quantizer, ReCU) and find_filter_axis(layer, argument) == -1
     ]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import tensorflow as tf
 
-__all__ = ["WithL2", "check_at_least_zero", "check_below_one"]
+__all__ = ["WithL2", "check_above_zero", "check_at_least_zero", "check_below_one"]
 
 
 def check_at_least_zero(**arguments: float) -> None:
@@ -14,6 +14,13 @@ def check_at_least_zero(**arguments: float) -> None:
     for name, value in arguments.items():
         if not (isinstance(value, numbers.Real) and math.isfinite(value) and value >= 0):
             raise ValueError(f"`{name}` must be a finite number from 0, got {value!r}.")
+
+
+def check_above_zero(**arguments: float) -> None:
+    """Refuses arguments, by their names, that are no finite numbers above 0."""
+    for name, value in arguments.items():
+        if not (isinstance(value, numbers.Real) and math.isfinite(value) and value > 0):
+            raise ValueError(f"`{name}` must be a finite number above 0, got {value!r}.")
 
 
 def check_below_one(**arguments: float) -> None:

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from recu_tf import models, optimizers
 from recu_tf.batch_norm import synchronize_batch_norm
-from recu_tf.choices import MODELS
+from recu_tf.choices import MODELS, MUON
 from recu_tf.precision import use_precision
 from recu_tf.settings import Settings
 from recu_tf.training.distillation import Distillation
@@ -86,15 +86,16 @@ class Prepared:
 
 
 def _make_optimizer(settings: Settings, network: tf.keras.Model) -> tf.keras.optimizers.Optimizer:
+    shared = {"l2": settings.weight_decay}
+    of_sgd = {"momentum": settings.momentum, "nesterov": settings.nesterov}
     if settings.optimizer == "adam":
-        optimizer = optimizers.Adam(settings.lr, l2=settings.weight_decay)
+        optimizer = optimizers.Adam(settings.lr, **shared)
+    elif settings.optimizer == MUON:
+        factor = settings.kernel_lr_factor
+        optimizer = optimizers.Muon(settings.lr, **shared, **of_sgd, kernel_lr_factor=factor)
+        optimizer.set_kernels(_find_recu_kernels(network))
     else:
-        optimizer = optimizers.SGD(
-            settings.lr,
-            settings.momentum,
-            l2=settings.weight_decay,
-            nesterov=settings.nesterov,
-        )
+        optimizer = optimizers.SGD(settings.lr, **shared, **of_sgd)
     if settings.model in MODELS:
         selected = models.select_l2_variables(network, settings.dataset)
     else:
@@ -106,6 +107,13 @@ def _make_optimizer(settings: Settings, network: tf.keras.Model) -> tf.keras.opt
     if settings.precision == "mixed_float16" or _computes_in_float16(network):
         optimizer = tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
     return optimizer
+
+
+def _find_recu_kernels(network: tf.keras.Model) -> list[tf.Variable]:
+    kernels = models.select_recu_kernels(network)
+    if not kernels:
+        raise ValueError(f"`optimizer` {MUON} needs kernels with ReCU, got a `model` without any.")
+    return kernels
 
 
 def _computes_in_float16(network: tf.keras.Model) -> bool:

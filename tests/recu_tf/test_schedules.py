@@ -71,13 +71,22 @@ def test_impossible_tau_schedules_are_refused(arguments, message):
 
 def test_impossible_learning_rate_schedules_are_refused():
     with pytest.raises(
-        ValueError, match="`lr_type` must be one of cos, step, linear, one_cycle, got 'poly'"
+        ValueError, match=r"`lr_type` must be one of cos, .*, one_cycle_quadratic, got 'poly'"
     ):
         learning_rate(0, 10, lr_type="poly")
     with pytest.raises(ValueError, match="`lr_decay_step` must name at least one epoch"):
         learning_rate(0, 10, lr_type="step")
     with pytest.raises(ValueError, match="`warm_up` must be False for one_cycle"):
         learning_rate(0, 10, lr_type="one_cycle", warm_up=True)
+
+
+def test_quadratic_one_cycle_rises_like_the_other_and_is_a_quarter_half_way_down():
+    schedule = {"epochs": 20, "lr": 0.4, "lr_type": "one_cycle_quadratic"}
+    for epoch in (0, 0.5, 2):
+        rate = learning_rate(epoch, 20, lr=0.4, lr_type="one_cycle")
+        assert learning_rate(epoch, **schedule) == pytest.approx(rate)
+    assert learning_rate(11, **schedule) == pytest.approx(0.4 / 4)
+    assert learning_rate(20, **schedule) == 0
 
 
 def test_one_cycle_rises_for_a_tenth_and_falls_to_zero():

@@ -15,7 +15,19 @@ from recu_tf.settings import Settings
     [
         ({"model": "resnet"}, "`model` must be one of resnet20_1w1a, .* got 'resnet'"),
         ({"dataset": "mnist"}, r"`dataset` must be one of digits, .* got 'mnist'"),
-        ({"optimizer": "lion"}, "`optimizer` must be one of sgd, adam, got 'lion'"),
+        ({"optimizer": "lion"}, "`optimizer` must be one of sgd, adam, muon, got 'lion'"),
+        (
+            {"kernel_lr_factor": 0.1},
+            "`kernel_lr_factor` needs the `optimizer` muon, got 0.1 for sgd",
+        ),
+        (
+            {"optimizer": "muon", "kernel_lr_factor": 0.0},
+            "`kernel_lr_factor` must be a finite number above 0, got 0.0",
+        ),
+        (
+            {"optimizer": "muon", "network_precision": "float"},
+            "`optimizer` muon is for binary kernels, got `network_precision` 'float'",
+        ),
         ({"precision": "float16"}, "`precision` must be one of float32, .* got 'float16'"),
         ({"strategy": "tpu"}, "`strategy` must be one of auto, .* got 'tpu'"),
         ({"epochs": 0}, "`epochs` must be at least 1, got 0"),
@@ -35,9 +47,9 @@ from recu_tf.settings import Settings
             "`crop_padding` is for digits, cifar10, cifar100, got 2 for the data set imagenet",
         ),
         ({"nesterov": True, "momentum": 0.0}, "`nesterov` needs .* above 0, got sgd and 0.0"),
-        ({"nesterov": True, "optimizer": "adam"}, "`nesterov` needs .* sgd .*, got adam and 0.9"),
+        ({"nesterov": True, "optimizer": "adam"}, "`nesterov` needs .* muon .*, got adam and 0.9"),
         ({"weight_decay": -1e-4}, "`weight_decay` must be a finite number from 0, got -0.0001"),
-        ({"lr_type": "poly"}, "`lr_type` must be one of cos, step, linear, one_cycle, got 'poly'"),
+        ({"lr_type": "poly"}, "`lr_type` must be one of cos, .*, one_cycle_quadratic, got 'poly'"),
         ({"lr_type": "step"}, "`lr_decay_step` must name at least one epoch"),
         ({"lr_type": "step", "lr_decay_step": (0,)}, "`lr_decay_step` must be epochs from 1"),
         ({"lr_decay_step": (5,)}, "`lr_decay_step` must be empty unless `lr_type` is step"),

@@ -10,6 +10,7 @@ from interruptions import RaiseSignal
 from tensorflow.python.summary.summary_iterator import summary_iterator
 
 from recu_tf import data, evaluation, models, networks, runs, training
+from recu_tf.latent_weights import get_latent
 from recu_tf.runs import checkpoints
 from recu_tf.training.errors import LossNotFinite, TrainingInterrupted
 
@@ -106,10 +107,16 @@ def test_interrupted_training_resumes_as_if_nothing_had_happened(
 
 
 @pytest.mark.slow
-def test_rate_of_each_step_goes_on_where_a_training_was_interrupted(settings, tmp_path):
-    settings = dataclasses.replace(
-        settings, lr_type="one_cycle", warm_up=False, input_quantizer="standardized_ste_sign"
-    )
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"lr_type": "one_cycle", "input_quantizer": "standardized_ste_sign"},
+        {"lr_type": "one_cycle_quadratic", "optimizer": "muon", "nesterov": True},
+    ],
+    ids=str,
+)
+def test_rate_of_each_step_goes_on_where_a_training_was_interrupted(change, settings, tmp_path):
+    settings = dataclasses.replace(settings, warm_up=False, **change)
     whole = training.train(settings, tmp_path / "whole")
     with pytest.raises(TrainingInterrupted, match="in epoch 2 after step 2 of 3"):
         training.train(settings, tmp_path / "run", callbacks=[RaiseSignal(4)])
@@ -118,6 +125,32 @@ def test_rate_of_each_step_goes_on_where_a_training_was_interrupted(settings, tm
         assert_same_bits(run, whole, which)
     variant = models.get_variant(run.load_model("last"))
     assert variant["input_quantizer"] == settings.input_quantizer
+
+
+def test_muon_keeps_the_size_of_binary_filters_alone(settings, tmp_path):
+    settings = dataclasses.replace(settings, epochs=1, optimizer="muon")
+    network = training.train(settings, tmp_path / "run").load_model("last")
+    sizes = {
+        layer.name: np.mean(get_latent(layer.kernel).numpy() ** 2, axis=(0, 1, 2))
+        for layer in network.layers
+        if isinstance(layer, tf.keras.layers.Conv2D)
+    }
+    stem = sizes.pop("conv1")
+    assert sizes
+    for filters in sizes.values():
+        np.testing.assert_allclose(filters, 1, rtol=1e-5)  # float32
+    assert abs(stem - 1).max() > 0.1
+
+
+def test_muon_needs_kernels_with_recu(settings, tmp_path):
+    inputs = tf.keras.Input((8, 8, 3))
+    outputs = tf.keras.layers.Dense(2)(tf.keras.layers.Flatten()(inputs))
+    model = tf.keras.Model(inputs, outputs)
+    settings = dataclasses.replace(settings, optimizer="muon", model="own", dataset="own")
+    images = np.zeros((4, 8, 8, 3), np.float32), np.array([0, 1, 0, 1])
+    with pytest.raises(ValueError, match="`optimizer` muon needs kernels with ReCU, got a `model`"):
+        training.train(settings, tmp_path / "run", model=model, data=(images, images))
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.slow
@@ -220,6 +253,7 @@ def assert_float32_network(run, tolerance):
         ({"precision": "mixed_bfloat16"}, 0.3),
         ({"jit": True, "steps_per_execution": 2}, 1e-5),
         ({"optimizer": "adam", "lr": 1e-3, "workers": 1}, 1e-5),
+        ({"optimizer": "muon", "kernel_lr_factor": 1.0, "jit": True}, 1e-5),
     ],
     ids=str,
 )
