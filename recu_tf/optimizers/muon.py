@@ -9,7 +9,7 @@ from recu_tf.optimizers.with_l2 import check_above_zero
 
 __all__ = ["Muon", "orthogonalize", "rescale_filters"]
 
-# Of the published polynomial, which brings singular values from 0 to 1 near 1 in five steps.
+# Of the polynomial of Jordan et al., 2024, which was made for speed.
 COEFFICIENTS = 3.4445, -4.7750, 2.0315
 ITERATIONS = 5
 EPSILON = 1e-7
@@ -29,8 +29,8 @@ def rescale_filters(kernel: tf.Tensor) -> tf.Tensor:
 def orthogonalize(kernel: tf.Tensor) -> tf.Tensor:
     """A kernel with the same singular vectors, whose singular values are near 1.
 
-    The columns of its matrix are the filters. Values end between 0.7 and 1.2, as published, unless
-    they are less than a hundredth of the root of the sum of all squares.
+    The columns of its matrix are the filters. Five steps of the published polynomial bring singular
+    values to between 0.68 and 1.21, if they are above 0.002 of the root of the sum of squares.
 
     Args:
         kernel: (..., filters), of any floating dtype.
