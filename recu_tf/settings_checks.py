@@ -14,6 +14,7 @@ from recu_tf.choices import (
     ZOO_MODELS,
     check_choice,
 )
+from recu_tf.number_checks import check_above_zero, check_at_least_zero, check_below_one
 
 __all__ = ["OF_TEACHER", "check_settings"]
 
@@ -58,10 +59,7 @@ def check_settings(settings: Any) -> None:
     for name in AT_LEAST_1:
         if getattr(settings, name) < 1:
             raise ValueError(f"`{name}` must be at least 1, got {getattr(settings, name)}.")
-    if not 0 <= settings.validation_split < 1:
-        raise ValueError(
-            f"`validation_split` must be a number in [0, 1), got {settings.validation_split}."
-        )
+    check_below_one(validation_split=settings.validation_split)
     if settings.crop_padding < 0:
         raise ValueError(f"`crop_padding` must be at least 0, got {settings.crop_padding}.")
     shifted = settings.dataset in SHIFTED_DATASETS
@@ -77,20 +75,15 @@ def check_settings(settings: Any) -> None:
             f"`start_epoch` must lie in 0 ... epochs - 1 = {settings.epochs - 1}, got "
             f"{settings.start_epoch}."
         )
-    if not (math.isfinite(settings.lr) and settings.lr > 0):
-        raise ValueError(f"`lr` must be a finite number above 0, got {settings.lr}.")
+    check_above_zero(lr=settings.lr)
     if settings.lr_decay_step and settings.lr_type != "step":
         raise ValueError(
             f"`lr_decay_step` must be empty unless `lr_type` is step, got {settings.lr_type!r}."
         )
     if any(step < 1 for step in settings.lr_decay_step):
         raise ValueError(f"`lr_decay_step` must be epochs from 1, got {settings.lr_decay_step}.")
-    if not (math.isfinite(settings.weight_decay) and settings.weight_decay >= 0):
-        raise ValueError(
-            f"`weight_decay` must be a finite number from 0, got {settings.weight_decay}."
-        )
-    if not 0 <= settings.momentum < 1:
-        raise ValueError(f"`momentum` must be a number in [0, 1), got {settings.momentum}.")
+    check_at_least_zero(weight_decay=settings.weight_decay)
+    check_below_one(momentum=settings.momentum)
     if settings.nesterov and not (settings.optimizer != "adam" and settings.momentum):
         raise ValueError(
             "`nesterov` needs the `optimizer` sgd or muon and a `momentum` above 0, got "
@@ -110,8 +103,7 @@ def _get_default(settings: Any, name: str) -> Any:
 
 def _check_muon(settings: Any) -> None:
     factor = settings.kernel_lr_factor
-    if not (math.isfinite(factor) and factor > 0):
-        raise ValueError(f"`kernel_lr_factor` must be a finite number above 0, got {factor}.")
+    check_above_zero(kernel_lr_factor=factor)
     if settings.optimizer != MUON and factor != _get_default(settings, "kernel_lr_factor"):
         raise ValueError(
             f"`kernel_lr_factor` needs the `optimizer` {MUON}, got {factor} for "
@@ -140,13 +132,7 @@ def _check_distillation(settings: Any) -> None:
             f"`temperature` must be a finite number from {LEAST_TEMPERATURE}, got "
             f"{settings.temperature}."
         )
-    if not (
-        math.isfinite(settings.distill_features_weight) and settings.distill_features_weight >= 0
-    ):
-        raise ValueError(
-            "`distill_features_weight` must be a finite number from 0, got "
-            f"{settings.distill_features_weight}."
-        )
+    check_at_least_zero(distill_features_weight=settings.distill_features_weight)
     for pair in settings.distill_features:
         if not all(pair.split("=")) or pair.count("=") > 1:
             raise ValueError(f"`distill_features` must be NAME or NAME=TEACHER_NAME, got {pair!r}.")

@@ -12,7 +12,7 @@ TREE = Path(__file__).parents[1]
 # A component, a folder or a file of a package, imports only those listed before it.
 COMPONENTS = {
     "recu_tf": """
-        messages choices durations json_text inflation precision quantized_scope
+        messages choices number_checks durations json_text inflation precision quantized_scope
         latent_weights kernel_axes quantizers pretrained data functional logits image_input
         pixel_scaling batch_norm layers larq_warnings schedules optimizers metrics larq_summary
         models runs settings_checks settings figures html evaluation pytorch networks training

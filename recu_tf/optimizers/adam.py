@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from recu_tf.optimizers.with_l2 import WithL2, check_at_least_zero, check_below_one
+from recu_tf.number_checks import check_at_least_zero, check_below_one
+from recu_tf.optimizers.with_l2 import WithL2
 
 __all__ = ["Adam"]
 

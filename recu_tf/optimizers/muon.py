@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import tensorflow as tf
 
+from recu_tf.number_checks import check_above_zero
 from recu_tf.optimizers.sgd import SGD
-from recu_tf.optimizers.with_l2 import check_above_zero
 
 __all__ = ["Muon", "orthogonalize", "rescale_filters"]
 
@@ -114,8 +114,7 @@ class Muon(SGD):
         if self._var_key(variable) not in self._kernels:
             super()._step(gradient, variable, rate, buffer)
             return
-        buffer.assign(self.momentum * buffer)
-        buffer.assign_add(gradient)
+        self._accumulate(gradient, buffer)
         direction = gradient + self.momentum * buffer if self.nesterov else buffer
         change = rescale_filters(orthogonalize(direction))
         variable.assign(rescale_filters(variable - rate * self.kernel_lr_factor * change))

@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from recu_tf.optimizers.with_l2 import WithL2, check_at_least_zero, check_below_one
+from recu_tf.number_checks import check_at_least_zero, check_below_one
+from recu_tf.optimizers.with_l2 import WithL2
 
 __all__ = ["SGD"]
 
@@ -51,12 +52,16 @@ class SGD(WithL2):
 
     def _step(self, gradient, variable, rate, buffer):
         """Updates the buffer and the variable."""
-        # Two assignments, not a sum: TensorFlow merges chained additions into a single one, whose
-        # order depends on which buffers are free, so the last bits would differ from run to run.
-        buffer.assign(self.momentum * buffer)
-        buffer.assign_add(gradient)
+        self._accumulate(gradient, buffer)
         if self.nesterov:
             variable.assign_sub(rate * gradient)
             variable.assign_sub(rate * self.momentum * buffer)
         else:
             variable.assign_sub(rate * buffer)
+
+    def _accumulate(self, gradient, buffer):
+        """Adds the gradient to the decayed buffer."""
+        # Two assignments, not a sum: TensorFlow merges chained additions into a single one, whose
+        # order depends on which buffers are free, so the last bits would differ from run to run.
+        buffer.assign(self.momentum * buffer)
+        buffer.assign_add(gradient)

@@ -86,16 +86,15 @@ class Prepared:
 
 
 def _make_optimizer(settings: Settings, network: tf.keras.Model) -> tf.keras.optimizers.Optimizer:
-    shared = {"l2": settings.weight_decay}
-    of_sgd = {"momentum": settings.momentum, "nesterov": settings.nesterov}
+    l2, factor = settings.weight_decay, settings.kernel_lr_factor
+    of_sgd = {"momentum": settings.momentum, "l2": l2, "nesterov": settings.nesterov}
     if settings.optimizer == "adam":
-        optimizer = optimizers.Adam(settings.lr, **shared)
+        optimizer = optimizers.Adam(settings.lr, l2=l2)
     elif settings.optimizer == MUON:
-        factor = settings.kernel_lr_factor
-        optimizer = optimizers.Muon(settings.lr, **shared, **of_sgd, kernel_lr_factor=factor)
+        optimizer = optimizers.Muon(settings.lr, **of_sgd, kernel_lr_factor=factor)
         optimizer.set_kernels(_find_recu_kernels(network))
     else:
-        optimizer = optimizers.SGD(settings.lr, **shared, **of_sgd)
+        optimizer = optimizers.SGD(settings.lr, **of_sgd)
     if settings.model in MODELS:
         selected = models.select_l2_variables(network, settings.dataset)
     else:
