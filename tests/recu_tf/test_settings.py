@@ -47,9 +47,16 @@ from recu_tf.settings import Settings
             "`crop_padding` is for digits, cifar10, cifar100, got 2 for the data set imagenet",
         ),
         ({"nesterov": True, "momentum": 0.0}, "`nesterov` needs .* above 0, got sgd and 0.0"),
-        ({"nesterov": True, "optimizer": "adam"}, "`nesterov` needs .* muon .*, got adam and 0.9"),
+        (
+            {"nesterov": True, "optimizer": "adam"},
+            "`nesterov` needs .* sgd or muon .*, got adam and 0.9",
+        ),
         ({"weight_decay": -1e-4}, "`weight_decay` must be a finite number from 0, got -0.0001"),
-        ({"lr_type": "poly"}, "`lr_type` must be one of cos, .*, one_cycle_quadratic, got 'poly'"),
+        (
+            {"lr_type": "poly"},
+            "`lr_type` must be one of cos, step, linear, one_cycle, one_cycle_quadratic, "
+            "got 'poly'",
+        ),
         ({"lr_type": "step"}, "`lr_decay_step` must name at least one epoch"),
         ({"lr_type": "step", "lr_decay_step": (0,)}, "`lr_decay_step` must be epochs from 1"),
         ({"lr_decay_step": (5,)}, "`lr_decay_step` must be empty unless `lr_type` is step"),

@@ -78,11 +78,7 @@ def test_average_has_its_own_top_1_and_statistics(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "moved"),
-    [
-        ({"l2": 0.5}, True),
-        ({"l2": 0.5, "l2_on": "not_binary"}, False),
-        ({"kernel_lr": 2.0}, True),
-    ],
+    [({"l2": 0.5}, True), ({"l2": 0.5, "l2_on": "not_binary"}, False), ({"kernel_lr": 2.0}, True)],
 )
 def test_change_reaches_the_binary_kernels_or_leaves_them(changes, moved, tmp_path):
     first = replace(TRIAL, epochs=1, batch_size=64, average_from=1.0, l2=0.0)

@@ -50,10 +50,8 @@ def test_orthogonalized_kernel_is_near_that_of_pytorch():
 @pytest.mark.parametrize("nesterov", [False, True])
 def test_step_changes_each_filter_by_its_share_in_the_orthogonal_direction(nesterov):
     kernel = tf.Variable(make_kernel(3, 3, 4, 8))
-    scale = tf.Variable([2.0])
     optimizer = Muon(0.1, l2=0.5, nesterov=nesterov, kernel_lr_factor=0.4)
     optimizer.set_kernels([kernel])
-    optimizer.build([kernel, scale])
     rng = np.random.default_rng(0)
     weights = kernel.numpy()
     buffer = 0
