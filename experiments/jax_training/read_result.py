@@ -30,15 +30,16 @@ def read_result(folder: Path, name: str, out: Path, directory: Path) -> Run:
         folder: of the jobs.
         name: of the job.
         out: where `run_jobs.py` wrote its results.
-        directory: of the run, which must not exist.
+        directory: of the run, new or empty.
 
     Raises:
         FileNotFoundError: there is no such job, or no result of it.
-        FileExistsError: there is something at `directory`.
+        FileExistsError: `directory` is not empty, or lies in a run.
         OSError: it cannot be written.
         ValueError: the job is not that of a recipe, its training has not ended, or another epoch
             than the last is the best.
     """
+    Run.check_free(directory.resolve())
     job = json.loads((folder / name / "job.json").read_text())
     if not job["settings"]:
         raise ValueError(f"`name` must be the job of a recipe, got {name}, a trial of the search.")

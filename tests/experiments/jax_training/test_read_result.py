@@ -10,6 +10,7 @@ import pytest
 
 from experiments.jax_training.read_result import read_result
 from recu_tf import models, networks
+from recu_tf.runs import Run
 from recu_tf.settings import Settings
 
 
@@ -81,3 +82,10 @@ def test_a_trial_gives_no_run(tmp_path):
     (tmp_path / "base" / "job.json").write_text(json.dumps({"settings": {}}))
     with pytest.raises(ValueError, match="must be the job of a recipe, got base"):
         read_result(tmp_path, "base", tmp_path, tmp_path / "run")
+
+
+def test_a_directory_that_holds_a_run_is_refused_before_the_result_is_read(finished, tmp_path):
+    folder, _ = finished
+    Run.create(tmp_path / "run", {})
+    with pytest.raises(FileExistsError, match="already holds a run"):
+        read_result(folder, "not a job", folder / "out", tmp_path / "run")

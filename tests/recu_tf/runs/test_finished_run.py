@@ -3,19 +3,13 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from small_run import CONFIG
 
 from recu_tf.runs import Run
 from recu_tf.runs.finished_run import write_finished_run
 from recu_tf.runs.locking import lock_directory
 from recu_tf.runs.run import LEFTOVERS
 
-CONFIG = {
-    "settings": {},
-    "num_classes": 1,
-    "class_names": ["cat", "dog"],
-    "input_shape": [2],
-    "normalization": {"mean": [0.5, 0.5], "std": [0.25, 0.25]},
-}
 METRICS = [{"epoch": 0, "val_accuracy": 0.5}, {"epoch": 1, "val_accuracy": 0.6}]
 
 

@@ -2,18 +2,11 @@ import json
 
 import pytest
 import tensorflow as tf
+from small_run import CONFIG
 
 from recu_tf.runs import Run
 from recu_tf.runs.atomic_write import write_aside
 from recu_tf.runs.run_config import PARTIAL_CONFIG
-
-CONFIG = {
-    "settings": {},
-    "num_classes": 1,
-    "class_names": ["cat", "dog"],
-    "input_shape": [2],
-    "normalization": {"mean": [0.5, 0.5], "std": [0.25, 0.25]},
-}
 
 
 def test_run_directory_is_created_and_opened(tmp_path):
