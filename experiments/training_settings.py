@@ -13,7 +13,7 @@ from recu_tf.settings import Settings
 from recu_tf.settings_checks import OF_TEACHER
 from recu_tf.training.changes import SCHEDULE_SETTINGS
 
-__all__ = ["resolve"]
+__all__ = ["list_given", "resolve"]
 
 DEFAULTS = vars(Settings())
 # What the run to start from decides, unless it is given.
@@ -40,7 +40,7 @@ def resolve(options: argparse.Namespace) -> tuple[Settings, Path]:
         FileNotFoundError: there is no run to start from.
     """
     recipe = RECIPES[options.recipe] if options.recipe else None
-    given = {**(recipe.settings if recipe else {}), **_list_given(options)}
+    given = {**(recipe.settings if recipe else {}), **list_given(options)}
     inherited = _inherit(options)
     dataset = {**DEFAULTS, **inherited, **given}["dataset"]
     chosen = {**DEFAULTS, **DATASET_DEFAULTS.get(dataset, {}), **inherited, **given}
@@ -68,8 +68,12 @@ def _find_recorded(options: argparse.Namespace, directory: Path) -> Path | None:
     return next(filter(has_run, candidates), None)
 
 
-def _list_given(options: argparse.Namespace) -> dict:
-    """The settings that were given, by name."""
+def list_given(options: argparse.Namespace) -> dict:
+    """The settings that were given, by name.
+
+    Args:
+        options: parsed options, of `Parser.setting` for instance, which lack what was not given.
+    """
     given = {name: getattr(options, name) for name in DEFAULTS if hasattr(options, name)}
     if "lr_decay_step" in given:
         given["lr_decay_step"] = tuple(itertools.chain(*given["lr_decay_step"]))

@@ -24,9 +24,8 @@ COMPONENTS = {
     """,
     "experiments": """
         quiet tensorflow_start machine prediction_picture recipes declarations options
-        published_flags report speedrun stages release jax_training
-        network_evaluation tflite_benchmark pretrained docs benchmarks training_settings seeds
-        visible_gpus
+        published_flags report speedrun stages release training_settings jax_training
+        network_evaluation tflite_benchmark pretrained docs benchmarks seeds visible_gpus
         dry_run commands cli
     """,
 }

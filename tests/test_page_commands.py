@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 from conftest import few_digits, tiny_resnet
+from photographs_of_classes import few_photographs
 from PIL import Image
 from published_weights import CHECKPOINT, shared
 from test_page_code import OWN, find_blocks
 from tiny_files import binary_file
 
 from experiments.cli import main
-from experiments.pretrained.sample_photographs import read_photographs
 from experiments.recipes import RECIPES
-from recu_tf import data, models, pretrained
+from recu_tf import models, pretrained
 from recu_tf.models import imagenet_resnet18, resnet
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_measurements")]
@@ -48,13 +48,6 @@ def run_commands(page, *, without=None, **replaced):
                 words[words.index(f"--{option}") + 1] = value
         assert main(words) == 0, words
     return [name for name, *_ in commands]
-
-
-def few_photographs(monkeypatch):
-    """Replaces CIFAR-10 by a photograph of each class."""
-    cifar10 = data.DATASETS["cifar10"]
-    few = replace(cifar10, read=lambda split, data_path: read_photographs())
-    monkeypatch.setitem(data.DATASETS, "cifar10", few)
 
 
 def run_python(words):

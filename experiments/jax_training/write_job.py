@@ -3,22 +3,24 @@
     python -m experiments.jax_training.write_job FOLDER --recipe cifar10-resnet20 --data_path DIR
     python -m experiments.jax_training.write_job FOLDER --trial long --data_path DIR
 
-The first job of a folder writes the images as well.
+Options of `recu train` override the recipe's. The first job of a folder writes the images as well.
 """
 
 import argparse
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from experiments.jax_training.job_files import Job, write_images, write_job
+from experiments.options import Parser
 from experiments.recipes import RECIPES
 from experiments.speedrun.trial import Trial
 from experiments.speedrun.trial_list import TRIALS
 from experiments.speedrun.trial_schedules import learning_rate, temperature
 from experiments.speedrun.trial_step import NORMALIZATION, Learning
+from experiments.training_settings import list_given
 from recu_tf import data, schedules
 from recu_tf.choices import STEPWISE_LR_TYPES
 from recu_tf.data.held_out import choose_held_out
@@ -29,6 +31,25 @@ from recu_tf.training.setup import prepare
 __all__ = ["make_recipe_job", "make_trial_job"]
 
 IMAGES = "images.npz"
+# Of a recipe, what a job can have otherwise.
+OPTIONS = (
+    "input_quantizer",
+    "epochs",
+    "batch_size",
+    "crop_padding",
+    "optimizer",
+    "lr",
+    "momentum",
+    "nesterov",
+    "kernel_lr_factor",
+    "weight_decay",
+    "lr_type",
+    "lr_decay_step",
+    "warm_up",
+    "tau_min",
+    "tau_max",
+    "seed",
+)
 
 
 def make_recipe_job(name: str, settings: Settings, counts: tuple[int, int]) -> Job:
@@ -133,7 +154,7 @@ def make_trial_job(trial: Trial, labels: np.ndarray) -> Job:
 
 def main(arguments: list[str] | None = None) -> None:
     """Writes a job, named after its recipe or trial or as --save says; a mistake is one line."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.jax_training.write_job")
+    parser = Parser(prog="python -m experiments.jax_training.write_job")
     parser.add_argument("folder", type=Path, help="of the jobs, which share its images")
     chosen = parser.add_mutually_exclusive_group(required=True)
     recipes = [
@@ -141,38 +162,45 @@ def main(arguments: list[str] | None = None) -> None:
         for name, recipe in RECIPES.items()
         if recipe.settings["dataset"] == "cifar10" and not (recipe.needs or recipe.stages)
     ]
-    chosen.add_argument("--recipe", choices=recipes, metavar="NAME")
-    chosen.add_argument("--trial", choices=TRIALS, metavar="NAME")
-    parser.add_argument("--data_path", required=True, metavar="DIR", help="that holds CIFAR-10")
-    parser.add_argument("--epochs", type=int, metavar="N", help="of a recipe, if not its own")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of a recipe")
-    parser.add_argument("--save", metavar="NAME", help="of the job")
+    chosen.add_argument("--recipe", choices=recipes, metavar="NAME", help=", ".join(recipes))
+    chosen.add_argument(
+        "--trial", choices=TRIALS, metavar="NAME", help="of experiments/speedrun/trial_list.py"
+    )
+    parser.option("--data_path", required=True, metavar="DIR", help="that holds CIFAR-10")
+    parser.option("--save", metavar="NAME", help="of the job", if_omitted="that of RECIPE or TRIAL")
+    for field in fields(Settings):
+        if field.name in OPTIONS:
+            parser.setting(field)
     options = parser.parse_args(arguments)
-    directory = options.folder / (options.save or options.recipe or options.trial)
     try:
-        job = _write(directory, options)
+        job = _write(options)
     except (ValueError, OSError, ImportError) as error:
-        parser.exit(2, f"write_job: error: {in_one_line(error)}\n")
-    print(f"{directory}: {len(job.taus)} epochs of {job.rates.shape[1]} steps")
+        parser.error(in_one_line(error))
+    print(f"{options.folder / job.name}: {len(job.taus)} epochs of {job.rates.shape[1]} steps")
 
 
-def _write(directory: Path, options: argparse.Namespace) -> Job:
+def _write(options: argparse.Namespace) -> Job:
     """Writes the job and, if it is the first of its folder, the images."""
+    name = options.save or options.recipe or options.trial
+    directory = options.folder / name
+    if Path(name).name != name:
+        raise ValueError(f"--save must be a name inside {options.folder}, got {name!r}.")
     if directory.exists():
         raise FileExistsError(f"{directory} exists; choose another name with --save.")
+    given = list_given(options)
+    others = [name for name in given if name in OPTIONS]
+    if options.trial and others:
+        raise ValueError(f"--{others[0]} is for a recipe, got the trial {options.trial}.")
+    settings = None if options.trial else Settings(**{**RECIPES[options.recipe].settings, **given})
     splits = [
         data.load("cifar10", split, options.data_path, normalized=False)
         for split in ("train", "test")
     ]
-    if options.trial:
-        job = replace(make_trial_job(TRIALS[options.trial], splits[0][1]), name=directory.name)
+    if settings is None:
+        job = replace(make_trial_job(TRIALS[options.trial], splits[0][1]), name=name)
     else:
-        own = {} if options.epochs is None else {"epochs": options.epochs}
-        settings = {**RECIPES[options.recipe].settings, **own, "seed": options.seed}
         counts = tuple(len(labels) for _, labels in splits)
-        job = make_recipe_job(
-            directory.name, Settings(**settings, data_path=options.data_path), counts
-        )
+        job = make_recipe_job(name, settings, counts)
     write_job(options.folder, job)
     if not (options.folder / IMAGES).exists():
         write_images(options.folder / IMAGES, splits)
