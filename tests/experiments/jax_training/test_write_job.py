@@ -2,16 +2,15 @@
 
 import json
 import shlex
-from dataclasses import replace
 
 import numpy as np
 import pytest
+from conftest import tiny_resnet
 from photographs_of_classes import few_photographs
 
 from experiments.jax_training.write_job import main, make_recipe_job, make_trial_job
 from experiments.speedrun.trial_list import TRIALS
 from recu_tf import models, schedules
-from recu_tf.models import resnet
 from recu_tf.settings import Settings
 
 COUNTS = 1437, 360  # of the digits
@@ -55,8 +54,7 @@ def test_a_trial_that_needs_more_than_its_step_is_refused(name):
 
 def test_options_of_recu_train_override_those_of_the_recipe(tmp_path, monkeypatch, capsys):
     few_photographs(monkeypatch)
-    small = replace(resnet.resnet20, stages=((1, 8),) * 3)
-    monkeypatch.setitem(models.CIFAR_NETWORKS, "resnet20_1w1a", small)
+    monkeypatch.setitem(models.CIFAR_NETWORKS, "resnet20_1w1a", tiny_resnet)
     words = shlex.split(
         "--recipe cifar10-resnet20-fast --data_path . --save muon --seed 3 --optimizer muon "
         "--lr-type one_cycle_quadratic --batch_size 5 --epochs 4"
