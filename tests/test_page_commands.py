@@ -95,9 +95,9 @@ def test_training(tmp_path, monkeypatch):
         short = {**RECIPES[recipe].settings, "epochs": 1}
         monkeypatch.setitem(RECIPES, recipe, replace(RECIPES[recipe], settings=short))
     names = run_commands("recu_tf/TRAINING.md", without="imagenet", epochs="1")
-    assert names == ["train"] * 13
-    for epochs in (20, 60):
-        page = f"experiments/results/cifar10-resnet20-{epochs}-epochs/README.md"
+    assert names == ["train"] * 12
+    for run in ("20-epochs", "60-epochs", "fast"):
+        page = f"experiments/results/cifar10-resnet20-{run}/README.md"
         assert run_commands(page, epochs="1") == ["train"]
 
 

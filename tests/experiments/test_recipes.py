@@ -1,3 +1,6 @@
+import json
+from pathlib import Path
+
 import pytest
 
 from experiments.recipes import RECIPES, give_option
@@ -84,6 +87,13 @@ def test_fast_recipes_differ_in_their_network_alone():
     assert tuned.settings["model"] == "resnet20_1w1a"
     assert not tuned.note
     assert all("untuned" in recipe.note for recipe in others)
+
+
+def test_tuned_fast_recipe_has_the_settings_of_the_run_that_is_kept():
+    run = Path(__file__).parents[2] / "experiments" / "results" / "cifar10-resnet20-fast"
+    trained = json.loads((run / "config.json").read_text())["settings"]
+    recipe = json.loads(json.dumps(vars(make_settings(FAST["cifar10-resnet20-fast"]))))
+    assert {**recipe, "data_path": trained["data_path"]} == trained
 
 
 @pytest.mark.parametrize("name", FAST)
