@@ -92,8 +92,8 @@ def test_fast_recipes_differ_in_their_network_alone():
 def test_tuned_fast_recipe_has_the_settings_of_the_run_that_is_kept():
     run = Path(__file__).parents[2] / "experiments" / "results" / "cifar10-resnet20-fast"
     trained = json.loads((run / "config.json").read_text())["settings"]
-    recipe = json.loads(json.dumps(vars(make_settings(FAST["cifar10-resnet20-fast"]))))
-    assert {**recipe, "data_path": trained["data_path"]} == trained
+    recipe = FAST["cifar10-resnet20-fast"].settings
+    assert Settings(**recipe, data_path=trained["data_path"]) == Settings.of_config(trained)
 
 
 @pytest.mark.parametrize("name", FAST)

@@ -56,8 +56,8 @@ def test_options_of_recu_train_override_those_of_the_recipe(tmp_path, monkeypatc
     few_photographs(monkeypatch)
     monkeypatch.setitem(models.CIFAR_NETWORKS, "resnet20_1w1a", tiny_resnet)
     words = shlex.split(
-        "--recipe cifar10-resnet20-fast --data_path . --save muon --seed 3 --optimizer muon "
-        "--lr-type one_cycle_quadratic --batch_size 5 --epochs 4"
+        "--recipe cifar10-resnet20 --data_path . --save muon --seed 3 --optimizer muon --nesterov "
+        "--no-warm_up --lr-type one_cycle_quadratic --batch_size 5 --epochs 4"
     )
     main([str(tmp_path), *words])
     assert capsys.readouterr().out == f"{tmp_path / 'muon'}: 4 epochs of 2 steps\n"
