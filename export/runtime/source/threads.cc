@@ -98,8 +98,8 @@ void Threads::take_pieces(int thread) {
   }
 }
 
-// Whether there is work, and not the end.
-bool Threads::wait_for_round(uint64_t seen) {
+// Waits for another round than `seen`, which becomes it; whether there is work, and not the end.
+bool Threads::wait_for_round(uint64_t& seen) {
   for (int turn = 0; turn < kTurns && round_ == seen; ++turn) pause();
   if (round_ == seen) {
     std::unique_lock<std::mutex> lock(mutex_);
@@ -107,13 +107,14 @@ bool Threads::wait_for_round(uint64_t seen) {
     begin_.wait(lock, [&] { return round_ != seen; });
     --sleeping_;
   }
+  // In this order: the end comes with a round of its own, which nobody may take for one with work.
+  seen = round_;
   return !stop_;
 }
 
 void Threads::wait_for_work(int thread) {
   numbers_[thread] = current_thread();
   for (uint64_t seen = 0; wait_for_round(seen);) {
-    seen = round_;
     // Whoever is counted before the round is closed is waited for; who comes later finds it closed.
     ++helpers_;
     if (open_) take_pieces(thread);

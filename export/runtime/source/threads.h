@@ -44,7 +44,7 @@ class Threads {
 #endif
 
   void wait_for_work(int thread);
-  bool wait_for_round(uint64_t seen);
+  bool wait_for_round(uint64_t& seen);
   void take_pieces(int thread);
   void wake();
 

@@ -9,7 +9,7 @@ from programs import need_sanitizers
 
 from export.runtime import compile_delegate
 
-RACES = ("-O1", "-g", "-std=c++17", "-pthread", "-fsanitize=thread")
+RACES = ("-O1", "-g", "-std=c++17", "-pthread", "-fsanitize=thread", "-finstrument-functions")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux, which tells a thread's processor")

@@ -1,5 +1,9 @@
 // Checks how threads share work; prints what went wrong and exits with 1.
+//
+// Compiled with -finstrument-functions, which calls the functions below on the way in and out of each
+// other one.
 #include <sched.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -8,6 +12,27 @@
 #include <vector>
 
 #include "threads.h"
+
+#define NOT_INSTRUMENTED __attribute__((no_instrument_function))
+
+namespace {
+
+// Whether threads stop now and then between two functions, as on a busy processor.
+bool dawdles = false;
+
+NOT_INSTRUMENTED void dawdle() {
+  static thread_local uint32_t random = 1;
+  if (!dawdles) return;
+  random = random * 1664525 + 1013904223;
+  if (random >> 28 == 0) usleep(random >> 16 & 127);
+}
+
+}  // namespace
+
+extern "C" {
+NOT_INSTRUMENTED void __cyg_profile_func_enter(void*, void*) { dawdle(); }
+NOT_INSTRUMENTED void __cyg_profile_func_exit(void*, void*) { dawdle(); }
+}
 
 namespace {
 
@@ -79,9 +104,29 @@ bool others_keep_off_the_callers_processor(recu::Threads& threads) {
   return true;
 }
 
+void stop(int) {
+  static const char kWhat[] = "threads do not end\n";
+  _exit(write(STDOUT_FILENO, kWhat, sizeof kWhat - 1) > 0 ? 1 : 2);
+}
+
+// Whenever the end comes, also while the others are still on their way to or from the last work.
+bool threads_end_at_any_time() {
+  signal(SIGALRM, stop);
+  dawdles = true;
+  for (int time = 0; time < 500; ++time) {
+    alarm(60);
+    recu::Threads threads(kThreads);
+    threads.split(2, kCost, [](int, int) {});
+  }
+  alarm(0);
+  dawdles = false;
+  return true;
+}
+
 }  // namespace
 
 int main() {
+  if (!threads_end_at_any_time()) return 1;
   recu::Threads threads(kThreads);
   const bool right = does_each_item_once(threads) && caller_does_what_others_leave(threads) &&
                      others_keep_off_the_callers_processor(threads);
