@@ -215,6 +215,7 @@ OF_TYPE = {
     int: {"type": int},
     int | None: {"type": int},
     float: {"type": float},
+    float | None: {"type": float},
     bool: {"action": argparse.BooleanOptionalAction},
     tuple[int, ...]: {"type": epoch_numbers, "nargs": "+"},
     tuple[str, ...]: {"nargs": "+"},

@@ -176,6 +176,18 @@ class Settings:
         "compute the statistics of batch norms over all devices; off, as published, each device "
         "computes its own",
     )
+    batch_norm_gamma: float | None = _setting(
+        None,
+        "for a network with fresh weights: the scale that batch norms behind binary convolutions "
+        "start with; none leaves the published one, 1, and 1e-8 for imagenet",
+        metavar="GAMMA",
+    )
+    batch_norm_momentum: float | None = _setting(
+        None,
+        "share of the running averages of batch norms that a training step keeps, in [0, 1); none "
+        "leaves the network its own, 0.9 in the published ones",
+        metavar="SHARE",
+    )
     workers: int | None = _setting(
         None, "threads of the input pipeline; 0, like no number, lets tf.data choose it"
     )

@@ -84,6 +84,10 @@ def check_settings(settings: Any) -> None:
         raise ValueError(f"`lr_decay_step` must be epochs from 1, got {settings.lr_decay_step}.")
     check_at_least_zero(weight_decay=settings.weight_decay)
     check_below_one(momentum=settings.momentum)
+    if settings.batch_norm_gamma is not None:
+        check_above_zero(batch_norm_gamma=settings.batch_norm_gamma)
+    if settings.batch_norm_momentum is not None:
+        check_below_one(batch_norm_momentum=settings.batch_norm_momentum)
     if settings.nesterov and not (settings.optimizer != "adam" and settings.momentum):
         raise ValueError(
             "`nesterov` needs the `optimizer` sgd or muon and a `momentum` above 0, got "

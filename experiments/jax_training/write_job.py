@@ -43,6 +43,8 @@ OPTIONS = (
     "nesterov",
     "kernel_lr_factor",
     "weight_decay",
+    "batch_norm_gamma",
+    "batch_norm_momentum",
     "lr_type",
     "lr_decay_step",
     "warm_up",

@@ -78,6 +78,7 @@ Examples:
 
 from recu_tf.models import zoo
 from recu_tf.models.binarization import binarize
+from recu_tf.models.initial_gammas import set_initial_gammas
 from recu_tf.models.network_options import get_precision
 from recu_tf.models.registry import (
     CIFAR_NETWORKS,
@@ -127,6 +128,7 @@ __all__ = [
     "select_kernels",
     "select_l2_variables",
     "select_recu_kernels",
+    "set_initial_gammas",
     "two_stage_resnet18",
     "two_stage_resnet34",
     "vgg_small",

@@ -93,6 +93,8 @@ def read_own(
             "model",
             precision="float32",
             sync_batch_norm=False,
+            batch_norm_gamma=None,
+            batch_norm_momentum=None,
             network_precision=BINARY,
             input_quantizer=APPROX_SIGN,
         )
@@ -133,6 +135,8 @@ REASONS = {
     "precision": "a model keeps the precision of each layer that it was built with",
     "sync_batch_norm": "a model keeps its batch norms, which tf.keras.layers.BatchNormalization "
     "synchronizes if it is built with synchronized=True",
+    "batch_norm_gamma": "a model keeps its weights",
+    "batch_norm_momentum": "a model keeps its batch norms",
     "network_precision": "a model keeps its convolutions",
     "input_quantizer": "a model keeps its quantizers",
     "data_path": "that is where a named data set lies",

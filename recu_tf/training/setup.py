@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from recu_tf import models, optimizers
-from recu_tf.batch_norm import synchronize_batch_norm
+from recu_tf.batch_norm import set_momentum, synchronize_batch_norm
 from recu_tf.choices import MODELS, MUON
 from recu_tf.precision import use_precision
 from recu_tf.settings import Settings
@@ -196,11 +196,15 @@ def prepare(
             precision=settings.network_precision,
             input_quantizer=settings.input_quantizer,
         )
+        if settings.batch_norm_gamma is not None:
+            models.set_initial_gammas(start, settings.batch_norm_gamma)
     _check_shape(start, images, settings)
     with strategy.scope(), use_precision(settings.precision):
         network = copy_model(start) if own.model is not None else models.build_like(start, *names)
         if settings.sync_batch_norm:
             network = synchronize_batch_norm(network)
+        if settings.batch_norm_momentum is not None:
+            set_momentum(network, settings.batch_norm_momentum)
         teacher = load_teacher(settings, network, find_normalization(settings, own))
         learner = Learner(network, teacher, Distillation.of_settings(settings))
         learner.compile(

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 from conftest import assert_close
 
-from recu_tf.batch_norm import BatchNormalization
+from recu_tf.batch_norm import BatchNormalization, set_momentum
 
 
 def layer_and_reference(shape, **arguments):
@@ -116,3 +116,19 @@ def test_what_it_cannot_do_is_refused(arguments, message):
 def test_mask_is_refused():
     with pytest.raises(ValueError, match="`mask` must be None"):
         BatchNormalization()(tf.zeros((2, 3)), mask=tf.ones((2,), tf.bool))
+
+
+def test_momentum_is_set_inside_of_nested_models_too():
+    def norm(x):
+        return tf.keras.layers.BatchNormalization()(BatchNormalization()(x))
+
+    x = tf.keras.Input((2,))
+    inner = tf.keras.Model(x, norm(x))
+    network = tf.keras.Model(x, norm(inner(x)))
+    set_momentum(network, 0.5)
+    network(tf.constant([[1.0, 2.0], [3.0, 4.0]]), training=True)
+    # Of the batch, then of normalised values.
+    means = [weight.numpy() for weight in network.weights if "moving_mean" in weight.name]
+    assert_close(np.array(means), [[1, 1.5], [0, 0], [0, 0], [0, 0]], 1e-6)
+    with pytest.raises(ValueError, match=r"`momentum` must be a number in \[0, 1\), got 1"):
+        set_momentum(network, 1)

@@ -63,6 +63,24 @@ def test_batch_norm_is_per_replica_unless_asked(monkeypatch):
         assert not any(getattr(layer, "synchronized", False) for layer in saved)
 
 
+@pytest.mark.parametrize("synchronized", [False, True])
+def test_batch_norms_keep_the_share_of_their_averages_that_is_asked_for(monkeypatch, synchronized):
+    few_digits(monkeypatch, build=tiny_resnet)
+
+    def average_one_step(**change):
+        settings = Settings(**{**SETTINGS, "sync_batch_norm": synchronized, **change})
+        prepared = prepare(settings)
+        prepared.learner.make_train_function()(iter(prepared.batches()))
+        weights = prepared.learner.network.weights
+        return np.concatenate([w.numpy() for w in weights if "moving_mean" in w.name])
+
+    # They begin at 0. float64 computes the means of the same batch.
+    published = average_one_step() / 0.1
+    assert published.any()
+    asked_for = average_one_step(batch_norm_momentum=0.75) / 0.25
+    np.testing.assert_allclose(asked_for, published, rtol=1e-9, atol=1e-12)
+
+
 def test_l2_applies_to_the_tensors_of_the_recipe():
     tiny = tiny_resnet((32, 32, 3), 10)
     assert len(models.select_l2_variables(tiny, "cifar10")) == len(tiny.trainable_variables)
