@@ -42,6 +42,10 @@ from recu_tf.settings import Settings
         ({"lr": float("inf")}, "`lr` must be a finite number above 0, got inf"),
         ({"momentum": 1.0}, r"`momentum` must be a number in \[0, 1\), got 1.0"),
         (
+            {"batch_norm_gamma": 0.0},
+            "`batch_norm_gamma` must be a finite number above 0, got 0.0",
+        ),
+        (
             {"batch_norm_momentum": 1.0},
             r"`batch_norm_momentum` must be a number in \[0, 1\), got 1.0",
         ),

@@ -66,6 +66,10 @@ def test_imagenet_has_the_defaults_of_its_folder():
         ("--start_epoch 5 --workers 8", {"start_epoch": 5, "workers": 8}),
         ("--time_estimate 0 -p 10 --type torch.cuda.FloatTensor", {}),
         ("--precision mixed_float16 --jit --steps-per-execution 4", {"steps_per_execution": 4}),
+        (
+            "--batch_norm_gamma 0.2 --batch-norm-momentum 0.99",
+            {"batch_norm_gamma": 0.2, "batch_norm_momentum": 0.99},
+        ),
         ("--strategy mirrored --sync-batch-norm --no-diagnostics", {"sync_batch_norm": True}),
     ],
 )

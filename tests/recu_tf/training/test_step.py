@@ -81,6 +81,21 @@ def test_batch_norms_keep_the_share_of_their_averages_that_is_asked_for(monkeypa
     np.testing.assert_allclose(asked_for, published, rtol=1e-9, atol=1e-12)
 
 
+def test_new_networks_alone_start_with_the_gamma_that_is_asked_for(monkeypatch, tmp_path):
+    few_digits(monkeypatch, build=tiny_resnet)
+    change = {"strategy": "single", "sync_batch_norm": False, "batch_norm_gamma": 0.25}
+
+    def find_gammas(**start):
+        network = prepare(Settings(**{**SETTINGS, **change}), **start).learner.network
+        block = [layer for layer in network.layers if layer.name.startswith("layer1")]
+        return {float(g) for norm in block for g in getattr(norm, "gamma", tf.zeros(0)).numpy()}
+
+    assert find_gammas() == {0.25}
+    path = tmp_path / "trained.keras"
+    tiny_resnet((32, 32, 3), 10).save(path)
+    assert find_gammas(init_from=path) == {1.0}
+
+
 def test_l2_applies_to_the_tensors_of_the_recipe():
     tiny = tiny_resnet((32, 32, 3), 10)
     assert len(models.select_l2_variables(tiny, "cifar10")) == len(tiny.trainable_variables)
