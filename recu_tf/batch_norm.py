@@ -13,6 +13,12 @@ Examples:
     >>> network = recu_tf.batch_norm.synchronize_batch_norm(network)
     >>> network.get_layer("norm").synchronized
     True
+
+    With running averages over more batches:
+
+    >>> recu_tf.batch_norm.set_momentum(network, 0.995)
+    >>> network.get_layer("norm").momentum
+    0.995
 """
 
 from collections.abc import Sequence
@@ -109,8 +115,8 @@ class BatchNormalization(tf.keras.layers.BatchNormalization):
 def set_momentum(network: tf.keras.Model, momentum: float) -> None:
     """Sets the share of its running averages that each batch norm of a network keeps in a step.
 
-    Batches are small samples: with 0.9 the averages hold about the last ten, which in a network of
-    signs shows in its accuracy. Set it before the training step is traced.
+    It is 1 minus PyTorch's `momentum`. With 0.9 the averages hold about the last ten batches; those
+    of 64 images are few for a network of signs. Set it before the training step is traced.
 
     Args:
         network: a Keras model; batch norms inside of its layers count.

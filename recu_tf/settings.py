@@ -179,7 +179,7 @@ class Settings:
     batch_norm_gamma: float | None = _setting(
         None,
         "for a network with fresh weights: the scale that batch norms behind binary convolutions "
-        "start with; none leaves the published one, 1, and 1e-8 for imagenet",
+        "start with, above 0; none leaves the published one, 1, and 1e-8 for imagenet",
         metavar="GAMMA",
     )
     batch_norm_momentum: float | None = _setting(

@@ -44,6 +44,10 @@ Examples:
     >>> len(recu_tf.models.select_recu_kernels(network))
     5
 
+    What the batch norms behind binary convolutions start with:
+
+    >>> recu_tf.models.set_initial_gammas(network, 0.2)
+
     The tables of the networks, which build them by other sizes:
 
     >>> recu_tf.models.resnet20.stages  # blocks and channels

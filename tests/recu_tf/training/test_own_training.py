@@ -243,9 +243,9 @@ def test_models_that_cannot_be_trained_are_refused(tmp_path):
         train(tmp_path / "run", settings=Settings(precision="mixed_float16"))
     with pytest.raises(ValueError, match="`network_precision` must be binary with `model`"):
         train(tmp_path / "run", settings=Settings(network_precision="float"))
-    with pytest.raises(ValueError, match="`batch_norm_gamma` must be None with `model`, got 0.5"):
+    with pytest.raises(ValueError, match="`batch_norm_gamma` must be None with `model`, got"):
         train(tmp_path / "run", settings=Settings(batch_norm_gamma=0.5))
-    with pytest.raises(ValueError, match="`batch_norm_momentum` must be None with `model`, got 0.5"):
+    with pytest.raises(ValueError, match="`batch_norm_momentum` must be None with `model`, got"):
         train(tmp_path / "run", settings=Settings(batch_norm_momentum=0.5))
     with pytest.raises(ValueError, match="`callbacks` must be instances"):
         train(tmp_path / "run", callbacks=[print])
