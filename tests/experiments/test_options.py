@@ -19,8 +19,15 @@ def test_every_setting_is_an_option_of_its_type(name):
         assert parsed(f"--{name}")[name] is True
         assert parsed(f"--no-{name}")[name] is False
         return
-    text = {float: "0.5", str: str(field.default)}.get(field.type, "7")
-    values = {float: 0.5, tuple[int, ...]: [(7,)], tuple[str, ...]: ["7"], int: 7, int | None: 7}
+    text = {str: str(field.default), float: "0.5", float | None: "0.5"}.get(field.type, "7")
+    values = {
+        int: 7,
+        int | None: 7,
+        float: 0.5,
+        float | None: 0.5,
+        tuple[int, ...]: [(7,)],
+        tuple[str, ...]: ["7"],
+    }
     value = values.get(field.type, text)
     assert parsed(f"--{name}", text)[name] == value
     assert parsed(f"--{name.replace('_', '-')}", text)[name] == value
