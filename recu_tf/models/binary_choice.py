@@ -144,15 +144,14 @@ def _find_projections(flow: Flow) -> list[Layer]:
         if not is_sum(call):
             continue
         for term in call.inputs:
-            *_, source = flow.trace_back(term)
-            producer = flow.producers.get(source)
+            producer = flow.find_source(term)
             if producer is None or not _is_pointwise(producer.layer):
                 continue
             read = set(flow.trace_back(producer.inputs[0]))
             for other in set(call.inputs) - {term}:
                 ancestors = flow.find_ancestors(other)
                 passes_kernels = read.isdisjoint(flow.trace_back(other))
-                if passes_kernels and source not in ancestors and read & ancestors:
+                if passes_kernels and ancestors.isdisjoint(producer.outputs) and read & ancestors:
                     found.append(producer.layer)
     return found
 

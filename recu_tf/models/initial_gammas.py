@@ -23,7 +23,6 @@ def set_initial_gammas(network: tf.keras.Model, gamma: float) -> None:
     flow = Flow(network)
     for call in flow.calls:
         if isinstance(call.layer, tf.keras.layers.BatchNormalization) and call.layer.scale:
-            *_, source = flow.trace_back(call.inputs[0])
-            producer = flow.producers.get(source)
+            producer = flow.find_source(call.inputs[0])
             if producer and isinstance(producer.layer, lq.layers.QuantConv2D):
                 call.layer.gamma.assign(tf.fill(call.layer.gamma.shape, gamma))

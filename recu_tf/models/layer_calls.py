@@ -79,6 +79,11 @@ class Flow:
             (value,) = call.inputs
             yield value
 
+    def find_source(self, value: int) -> Call | None:
+        """The call that gives the last of the tensors of `trace_back`; none for an input."""
+        *_, source = self.trace_back(value)
+        return self.producers.get(source)
+
     def find_ancestors(self, value: int) -> set[int]:
         """A tensor, and all that it depends on."""
         found, open_values = set(), [value]
